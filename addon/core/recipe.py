@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recipe: what made a picture, kept in its PNG and on the image. Imports core and the standard library only."""
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ErrorKind, UserError
+from .request import TextureRequest
+
+PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
+_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 characters of prompt twice
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One picture's request, and what else its pixels depend on.
+
+    The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is
+    `model_folder.fingerprint` of the weights. `environment` names versions of the packages that matter, the
+    device, dtype, number of threads and memory mode, all as text.
+    """
+
+    request: TextureRequest
+    model_fingerprint: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "request": self.request.to_json(),
+            "model_fingerprint": self.model_fingerprint,
+            "environment": dict(self.environment),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Recipe":
+        """The reverse of `to_json`. Raises `UserError`."""
+        try:
+            fingerprint, environment = data["model_fingerprint"], data["environment"]
+            if not isinstance(fingerprint, str) or not isinstance(environment, Mapping):
+                raise TypeError("a fingerprint and an environment")
+            environment = {str(key): str(value) for key, value in environment.items()}
+            return cls(TextureRequest.from_json(data["request"]), fingerprint, environment)
+        except (KeyError, TypeError) as error:
+            raise UserError(ErrorKind.REQUEST, "The recipe is not one of Tilewright's.") from error
+
+    def dumps(self) -> str:
+        """One line of JSON in ASCII: what stands in the PNG and on the image."""
+        return json.dumps(self.to_json(), separators=(",", ":"))
+
+    @classmethod
+    def loads(cls, text: str) -> "Recipe":
+        """The reverse of `dumps`. Raises `UserError`."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise UserError(ErrorKind.REQUEST, "The recipe is not one of Tilewright's.") from error
+        return cls.from_json(data if isinstance(data, dict) else {})
+
+
+def read_png(path: Path) -> Recipe | None:
+    """The recipe in a PNG's text, None where there is none. Decodes no pixels.
+
+    Raises `UserError` where the file is no PNG, is cut short, or holds a recipe that cannot be read.
+    """
+    broken = UserError(ErrorKind.REQUEST, f"{path.name} is not a whole PNG file.")
+    with path.open("rb") as file:
+        if file.read(8) != _PNG_SIGNATURE:
+            raise broken
+        while True:
+            head = file.read(8)
+            if len(head) < 8:
+                raise broken
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"IEND":
+                return None
+            if kind != b"iTXt" or length > _MAX_CHUNK:
+                file.seek(length + 4, 1)
+                continue
+            body = file.read(length + 4)[:length]
+            keyword, _, rest = body.partition(b"\0")
+            if keyword == PNG_KEY.encode():
+                return Recipe.loads(_itxt_text(rest, broken))
+
+
+def _itxt_text(rest: bytes, broken: UserError) -> str:
+    """The text of an iTXt chunk after its keyword (PNG specification, 11.3.3.4)."""
+    try:
+        compressed = rest[0]
+        _language, _translated, text = rest[2:].split(b"\0", 2)
+        if compressed:
+            text = zlib.decompressobj().decompress(text, _MAX_CHUNK)
+        return text.decode("utf-8")
+    except (IndexError, ValueError, zlib.error) as error:
+        raise broken from error

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result on disk: a folder that is either whole or not there. Imports core and the standard library only.
+
+The worker writes results, the host lists them; the layout is known here alone. A folder holds the image files, a
+thumbnail and `result.json`. It is written under a name that starts with ".part-" and renamed when all of it is on disk.
+"""
+
+import contextlib
+import json
+import math
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from .errors import ErrorKind, UserError
+from .naming import slug
+from .recipe import Recipe
+
+BASE_COLOR = "base_color"
+THUMBNAIL = "thumbnail"
+SEAM_THRESHOLD = (
+    1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
+)
+PART = ".part-"
+_INDEX = "result.json"
+_MAX_INDEX = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished picture on disk.
+
+    files: what each file is ("base_color", "thumbnail") -> its name in `folder`.
+    seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
+    created: seconds since 1970. notes: sentences that the user should read.
+    """
+
+    folder: Path
+    files: Mapping[str, str]
+    recipe: Recipe
+    seam_score: float | None = None
+    seconds: float = 0.0
+    created: float = 0.0
+    notes: tuple[str, ...] = field(default=())
+
+    def path(self, kind: str = BASE_COLOR) -> Path:
+        """The file of that kind. Raises KeyError."""
+        return self.folder / self.files[kind]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "folder": str(self.folder),
+            "files": dict(self.files),
+            "recipe": self.recipe.to_json(),
+            "seam_score": self.seam_score,
+            "seconds": self.seconds,
+            "created": self.created,
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Result":
+        """The reverse of `to_json`. Raises `UserError` on anything else, also on files outside the folder."""
+        try:
+            files = {str(kind): str(name) for kind, name in data["files"].items()}
+            score = data["seam_score"]
+            result = cls(
+                folder=Path(data["folder"]),
+                files=files,
+                recipe=Recipe.from_json(data["recipe"]),
+                seam_score=None if score is None else float(score),
+                seconds=float(data["seconds"]),
+                created=float(data["created"]),
+                notes=tuple(str(note) for note in data["notes"]),
+            )
+            if not all(map(math.isfinite, (result.seam_score or 0.0, result.seconds, result.created))):
+                raise ValueError("not finite")
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise UserError(ErrorKind.DISK, "A result's description cannot be read.") from error
+        # A name in a file must never lead out of the folder (FAULTS 21); backslashes and colons are Windows' ways out.
+        if any(
+            name != PurePath(name).name or name in {"", ".."} or "\\" in name or ":" in name for name in files.values()
+        ):
+            raise UserError(ErrorKind.DISK, "A result's description names files outside its folder.")
+        if BASE_COLOR not in files:
+            raise UserError(ErrorKind.DISK, "A result's description names no base colour.")
+        return result
+
+
+@dataclass
+class Draft:
+    """A result that is being written. Put files into `folder`, then `publish`."""
+
+    root: Path
+    folder: Path
+    name: str
+
+    def publish(self, result: Result, *, allowed: Callable[[], bool] = lambda: True) -> Result | None:
+        """Put the result into the store: everything on disk first, then one rename. Returns it with its folder.
+
+        `result.folder` is ignored. `allowed` is asked last, just before the rename: where it says no (the job was
+        cancelled), nothing is published and None returned. Raises `UserError` (kind `DISK`).
+        """
+        with disk_errors(self.root):
+            for name in result.files.values():
+                _sync(self.folder / name)
+            target = _free_name(self.root, self.name)
+            final = Result(**{**result.__dict__, "folder": target, "created": result.created or time.time()})
+            index = self.folder / _INDEX
+            index.write_text(json.dumps(final.to_json() | {"folder": target.name}, indent=1), encoding="ascii")
+            _sync(index)
+            _sync(self.folder)
+            if not allowed():
+                return None
+            os.rename(self.folder, target)
+            _sync(self.root)
+        return final
+
+
+@contextmanager
+def draft(root: Path, prompt: str, seed: int) -> Iterator[Draft]:
+    """A temporary folder in the store for one result; it is removed on leaving unless it was published.
+
+    Raises `UserError` (kind `DISK`) where the store cannot be written, naming its folder.
+    """
+    unique = secrets.token_hex(4)
+    part = root / f"{PART}{os.getpid()}-{unique}"
+    with disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        part.mkdir()
+    try:
+        yield Draft(root, part, f"{slug(prompt)}-{seed}-{unique}")
+    finally:
+        if part.exists():
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def load(folder: Path) -> Result:
+    """Read a result back. Raises `UserError` (kind `DISK`) where it is broken or a file of it is missing."""
+    try:
+        with (folder / _INDEX).open("rb") as file:
+            data = json.loads(file.read(_MAX_INDEX))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error
+    if not isinstance(data, dict):
+        raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.")
+    result = Result.from_json(data | {"folder": str(folder)})
+    missing = [name for name in result.files.values() if not os.path.isfile(folder / name)]
+    if missing:
+        raise UserError(ErrorKind.DISK, f"The result in {folder} lacks {missing[0]}.")
+    return result
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn an OSError into a `UserError` that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UserError(
+            ErrorKind.DISK,
+            f"Cannot write to {folder}: {reason}.",
+            "Free some space there, or choose another folder in the preferences.",
+        ) from error
+
+
+def _free_name(root: Path, name: str) -> Path:
+    """`root/name`, with a number where that exists: an earlier result is never overwritten."""
+    target, number = root / name, 2
+    while target.exists():
+        target, number = root / f"{name}-{number}", number + 1
+    return target
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file or folder is on disk. Folders cannot be opened on Windows: there the rename is durable."""
+    flags = os.O_RDONLY
+    if path.is_dir():
+        if not hasattr(os, "O_DIRECTORY"):
+            return
+        flags |= os.O_DIRECTORY
+    elif os.name == "nt":
+        flags = os.O_RDWR | getattr(os, "O_BINARY", 0)  # fsync needs a handle that may write there
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    except OSError:
+        if not path.is_dir():  # some network file systems refuse to sync folders; the data is what matters
+            raise
+    finally:
+        with contextlib.suppress(OSError):
+            os.close(handle)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seam metric: does a texture show an edge where it repeats? Imports numpy and core only.
+
+Two ratios, each comparing the cut between the last and the first pixels with the picture's own interior, so that no
+threshold depends on the material:
+
+*step*: how far the brightness jumps across the cut beyond what its slopes on both sides explain, over what interior
+cuts reach; sees edges in smooth and in grainy textures.
+*novelty*: how unlike anything else in the picture the patches astride the cut are, over the same for interior cuts;
+sees a brick cut in two, where there is no step.
+
+A value above `THRESHOLD` means a visible seam. Work is bounded by sampling rows and patches, always the same ones for
+the same size: a picture of any size takes about as long as one of 512 pixels, and the same picture has the same score.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .request import Axes
+from .results import SEAM_THRESHOLD
+
+THRESHOLD = SEAM_THRESHOLD
+
+_SCALES = (1, 2, 4, 8)  # pixels: width of the strips that are compared
+_REACH = 2 * max(_SCALES)  # pixels on either side of a cut that the step looks at
+_BLOCK = 16  # rows that a local jump must span to be seen as an edge
+_STRIP_BLOCKS = 16  # blocks of rows looked at
+_RUN, _RUNS = 160, 4  # pixels and number of the runs of columns that are looked at in wide pictures
+_INVISIBLE = 1.0  # of 255: a jump below that is rounding, however even the interior is
+_INVISIBLE_DISTANCE = 4.0  # between two patches: a quarter of one in 255 in each of their 256 pixels
+_PATCH = 16  # pixels: side of the patches whose novelty is measured
+_INTERIOR_CUTS = 32
+_PATCHES_PER_CUT = 24
+_NOVELTY_SLACK = 1.1  # distances estimated from so few patches scatter by that much
+_BANK = 1500  # patches to find neighbours among
+_FEATURES = 5  # cosine frequencies a side that a patch is described by
+_NOVELTY_SIDE = 512  # pixels; larger pictures are thinned out to about that for the patches
+
+
+@dataclass(frozen=True)
+class SeamScore:
+    """Both ratios, the worse axis of each. 1 is what the picture's own interior reaches; no upper limit."""
+
+    step: float
+    novelty: float
+
+    @property
+    def value(self) -> float:
+        """The worse of both: the number that people are shown."""
+        return max(self.step, self.novelty)
+
+    @property
+    def seamless(self) -> bool:
+        return self.value <= THRESHOLD
+
+
+def measure(image: NDArray[np.uint8], axes: Axes = Axes.XY) -> SeamScore:
+    """Score the seams of a picture, shape (height, width, 3), 8-bit, each side at least 64.
+
+    axes: the axes to judge; with `NONE` both are judged, to tell what tiling it anyway would look like.
+    """
+    step, novelty = 0.0, 0.0
+    rng = np.random.default_rng(0)
+    # the cut of the x axis is a column: rows are the samples along it; the y axis is the same on the transposed picture
+    for wanted, view in ((axes.x, image), (axes.y, image.transpose(1, 0, 2))):
+        if wanted or axes is Axes.NONE:
+            step = max(step, _step(view, rng))
+            novelty = max(novelty, _novelty(view, rng))
+    return SeamScore(step, novelty)
+
+
+def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    weights = np.array([0.299, 0.587, 0.114], np.float32)
+    return pixels.astype(np.float32) @ weights
+
+
+def _step(view: NDArray[np.uint8], rng: np.random.Generator) -> float:
+    height, width = view.shape[:2]
+    rows = _block_rows(height, rng)
+    if width <= _RUNS * _RUN:
+        starts, length = [0], width
+    else:
+        starts, length = sorted(rng.permutation(np.arange(0, width - _RUN, _RUN))[:_RUNS].tolist()), _RUN
+    interior = np.concatenate([_jumps(view[rows, start : start + length]) for start in starts], axis=1)
+    seam = _jumps(np.concatenate([view[rows, -_REACH:], view[rows, :_REACH]], axis=1))[:, 0]
+    return _against(seam, interior, 0.995, _INVISIBLE)
+
+
+def _against(seam: NDArray[np.float32], interior: NDArray[np.float32], quantile: float, least: float) -> float:
+    """The seam's worst statistic over what interior cuts reach: shapes (statistics,) and (statistics, cuts).
+
+    Each interior cut is judged by its own worst statistic too: otherwise the seam would have as many chances to fail
+    as there are statistics, and the more we look at the more often a good texture would be blamed.
+    """
+    usual = np.maximum(np.quantile(interior, quantile, axis=1), least)
+    worst = (interior / usual[:, None]).max(0)
+    return float((seam / usual).max() / max(float(np.quantile(worst, quantile)), 1.0))
+
+
+def _jumps(strip: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """For each scale two statistics of every cut that has whole strips on both sides: shape (2 * scales, cuts).
+
+    With the means of two strips on either side, L2, L1 | R1, R2, the jump is |(R1 - L1) - ((L1 - L2) + (R2 - R1)) / 2|.
+    """
+    sums = np.zeros((strip.shape[0], strip.shape[1] + 1), np.float32)
+    np.cumsum(_grey(strip), axis=1, out=sums[:, 1:])
+    cuts = strip.shape[1] - 2 * _REACH + 1
+    statistics = []
+    for scale in _SCALES:
+        e = [sums[:, _REACH + offset * scale :][:, :cuts] for offset in (-2, -1, 0, 1, 2)]
+        # 1.5 (R1 - L1) - 0.5 (R2 - L2), with the strips' sums written as differences of `sums`
+        jump = np.abs(1.5 * (e[3] - 2 * e[2] + e[1]) - 0.5 * (e[4] - e[3] - e[1] + e[0])) / scale
+        blocks = jump.reshape(-1, _BLOCK, cuts).mean(1)
+        statistics += [blocks.mean(0), np.quantile(blocks, 0.9, axis=0)]
+    jumps: NDArray[np.float32] = np.stack(statistics).astype(np.float32)
+    return jumps
+
+
+def _block_rows(height: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    starts = np.arange(0, height - _BLOCK + 1, _BLOCK)
+    if len(starts) > _STRIP_BLOCKS:
+        starts = np.sort(rng.permutation(starts)[:_STRIP_BLOCKS])
+    return (starts[:, None] + np.arange(_BLOCK)).ravel()
+
+
+def _novelty(view: NDArray[np.uint8], rng: np.random.Generator) -> float:
+    stride = max(min(view.shape[0], view.shape[1]) // _NOVELTY_SIDE, 1)
+    thin = view[::stride, ::stride][:, :, 1].astype(np.float32)
+    scales = [_novelty_at(thin, rng)]
+    if min(thin.shape) >= 6 * _PATCH:
+        even = thin[: thin.shape[0] // 2 * 2, : thin.shape[1] // 2 * 2]
+        scales.append(_novelty_at((even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4, rng))
+    both = np.stack(scales)
+    return _against(both[:, 0], both[:, 1:], 1.0, _INVISIBLE_DISTANCE) / _NOVELTY_SLACK
+
+
+def _novelty_at(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Mean distance of each cut's patches to their nearest neighbours elsewhere; the seam's comes first."""
+    height, width = grey.shape
+    half = _PATCH // 2
+    # left edges of the patches: the seam's (half a patch before the edge), then interior ones
+    lefts = np.concatenate([[-half], np.linspace(half, width - _PATCH - half, _INTERIOR_CUTS).astype(int)])
+    tops = rng.integers(0, height - _PATCH + 1, _PATCHES_PER_CUT)
+    x, y = np.meshgrid(lefts, tops, indexing="ij")
+    bank_x = rng.integers(0, width - _PATCH + 1, _BANK)
+    bank_y = rng.integers(0, height - _PATCH + 1, _BANK)
+    queries = _features(grey, x.ravel(), y.ravel())
+    bank = _features(grey, bank_x, bank_y)
+    squares = (queries**2).sum(1)[:, None] + (bank**2).sum(1)[None] - 2 * queries @ bank.T
+    squares = squares.reshape(len(lefts), len(tops), _BANK)
+    # a patch that shares pixels is no neighbour
+    near_x, near_y = _near(lefts, bank_x, width), _near(tops, bank_y, height)
+    squares[near_x[:, None] & near_y[None]] = np.inf
+    nearest: NDArray[np.float32] = np.sqrt(np.maximum(squares.min(2), 0)).mean(1)
+    return nearest
+
+
+def _near(places: NDArray[np.intp], bank: NDArray[np.intp], period: int) -> NDArray[np.bool_]:
+    distance = np.abs(places[:, None] - bank[None])
+    return np.minimum(distance, period - distance) < _PATCH
+
+
+def _features(grey: NDArray[np.float32], x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float32]:
+    """The patches at those corners, in their lowest cosine frequencies: shape (patches, _FEATURES**2)."""
+    span = np.arange(_PATCH)
+    rows = (y[:, None] + span) % grey.shape[0]
+    columns = (x[:, None] + span) % grey.shape[1]
+    patches = grey.ravel()[(rows * grey.shape[1])[:, :, None] + columns[:, None, :]]
+    features: NDArray[np.float32] = (_COSINES.T @ (patches @ _COSINES)).reshape(len(x), -1)
+    return features
+
+
+def _cosines() -> NDArray[np.float32]:
+    """The first columns of the orthonormal DCT-II matrix: shape (_PATCH, _FEATURES)."""
+    place, frequency = np.mgrid[:_PATCH, :_FEATURES]
+    basis = np.cos(np.pi * (place + 0.5) * frequency / _PATCH) * np.sqrt(2 / _PATCH)
+    basis[:, 0] /= np.sqrt(2)
+    cosines: NDArray[np.float32] = basis.astype(np.float32)
+    return cosines
+
+
+_COSINES = _cosines()

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a model folder may hold, checked without torch. The worker's tests do the same with real models."""
+
+import json
+import pickle  # noqa: TID251 (a hostile file is made of one)
+import struct
+import time
+import tracemalloc
+
+import pytest
+
+from addon.core import catalogue
+from addon.core.catalogue import Family
+from addon.core.errors import ErrorKind, UserError
+from addon.core.model_folder import check_safetensors, verify
+from addon.core.request import Scheduler
+
+INDEX = {
+    "_class_name": "StableDiffusionPipeline",
+    "_diffusers_version": "0.42.0",
+    "unet": ["diffusers", "UNet2DConditionModel"],
+    "vae": ["diffusers", "AutoencoderKL"],
+    "text_encoder": ["transformers", "CLIPTextModel"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+    "scheduler": ["diffusers", "DDIMScheduler"],
+    "safety_checker": [None, None],
+    "feature_extractor": [None, None],
+    "requires_safety_checker": False,
+}
+STEMS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
+
+
+def safetensors(values: int = 4) -> bytes:
+    header = json.dumps({"w": {"dtype": "F16", "shape": [values], "data_offsets": [0, 2 * values]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(2 * values)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "a model"
+    for name in ("unet", "vae", "text_encoder", "tokenizer", "scheduler"):
+        (path / name).mkdir(parents=True)
+        (path / name / "config.json").write_text("{}")
+    (path / "model_index.json").write_text(json.dumps(INDEX))
+    (path / "scheduler/scheduler_config.json").write_text(json.dumps({"prediction_type": "epsilon"}))
+    (path / "unet/config.json").write_text(json.dumps({"sample_size": 96}))
+    for name, stem in STEMS.items():
+        (path / name / f"{stem}.safetensors").write_bytes(safetensors())
+    return path
+
+
+def refused(folder, *words):
+    with pytest.raises(UserError) as caught:
+        verify(folder)
+    assert caught.value.kind is ErrorKind.MODEL
+    for word in words:
+        assert word in caught.value.message
+    return caught.value
+
+
+def test_a_good_folder_passes(folder):
+    found = verify(folder)
+    assert found.family is Family.SD
+    assert found.variant is None
+    assert found.sizes["unet"] == len(safetensors())
+
+
+def test_the_fingerprint_follows_weights_and_settings(folder):
+    before = verify(folder).fingerprint
+    assert verify(folder).fingerprint == before
+    (folder / "unet/config.json").write_text(json.dumps({"sample_size": 64}))
+    changed = verify(folder).fingerprint
+    (folder / "vae/diffusion_pytorch_model.safetensors").write_bytes(safetensors()[:-1] + b"\1")
+    assert len({before, changed, verify(folder).fingerprint}) == 3
+
+
+@pytest.mark.parametrize(("vae", "unet", "grid"), [(4, 4, 64), (4, 3, 32), (5, 4, 128)], ids=["SD", "SDXL", "f16"])
+def test_the_grid_is_the_product_of_the_strides(folder, vae, unet, grid):
+    for part, levels in (("vae", vae), ("unet", unet)):
+        (folder / part / "config.json").write_text(json.dumps({"block_out_channels": [32] * levels}))
+    assert verify(folder).grid == grid
+
+
+def test_half_precision_files_are_found(folder):
+    for name, stem in STEMS.items():
+        (folder / name / f"{stem}.safetensors").rename(folder / name / f"{stem}.fp16.safetensors")
+    assert verify(folder).variant == "fp16"
+
+
+def test_sharded_weights_are_checked(folder):
+    weights = folder / "unet/diffusion_pytorch_model.safetensors"
+    weights.rename(folder / "unet/part-1.safetensors")
+    index = folder / "unet/diffusion_pytorch_model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": "part-1.safetensors"}}))
+    assert [path.name for path in verify(folder).weights["unet"]] == ["part-1.safetensors"]
+    index.write_text(json.dumps({"weight_map": {"w": "../vae/diffusion_pytorch_model.safetensors"}}))
+    refused(folder, "index.json")
+
+
+def test_fault_20_shards_that_would_be_loaded_before_a_whole_file_are_the_ones_that_are_checked(folder):
+    (folder / "unet/part-1.safetensors").write_bytes(safetensors(9))
+    index = folder / "unet/diffusion_pytorch_model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"w": "part-1.safetensors"}}))
+    assert [path.name for path in verify(folder).weights["unet"]] == ["part-1.safetensors"]
+    index.write_text(json.dumps({"weight_map": {"w": "evil.bin"}}))
+    refused(folder, "index.json", "evil.bin")
+
+
+def test_fault_20_an_adapter_that_names_another_model_is_refused(folder):
+    (folder / "text_encoder/adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/elsewhere"}))
+    refused(folder, "adapter_config.json")
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"transformers_weights": "adapter_model.bin"},
+        {"quantization_config": {"quant_method": "torchao"}},
+        {"_attn_implementation": "somebody/kernel"},
+    ],
+)
+def test_fault_20_a_configuration_that_leads_to_files_that_were_not_checked_is_refused(folder, setting):
+    (folder / "text_encoder/config.json").write_text(json.dumps(setting))
+    refused(folder, "text_encoder", next(iter(setting)))
+
+
+HUGE = struct.pack("<Q", 2**63) + b"{}"
+OVERLAP = json.dumps({n: {"dtype": "F16", "shape": [4], "data_offsets": [0, 8]} for n in "ab"}).encode()
+BROKEN = {
+    "empty": b"",
+    "cut": safetensors()[:-3],
+    "longer": safetensors() + b"more",
+    "header of 2^63 bytes": HUGE,
+    "bad utf-8": struct.pack("<Q", 4) + b"\xff\xfe{}" + bytes(8),
+    "html": b"<!DOCTYPE html><html><body>404 Not Found</body></html>" * 50,
+    "pickle": pickle.dumps({"w": [1.0] * 100}),
+    "overlapping tensors": struct.pack("<Q", len(OVERLAP)) + OVERLAP + bytes(8),
+    "wrong shape": safetensors().replace(b"[4]", b"[5]"),
+    "negative": safetensors().replace(b"[0, 8]", b"[-8,0]"),
+    "deep": struct.pack("<Q", 200_000) + b"[" * 200_000,
+}
+
+
+@pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
+def test_fault_18_broken_weights_are_refused_at_once_and_named(folder, data):
+    path = folder / "unet/diffusion_pytorch_model.safetensors"
+    path.write_bytes(data)
+    tracemalloc.start()
+    start = time.perf_counter()
+    refused(folder, str(path))
+    assert time.perf_counter() - start < 1
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()
+    with pytest.raises(UserError):
+        check_safetensors(path)
+
+
+@pytest.mark.parametrize("name", ["model_index.json", "unet/config.json", "text_encoder/config.json"])
+@pytest.mark.parametrize("text", ["<html>", "[]", '{"auto_map": {"AutoModel": "evil.Model"}}'])
+def test_fault_20_configurations_that_are_none_or_bring_code_are_refused(folder, name, text):
+    (folder / name).write_text(text)
+    refused(folder, name.split("/")[-1])
+
+
+def test_fault_20_pickled_weights_are_refused_with_a_way_out(folder):
+    (folder / "unet/diffusion_pytorch_model.safetensors").rename(folder / "unet/diffusion_pytorch_model.bin")
+    assert "safetensors" in refused(folder, "unet", "pickled").hint
+
+
+@pytest.mark.parametrize("name", ["evil.py", "unet/evil.py", "tokenizer/evil.so"])
+def test_fault_20_code_in_the_folder_is_refused(folder, name):
+    (folder / name).write_text("raise SystemExit")
+    refused(folder, name.split("/")[-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("unet", ["evil", "Model"]),
+        ("unet", ["diffusers", "FluxTransformer2DModel"]),
+        ("unet", "../x"),
+        ("helper", ["diffusers", "UNet2DConditionModel"]),
+        ("_class_name", "EvilPipeline"),
+        ("_class_name", ["a", "b"]),
+    ],
+)
+def test_fault_20_classes_that_are_not_listed_are_refused(folder, name, value):
+    (folder / "model_index.json").write_text(json.dumps(INDEX | {name: value}))
+    if isinstance(value, str) and name == "unet":
+        refused(folder, "unet")
+    else:
+        refused(folder, "model_index.json")
+
+
+def test_fault_21_links_out_of_the_folder_are_refused(folder, tmp_path):
+    outside = tmp_path / "outside.safetensors"
+    outside.write_bytes(safetensors())
+    path = folder / "unet/diffusion_pytorch_model.safetensors"
+    path.unlink()
+    path.symlink_to(outside)
+    refused(folder, str(path), "link")
+
+
+def test_links_into_the_hubs_blobs_are_followed(folder, tmp_path):
+    snapshot = tmp_path / "models--x" / "snapshots" / "abc"
+    snapshot.parent.mkdir(parents=True)
+    folder.rename(snapshot)
+    blob = tmp_path / "models--x" / "blobs" / "123"
+    blob.parent.mkdir()
+    weights = snapshot / "unet/diffusion_pytorch_model.safetensors"
+    weights.rename(blob)
+    weights.symlink_to(blob)
+    assert verify(snapshot).family is Family.SD
+
+
+def test_a_missing_part_is_named(folder):
+    for file in (folder / "vae").iterdir():
+        file.unlink()
+    (folder / "vae").rmdir()
+    refused(folder, "vae")
+
+
+def test_the_catalogue_reads_defaults_from_the_folder(folder):
+    info = catalogue.resolve(str(folder))
+    assert info.defaults.size == 768
+    assert set(info.schedulers) == set(Scheduler)
+
+
+def test_straight_path_models_offer_only_what_fits(folder):
+    (folder / "scheduler/scheduler_config.json").write_text(json.dumps({"prediction_type": "flow_prediction"}))
+    assert set(catalogue.resolve(str(folder)).schedulers) == {Scheduler.MODEL, Scheduler.DPMPP_2M, Scheduler.UNIPC}
+
+
+@pytest.mark.parametrize("model", ["nonsense", "relative/folder", "", "../..", "~nobody at all/x"])
+def test_an_unknown_model_is_refused_with_a_way_out(model):
+    with pytest.raises(UserError) as caught:
+        catalogue.resolve(model)
+    assert "starter" in caught.value.hint
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UserError, match="nowhere"):
+        catalogue.resolve(str(tmp_path / "nowhere"))

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seam metric passes textures that repeat, and sees the edge in those that do not."""
+
+import numpy as np
+import pytest
+
+from addon.core.request import Axes
+from addon.core.seams import measure
+
+
+def noise(seed: int, size: int, power: float = 1.5) -> np.ndarray:
+    """Periodic by construction: random phases over a falling spectrum."""
+    rng = np.random.default_rng(seed)
+    fy, fx = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
+    shape = 1 / np.maximum(np.hypot(fx, fy), 1 / size) ** power
+    field = np.fft.ifft2(np.fft.fft2(rng.normal(size=(3, size, size))) * shape).real
+    field = (field - field.mean()) / field.std()
+    return np.clip(128 + 40 * field.transpose(1, 2, 0), 0, 255).astype(np.uint8)
+
+
+def bricks(size: int, row: int = 32, length: int = 64) -> np.ndarray:
+    y, x = np.mgrid[:size, :size]
+    shifted = x + (y // row % 2) * length // 2
+    joint = (y % row < 4) | (shifted % length < 4)
+    grain = noise(1, size, 0.5)
+    return np.where(joint[..., None], 200, grain // 2 + 20).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [64, 256, 512])
+def test_periodic_noise_passes(seed, size):
+    assert measure(noise(seed, size)).seamless
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cut_noise_is_seen_on_the_axis_that_was_cut(seed):
+    whole = noise(seed, 512)
+    cut = whole[:, :337]
+    assert not measure(cut).seamless
+    assert not measure(cut, Axes.X).seamless
+    assert measure(cut, Axes.Y).seamless
+    assert not measure(cut, Axes.NONE).seamless
+    assert measure(cut.transpose(1, 0, 2), Axes.X).seamless
+
+
+def test_whole_bricks_pass_and_cut_ones_are_seen():
+    wall = bricks(512)
+    for roll in (0, 13, 40):
+        assert measure(np.roll(wall, (roll, roll), (0, 1))).seamless
+    assert not measure(wall[5:-15, 20:-15]).seamless
+
+
+def test_a_flat_picture_is_seamless():
+    assert measure(np.full((128, 64, 3), 77, np.uint8)).seamless
+
+
+def test_rounding_in_a_dark_even_picture_is_no_seam():
+    for seed in range(6):
+        assert measure((noise(seed, 256) // 40).astype(np.uint8)).seamless
+
+
+def test_a_step_of_a_few_levels_in_a_flat_picture_is_seen():
+    flat = np.full((128, 128, 3), 77, np.uint8)
+    flat[:, :64] += np.arange(64, dtype=np.uint8)[None, :, None] // 8
+    assert not measure(flat).seamless
+
+
+def test_the_same_picture_has_the_same_score_and_is_not_changed():
+    picture = noise(5, 1024)
+    before = picture.copy()
+    assert measure(picture) == measure(picture)
+    assert (picture == before).all()
+
+
+def test_strange_shapes_are_scored():
+    for shape in ((64, 2048), (2048, 64), (64, 64)):
+        tall = np.tile(noise(2, 64), (shape[0] // 64, shape[1] // 64, 1))
+        assert np.isfinite(measure(tall).value)
