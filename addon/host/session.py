@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender talks to: requests in, events out, the worker behind it. Imports core and the standard library only.
+
+Everything here runs on the caller's one thread and returns at once, but for `wait` and `close`. `process` has threads.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import ErrorKind, UserError
+from ..core.jobs import Job, JobQueue, JobState
+from ..core.protocol import (
+    VERSION,
+    Cancel,
+    Cancelled,
+    Failed,
+    Free,
+    Freed,
+    Hello,
+    Message,
+    Phase,
+    Progress,
+    Refused,
+    Start,
+)
+from ..core.request import TextureRequest
+from .deadlines import Deadlines, Stopwatch
+from .log import CappedLog
+from .process import Ended, WorkerProcess
+from .runtime import Runtime
+from .store import Store
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A message that changed a job. Each job's last one is its only `Finished`, `Failed` or `Cancelled`."""
+
+    job: Job
+    message: Message
+
+
+@dataclass
+class _Worker:
+    """A worker, and what the session knows about it. Times are the stopwatch's."""
+
+    process: WorkerProcess
+    runtime: Runtime
+    ready: bool = False  # has said a fitting Hello
+    job: str = ""  # the id of the job that it was given last
+    progress: Progress | None = None  # what it said last of that job, accepted or not
+    signs: int = 0
+    sign_at: float = 0.0
+    moved_at: float = 0.0
+    cancel_at: float = 0.0
+    killed_at: float | None = None
+    reason: UserError | None = None  # why it was killed
+
+
+class Session:
+    """The jobs of one Blender, and the one worker that does them, started when it is needed.
+
+    store: where results go. find_runtime: names the worker's Python or raises `UserError`; asked before each job.
+    log: the file that takes the worker's stderr. product: Tilewright's version, for the log.
+    device, memory: see `protocol.Start`. clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        find_runtime: Callable[[], Runtime],
+        log: Path,
+        product: str,
+        device: str = "auto",
+        memory: str = "auto",
+        deadlines: Deadlines | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.jobs = JobQueue()
+        self._store = store
+        self._find_runtime = find_runtime
+        self._log = CappedLog(log)
+        self._product = product
+        self._device = device
+        self._memory = memory
+        self._deadlines = deadlines or Deadlines()
+        self._clock = clock
+        self._watch = Stopwatch(clock)
+        self._worker: _Worker | None = None
+        self._tail = b""  # of the last worker that is gone
+        self._events: list[Event] = []
+        self._closed = False
+
+    # --- for the caller ------------------------------------------------------------------------------------------
+
+    def submit(self, request: TextureRequest) -> Job:
+        """Queue a job and return at once. Raises `UserError`, and queues nothing, where the engine has no Python."""
+        if self._closed:
+            raise RuntimeError("the session is closed")
+        self._find_runtime()
+        self._watch.look()
+        self._take(0.004)  # so that a worker that died while idle is not given the job
+        job = self.jobs.add(request)
+        self._advance()
+        return job
+
+    def pump(self, budget: float = 0.004) -> list[Event]:
+        """Take what the worker sent, for about `budget` seconds at most, and see to deadlines. Returns what changed."""
+        self._watch.look()
+        if self._take(budget):
+            self._check()
+        self._advance()
+        events, self._events = self._events, []
+        return events
+
+    def cancel(self, job: Job) -> None:
+        """End a job: one that waits at once, the worker's one within the grace. One that has ended stays as it is."""
+        if job.ended:
+            return
+        tell = self.jobs.cancel(job)
+        if job.state is JobState.CANCELLED:
+            self._events.append(Event(job, Cancelled(job.id)))
+        elif tell and self._worker and self._worker.job == job.id:
+            self._worker.process.send(Cancel(job.id))
+            self._worker.cancel_at = self._watch.look()
+        elif tell:  # not given to a worker yet
+            self._end_job(_CANCELLED)
+
+    def cancel_all(self) -> None:
+        for job in reversed(list(self.jobs)):
+            self.cancel(job)
+
+    def free(self) -> None:
+        """Have the worker let go of models, once no job runs. Without a worker there is nothing to free."""
+        if self._worker and self._worker.ready:
+            self._worker.process.send(Free())
+
+    def wait(
+        self, job: Job, timeout: float | None = None, tick: Callable[[list[Event]], object] = lambda events: None
+    ) -> None:
+        """Pump until the job has ended, or `timeout` seconds are over. For background mode and the command line.
+
+        tick: called with the events of each pump, also of other jobs; what it raises is passed on, and nothing is lost.
+        """
+        end = None if timeout is None else self._clock() + timeout
+        while True:
+            tick(self.pump())
+            if job.ended or (end is not None and self._clock() >= end):
+                return
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """End the worker and all threads, in about a second. Jobs that had not ended are cancelled; `pump` tells."""
+        if self._closed:
+            return
+        self._closed = True
+        self._take(0.1)
+        self.cancel_all()
+        if self._worker:
+            if not self._worker.process.finish():
+                _logger.error("The worker could not be ended in time.")
+            self._take()
+        self._end_job(_CANCELLED)
+        self._worker = None
+        self._log.close()
+
+    @property
+    def worker_state(self) -> str:
+        """ "none", "starting" or "ready"."""
+        if self._worker is None:
+            return "none"
+        return "ready" if self._worker.ready else "starting"
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines that the present or last worker wrote to its log; long ones are cut."""
+        text = (self._worker.process.tail if self._worker else self._tail).decode("utf-8", "replace")
+        return "\n".join(line[-300:] for line in text.splitlines()[-lines:])
+
+    # --- the worker ----------------------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Give the next job to the worker, starting one if there is none."""
+        job = None if self._closed else self.jobs.current or self.jobs.begin_next()
+        worker = self._worker
+        if job is None or (worker and (worker.job == job.id or not worker.ready or worker.killed_at is not None)):
+            return
+        try:
+            runtime = self._find_runtime()
+        except UserError as error:
+            self._end_job(error)
+            return
+        now = self._watch.now
+        if worker is None:
+            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts)
+            process.send(Hello(VERSION, os.getpid(), self._product))
+            self._worker = _Worker(process, runtime, moved_at=now)
+        elif worker.runtime != runtime:  # the user has named another since; the next is started when this one is gone
+            self._kill(None)
+        else:
+            worker.job, worker.progress, worker.sign_at, worker.moved_at = job.id, None, now, now
+            worker.process.send(Start(job.id, job.request, str(self._store.root), self._device, self._memory))
+
+    def _take(self, budget: float = float("inf")) -> bool:
+        """Handle what the worker sent, at least one message. True if nothing is left."""
+        end = self._clock() + budget
+        while self._worker:
+            item = self._worker.process.receive()
+            if item is None:
+                break
+            self._handle(self._worker, item)
+            if self._clock() >= end:
+                return False
+        return True
+
+    def _handle(self, worker: _Worker, item: Message | Ended) -> None:
+        match item:
+            case Ended():
+                self._forget(worker, item)
+            case Refused(error=error):
+                self._kill(error)
+            case _ if not worker.ready:
+                self._greet(worker, item)
+            case Freed():
+                _logger.info("The engine let go of its models.")
+            case _:
+                if isinstance(item, Progress) and item.job == worker.job and _place(item) != _place(worker.progress):
+                    worker.progress, worker.moved_at = item, self._watch.now
+                if job := self.jobs.apply(item):
+                    self._events.append(Event(job, item))
+                else:
+                    _logger.info("Ignored, since it changes nothing: %.300s", item)
+
+    def _greet(self, worker: _Worker, item: Message) -> None:
+        match item:
+            case _ if worker.killed_at is not None:
+                pass
+            case Hello(version=version) if version == VERSION:
+                worker.ready = True
+                _logger.info("The engine is process %d, version %s.", item.process, item.product or "unknown")
+                self._advance()
+            case Hello(version=version):
+                message = f"The engine speaks version {version} of the protocol, and this Tilewright version {VERSION}."
+                hint = "Restart Blender; if that does not help, install Tilewright again."
+                self._kill(UserError(ErrorKind.WORKER, message, hint))
+            case _:
+                self._kill(self._died("spoke before it said hello"))
+
+    def _kill(self, reason: UserError | None) -> None:
+        """End the worker. The job that it has ends with that reason, when it is gone; what it has sent still counts."""
+        if self._worker and self._worker.killed_at is None:
+            self._worker.killed_at, self._worker.reason = self._watch.now, reason
+            self._worker.process.kill()
+
+    def _forget(self, worker: _Worker, ended: Ended) -> None:
+        """The worker is gone: so is the job that it had."""
+        self._worker, self._tail = None, worker.process.tail
+        job = self.jobs.current
+        if job is None or (worker.ready and worker.job != job.id):
+            _logger.info("The engine ended while it had nothing to do (%s).", ended.returncode)
+            return
+        self._end_job(worker.reason or self._verdict(ended, worker.runtime))
+
+    def _verdict(self, ended: Ended, runtime: Runtime) -> UserError:
+        """Why a worker that nobody ended is gone, in a sentence."""
+        code = ended.returncode
+        if ended.start_error:
+            message = f"The engine could not be started with {runtime.python}: {ended.start_error}."
+            return UserError(ErrorKind.RUNTIME, message, "Check the Python that Tilewright runs its engine with.")
+        if ended.nonsense:
+            return self._died("sent what is no message, and was ended")
+        if code is None:
+            return self._died("could not be run")
+        if code >= 0:
+            return self._died(f"ended by itself with exit code {code}")
+        # What the system does when memory runs out.
+        advice = "Choose a smaller size or close other programs. " if code == -9 else ""
+        return self._died(f"was ended by signal {-code}", advice)
+
+    def _died(self, what: str, advice: str = "") -> UserError:
+        said = [line.strip() for line in self.log_tail(5).splitlines() if line.strip()]
+        last = f"It said last: {said[-1][-200:]!r}. " if said else ""
+        return UserError(ErrorKind.WORKER, f"The engine {what}.", f"{advice}{last}The log tells more: {self._log.path}")
+
+    def _end_job(self, error: UserError) -> None:
+        """End the current job, if there is one, without a word from the worker."""
+        if job := self.jobs.fail_current(error):
+            if job.state is JobState.CANCELLED:
+                self._events.append(Event(job, Cancelled(job.id)))
+            else:
+                _logger.error("%s\n%s", error, self.log_tail())
+                self._events.append(Event(job, Failed(job.id, error)))
+
+    # --- deadlines -----------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Give the worker up where it is late. Everything that it sent is handled by now."""
+        worker, job, now, limits = self._worker, self.jobs.current, self._watch.now, self._deadlines
+        if worker is None:
+            return
+        if worker.signs != worker.process.signs:
+            worker.signs, worker.sign_at = worker.process.signs, now
+        if worker.killed_at is not None:
+            if now - worker.killed_at > limits.reap:
+                _logger.error("The engine's process does not end; it is left to the system.")
+                self._forget(worker, Ended(None))
+        elif not worker.ready:
+            self._check_life(now - worker.moved_at, limits.hello, Phase.STARTING)
+        elif job is None or worker.job != job.id:
+            return  # idle
+        elif job.state is JobState.CANCELLING:
+            if now - worker.cancel_at > limits.cancel:
+                self._kill(_CANCELLED)
+        else:
+            phase = worker.progress.phase if worker.progress else Phase.STARTING
+            self._check_life(now - worker.moved_at, limits.phases[phase], phase)
+            if phase is not Phase.STARTING:
+                self._check_life(now - worker.sign_at, limits.silence, phase)
+
+    def _check_life(self, seconds: float, limit: float, phase: Phase) -> None:
+        if seconds > limit:
+            self._kill(self._died(f'gave no sign of life for {limit:g} s in "{phase}" and was ended'))
+
+
+_CANCELLED = UserError(ErrorKind.WORKER, "The job was cancelled.")  # never shown: such a job has no error
+
+
+def _place(progress: Progress | None) -> tuple[int, Phase, int] | None:
+    return (progress.image, progress.phase, progress.step) if progress else None

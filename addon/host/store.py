@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The results on disk, as the user's history. Imports core and the standard library only.
+
+The folders are the truth: there is nothing else that could be lost or disagree with them.
+"""
+
+import logging
+import os
+import re
+import secrets
+import shutil
+import sys
+import time
+from pathlib import Path, PurePath
+
+from ..core.errors import ErrorKind, UserError
+from ..core.results import PART, Result, disk_errors, load
+
+_logger = logging.getLogger(__name__)
+_DAY = 86400.0  # seconds
+_PART_OF = re.compile(re.escape(PART) + r"(\d{1,9})-")
+
+
+class Store:
+    """The folder `root`, which need not exist yet, with one folder in it for each result."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.abspath(root))
+        self._told: set[str] = set()  # broken folders that the log names already
+
+    def results(self) -> list[Result]:
+        """All whole results, the newest first. What is broken is left out, and named in the log once."""
+        found = []
+        for name in self._names():
+            if not name.startswith("."):
+                result = self.find(name)
+                if result:
+                    found.append(result)
+        return sorted(found, key=lambda result: (result.created, result.folder.name), reverse=True)
+
+    def find(self, folder_name: str) -> Result | None:
+        """The result in that folder of the store; None where there is none or it is broken."""
+        folder = self.root / folder_name
+        if folder_name != PurePath(folder_name).name or folder_name.startswith("."):
+            return None
+        # os.path, since Path's own raise on names that are too long
+        if os.path.islink(folder) or not os.path.isdir(folder):
+            return None
+        try:
+            return load(folder)
+        except UserError as error:
+            if folder_name not in self._told:
+                self._told.add(folder_name)
+                _logger.warning("Left out: %s", error)
+            return None
+
+    def delete(self, result: Result) -> None:
+        """Remove a result of this store; one that is gone already is fine. It is never half there: its name goes first.
+
+        Raises `UserError` (kind `DISK`) where it lies elsewhere or cannot be removed.
+        """
+        folder = Path(os.path.abspath(result.folder))
+        if folder.parent != self.root or folder.name.startswith(".") or folder.is_symlink():
+            raise UserError(ErrorKind.DISK, f"{folder} is not a result in {self.root}.")
+        aside = self.root / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
+        with disk_errors(self.root):
+            try:
+                os.rename(folder, aside)
+            except FileNotFoundError:
+                return
+        _remove(aside)
+
+    def clean_parts(self) -> int:
+        """Remove what processes that are gone left half made, and what is a day old. Returns how many were removed."""
+        return sum(_remove(self.root / name) for name in self._names() if name.startswith(PART) and self._is_left(name))
+
+    def _is_left(self, name: str) -> bool:
+        match = _PART_OF.match(name)
+        if match and not _is_alive(int(match[1])):
+            return True
+        try:
+            return time.time() - (self.root / name).lstat().st_mtime > _DAY
+        except OSError:
+            return False  # gone meanwhile
+
+    def _names(self) -> list[str]:
+        try:
+            return sorted(os.listdir(self.root))
+        except FileNotFoundError:
+            return []  # nothing was made yet
+        except OSError as error:
+            _logger.warning("The results in %s cannot be listed: %s", self.root, error)
+            return []
+
+
+def _remove(path: Path) -> bool:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except FileNotFoundError:
+        return False  # another Blender was quicker
+    except OSError as error:
+        _logger.warning("%s is left over and cannot be removed: %s", path, error)
+        return False
+    return True
+
+
+def _is_alive(process: int) -> bool:
+    """Whether there may be a process of that id. Windows has no harmless way to ask: there a file's age decides."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # somebody else's
+    return True
