@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to run a model on this machine: device, precision, memory. Imports core only; `probe` asks torch, lazily.
+
+`make_plan` is a pure function, so that machines which nobody here owns can at least be tested by tables.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from ..core.errors import ErrorKind, UserError
+from ..core.request import Size
+
+# Bytes that a network holds besides its weights, per pixel of the picture, at 2 bytes a number and with both halves of
+# the guidance in one batch. Counted on full-size networks without data (tests/engine/test_devices.py): a step 521 in
+# SD 1.5 and 348 in SDXL, a decode 2054, which is four tensors of 256 channels.
+STEP_BYTES = 530
+DECODE_BYTES = 2060
+_SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
+_KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
+
+
+class Kind(StrEnum):
+    """Kinds of device, as torch and its users tell them apart."""
+
+    CUDA = "cuda"
+    ROCM = "rocm"  # AMD; torch calls the device "cuda" too
+    MPS = "mps"  # Apple
+    XPU = "xpu"  # Intel
+    CPU = "cpu"
+
+
+class Mode(StrEnum):
+    """Memory modes, each leaner and slower than the one before. Not every kind of device has every one."""
+
+    FULL = "full"  # all parts on the device
+    OFFLOAD = "offload"  # parts take turns on the device
+    LEAN = "lean"  # as well, and decoding by the processor; on a processor: 16 bits a number
+    MINIMAL = "minimal"  # layers take turns on the device
+
+
+class Offload(StrEnum):
+    NONE = "none"
+    MODEL = "model"
+    SEQUENTIAL = "sequential"
+
+
+_MODES = {
+    Kind.CUDA: tuple(Mode),
+    Kind.ROCM: tuple(Mode),
+    Kind.XPU: tuple(Mode),
+    # one memory for processor and graphics: moving parts between them frees nothing
+    Kind.MPS: (Mode.FULL, Mode.LEAN),
+    Kind.CPU: (Mode.FULL, Mode.LEAN),
+}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as it was found.
+
+    name: what torch calls it. free: bytes that may be used, by this process already or by nobody. threads: of the
+    processor.
+    """
+
+    kind: Kind
+    name: str
+    free: int
+    title: str = ""
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to run one model on one device. dtype, vae_dtype: names of torch's types.
+
+    vae_device: where pictures are decoded and encoded. Decoding in tiles is no option: diffusers' tiles stop at the
+    picture's edges, and the KL autoencoder's norms and attention see all of it, so tiles could not be exact.
+    sentence: for people, ends with a full stop.
+    """
+
+    device: Device
+    mode: Mode
+    dtype: str
+    vae_dtype: str
+    vae_device: str
+    offload: Offload
+    attention_slicing: bool
+    channels_last: bool
+    sentence: str
+    upcast_vae: bool = False
+
+    def leaner(self) -> "Plan | None":
+        """The next leaner mode's plan, None where there is none."""
+        modes = _MODES[self.device.kind]
+        following = modes.index(self.mode) + 1
+        return _in_mode(self.device, modes[following], self.upcast_vae) if following < len(modes) else None
+
+
+def make_plan(
+    device: Device,
+    parameters: Mapping[str, int],
+    size: Size,
+    *,
+    upcast_vae: bool = False,
+    memory: str = "auto",
+) -> Plan:
+    """The fastest mode that should fit, or the leanest if none should; estimates err, so running out is still handled.
+
+    parameters: component ("unet", "vae", "text_encoder" ...) -> its number of weights.
+    size: the picture's. upcast_vae: the autoencoder needs float32 (its configuration's `force_upcast`).
+    memory: "auto", or a mode's name. Raises `UserError` (kind `REQUEST`) for a mode that the device does not have.
+    """
+    modes = _MODES[device.kind]
+    if memory != "auto":
+        if memory not in modes:
+            known = ", ".join(("auto", *modes))
+            raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
+        return _in_mode(device, Mode(memory), upcast_vae)
+    for mode in modes:
+        plan = _in_mode(device, mode, upcast_vae)
+        if needed_bytes(plan, parameters, size) <= device.free - _KEPT:
+            return plan
+    return plan
+
+
+def needed_bytes(plan: Plan, parameters: Mapping[str, int], size: Size) -> int:
+    """An estimate of the device's memory that the plan takes for pictures of that size."""
+    per_number = _bytes(plan.dtype)
+    pixels = size.width * size.height
+    weights = {name: count * per_number for name, count in parameters.items()}
+    weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
+    step = pixels * STEP_BYTES * per_number / 2 * _SLACK
+    decode = pixels * DECODE_BYTES * _bytes(plan.vae_dtype) / 2 * _SLACK
+    if plan.vae_device != plan.device.name:
+        decode = weights["vae"] = 0
+    match plan.offload:
+        case Offload.NONE:
+            return int(sum(weights.values()) + max(step, decode))
+        case Offload.MODEL:
+            working = {"unet": step, "vae": decode}
+            return int(max(held + working.get(name, 0) for name, held in weights.items()))
+        case Offload.SEQUENTIAL:  # one layer at a time: no more than a tenth of the U-Net's weights
+            return int(step + weights.get("unet", 0) / 10)
+
+
+def probe(wanted: str = "auto") -> Device:
+    """The device to use, as torch sees it now. Imports torch.
+
+    wanted: "auto" (the first graphics device that works, else the processor) or a device's name as torch writes it.
+    Raises `UserError` (kind `REQUEST`) for a device that is not there.
+    """
+    import torch
+
+    name = wanted
+    if wanted == "auto":
+        name = next((kind for kind in ("cuda", "xpu", "mps") if _available(torch, kind)), "cpu")
+    kind_name, _, index = name.partition(":")
+    known = kind_name in {"cuda", "xpu", "mps", "cpu"} and (not index or index.isdecimal())
+    if not known or not _available(torch, kind_name, int(index or 0)):
+        raise UserError(ErrorKind.REQUEST, f"There is no device {wanted!r} on this machine.", "Choose auto or cpu.")
+    threads = int(torch.get_num_threads())
+    if kind_name == "cpu":
+        return Device(Kind.CPU, "cpu", free_main_memory(), "processor", threads)
+    if kind_name == "mps":
+        return Device(Kind.MPS, "mps", int(torch.mps.recommended_max_memory()), "Apple graphics", threads)
+    module = getattr(torch, kind_name)
+    number = int(index or 0)
+    kind = Kind.ROCM if kind_name == "cuda" and torch.version.hip else Kind(kind_name)
+    # what torch holds in this process is ours to use again
+    free = int(module.mem_get_info(number)[0]) + int(module.memory_reserved(number))
+    return Device(kind, f"{kind_name}:{number}", free, str(module.get_device_name(number)), threads)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on any kind of device."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch on a processor and on Apple's graphics raises a plain RuntimeError
+    texts = ("DefaultCPUAllocator", "out of memory", "out_of_host_memory", "Invalid buffer size")
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+
+
+def empty_cache(device: str) -> None:
+    """Give back memory that torch holds in reserve on that device."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    kind = device.partition(":")[0]
+    if kind != "cpu":
+        getattr(torch, kind).empty_cache()
+
+
+def free_main_memory() -> int:
+    """Bytes of main memory that can be used without swapping; all of it where the system does not tell what is free."""
+    if sys.platform == "win32":
+        return _free_memory_windows()
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass  # macOS has no /proc
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_memory_windows() -> int:
+    import ctypes
+
+    # MEMORYSTATUSEX: two 32-bit numbers (its own length, load in percent), then 64-bit ones: total, available ...
+    status = (ctypes.c_uint64 * 8)()
+    status[0] = ctypes.sizeof(status)
+    windll = ctypes.windll  # type: ignore[attr-defined,unused-ignore]
+    windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return int(status[2])
+
+
+def _available(torch: object, kind: str, index: int = 0) -> bool:
+    if kind == "cpu":
+        return index == 0
+    if kind == "mps":
+        return bool(torch.backends.mps.is_available()) and index == 0  # type: ignore[attr-defined]
+    module = getattr(torch, kind)
+    return bool(module.is_available()) and index < int(module.device_count())
+
+
+def _bytes(dtype: str) -> int:
+    return 4 if dtype == "float32" else 2
+
+
+def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
+    where = device.title or device.kind.value
+    plan = Plan(
+        device=device,
+        mode=mode,
+        dtype="float16",
+        vae_dtype="float32" if upcast_vae else "float16",
+        vae_device=device.name,
+        offload=Offload.NONE,
+        attention_slicing=False,
+        # convolutions on NVIDIA's and Intel's cards and on processors are faster so
+        channels_last=device.kind in (Kind.CUDA, Kind.XPU, Kind.CPU),
+        sentence=f"Runs on the {where}.",
+        upcast_vae=upcast_vae,
+    )
+    if device.kind is Kind.CPU:
+        if mode is Mode.LEAN:
+            sentence = f"Runs on the {where} at 16 bits a number, to save memory."
+            return replace(plan, dtype="bfloat16", vae_dtype="bfloat16", sentence=sentence)
+        return replace(plan, dtype="float32", vae_dtype="float32")
+    if device.kind is Kind.MPS:
+        if mode is Mode.LEAN:
+            sentence = f"Runs on the {where} in small pieces, to save memory."
+            return replace(plan, attention_slicing=True, vae_dtype="float16", sentence=sentence)
+        return plan
+    in_main_memory = replace(plan, vae_device="cpu", vae_dtype="float32")
+    match mode:
+        case Mode.FULL:
+            return plan
+        case Mode.OFFLOAD:
+            sentence = f"Runs on the {where}; the model's parts take turns, to save its memory."
+            return replace(plan, offload=Offload.MODEL, sentence=sentence)
+        case Mode.LEAN:
+            sentence = f"Runs on the {where}; parts take turns and the processor decodes, to save its memory."
+            return replace(in_main_memory, offload=Offload.MODEL, sentence=sentence)
+        case Mode.MINIMAL:
+            sentence = f"Runs on the {where} layer by layer, which is slow, to save its memory."
+            return replace(in_main_memory, offload=Offload.SEQUENTIAL, attention_slicing=True, sentence=sentence)

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a request to pictures in the store. Imports core, engine, torch, numpy and pillow.
+
+Each picture is its own denoiser batch with its own generator on the processor, so that a recipe gives the same pixels
+whatever else its job makes.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..core import recipe, results, seams
+from ..core.errors import ErrorKind, UserError
+from ..core.protocol import Phase, Start
+from ..core.recipe import Recipe
+from ..core.request import TextureRequest
+from ..core.results import Draft, Result
+from .devices import is_out_of_memory
+from .models import LoadedModel, ModelCache, make_scheduler, ready_vae
+from .prompts import embed
+from .seamless import seamless
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL_SIDE = 256  # pixels, of the longer side
+
+
+class Watcher(Protocol):
+    """Whoever wants to know about a job. What its methods raise to end the job passes through everything here."""
+
+    def check(self) -> None:
+        """Raise if the job is to end. Called very often."""
+
+    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
+        """Where the job is; see `protocol.Progress`."""
+
+    def note(self, text: str) -> None:
+        """A sentence for the user."""
+
+    def publish(self, image: int, draft: Draft, result: Result) -> None:
+        """Put a whole picture into the store and tell of it, or raise."""
+
+
+def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
+    """Make every picture of a job.
+
+    Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
+    """
+    request, store = start.request, Path(start.store)
+    with results.draft(store, request.prompt, request.seed):
+        pass  # a store that cannot be written is told before the work, not after it
+    for index in range(request.count):
+        _make_image(cache, start, store, index, watch)
+
+
+def _make_image(cache: ModelCache, start: Start, store: Path, index: int, watch: Watcher) -> None:
+    begun = time.monotonic()
+    request = start.request.single(index)
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        notes.append(text)
+        watch.note(text)
+
+    if index == 0:
+        watch.progress(Phase.LOADING)
+    pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note)
+    watch.check()
+    watch.progress(Phase.SAVING, index)
+    score = seams.measure(pixels, request.axes)
+    with results.draft(store, request.prompt, request.seed) as draft:
+        files = write_files(draft, pixels, made_from)
+        result = Result(
+            folder=draft.folder,
+            files=files,
+            recipe=made_from,
+            seam_score=score.value,
+            seconds=time.monotonic() - begun,
+            notes=tuple(notes),
+        )
+        watch.publish(index, draft, result)
+
+
+def _with_one_leaner_retry(
+    cache: ModelCache,
+    start: Start,
+    request: TextureRequest,
+    index: int,
+    watch: Watcher,
+    note: Callable[[str], None],
+) -> tuple[NDArray[np.uint8], Recipe]:
+    """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
+    for lean in (False, True):
+        try:
+            loaded = cache.make_leaner() if lean else cache.get(start.request, start.device, start.memory)
+            if loaded is None:
+                break
+            if lean:
+                note(f"Memory ran out; trying again in a leaner mode. {loaded.plan.sentence}")
+            watch.check()
+            pixels = _sample_and_decode(loaded, request, index, watch, note)
+            return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("out of memory, lean=%s", lean, exc_info=True)
+        # Here the exception is gone, and with it the frames that kept tensors; the name would keep the model.
+        loaded = None
+    cache.free()
+    raise UserError(
+        ErrorKind.MEMORY,
+        f"Memory ran out at {request.size} pixels, also in the leanest mode that was tried.",
+        "Choose a smaller size or a smaller model, or close other programs.",
+    )
+
+
+@torch.inference_mode()
+def _sample_and_decode(
+    loaded: LoadedModel, request: TextureRequest, index: int, watch: Watcher, note: Callable[[str], None]
+) -> NDArray[np.uint8]:
+    pipeline = loaded.pipeline
+    try:
+        with seamless(pipeline, request.axes), cancellable(pipeline, watch.check):
+            watch.progress(Phase.ENCODING, index)
+            embeddings, truncated = embed(loaded, request)
+            for text in truncated if index == 0 else ():
+                note(text)
+            latents = sample(loaded, request, embeddings, index, watch)
+            watch.progress(Phase.DECODING, index)
+            return decode(loaded, latents, note)
+    finally:
+        pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
+
+
+def sample(
+    loaded: LoadedModel, request: TextureRequest, embeddings: dict[str, Any], index: int, watch: Watcher
+) -> torch.Tensor:
+    """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
+    pipeline = loaded.pipeline
+    try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it no less than 8
+        make_scheduler(loaded, request.scheduler).set_timesteps(request.steps)
+    except ValueError as error:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
+            "Choose another number of steps, or another scheduler.",
+        ) from error
+    pipeline.scheduler = make_scheduler(loaded, request.scheduler)
+    watch.progress(Phase.SAMPLING, index, 0, request.steps)
+
+    def step_ended(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        watch.check()
+        watch.progress(Phase.SAMPLING, index, min(step + 1, request.steps), request.steps)
+        return tensors
+
+    return pipeline(
+        **embeddings,
+        width=request.size.width,
+        height=request.size.height,
+        num_inference_steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        generator=torch.Generator("cpu").manual_seed(request.seed),
+        output_type="latent",
+        callback_on_step_end=step_ended,
+    ).images
+
+
+def decode(loaded: LoadedModel, latents: torch.Tensor, note: Callable[[str], None]) -> NDArray[np.uint8]:
+    """Pixels of one picture, shape (height, width, 3).
+
+    Not-a-number never becomes a picture: a decode at 16 bits is tried once more in float32, then `UserError` (kind
+    `NUMERICS`).
+    """
+    if not torch.isfinite(latents).all():
+        raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
+    vae, config = ready_vae(loaded), loaded.pipeline.vae.config
+    latents = latents.float()
+    mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
+    latents = latents / config.scaling_factor
+    if mean is not None and deviation is not None:
+        shape, where = (1, -1, 1, 1), latents.device
+        latents = latents * torch.tensor(deviation, device=where).view(shape)
+        latents = latents + torch.tensor(mean, device=where).view(shape)
+    usual = vae.dtype
+    try:
+        for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
+            vae.to(dtype)
+            image = vae.decode(latents.to(loaded.plan.vae_device, dtype), return_dict=False)[0]
+            if torch.isfinite(image).all():
+                break
+            log.warning("the decoder gave numbers that are not finite, in %s", dtype)
+            if dtype is torch.float32:
+                raise _not_finite("The decoder gave no valid numbers, in float32 either.", "Choose another model.")
+            note("The decoder gave invalid numbers; decoding once more in float32.")
+    finally:
+        vae.to(usual)
+    (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")
+    return (picture * 255).round().astype(np.uint8)
+
+
+def _not_finite(message: str, hint: str) -> UserError:
+    return UserError(ErrorKind.NUMERICS, message, hint)
+
+
+@contextmanager
+def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
+    """Call `check` before the layers of the U-Net and the autoencoder: a cancel is seen in the middle of a step.
+
+    Takes itself away at the end.
+    """
+
+    def before(_module: Any, _arguments: Any) -> None:
+        check()
+
+    with ExitStack() as stack:
+        for network in (pipeline.unet, pipeline.vae):
+            for module in network.modules():
+                # what every block is made of; a hook costs microseconds
+                if isinstance(module, torch.nn.Conv2d | torch.nn.GroupNorm | torch.nn.LayerNorm):
+                    handle = module.register_forward_pre_hook(before)
+                    stack.callback(handle.remove)
+        yield
+
+
+def write_files(draft: Draft, pixels: NDArray[np.uint8], made_from: Recipe) -> dict[str, str]:
+    """Write the picture with its recipe, and its thumbnail, into the draft's folder: kind -> name of the file.
+
+    Raises `UserError` (kind `DISK`) that names the store.
+    """
+    files = {results.BASE_COLOR: "base_color.png", results.THUMBNAIL: "thumbnail.png"}
+    image = Image.fromarray(pixels)
+    thumbnail = image.copy()
+    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    text = PngInfo()
+    text.add_itxt(recipe.PNG_KEY, made_from.dumps())
+    with results.disk_errors(draft.root):
+        image.save(draft.folder / files[results.BASE_COLOR], pnginfo=text)
+        thumbnail.save(draft.folder / files[results.THUMBNAIL])
+    return files

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Find, verify, load, keep and free models. Imports core, torch, diffusers, transformers and safetensors.
+
+Only local diffusers folders that `core.model_folder` has passed, only safetensors, never the hub, never a file's code.
+"""
+
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from safetensors import safe_open
+
+from ..core import catalogue, model_folder
+from ..core.catalogue import Family, ModelInfo
+from ..core.errors import ErrorKind, UserError
+from ..core.model_folder import ModelFolder
+from ..core.request import Scheduler, TextureRequest
+from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
+
+log = logging.getLogger(__name__)
+
+_PIPELINES: dict[Family, Any] = {
+    Family.SD: diffusers.StableDiffusionPipeline,
+    Family.SDXL: diffusers.StableDiffusionXLPipeline,
+}
+_SCHEDULERS: dict[Scheduler, tuple[Any, dict[str, Any]]] = {
+    Scheduler.DPMPP_2M: (diffusers.DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
+    Scheduler.UNIPC: (diffusers.UniPCMultistepScheduler, {}),
+    Scheduler.EULER: (diffusers.EulerDiscreteScheduler, {}),
+    Scheduler.EULER_A: (diffusers.EulerAncestralDiscreteScheduler, {}),
+    # its own defaults are made for pictures, not for latents
+    Scheduler.DDIM: (diffusers.DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}),
+}
+# Parts that checkpoints lack and pipelines never use: BERT's and CLIP's heads, counters that are made on loading.
+_NOT_NEEDED = ("pooler.", "position_ids", "logit_scale")
+_KEPT_PROMPTS = 32
+
+
+@dataclass(eq=False)
+class LoadedModel:
+    """A pipeline in memory, placed as its plan says.
+
+    parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
+    embeddings: what the text encoders made of the last prompts.
+    """
+
+    info: ModelInfo
+    folder: ModelFolder
+    plan: Plan
+    pipeline: Any
+    parameters: dict[str, int]
+    scheduler: Any
+    embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
+
+    def remember(self, key: tuple[str, str, bool], embeddings: dict[str, Any]) -> None:
+        self.embeddings[key] = embeddings
+        while len(self.embeddings) > _KEPT_PROMPTS:
+            self.embeddings.popitem(last=False)
+
+    def environment(self) -> dict[str, str]:
+        """What the pixels depend on besides the request and the weights, for the recipe."""
+        plan = self.plan
+        return {
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "transformers": transformers.__version__,
+            "device": plan.device.title or plan.device.name,
+            "dtype": plan.dtype if plan.dtype == plan.vae_dtype else f"{plan.dtype}, decoder {plan.vae_dtype}",
+            "threads": str(torch.get_num_threads()),
+            "memory": plan.mode.value,
+        }
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is loaded, or was to be when memory ran out. key: what has to be the same for a model to be used again."""
+
+    key: tuple[object, ...]
+    info: ModelInfo
+    folder: ModelFolder
+    parameters: dict[str, int]
+    plan: Plan
+
+
+class ModelCache:
+    """Holds one loaded model: the next job with the same one starts at once. Used by one thread."""
+
+    def __init__(self) -> None:
+        self._wanted: _Wanted | None = None
+        self._loaded: LoadedModel | None = None
+
+    @property
+    def holds_model(self) -> bool:
+        return self._loaded is not None
+
+    def get(self, request: TextureRequest, device: str, memory: str) -> LoadedModel:
+        """The model that a request names, loaded if need be; another one is freed first.
+
+        device, memory: see `protocol.Start`. A job that is cancelled meanwhile does not stop the loading: its user most
+        likely asks for another texture with the same model next.
+        Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
+        """
+        info = catalogue.resolve(request.model)
+        if request.scheduler not in info.schedulers:
+            raise UserError(
+                ErrorKind.REQUEST,
+                f"{info.title} cannot be sampled with {request.scheduler.value}.",
+                "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
+            )
+        folder = model_folder.verify(info.folder)
+        _check_size(info, folder.grid, request)
+        key = (folder.folder, folder.fingerprint, device, memory)
+        same = self._wanted is not None and self._wanted.key == key
+        if self._loaded is not None and same and _still_fits(self._loaded, request, device, memory):
+            return self._loaded
+        self.free()
+        parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
+        upcast = bool(catalogue.read_config(info.folder, "vae/config.json").get("force_upcast", False))
+        plan = make_plan(probe(device), parameters, request.size, upcast_vae=upcast, memory=memory)
+        return self._load(_Wanted(key, info, folder, parameters, plan))
+
+    def make_leaner(self) -> LoadedModel | None:
+        """Load the model of the last `get` again, in the next leaner mode; None where there is none.
+
+        Nobody else may hold what `get` gave, or its memory stays taken.
+        """
+        plan = self._wanted.plan.leaner() if self._wanted else None
+        if self._wanted is None or plan is None:
+            return None
+        wanted = replace(self._wanted, plan=plan)
+        self.free()
+        return self._load(wanted)
+
+    def free(self) -> None:
+        """Let go of the model and of the accelerator's memory."""
+        if self._loaded is not None:
+            self._loaded.pipeline.remove_all_hooks()
+            self._loaded = None
+        if self._wanted is not None:
+            device = self._wanted.plan.device.name
+            self._wanted = None
+            empty_cache(device)
+
+    def _load(self, wanted: _Wanted) -> LoadedModel:
+        log.info("loading %s in the mode %s: %s", wanted.folder.folder, wanted.plan.mode, wanted.plan.sentence)
+        self._wanted = wanted
+        pipeline = load_pipeline(wanted.folder, wanted.plan)
+        scheduler = pipeline.scheduler
+        self._loaded = LoadedModel(wanted.info, wanted.folder, wanted.plan, pipeline, wanted.parameters, scheduler)
+        return self._loaded
+
+
+def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
+    """Raise `UserError` for a size at which the U-Net pads its levels unevenly, and so breaks what `seamless` promises.
+
+    `Size` knows the grid of Stable Diffusion and SDXL; a deeper autoencoder has a larger one.
+    """
+    width, height = request.size.width, request.size.height
+    if width % grid or height % grid:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{info.title} makes pictures with sides of multiples of {grid} pixels only, not {request.size}.",
+            f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
+        )
+
+
+def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> bool:
+    """Whether a loaded model's plan would be made for this request too; a leaner one than needed is kept."""
+    found = probe(device)
+    if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
+        networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
+        found = replace(found, free=found.free + held)
+    plan = make_plan(found, loaded.parameters, request.size, upcast_vae=loaded.plan.upcast_vae, memory=memory)
+    order = list(type(plan.mode))
+    return order.index(loaded.plan.mode) >= order.index(plan.mode)
+
+
+def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
+    """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
+    networks = {
+        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
+    }
+    unused: dict[str, None] = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
+    if folder.family is Family.SDXL:
+        unused = dict.fromkeys(("feature_extractor", "image_encoder"))
+    try:
+        pipeline = _PIPELINES[folder.family].from_pretrained(
+            str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
+        )
+    except Exception as error:  # whatever a library makes of a file's contents is the file's fault
+        if is_out_of_memory(error):
+            raise
+        log.exception("loading %s failed", folder.folder)
+        raise _does_not_fit(folder.folder, str(error)) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return place(pipeline, plan)
+
+
+def place(pipeline: Any, plan: Plan) -> Any:
+    """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
+    torch.backends.cudnn.deterministic = True  # the same recipe gives the same pixels
+    if plan.channels_last:
+        for network in (pipeline.unet, pipeline.vae):
+            network.to(memory_format=torch.channels_last)
+    if plan.attention_slicing:
+        pipeline.enable_attention_slicing()
+    if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:
+        return pipeline.to(plan.device.name)
+    if plan.vae_device != plan.device.name:
+        # `ready_vae` moves it; and the search for the pipeline's device must not come upon it
+        pipeline._exclude_from_cpu_offload = [*pipeline._exclude_from_cpu_offload, "vae"]
+    if plan.offload is Offload.MODEL:
+        pipeline.enable_model_cpu_offload(device=plan.device.name)
+    else:
+        pipeline.enable_sequential_cpu_offload(device=plan.device.name)
+    return pipeline
+
+
+def ready_vae(loaded: LoadedModel) -> Any:
+    """The autoencoder, where its plan wants it. Get it each time: diffusers' offloading moves it in every run."""
+    vae, plan = loaded.pipeline.vae, loaded.plan
+    if plan.vae_device != plan.device.name:
+        from accelerate.hooks import remove_hook_from_module
+
+        remove_hook_from_module(vae, recurse=True)
+        vae.to(plan.vae_device)
+    return vae
+
+
+def make_scheduler(loaded: LoadedModel, scheduler: Scheduler) -> Any:
+    """A fresh scheduler with the model's own noise schedule."""
+    if scheduler is Scheduler.MODEL:
+        return type(loaded.scheduler).from_config(loaded.scheduler.config)
+    cls, settings = _SCHEDULERS[scheduler]
+    if loaded.info.prediction_type == "flow_prediction":
+        settings = settings | {"use_flow_sigmas": True}
+    return cls.from_config(loaded.scheduler.config, **settings)
+
+
+def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
+    """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
+    library, class_name = catalogue.read_config(folder.folder, "model_index.json")[name]  # on the list of safe classes
+    cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
+    files = folder.weights[name]
+    try:
+        network, report = cls.from_pretrained(
+            str(folder.folder / name),
+            torch_dtype=getattr(torch, dtype),
+            variant=folder.variant,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a library makes of a file's contents is the file's fault
+        if is_out_of_memory(error):
+            raise
+        log.exception("loading %s failed", files[0])
+        raise _does_not_fit(files[0], str(error)) from error
+    missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in _NOT_NEEDED))
+    if missing:
+        found = ", ".join(sorted(map(str, report["unexpected_keys"]))[:2]) or "nothing else"
+        expected = f"{missing[0]} and {len(missing) - 1} more weights"
+        raise _does_not_fit(files[0], f"{class_name} expects {expected}, which are not there; found {found}")
+    wrong = [str(key) for key in report.get("mismatched_keys") or ()]
+    if wrong:
+        raise _does_not_fit(files[0], f"{class_name} expects other shapes: {wrong[0]}")
+    return network.eval()
+
+
+def _does_not_fit(path: Path, reason: str) -> UserError:
+    reason = " ".join(reason.split()).rstrip(".")
+    if len(reason) > 300:
+        reason = reason[:300].rsplit(" ", 1)[0] + " ..."
+    return UserError(
+        ErrorKind.MODEL,
+        f"{path} does not fit the model's configuration: {reason}.",
+        "Download the model again, or choose another folder.",
+    )
+
+
+def _count_weights(path: Path) -> int:
+    with safe_open(path, framework="pt") as file:
+        shapes = (file.get_slice(name).get_shape() for name in file.keys())  # noqa: SIM118 - it is not a mapping
+        return sum(int(torch.Size(shape).numel()) for shape in shapes)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a prompt to what the denoiser reads, and what the text encoder cut off. Imports core and engine."""
+
+from typing import Any
+
+from ..core.request import TextureRequest
+from .models import LoadedModel
+
+_SHOWN = 120  # characters of what was cut off
+# CLIP's and BERT's own limits are 77 and 512; a tokenizer without one says 1e30
+_LARGEST_LIMIT = 4096
+
+
+def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any], list[str]]:
+    """The pipeline's arguments for the request's prompts, and sentences about what the text encoder does not read.
+
+    Kept for the next pictures with the same prompts. Up to a guidance scale of 1 there is no unconditional half.
+    """
+    pipeline = loaded.pipeline
+    guided = request.guidance_scale > 1
+    negative = request.negative_prompt if guided else ""
+    tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
+    encoders = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)]
+    for tokenizer, encoder in zip(tokenizers, encoders, strict=True):
+        if tokenizer is not None and tokenizer.model_max_length > _LARGEST_LIMIT:
+            tokenizer.model_max_length = encoder.config.max_position_embeddings
+    notes = [
+        f"The model reads only the start of the {name}; it does not see: {cut!r}."
+        for name, text in (("prompt", request.prompt), ("negative prompt", negative))
+        if (cut := _cut_off(tokenizers[0], text))
+    ]
+    key = (request.prompt, negative, guided)
+    if key not in loaded.embeddings:
+        encoded = pipeline.encode_prompt(
+            prompt=request.prompt,
+            device=pipeline._execution_device,
+            num_images_per_prompt=1,
+            do_classifier_free_guidance=guided,
+            negative_prompt=negative or None,  # SDXL tells an empty text from none
+        )
+        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        embeddings = {name: value for name, value in zip(names, encoded, strict=False) if value is not None}
+        loaded.remember(key, embeddings)
+    return loaded.embeddings[key], notes
+
+
+def _cut_off(tokenizer: Any, text: str) -> str:
+    """The end of a text that does not fit the text encoder, "" where all of it does; shortened for reading."""
+    limit = tokenizer.model_max_length
+    ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    room = limit - tokenizer.num_special_tokens_to_add()
+    if len(ids) <= room:
+        return ""
+    cut = tokenizer.decode(ids[room:]).strip()
+    return cut if len(cut) <= _SHOWN else cut[:_SHOWN].rsplit(" ", 1)[0] + " ..."

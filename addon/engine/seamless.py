@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes convolutional networks periodic, and restores them. Imports core, torch and diffusers' building blocks.
+
+The law: in float32, a network inside `seamless` is a function on a torus. Rolling its input by its grid (the product
+of its strides) rolls its output, greatest error over greatest value <= 1e-5. Group normalisation and attention without
+positions obey it already; what breaks it are the borders of convolutions, so those are what is patched.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers.models.downsampling import Downsample2D, FirDownsample2D, KDownsample2D
+from diffusers.models.embeddings import PatchEmbed
+from diffusers.models.upsampling import FirUpsample2D, KUpsample2D
+from torch import nn
+from torch.nn import functional as F
+
+from ..core.errors import ErrorKind, UserError
+from ..core.request import Axes
+
+# Value of `Downsample2D.padding` while its convolution does the padding: anything but 0 makes its forward skip its own.
+_BY_CONVOLUTION = "wrapped by its convolution"
+_MISSING = object()
+_HINT = "Choose another model, or set tiling to none."
+
+# What has borders of its own that are not wrapped here. None of it occurs in Stable Diffusion's or SDXL's networks.
+_OWN_BORDERS: tuple[type, ...] = (
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.CircularPad2d,  # wraps both axes, also where one was chosen
+    nn.ConstantPad2d,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+    FirDownsample2D,
+    FirUpsample2D,
+    KDownsample2D,
+    KUpsample2D,
+)
+
+
+class _WrappedForward:
+    """Takes the place of one convolution's `_conv_forward`; all that does not depend on the input is worked out once.
+
+    pads: (left, right, top, bottom) in pixels of the input.
+    """
+
+    __slots__ = ("dilation", "fill", "groups", "mode", "padding", "stride", "wrapped")
+
+    def __init__(self, conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> None:
+        left, right, top, bottom = pads
+        self.wrapped = ((left, right) if axes.x else (0, 0)) + ((top, bottom) if axes.y else (0, 0))
+        rest_x = (0, 0) if axes.x else (left, right)
+        rest_y = (0, 0) if axes.y else (top, bottom)
+        # An axis that is not wrapped keeps the plain convolution's own padding, by the plain convolution's own means.
+        plain = conv.padding_mode == "zeros" and rest_x[0] == rest_x[1] and rest_y[0] == rest_y[1]
+        self.padding = (rest_y[0], rest_x[0]) if plain else (0, 0)
+        self.fill = None if plain else (*rest_x, *rest_y)
+        self.mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+        self.stride, self.dilation, self.groups = conv.stride, conv.dilation, conv.groups
+
+    def __call__(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        input = wrap(input, *self.wrapped)
+        if self.fill is not None:
+            input = F.pad(input, self.fill, mode=self.mode)
+        return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+def wrap(tensor: torch.Tensor, left: int, right: int, top: int, bottom: int) -> torch.Tensor:
+    """A (batch, channels, height, width) tensor continued periodically by so many pixels (0 or more, any number).
+
+    Copies the tensor once and keeps channels_last. `F.pad(mode="circular")` loses that, which makes it and the
+    convolution slower; `torch.cat`, once an axis, copies twice and takes up to twice as long; see
+    tests/engine/bench_wrap.py.
+    """
+    batch, channels, height, width = tensor.shape
+    if max(left, right) > width or max(top, bottom) > height:  # more than once around
+        columns = torch.arange(-left, width + right, device=tensor.device) % width
+        rows = torch.arange(-top, height + bottom, device=tensor.device) % height
+        return tensor.index_select(-1, columns).index_select(-2, rows)
+    last = tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+    out = torch.empty(
+        (batch, channels, height + top + bottom, width + left + right),
+        dtype=tensor.dtype,
+        device=tensor.device,
+        memory_format=torch.channels_last if last else torch.contiguous_format,
+    )
+    middle = out[:, :, top : top + height]
+    middle[..., left : left + width] = tensor
+    if left:
+        middle[..., :left] = tensor[..., width - left :]
+    if right:
+        middle[..., left + width :] = tensor[..., :right]
+    if top:
+        out[:, :, :top] = middle[:, :, height - top :]
+    if bottom:
+        out[:, :, top + height :] = middle[:, :, :bottom]
+    return out
+
+
+@contextmanager
+def seamless(target: Any, axes: Axes) -> Iterator[None]:
+    """Makes `target` periodic on `axes` while the block runs, and restores it at its end, also after an exception.
+
+    target: a diffusers pipeline, a module, or several modules. Load LoRAs before: what is added inside is not patched.
+    axes: `Axes.X` joins left and right, `Axes.Y` top and bottom. The other axis stays exactly as it was. With
+        `Axes.NONE` the networks compute what they do without Tilewright, bit for bit.
+
+    Blocks may be nested, on the same networks too: the innermost decides, `NONE` included. They must end in reverse
+    order, and a network may be in the blocks of one thread at a time.
+
+    Raises `UserError` of kind `MODEL`, and patches nothing, where a network holds a part that cannot be made periodic.
+    """
+    changes = list(_changes(list(_modules(target)), axes))
+    saved: list[tuple[nn.Module, str, object]] = []
+    try:
+        for module, name, value in changes:
+            saved.append((module, name, vars(module).get(name, _MISSING)))
+            _put(module, name, value)
+        yield
+    finally:
+        for module, name, value in reversed(saved):
+            _put(module, name, value)
+
+
+def _put(module: nn.Module, name: str, value: object) -> None:
+    if value is not _MISSING:
+        vars(module)[name] = value
+    else:
+        vars(module).pop(name, None)
+
+
+def _modules(target: Any) -> Iterator[nn.Module]:
+    """Every module in `target`, each once (a `Downsample2D` may hold one convolution under two names)."""
+    if isinstance(target, nn.Module):
+        roots: Iterable[Any] = [target]
+    else:
+        components = getattr(target, "components", None)  # a pipeline's
+        roots = components.values() if components is not None else target
+    seen: set[int] = set()
+    for root in roots:
+        if not isinstance(root, nn.Module):
+            continue
+        for module in root.modules():
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+
+
+def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[tuple[nn.Module, str, object]]:
+    """What has to be set (or, `_MISSING`, removed) on which module, whatever an outer block has already done to it."""
+    pads = {module: module._reversed_padding_repeated_twice for module in modules if isinstance(module, nn.Conv2d)}
+    for module in modules:
+        if isinstance(module, Downsample2D) and module.use_conv and module.padding in (0, _BY_CONVOLUTION):
+            # It pads by hand, right and bottom by one, and then calls a convolution without padding: that one wraps.
+            for conv in module.conv.modules():  # with a LoRA there are three, of which one is 1x1 and comes after
+                if isinstance(conv, nn.Conv2d) and conv.kernel_size != (1, 1):
+                    pads[conv] = (0, 1, 0, 1)
+            yield module, "padding", 0 if axes is Axes.NONE else _BY_CONVOLUTION
+        elif axes is not Axes.NONE:
+            _refuse_own_borders(module)
+    for conv, conv_pads in pads.items():
+        yield from _conv_changes(conv, conv_pads, axes)
+
+
+def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[tuple[nn.Module, str, object]]:
+    current = vars(conv).get("_conv_forward", _MISSING)
+    wraps = (axes.x and any(pads[:2])) or (axes.y and any(pads[2:]))
+    if not wraps:
+        if isinstance(current, _WrappedForward):
+            yield conv, "_conv_forward", _MISSING
+        return
+    foreign = current is not _MISSING and not isinstance(current, _WrappedForward)
+    if foreign or type(conv).forward is not nn.Conv2d.forward:
+        raise _refusal(conv)
+    yield conv, "_conv_forward", _WrappedForward(conv, pads, axes)
+
+
+def _refuse_own_borders(module: nn.Module) -> None:
+    if (
+        isinstance(module, _OWN_BORDERS)
+        or (isinstance(module, nn.Conv3d) and any(module._reversed_padding_repeated_twice))
+        or (isinstance(module, nn.Upsample) and not module.mode.startswith("nearest"))
+        or (isinstance(module, nn.AvgPool2d | nn.MaxPool2d) and module.padding not in (0, (0, 0)))
+        or (isinstance(module, PatchEmbed) and module.pos_embed is not None)
+        or getattr(module, "use_tiling", False)  # diffusers decodes in tiles that stop at the picture's edges
+        or _adapts_by_hand(module)
+    ):
+        raise _refusal(module)
+
+
+def _adapts_by_hand(module: nn.Module) -> bool:
+    """Whether it is one of PEFT's adapters that convolve without a module: all but plain LoRA do (DoRA, LoHa ...)."""
+    base = getattr(module, "base_layer", None)
+    if base is None:
+        return getattr(module, "conv_fn", None) is F.conv2d
+    return isinstance(base, nn.Conv2d) and not hasattr(module, "lora_A")
+
+
+def _refusal(module: nn.Module) -> UserError:
+    part = "tiled decoding" if getattr(module, "use_tiling", False) else type(module).__name__
+    return UserError(ErrorKind.MODEL, f"This model holds a part that cannot be made seamless ({part}).", _HINT)

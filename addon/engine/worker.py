@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The worker's main loop: commands in, jobs in a thread, messages out. Imports core; engine when a job starts.
+
+The main thread only reads commands, so it answers a cancel at once, whatever the diffusion thread is doing. torch is
+imported by the diffusion thread with the first job: hello comes before it.
+"""
+
+import logging
+import os
+import queue
+import statistics
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..core.errors import ErrorKind, UserError, bug
+from ..core.protocol import (
+    VERSION,
+    Cancel,
+    Cancelled,
+    Failed,
+    Finished,
+    Free,
+    Freed,
+    Heartbeat,
+    Hello,
+    ImageDone,
+    InvalidRequest,
+    Message,
+    Note,
+    Phase,
+    Progress,
+    ProtocolError,
+    Quit,
+    Refused,
+    Start,
+    encode,
+    read_message,
+)
+from ..core.results import Draft, Result
+
+if TYPE_CHECKING:
+    from .models import ModelCache
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 0.5
+IDLE_SECONDS = 600.0  # after which models are let go
+
+
+class JobCancelled(Exception):
+    """Raised in the diffusion thread by anything a job does after it was cancelled."""
+
+
+class Output:
+    """The pipe to the host. Any thread may send; each frame goes out whole."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        """Write one frame. Nobody left to read it ends the process."""
+        frame = encode(message)
+        try:
+            with self._lock:
+                self._stream.write(frame)
+                self._stream.flush()
+        except OSError:  # a broken pipe: the host is gone, and so is the reason to go on
+            leave(1)
+
+
+class Job:
+    """One job on its way through the diffusion thread; the main thread may cancel it at any time.
+
+    Its lock decides between a cancel and all that the job says or publishes: whichever comes first. So exactly one
+    terminal message is sent, nothing follows it, and no picture appears in the store after a cancel was answered.
+    """
+
+    def __init__(self, start: Start, output: Output) -> None:
+        self.start = start
+        self._output = output
+        self._lock = threading.RLock()
+        self._ended = False
+        self._begun = time.monotonic()
+        self._step_begun = 0.0
+        self._warm = False  # whether the first step is over
+        # seconds that each of the last steps took; not all of them, since a median costs more the more there are
+        self._steps: deque[float] = deque(maxlen=100)
+        # seconds of a finished picture that were not spent in steps, the least so far
+        self._beside: float | None = None
+        self._image_begun = 0.0
+        self._image_steps = 0.0
+
+    @property
+    def id(self) -> str:
+        return self.start.job
+
+    def cancel(self) -> None:
+        """End the job and say so, unless it has ended. Never waits longer than a picture's rename takes."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._output.send(Cancelled(self.id))
+
+    def finish(self, message: Finished | Failed) -> None:
+        """Send the terminal message, unless the job was cancelled."""
+        with self._lock:
+            if not self._ended:
+                self._ended = True
+                self._output.send(message)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._begun
+
+    # what `generate.Watcher` asks for
+
+    def check(self) -> None:
+        """Raise JobCancelled if the job has ended."""
+        if self._ended:
+            raise JobCancelled
+
+    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
+        """Report where the job is, with an estimate of what is left. Raises JobCancelled."""
+        images = self.start.request.count
+        remaining = self._remaining(phase, image, step, steps)
+        self._send(Progress(self.id, phase, image, images, step, steps, remaining))
+
+    def note(self, text: str) -> None:
+        """Tell the user something. Raises JobCancelled."""
+        self._send(Note(self.id, text))
+
+    def publish(self, image: int, draft: Draft, result: Result) -> None:
+        """Put a picture into the store and say so, or raise JobCancelled; never something in between."""
+        locked = False
+
+        def allowed() -> bool:
+            nonlocal locked
+            self._lock.acquire()
+            locked = True
+            return not self._ended
+
+        try:
+            final = draft.publish(result, allowed=allowed)
+            if final is None:
+                raise JobCancelled
+            self._send(ImageDone(self.id, image, final))
+        finally:
+            if locked:
+                self._lock.release()
+        beside = time.monotonic() - self._image_begun - self._image_steps
+        self._beside = beside if self._beside is None else min(self._beside, beside)
+
+    def _send(self, message: Message) -> None:
+        with self._lock:
+            self.check()
+            self._output.send(message)
+
+    def _remaining(self, phase: Phase, image: int, step: int, steps: int) -> float | None:
+        """Seconds until the job ends, from the steps so far; None before the second step.
+
+        The first step of a job is left out: it warms up. What a picture takes besides its steps is known once one is
+        done.
+        """
+        now = time.monotonic()
+        if phase is Phase.ENCODING:
+            self._image_begun, self._image_steps = now, 0.0
+        if phase is Phase.SAMPLING:
+            if step:
+                if self._warm:
+                    self._steps.append(now - self._step_begun)
+                self._warm = True
+                self._image_steps += now - self._step_begun
+            self._step_begun = now
+        if not self._steps:
+            return None
+        per_step = statistics.median(self._steps)
+        request = self.start.request
+        if phase is Phase.SAMPLING:
+            here = steps - step
+        else:
+            here = request.steps if phase.order < Phase.SAMPLING.order else 0
+        later = request.count - image - 1
+        return (here + later * request.steps) * per_step + (later + 1) * (self._beside or 0.0)
+
+
+class Worker:
+    """Reads commands, runs jobs one after another."""
+
+    def __init__(self, commands: BinaryIO, replies: BinaryIO, idle_seconds: float = IDLE_SECONDS) -> None:
+        self._commands = commands
+        self._output = Output(replies)
+        self._idle_seconds = idle_seconds
+        self._work: queue.SimpleQueue[Job | Free] = queue.SimpleQueue()
+        self._jobs: dict[str, Job] = {}  # not yet done with, also those that were cancelled
+        self._jobs_lock = threading.Lock()
+        self._cache: ModelCache | None = None
+
+    def run(self) -> int:
+        """Serve until the host is gone, quits, or speaks nonsense. Returns the process's exit code."""
+        self._output.send(Hello(VERSION, os.getpid()))
+        try:
+            hello = read_message(self._commands)
+            if hello is None:
+                return 0
+            if not isinstance(hello, Hello):
+                raise ProtocolError(f"{type(hello).__name__} before Hello")
+            if hello.version != VERSION:
+                self._output.send(Refused(_other_version(hello.version)))
+                return 3
+            threading.Thread(target=self._heartbeat, daemon=True, name="heartbeat").start()
+            threading.Thread(target=self._diffuse_or_leave, daemon=True, name="diffusion").start()
+            return self._serve()
+        except ProtocolError as error:
+            log.error("the host spoke nonsense: %s", error)
+            problem = UserError(ErrorKind.WORKER, "The worker was sent something that it cannot read.", "Try again.")
+            for job in self._current_jobs():
+                job.finish(Failed(job.id, problem))
+            return 2
+
+    def _serve(self) -> int:
+        while True:
+            try:
+                message = read_message(self._commands)
+            except InvalidRequest as error:
+                self._output.send(Failed(error.job, error.error))
+                continue
+            match message:
+                case None | Quit():
+                    return 0
+                case Start(job=name):
+                    job = Job(message, self._output)
+                    with self._jobs_lock:
+                        if name in self._jobs:  # doubled: one job each
+                            continue
+                        self._jobs[name] = job
+                    job.progress(Phase.STARTING)
+                    self._work.put(job)
+                case Cancel(job=name):
+                    for job in self._current_jobs():
+                        if job.id == name:
+                            job.cancel()
+                case Free():
+                    self._work.put(message)
+                case _:
+                    log.warning("ignored %s", type(message).__name__)
+
+    def _current_jobs(self) -> list[Job]:
+        with self._jobs_lock:
+            return list(self._jobs.values())
+
+    def _heartbeat(self) -> None:
+        while True:
+            self._output.send(Heartbeat())
+            time.sleep(HEARTBEAT_SECONDS)
+
+    def _diffuse_or_leave(self) -> None:
+        """Nothing would do the jobs that come after an error outside of one (a driver that fails while freeing)."""
+        try:
+            self._diffuse()
+        except Exception:
+            log.exception("the diffusion thread failed")
+            leave(1)
+
+    def _diffuse(self) -> None:
+        """The diffusion thread: one piece of work after another, models freed on request and after idling."""
+        while True:
+            try:
+                work = self._work.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                if self._cache is not None and self._cache.holds_model:
+                    self._free()
+                continue
+            if isinstance(work, Free):
+                self._free()
+                continue
+            self._run_job(work)
+            with self._jobs_lock:
+                del self._jobs[work.id]
+
+    def _free(self) -> None:
+        if self._cache is not None:
+            self._cache.free()
+        self._output.send(Freed())
+
+    def _run_job(self, job: Job) -> None:
+        try:
+            job.check()
+            if self._cache is None:
+                self._cache = _import_engine()
+            from .generate import make_images
+
+            job.check()
+            make_images(self._cache, job.start, job)
+            job.finish(Finished(job.id, job.seconds))
+        except JobCancelled:
+            log.info("job %s was cancelled", job.id)
+        except UserError as error:
+            log.warning("job %s failed: %s", job.id, error, exc_info=True)
+            job.finish(Failed(job.id, error))
+        except Exception as error:
+            log.exception("job %s failed", job.id)
+            job.finish(Failed(job.id, bug(error)))
+
+
+def _import_engine() -> "ModelCache":
+    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails.
+
+    Not only by an ImportError: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
+    """
+    try:
+        from . import generate  # noqa: F401 - the rest of it
+        from .models import ModelCache
+    except Exception as error:
+        name = getattr(error, "name", None) or "its packages"
+        reason = " ".join(str(error).split()).rstrip(".")[:300]
+        message = f"The worker's Python cannot load {name}: {reason}."
+        raise UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.") from error
+    return ModelCache()
+
+
+def _other_version(version: int) -> UserError:
+    return UserError(
+        ErrorKind.WORKER,
+        f"Blender's side speaks version {version} of the protocol, the worker version {VERSION}.",
+        "Restart Blender, or install Tilewright again.",
+    )
+
+
+def leave(code: int) -> None:
+    """End the process now, in the middle of whatever other threads do."""
+    logging.shutdown()
+    os._exit(code)

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans by tables: machines that nobody here owns are described, not run."""
+
+import weakref
+from collections.abc import Callable
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from addon.core.errors import ErrorKind, UserError
+from addon.core.request import Axes, Size
+from addon.engine import devices
+from addon.engine.devices import Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
+from addon.engine.seamless import seamless
+
+GB = 1 << 30
+SD = {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480}
+SDXL = {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840}
+STARTER = {"unet": 15_000_000, "vae": 1_200_000, "text_encoder": 2_000_000}
+S512, S1024, S2048 = Size(512, 512), Size(1024, 1024), Size(2048, 2048)
+
+
+def device(kind: Kind, gigabytes: float) -> Device:
+    name = {Kind.CUDA: "cuda:0", Kind.ROCM: "cuda:0", Kind.XPU: "xpu:0"}.get(kind, kind.value)
+    return Device(kind, name, int(gigabytes * GB), "test device", 4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gigabytes", "parameters", "size", "upcast", "mode"),
+    [
+        (Kind.CUDA, 24, SDXL, S1024, True, Mode.FULL),
+        (Kind.CUDA, 10, SD, S1024, False, Mode.FULL),
+        (Kind.CUDA, 10, SDXL, S1024, True, Mode.OFFLOAD),
+        (Kind.CUDA, 10, SDXL, S2048, True, Mode.LEAN),
+        (Kind.CUDA, 4, SD, S512, False, Mode.FULL),
+        (Kind.CUDA, 3, SD, S512, False, Mode.OFFLOAD),
+        (Kind.CUDA, 4, SDXL, S1024, True, Mode.MINIMAL),
+        (Kind.CUDA, 2, SD, S512, False, Mode.MINIMAL),
+        (Kind.CUDA, 2, STARTER, S512, False, Mode.FULL),
+        (Kind.CUDA, 0.5, SDXL, S2048, True, Mode.MINIMAL),  # will not fit, and is tried in the leanest way
+        (Kind.ROCM, 16, SDXL, S1024, False, Mode.FULL),
+        (Kind.ROCM, 8, SDXL, S1024, False, Mode.OFFLOAD),
+        (Kind.XPU, 16, SDXL, S1024, False, Mode.FULL),
+        (Kind.XPU, 5, SD, S1024, False, Mode.OFFLOAD),
+        (Kind.MPS, 12, SD, S512, False, Mode.FULL),
+        (Kind.MPS, 6, SDXL, S1024, True, Mode.LEAN),
+        (Kind.CPU, 32, SDXL, S1024, True, Mode.FULL),
+        (Kind.CPU, 12, SDXL, S1024, True, Mode.LEAN),
+        (Kind.CPU, 8, SD, S512, False, Mode.FULL),
+        (Kind.CPU, 2, STARTER, S512, False, Mode.FULL),
+    ],
+)
+def test_the_fastest_mode_that_fits_is_chosen(
+    kind: Kind, gigabytes: float, parameters: dict[str, int], size: Size, upcast: bool, mode: Mode
+) -> None:
+    assert make_plan(device(kind, gigabytes), parameters, size, upcast_vae=upcast).mode is mode
+
+
+# kind, mode -> dtype, vae_dtype with and without the need for float32, vae_device, offload, slicing, channels_last
+SETTINGS = {
+    (Kind.CUDA, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, True),
+    (Kind.CUDA, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, True),
+    (Kind.CUDA, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
+    (Kind.CUDA, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, True),
+    (Kind.ROCM, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, False),
+    (Kind.ROCM, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, False),
+    (Kind.ROCM, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, False),
+    (Kind.ROCM, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, False),
+    (Kind.XPU, Mode.FULL): ("float16", "float32", "float16", "xpu:0", Offload.NONE, False, True),
+    (Kind.XPU, Mode.OFFLOAD): ("float16", "float32", "float16", "xpu:0", Offload.MODEL, False, True),
+    (Kind.XPU, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
+    (Kind.XPU, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, True),
+    (Kind.MPS, Mode.FULL): ("float16", "float32", "float16", "mps", Offload.NONE, False, False),
+    (Kind.MPS, Mode.LEAN): ("float16", "float16", "float16", "mps", Offload.NONE, True, False),
+    (Kind.CPU, Mode.FULL): ("float32", "float32", "float32", "cpu", Offload.NONE, False, True),
+    (Kind.CPU, Mode.LEAN): ("bfloat16", "bfloat16", "bfloat16", "cpu", Offload.NONE, False, True),
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), SETTINGS)
+@pytest.mark.parametrize("upcast", [True, False])
+def test_each_mode_sets_what_it_says(kind: Kind, mode: Mode, upcast: bool) -> None:
+    plan = make_plan(device(kind, 1), SD, S512, upcast_vae=upcast, memory=mode.value)
+    dtype, upcast_dtype, plain_dtype, vae_device, offload, slicing, channels_last = SETTINGS[kind, mode]
+    assert plan.mode is mode
+    assert plan.dtype == dtype
+    assert plan.vae_dtype == (upcast_dtype if upcast else plain_dtype)
+    assert plan.vae_device == vae_device
+    assert (plan.offload, plan.attention_slicing, plan.channels_last) == (offload, slicing, channels_last)
+    assert plan.sentence.endswith(".")
+    assert "test device" in plan.sentence
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_leaner_plans_go_down_to_the_leanest_and_each_needs_less(kind: Kind) -> None:
+    plan: Plan | None = make_plan(device(kind, 100), SDXL, S1024, upcast_vae=True)
+    needs, modes = [], []
+    while plan:
+        needs.append(needed_bytes(plan, SDXL, S1024))
+        modes.append(plan.mode)
+        plan = plan.leaner()
+    assert [key[1] for key in SETTINGS if key[0] is kind] == modes
+    assert needs == sorted(needs, reverse=True)
+
+
+def test_a_larger_picture_never_gets_a_less_lean_plan() -> None:
+    order = list(Mode)
+    for gigabytes in (2, 4, 6, 8, 12, 24):
+        modes = [make_plan(device(Kind.CUDA, gigabytes), SDXL, size).mode for size in (S512, S1024, S2048)]
+        assert modes == sorted(modes, key=order.index)
+
+
+@pytest.mark.parametrize(("kind", "memory"), [(Kind.CPU, "offload"), (Kind.MPS, "minimal"), (Kind.CUDA, "turbo")])
+def test_a_mode_that_the_device_lacks_is_refused_with_those_it_has(kind: Kind, memory: str) -> None:
+    with pytest.raises(UserError) as caught:
+        make_plan(device(kind, 8), SD, S512, memory=memory)
+    assert caught.value.kind is ErrorKind.REQUEST
+    assert "full" in caught.value.hint
+
+
+def test_probing_finds_this_machine() -> None:
+    found = devices.probe("cpu")
+    assert found.kind is Kind.CPU
+    assert 64 << 20 < found.free < 1 << 50
+    assert found.threads == torch.get_num_threads()
+    assert devices.probe().kind in Kind
+
+
+@pytest.mark.parametrize("wanted", ["cuda:99", "tpu", "cuda:x", "cpu:3", "", "meta"])
+def test_a_device_that_is_not_there_is_refused(wanted: str) -> None:
+    with pytest.raises(UserError) as caught:
+        devices.probe(wanted)
+    assert caught.value.kind is ErrorKind.REQUEST
+
+
+def test_running_out_of_memory_is_recognised_on_every_kind_of_device() -> None:
+    with pytest.raises(RuntimeError) as caught:  # what torch really says on a processor
+        torch.empty(1 << 60, dtype=torch.uint8)
+    assert devices.is_out_of_memory(caught.value)
+    assert devices.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert devices.is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
+    assert not devices.is_out_of_memory(RuntimeError("shape mismatch"))
+    assert not devices.is_out_of_memory(ValueError("out of memory"))
+
+
+class LiveBytes(TorchDispatchMode):
+    """Counts the bytes of all tensors that are alive, weights excepted; on the meta device they cost nothing."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self.known = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):  # type: ignore[no-untyped-def]
+        result = function(*arguments, **(keywords or {}))
+        tree_map(self._count, result)
+        return result
+
+    def _count(self, value: object) -> None:
+        if not isinstance(value, torch.Tensor):
+            return
+        storage = value.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if key not in self.known:
+            self.known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self._gone, key, size)
+
+    def _gone(self, key: int, size: int) -> None:
+        self.live -= size
+        self.known.discard(key)
+
+
+@torch.no_grad()
+def bytes_per_pixel(module: torch.nn.Module, call: Callable[[], object]) -> float:
+    with seamless(module, Axes.XY), LiveBytes(module) as counted:
+        call()
+    return counted.peak / (512 * 512)
+
+
+def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Fused attention keeps no matrix of scores, but without data torch falls back to one.
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
+    with torch.device("meta"):
+        vae = AutoencoderKL(
+            block_out_channels=(128, 256, 512, 512),
+            layers_per_block=2,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+        ).half()
+        unet = UNet2DConditionModel(cross_attention_dim=768).half()
+        latents, text = torch.randn(2, 4, 64, 64).half(), torch.randn(2, 77, 768).half()
+        time = torch.ones(2).half()
+        decode = bytes_per_pixel(vae, lambda: vae.decode(latents[:1]))
+        step = bytes_per_pixel(unet, lambda: unet(latents, time, encoder_hidden_states=text))
+    assert sum(parameter.numel() for parameter in unet.parameters()) == SD["unet"]
+    assert sum(parameter.numel() for parameter in vae.parameters()) == SD["vae"]
+    assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
+    assert 0.9 * devices.STEP_BYTES < step < devices.STEP_BYTES

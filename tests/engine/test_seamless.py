@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The law: inside `seamless`, rolling an input by the network's grid rolls the output, and nothing is left behind."""
+
+import copy
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+from diffusers.models.downsampling import Downsample2D, FirDownsample2D
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from addon.core.errors import ErrorKind, UserError
+from addon.core.request import Axes
+from addon.engine.seamless import seamless, wrap
+from tests.engine import networks
+
+LIMIT = 1e-5  # greatest error over greatest value, in float32
+WRAPPED = (Axes.XY, Axes.X, Axes.Y)
+Network = Callable[[torch.Tensor], torch.Tensor]
+
+
+def apply_sd_unet(unet: nn.Module) -> Network:
+    text = torch.randn(1, 7, networks.TEXT_WIDTH, generator=torch.Generator().manual_seed(0))
+    return lambda x: unet(x, 400, encoder_hidden_states=text).sample
+
+
+def apply_sdxl_unet(unet: nn.Module) -> Network:
+    generator = torch.Generator().manual_seed(0)
+    text = torch.randn(1, 7, 2 * networks.TEXT_WIDTH, generator=generator)
+    added = {"text_embeds": torch.randn(1, networks.TEXT_WIDTH, generator=generator), "time_ids": torch.ones(1, 6)}
+    return lambda x: unet(x, 400, encoder_hidden_states=text, added_cond_kwargs=added).sample
+
+
+# name: (module, how to call it, grid of the input, channels of the input, output elements for one input element)
+PARTS: dict[str, tuple[nn.Module, Network, int, int, float]] = {}
+for _name, _unet, _apply, _grid in (
+    ("SD1.5 U-Net", networks.sd_unet(), apply_sd_unet, 8),
+    ("SDXL U-Net", networks.sdxl_unet(), apply_sdxl_unet, 4),
+):
+    PARTS[_name] = (_unet, _apply(_unet), _grid, 4, 1)
+_kl, _tiny = networks.kl_autoencoder(), networks.tiny_autoencoder()
+PARTS["KL decoder"] = (_kl, lambda z: _kl.decode(z).sample, 1, 4, 8)
+PARTS["KL encoder"] = (_kl, lambda x: _kl.encode(x).latent_dist.parameters, 8, 3, 1 / 8)
+PARTS["tiny decoder"] = (_tiny, lambda z: _tiny.decode(z).sample, 1, 4, 8)
+PARTS["tiny encoder"] = (_tiny, lambda x: _tiny.encode(x).latents, 8, 3, 1 / 8)
+
+
+def snapshot(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], object]]:
+    """All that a patch could leave behind: each module's attributes, and the function that its forward is."""
+    return [
+        (part, dict(vars(part)), (type(part), type(part).forward, getattr(type(part), "_conv_forward", None)))
+        for part in module.modules()
+    ]
+
+
+def assert_unchanged(before: list[tuple[nn.Module, dict[str, object], object]], module: nn.Module) -> None:
+    after = snapshot(module)
+    assert [(id(part), attributes.keys(), code) for part, attributes, code in before] == [
+        (id(part), attributes.keys(), code) for part, attributes, code in after
+    ]
+    for (_, old, _), (_, new, _) in zip(before, after, strict=True):
+        assert all(old[name] is new[name] for name in old)
+
+
+def roll_error(network: Network, x: torch.Tensor, shift: tuple[int, int], scale: float) -> float:
+    rolled = network(torch.roll(x, shift, (-2, -1)))
+    expected = torch.roll(network(x), [round(step * scale) for step in shift], (-2, -1))
+    return float((rolled - expected).abs().max() / expected.abs().max())
+
+
+def random_input(channels: int, rows: int, columns: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(1, channels, rows, columns, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("axes", WRAPPED)
+@settings(max_examples=3, deadline=None)
+@given(
+    blocks=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    shift=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    seed=st.integers(0, 99),
+)
+@torch.no_grad()
+def test_rolling_the_input_by_the_grid_rolls_the_output(
+    name: str, axes: Axes, blocks: tuple[int, int], shift: tuple[int, int], seed: int
+) -> None:
+    module, network, grid, channels, scale = PARTS[name]
+    if grid == 1:  # decoders: a few latents are enough to be larger than a wrap, and to be smaller than one
+        blocks = (blocks[0] * 3, blocks[1] * 3)
+    x = random_input(channels, blocks[0] * grid, blocks[1] * grid, seed)
+    rolls = (shift[0] * grid * axes.y, shift[1] * grid * axes.x)
+    with seamless(module, axes):
+        assert roll_error(network, x, rolls, scale) <= LIMIT
+
+
+@pytest.mark.parametrize("name", PARTS)
+@torch.no_grad()
+def test_the_law_is_not_kept_without_the_patch_nor_on_an_axis_that_was_not_chosen(name: str) -> None:
+    """Shows that the tests of the law can fail."""
+    module, network, grid, channels, scale = PARTS[name]
+    x = random_input(channels, 2 * max(grid, 4), 2 * max(grid, 4))
+    assert roll_error(network, x, (grid, grid), scale) > 100 * LIMIT
+    with seamless(module, Axes.X):
+        assert roll_error(network, x, (grid, 0), scale) > 100 * LIMIT
+    with seamless(module, Axes.Y):
+        assert roll_error(network, x, (0, grid), scale) > 100 * LIMIT
+
+
+@pytest.mark.parametrize("name", PARTS)
+@torch.no_grad()
+def test_with_no_axis_the_output_is_the_plain_one_bit_for_bit(name: str) -> None:
+    module, network, grid, channels, _ = PARTS[name]
+    x = random_input(channels, 2 * max(grid, 4), 2 * max(grid, 4))
+    plain = network(x)
+    with seamless(module, Axes.NONE):
+        assert torch.equal(network(x), plain)
+    with seamless(module, Axes.XY):
+        assert not torch.equal(network(x), plain)
+    assert torch.equal(network(x), plain)
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("axes", Axes)
+def test_everything_is_restored(name: str, axes: Axes) -> None:
+    module = PARTS[name][0]
+    before = snapshot(module)
+    state = {key: value.clone() for key, value in module.state_dict().items()}
+    with seamless(module, axes):
+        assert module.state_dict().keys() == state.keys()
+    assert_unchanged(before, module)
+    with pytest.raises(ZeroDivisionError), seamless(module, axes):
+        raise ZeroDivisionError
+    assert_unchanged(before, module)
+    assert all(torch.equal(value, state[key]) for key, value in module.state_dict().items())
+
+
+def test_everything_is_restored_when_entering_fails_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    from addon.engine import seamless as module_under_test
+
+    vae = networks.kl_autoencoder()
+    before = snapshot(vae)
+    original, calls = module_under_test._put, []
+
+    def fail_once_at_the_tenth(module: nn.Module, name: str, value: object) -> None:
+        calls.append(name)
+        if len(calls) == 10:
+            raise KeyboardInterrupt
+        original(module, name, value)
+
+    monkeypatch.setattr(module_under_test, "_put", fail_once_at_the_tenth)
+    with pytest.raises(KeyboardInterrupt), seamless(vae, Axes.XY):
+        pass
+    assert_unchanged(before, vae)
+
+
+# One layer against an independent reference
+
+
+def padded(x: torch.Tensor, conv: nn.Conv2d, axes: Axes) -> torch.Tensor:
+    left, right, top, bottom = conv._reversed_padding_repeated_twice
+    mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+    x = F.pad(x, (left, right, 0, 0), mode="circular" if axes.x else mode)
+    return F.pad(x, (0, 0, top, bottom), mode="circular" if axes.y else mode)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    padding=st.one_of(st.tuples(st.integers(0, 3), st.integers(0, 3)), st.sampled_from(("same", "valid"))),
+    stride=st.integers(1, 2),
+    dilation=st.integers(1, 2),
+    groups=st.sampled_from((1, 2)),
+    mode=st.sampled_from(("zeros", "reflect", "replicate", "circular")),
+    axes=st.sampled_from(tuple(Axes)),
+    channels_last=st.booleans(),
+)
+@torch.no_grad()
+def test_a_convolution_equals_one_over_a_circularly_padded_input(
+    kernel: tuple[int, int],
+    padding: tuple[int, int] | str,
+    stride: int,
+    dilation: int,
+    groups: int,
+    mode: str,
+    axes: Axes,
+    channels_last: bool,
+) -> None:
+    if padding == "same":
+        stride = 1
+    conv = nn.Conv2d(4, 6, kernel, stride, padding, dilation, groups, padding_mode=mode)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x = random_input(4, 12, 10).contiguous(memory_format=layout)
+    expected = F.conv2d(padded(x, conv, axes), conv.weight, conv.bias, stride, 0, dilation, groups)
+    with seamless(conv, axes):
+        torch.testing.assert_close(conv(x), expected, atol=1e-6, rtol=1e-5)
+
+
+@given(
+    size=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    pads=st.tuples(*[st.integers(0, 12)] * 4),
+    channels_last=st.booleans(),
+)
+def test_wrap_continues_periodically_however_often_it_goes_around(
+    size: tuple[int, int], pads: tuple[int, int, int, int], channels_last: bool
+) -> None:
+    (height, width), (left, right, top, bottom) = size, pads
+    x = torch.arange(3 * height * width).reshape(1, 3, height, width)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    wrapped = wrap(x, *pads)
+    assert wrapped.shape == (1, 3, top + height + bottom, left + width + right)
+    for row in range(top + height + bottom):
+        for column in range(left + width + right):
+            expected = x[:, :, (row - top) % height, (column - left) % width]
+            assert torch.equal(wrapped[:, :, row, column], expected)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_wrap_keeps_the_memory_layout(layout: torch.memory_format) -> None:
+    x = random_input(8, 6, 6).contiguous(memory_format=layout)
+    assert wrap(x, 1, 1, 1, 1).is_contiguous(memory_format=layout)
+
+
+def test_a_convolution_without_padding_is_not_touched() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 2, stride=2), nn.Conv2d(3, 3, (3, 1), padding=(1, 0)))
+    with seamless(layers, Axes.X):  # the last one pads, but on the other axis
+        assert not any("_conv_forward" in vars(layer) for layer in layers)
+
+
+# Nesting
+
+
+@pytest.mark.parametrize("outer", Axes)
+@pytest.mark.parametrize("inner", Axes)
+@torch.no_grad()
+def test_the_innermost_of_nested_blocks_decides(outer: Axes, inner: Axes) -> None:
+    vae = networks.kl_autoencoder()
+    x = random_input(3, 16, 16)
+    expected = {}
+    for axes in (outer, inner):
+        with seamless(vae, axes):
+            expected[axes] = vae.encode(x).latent_dist.mean
+    before = snapshot(vae)
+    with seamless(vae, outer):
+        with seamless(vae, inner):
+            assert torch.equal(vae.encode(x).latent_dist.mean, expected[inner])
+        assert torch.equal(vae.encode(x).latent_dist.mean, expected[outer])
+    assert_unchanged(before, vae)
+
+
+@torch.no_grad()
+def test_a_copy_made_inside_stays_periodic_and_the_original_does_not() -> None:
+    vae = networks.kl_autoencoder()
+    x = random_input(3, 16, 16)
+    with seamless(vae, Axes.XY):
+        inside = vae.encode(x).latent_dist.mean
+        duplicate = copy.deepcopy(vae)
+    assert torch.equal(duplicate.encode(x).latent_dist.mean, inside)
+    assert not torch.equal(vae.encode(x).latent_dist.mean, inside)
+
+
+@torch.no_grad()
+def test_networks_in_other_threads_are_not_affected() -> None:
+    one, other = networks.kl_autoencoder(), networks.kl_autoencoder()
+    z = random_input(4, 4, 4)
+    plain, results = other.decode(z).sample, []
+    with seamless(one, Axes.XY):
+        thread = threading.Thread(target=lambda: results.append(other.decode(z).sample))
+        thread.start()
+        thread.join()
+    assert torch.equal(results[0], plain)
+
+
+# Parts that are added, and parts that are refused
+
+
+@torch.no_grad()
+def test_lora_convolutions_are_periodic_too() -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    config = LoraConfig(r=2, target_modules=["conv1", "conv2", "conv", "conv_in"], init_lora_weights=False)
+    for module, network, grid, channels, scale in (
+        (unet := networks.sd_unet(), apply_sd_unet(unet), 8, 4, 1.0),
+        (vae := networks.kl_autoencoder(), lambda x: vae.encode(x).latent_dist.parameters, 8, 3, 1 / 8),
+    ):
+        x = random_input(channels, 16, 16)
+        plain = network(x)
+        inject_adapter_in_model(config, module)
+        assert not torch.allclose(network(x), plain)  # the adapters do something
+        before = snapshot(module)
+        for axes in WRAPPED:
+            with seamless(module, axes):
+                assert roll_error(network, x, (grid * axes.y, grid * axes.x), scale) <= LIMIT
+        assert_unchanged(before, module)
+
+
+class OwnForward(nn.Conv2d):
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return F.conv2d(input, self.weight, self.bias, padding=1)
+
+
+def tiled_vae() -> nn.Module:
+    vae = networks.kl_autoencoder()
+    vae.enable_tiling()
+    return vae
+
+
+def dora_unet() -> nn.Module:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    config = LoraConfig(r=2, target_modules=["conv_in"], use_dora=True, init_lora_weights=False)
+    return inject_adapter_in_model(config, networks.sd_unet())
+
+
+def loha_unet() -> nn.Module:
+    from peft import LoHaConfig, inject_adapter_in_model
+
+    return inject_adapter_in_model(LoHaConfig(r=2, target_modules=["conv_in"]), networks.sd_unet())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.ConvTranspose2d(3, 3, 4, 2, 1),
+        lambda: nn.ReflectionPad2d(1),
+        lambda: nn.ZeroPad2d(1),
+        lambda: nn.Upsample(scale_factor=2, mode="bilinear"),
+        lambda: nn.AvgPool2d(3, padding=1),
+        lambda: nn.Conv3d(3, 3, 3, padding=1),
+        lambda: FirDownsample2D(4, 4),
+        lambda: OwnForward(3, 3, 3, padding=1),
+        tiled_vae,
+        dora_unet,
+        loha_unet,
+    ],
+)
+def test_a_part_that_cannot_be_made_periodic_is_refused_before_anything_is_patched(
+    make: Callable[[], nn.Module],
+) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), make())
+    before = snapshot(module)
+    with pytest.raises(UserError) as caught, seamless(module, Axes.XY):
+        pytest.fail("entered")
+    assert caught.value.kind is ErrorKind.MODEL
+    assert caught.value.hint
+    assert_unchanged(before, module)
+    with seamless(module, Axes.NONE):  # it can still be used without tiling
+        assert_unchanged(before, module)
+
+
+@pytest.mark.parametrize("axes", Axes)
+@torch.no_grad()
+def test_a_downsampler_that_pads_by_hand_wraps_right_and_bottom(axes: Axes) -> None:
+    layer = Downsample2D(4, use_conv=True, padding=0)
+    x = random_input(4, 6, 8)
+    reference = F.pad(x, (0, 1, 0, 0), mode="circular" if axes.x else "constant")
+    reference = F.pad(reference, (0, 0, 0, 1), mode="circular" if axes.y else "constant")
+    with seamless(layer, axes):
+        torch.testing.assert_close(layer(x), F.conv2d(reference, layer.conv.weight, layer.conv.bias, 2))

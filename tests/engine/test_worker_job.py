@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One job between the diffusion thread and the main thread: what a cancel may and may not come between."""
+
+import io
+import statistics
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from addon.core import results
+from addon.core.errors import ErrorKind, UserError
+from addon.core.protocol import Cancelled, Failed, Finished, Free, ImageDone, Message, Note, Phase, Progress, Start
+from addon.core.recipe import Recipe
+from addon.core.request import TextureRequest
+from addon.core.results import Draft, Result
+from addon.engine.worker import Job, JobCancelled
+
+
+@dataclass
+class Pipe:
+    """Stands in for the pipe to the host."""
+
+    sent: list[Message] = field(default_factory=list)
+
+    def send(self, message: Message) -> None:
+        self.sent.append(message)
+
+    def kinds(self) -> list[str]:
+        return [type(message).__name__ for message in self.sent]
+
+
+@pytest.fixture
+def pipe() -> Pipe:
+    return Pipe()
+
+
+@pytest.fixture
+def job(pipe: Pipe, tmp_path: Path) -> Job:
+    return Job(Start("j", TextureRequest("bricks", count=2, steps=4), str(tmp_path / "store")), pipe)  # type: ignore[arg-type]
+
+
+def publish(job: Job, *, before_rename: Callable[[], None] = lambda: None) -> None:
+    """Write a picture and publish it, with something that happens when all of it is on disk and it may appear."""
+
+    class Between(Draft):
+        def publish(self, result: Result, *, allowed: Callable[[], bool] = lambda: True) -> Result | None:
+            def ask() -> bool:
+                answer = allowed()
+                before_rename()
+                return answer
+
+            return super().publish(result, allowed=ask)
+
+    store = Path(job.start.store)
+    with results.draft(store, "bricks", 1) as draft:
+        (draft.folder / "base_color.png").write_bytes(b"picture")
+        files = {results.BASE_COLOR: "base_color.png"}
+        result = Result(draft.folder, files, Recipe(job.start.request.single(0), "fingerprint"))
+        job.publish(0, Between(draft.root, draft.folder, draft.name), result)
+
+
+def test_a_cancelled_job_publishes_nothing_and_says_nothing_more(job: Job, pipe: Pipe) -> None:
+    job.cancel()
+    with pytest.raises(JobCancelled):
+        publish(job)
+    for say in (lambda: job.progress(Phase.SAVING), lambda: job.note("late"), job.check):
+        with pytest.raises(JobCancelled):
+            say()
+    job.finish(Finished("j", 1.0))
+    job.finish(Failed("j", UserError(ErrorKind.BUG, "late")))
+    job.cancel()
+    assert pipe.kinds() == ["Cancelled"]
+    assert list(Path(job.start.store).iterdir()) == []
+
+
+def test_a_cancel_that_comes_while_a_picture_appears_waits_until_it_is_announced(job: Job, pipe: Pipe) -> None:
+    canceller = threading.Thread(target=job.cancel)
+    seen: list[list[str]] = []
+
+    def cancel_now() -> None:
+        canceller.start()
+        time.sleep(0.2)  # long enough for a cancel that did not wait
+        seen.append(pipe.kinds())
+
+    publish(job, before_rename=cancel_now)
+    canceller.join(5)
+    assert seen == [[]]
+    assert pipe.kinds() == ["ImageDone", "Cancelled"]
+    (folder,) = Path(job.start.store).iterdir()
+    assert results.load(folder)
+
+
+def test_a_failure_while_publishing_leaves_the_job_free_to_be_cancelled(job: Job, pipe: Pipe) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError):
+        publish(job, before_rename=full)
+    canceller = threading.Thread(target=job.cancel)  # from another thread: the lock must be open again
+    canceller.start()
+    canceller.join(5)
+    assert pipe.kinds() == ["Cancelled"]
+
+
+def test_exactly_one_of_many_ends_is_told(job: Job, pipe: Pipe) -> None:
+    ready = threading.Barrier(9)
+
+    def end(how: Callable[[], None]) -> None:
+        ready.wait()
+        how()
+
+    ways = [
+        job.cancel,
+        lambda: job.finish(Finished("j", 1.0)),
+        lambda: job.finish(Failed("j", UserError(ErrorKind.BUG, "x"))),
+    ]
+    threads = [threading.Thread(target=end, args=(way,)) for way in ways * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert len(pipe.sent) == 1
+    assert isinstance(pipe.sent[0], Cancelled | Finished | Failed)
+
+
+def test_the_time_that_is_left_comes_from_the_steps_that_were_made(
+    job: Job, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    def at(second: float, phase: Phase, image: int, step: int = 0) -> float | None:
+        clock[0] = 100 + second
+        job.progress(phase, image, step, 4 if phase is Phase.SAMPLING else 0)
+        last = pipe.sent[-1]
+        assert isinstance(last, Progress)
+        return last.remaining
+
+    assert at(30, Phase.ENCODING, 0) is None
+    assert at(31, Phase.SAMPLING, 0) is None
+    assert at(41, Phase.SAMPLING, 0, 1) is None  # the first step warms up: 10 s
+    assert at(43, Phase.SAMPLING, 0, 2) == pytest.approx(2 * 2 + 4 * 2)  # 2 s a step
+    at(45, Phase.SAMPLING, 0, 3)
+    at(47, Phase.SAMPLING, 0, 4)
+    assert at(47, Phase.DECODING, 0) == pytest.approx(4 * 2)
+    clock[0] = 150.0  # 20 s since encoding began, of which 16 were steps
+    publish(job)
+    assert isinstance(pipe.sent[-1], ImageDone)
+    assert at(51, Phase.ENCODING, 1) == pytest.approx(4 * 2 + 4)
+    assert at(51, Phase.SAMPLING, 1, 0) == pytest.approx(4 * 2 + 4)
+    assert at(55, Phase.SAMPLING, 1, 2) == pytest.approx(2 * 2 + 4)
+
+
+def test_the_estimate_of_a_long_job_takes_no_longer_the_longer_it_runs(
+    pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(Start("j", TextureRequest("bricks", count=1000, steps=150), str(tmp_path)), pipe)  # type: ignore[arg-type]
+    looked_at: list[int] = []
+    median = statistics.median
+    monkeypatch.setattr(statistics, "median", lambda values: (looked_at.append(len(values)), median(values))[1])
+    for image in range(3):
+        for step in range(151):
+            job.progress(Phase.SAMPLING, image, step, 150)
+    assert max(looked_at) == 100
+
+
+def test_an_environment_that_cannot_be_imported_is_a_users_error_with_its_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from addon.engine import worker
+
+    for error in (
+        ModuleNotFoundError("No module named 'torch'", name="torch"),
+        OSError("libcudart.so.13: cannot open shared object file"),
+        RuntimeError("Failed to import diffusers.pipelines because of the following error"),
+    ):
+
+        class Broken(types.ModuleType):
+            def __getattr__(self, name: str, error: Exception = error) -> object:
+                raise error
+
+        monkeypatch.setitem(sys.modules, "addon.engine.models", Broken("addon.engine.models"))
+        with pytest.raises(UserError) as caught:
+            worker._import_engine()
+        assert caught.value.kind is ErrorKind.RUNTIME
+        assert str(error) in caught.value.message
+
+
+def test_an_error_of_the_diffusion_thread_outside_of_a_job_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    from addon.engine import worker
+
+    class BrokenDriver:
+        holds_model = True
+
+        def free(self) -> None:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+
+    left: list[int] = []
+    monkeypatch.setattr(worker, "leave", left.append)
+    made = worker.Worker(io.BytesIO(), io.BytesIO())
+    made._cache = BrokenDriver()  # type: ignore[assignment]
+    made._work.put(Free())
+    made._diffuse_or_leave()
+    assert left == [1]
+
+
+def test_a_note_is_told_with_its_job(job: Job, pipe: Pipe) -> None:
+    job.note("leaner")
+    assert pipe.sent == [Note("j", "leaner")]
