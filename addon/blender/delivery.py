@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results into the open file: images, nodes, one undo step. Imports bpy, core and its neighbours."""
+
+import logging
+from collections.abc import Sequence
+
+import bpy
+
+from ..core.errors import UserError
+from ..core.naming import title
+from ..core.results import Result
+from . import images, materials, state, target
+from .target import Target
+
+_logger = logging.getLogger(__name__)
+
+
+def deliver(results: Sequence[Result], aim: Target) -> str:
+    """Put the first result where it was meant to go and the others beside it, with fake users. Says where they went.
+
+    Where the target is gone, the images are kept all the same. Raises `UserError` where all of the files are gone.
+    """
+    made: list[bpy.types.Image] = []
+    lost: UserError | None = None
+    for result in results:
+        try:
+            made.append(images.load(result))
+            images.keep(made[-1])
+        except UserError as error:
+            lost = error
+    if lost and not made:
+        raise lost
+    try:
+        told = _place(made[0], aim)
+    except UserError as error:
+        told = f"{error.message} The image {made[0].name} is kept without it."
+    return f"{told} {lost.message}" if lost else told
+
+
+def _place(image: bpy.types.Image, aim: Target) -> str:
+    material = target.find_material(aim)
+    if material is None:
+        obj = target.object_of(aim)
+        material = materials.new(title(image.tilewright.prompt))
+        obj.active_material = material
+        if obj.active_material != material:
+            bpy.data.materials.remove(material)
+            raise target.refusal(f"{obj.name} did not take a material.")
+    placed = materials.put(material, image, aim.kind, aim.node)
+    image.use_fake_user = False  # it has a user of its own now
+    told = placed.note or f"In {material.name}, node {placed.node.label or placed.node.name}."
+    obj = target.object_of(aim)
+    return f"{told} {obj.name} has no UV map to show it with." if target.lacks_uv_map(obj) else told
+
+
+def push_undo(message: str) -> None:
+    """One step that takes back all that changed since the last one.
+
+    Timers have no window, and without one there is no undo step; in background mode a window is there too.
+    """
+    for window in bpy.context.window_manager.windows[:1]:
+        # Scene and view layer too: where a script has overridden them, Blender would mix the two, and crash.
+        with bpy.context.temp_override(window=window, scene=window.scene, view_layer=window.view_layer):
+            bpy.ops.ed.undo_push(message=message)
+
+
+def is_here(aim: Target) -> bool:
+    """Whether the file that the target is in is still open."""
+    return aim.document == state.current.document

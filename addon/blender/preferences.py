@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The user's preferences. Imports bpy, core and host."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..core.errors import UserError
+from ..host import runtime
+from . import package, state
+
+
+class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = package.NAME
+
+    python: StringProperty(
+        name="Engine's Python",
+        description="Python of an environment with the engine's packages; the variable TILEWRIGHT_PYTHON goes first",
+        subtype="FILE_PATH",
+        update=lambda self, context: check_engine(),
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What computes the textures",
+        items=(
+            ("auto", "Automatic", "The fastest one that is there"),
+            ("cuda", "NVIDIA or AMD", "CUDA or ROCm"),
+            ("xpu", "Intel", "Intel's graphics"),
+            ("mps", "Apple", "Apple's graphics"),
+            ("cpu", "Processor", "Slow, and always there"),
+        ),
+        default="auto",
+    )
+    memory: EnumProperty(
+        name="Memory",
+        description="How much of the device's memory to use. What does not fit is tried again leaner",
+        items=(
+            ("auto", "Automatic", "As much as is free"),
+            ("full", "All on the Device", "Fastest"),
+            ("offload", "Parts Take Turns", "Slower, needs about half"),
+            ("lean", "Lean", "Slower still"),
+            ("minimal", "Least", "Slowest, for the smallest cards"),
+        ),
+        default="auto",
+    )
+    store: StringProperty(
+        name="Results",
+        description="Folder that keeps every texture. Empty: in Blender's folder of this user",
+        subtype="DIR_PATH",
+    )
+    models: StringProperty(
+        name="Models",
+        description="Folder with diffusers models to choose from",
+        subtype="DIR_PATH",
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        layout.prop(self, "python")
+        if state.current.lost_engine:
+            layout.label(text=state.current.lost_engine.message, icon="ERROR")
+        layout.prop(self, "device")
+        layout.prop(self, "memory")
+        layout.prop(self, "store", placeholder=str(package.data_folder("results")))
+        layout.prop(self, "models")
+
+
+def get() -> Any:
+    """This extension's preferences."""
+    return bpy.context.preferences.addons[package.NAME].preferences
+
+
+def store_folder() -> Path:
+    """Where results go."""
+    return chosen_path(get().store) or package.data_folder("results")
+
+
+def models_folder() -> Path | None:
+    """Where models are looked for, None if the user has named no folder."""
+    return chosen_path(get().models)
+
+
+def chosen_path(text: str) -> Path | None:
+    """A path that the user chose, which may start with "~" or, as Blender's file browser likes it, with "//"."""
+    text = text.strip()
+    return Path(os.path.abspath(Path(bpy.path.abspath(text)).expanduser())) if text else None
+
+
+def find_engine() -> runtime.Runtime:
+    """The Python to run the engine with. Raises `UserError` (kind `RUNTIME`)."""
+    return runtime.find(str(chosen_path(get().python) or ""))
+
+
+def check_engine() -> None:
+    """Remember what is missing, so that the panel can say it without looking at the disk."""
+    now = state.current
+    try:
+        find_engine()
+    except UserError as error:
+        now.lost_engine = error
+        return
+    if now.error == now.lost_engine:  # a Generate that failed for it; it is mended
+        now.error = None
+    now.lost_engine = None
+
+
+CLASSES = (TILEWRIGHT_AP_preferences,)

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from the worker into Blender: a timer while there is something to do, and handlers. Imports bpy and core.
+
+All of it runs on the main thread. Background mode has no timer: whoever waits calls `take` and `deliver_waiting`.
+"""
+
+import logging
+from collections.abc import Iterable
+
+import bpy
+import bpy.utils.previews
+from bpy.app.handlers import persistent
+
+from ..core.errors import UserError, bug
+from ..core.jobs import Job
+from ..core.naming import title
+from ..core.protocol import Cancelled, Failed, Finished, ImageDone
+from ..core.results import THUMBNAIL
+from ..host.session import Event
+from . import delivery, images, models, preferences, state
+
+_logger = logging.getLogger(__name__)
+_INTERVAL = 0.1  # seconds between ticks
+_AREAS = {"VIEW_3D", "NODE_EDITOR"}
+
+
+def ensure_running() -> None:
+    """Have the timer run, until nothing is left to do. Blender 4.5 hangs at exit with one in background mode."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=_INTERVAL, persistent=True)
+
+
+def tick() -> float | None:
+    """The timer: never raises, since Blender drops a timer that does."""
+    try:
+        return _tick()
+    except Exception as error:
+        _logger.exception("A tick failed.")
+        state.current.error = bug(error)
+        return _INTERVAL
+
+
+def _tick() -> float | None:
+    session = state.current.session
+    if session is None:
+        return None
+    events = session.pump()
+    before = state.current.hindrance
+    take(events)
+    delivered = deliver_waiting()
+    if events or delivered or before != state.current.hindrance:
+        redraw()
+    return _INTERVAL if len(session.jobs) or state.current.waiting else None
+
+
+def take(events: Iterable[Event]) -> None:
+    """Remember what the worker said. A job that has finished waits for `deliver_waiting`."""
+    now = state.current
+    for event in events:
+        job = event.job
+        match event.message:
+            case ImageDone():
+                if now.last is not job:
+                    now.last, now.shown, now.outcome = job, 0, ""
+                    if now.previews is not None:
+                        now.previews.clear()  # or a day's thumbnails would all stay in memory
+                _preview(job)
+            case Finished():
+                now.waiting.append(job)
+            case Failed() | Cancelled():
+                now.error = job.error or now.error
+                now.targets.pop(job.id, None)
+                if job is now.last:
+                    now.outcome = "The job ended early; Apply puts this texture into the material."
+
+
+def deliver_waiting() -> bool:
+    """Deliver finished jobs, unless the user is in the middle of something. True if any was."""
+    now = state.current
+    now.hindrance = _hindrance() if now.waiting else ""
+    if not now.waiting or now.hindrance:
+        return False
+    while now.waiting:
+        _deliver(now.waiting.pop(0))
+    return True
+
+
+def _deliver(job: Job) -> None:
+    now = state.current
+    aim = now.targets.pop(job.id, None)
+    results = [job.results[index] for index in sorted(job.results)]
+    if not results or aim is None:
+        return
+    if not delivery.is_here(aim):
+        outcome = "Made for another file; Apply puts it into the material here."
+    else:
+        try:
+            outcome = delivery.deliver(results, aim)
+            delivery.push_undo(f"Tilewright: {title(job.request.prompt)}")
+        except UserError as error:
+            now.error, outcome = error, ""
+        except Exception as error:  # whatever Blender's data was like: the results are in the store
+            _logger.exception("A result could not be delivered.")
+            now.error, outcome = bug(error), ""
+    if job is now.last:
+        now.outcome = outcome
+
+
+def _hindrance() -> str:
+    """Why nothing may be changed now, "" if it may. A grab half done must not end up in an undo step."""
+    if bpy.app.background:
+        return ""
+    manager = bpy.context.window_manager
+    if manager.is_interface_locked or bpy.app.is_job_running("RENDER"):
+        return "Waits for the render to end"
+    if bpy.app.is_job_running("OBJECT_BAKE"):
+        return "Waits for the bake to end"
+    for window in manager.windows:
+        for operator in window.modal_operators:
+            return f"Waits for {operator.name or operator.bl_idname} to end"
+    return ""
+
+
+def _preview(job: Job) -> None:
+    """Load the thumbnails of a job's results for the panel."""
+    if bpy.app.background:
+        return
+    if state.current.previews is None:
+        state.current.previews = bpy.utils.previews.new()
+    for result in job.results.values():
+        if result.folder.name not in state.current.previews and THUMBNAIL in result.files:
+            state.current.previews.load(result.folder.name, str(result.path(THUMBNAIL)), "IMAGE")
+
+
+def redraw() -> None:
+    """Have the sidebars drawn again that can show the panel."""
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type in _AREAS:
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+@persistent
+def _on_save(*_: object) -> None:
+    lost = images.pack_all({*state.current.stores, preferences.store_folder()})
+    if lost:
+        state.current.outcome = f"Could not be saved into the file: {', '.join(lost)}."
+
+
+@persistent
+def _on_load(*_: object) -> None:
+    """Another file: what was started in the old one must not touch it. This only forgets, and reads nothing."""
+    now = state.current
+    now.document = state.new_document()
+    if now.last:
+        now.outcome = "Made for another file; Apply puts it into the material here."
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(_on_save)
+    bpy.app.handlers.load_post.append(_on_load)
+    preferences.check_engine()
+    models.try_resolve("starter")
+
+
+def unregister() -> None:
+    """Stop the timer, end the session, forget everything."""
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    for handlers, handler in ((bpy.app.handlers.load_post, _on_load), (bpy.app.handlers.save_pre, _on_save)):
+        if handler in handlers:
+            handlers.remove(handler)
+    if state.current.session:
+        state.current.session.close()
+    if state.current.previews is not None:
+        bpy.utils.previews.remove(state.current.previews)
+    state.reset()
+    models.forget()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the settings on a scene, or the words of a command, to a core request. Imports core."""
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+from ..core.catalogue import ModelInfo
+from ..core.errors import ErrorKind, UserError
+from ..core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from . import models
+
+
+def from_settings(settings: Any) -> TextureRequest:
+    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
+    return make(
+        prompt=settings.prompt,
+        negative_prompt=settings.negative_prompt,
+        size=Size(settings.width, settings.height),
+        steps=settings.steps or None,
+        guidance_scale=settings.guidance_scale or None,
+        seed=None if settings.use_random_seed else settings.seed,
+        count=settings.count,
+        axes=Axes(settings.tiling),
+        scheduler=settings.get_scheduler(),
+        model=settings.model,
+    )
+
+
+def make(
+    *,
+    prompt: str,
+    negative_prompt: str = "",
+    size: Size | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    seed: int | None = None,
+    count: int = 1,
+    axes: Axes = Axes.XY,
+    scheduler: str = Scheduler.MODEL.value,
+    model: str,
+) -> TextureRequest:
+    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`."""
+    # What is wrong with the texts is told before the model is looked at.
+    request = TextureRequest(
+        prompt, negative_prompt, size or Size(512, 512), seed=0 if seed is None else seed, count=count, axes=axes
+    )
+    if not prompt.strip():
+        raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
+    request = replace(request, model=model)
+    info = models.resolve(model)
+    return replace(
+        request,
+        size=size or Size(info.defaults.size, info.defaults.size),
+        steps=info.defaults.steps if steps is None else steps,
+        guidance_scale=info.defaults.guidance_scale if guidance_scale is None else guidance_scale,
+        seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
+        scheduler=_fitting(scheduler, info),
+    )
+
+
+def _fitting(scheduler: str, info: ModelInfo) -> Scheduler:
+    for fitting in info.schedulers:
+        if fitting.value == scheduler:
+            return fitting
+    names = ", ".join(fitting.value for fitting in info.schedulers)
+    raise UserError(
+        ErrorKind.REQUEST, f"The scheduler {scheduler} does not fit the model {info.title}.", f"Choose one of: {names}."
+    )

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the extension remembers while it is enabled, all in one place that `reset` clears. Imports core, host.
+
+Nothing in here refers to Blender's data: undo, redo and loading a file would leave it dangling.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ..core.errors import UserError
+from ..core.jobs import Job
+from ..core.results import Result
+from ..host.session import Session
+from .target import Target
+
+
+def new_document() -> str:
+    """A name for a file that has just been opened."""
+    return uuid4().hex
+
+
+@dataclass
+class State:
+    """document: names the open file, and changes when another is opened.
+    stores: where results of this session are.
+    targets: where the result of each job that has not been delivered goes.
+    waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
+    last: the job whose results the panel shows; shown: which of them; outcome: where they went.
+    error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
+    """
+
+    document: str = field(default_factory=new_document)
+    session: Session | None = None
+    session_settings: tuple[Any, ...] = ()
+    stores: set[Path] = field(default_factory=set)
+    targets: dict[str, Target] = field(default_factory=dict)
+    waiting: list[Job] = field(default_factory=list)
+    hindrance: str = ""
+    last: Job | None = None
+    shown: int = 0
+    outcome: str = ""
+    error: UserError | None = None
+    lost_engine: UserError | None = None
+    previews: Any = None
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the last job that made any, in order."""
+        return [self.last.results[index] for index in sorted(self.last.results)] if self.last else []
+
+    @property
+    def result(self) -> Result | None:
+        """The one that the panel shows and Apply takes."""
+        results = self.results
+        return results[self.shown % len(results)] if results else None
+
+
+current = State()
+
+
+def reset() -> None:
+    """Forget everything. The session must be closed before."""
+    global current
+    current = State()

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Blender does with `--command tilewright ...`, for bpy as a module, which has no command line."""
+
+import contextlib
+import io
+import sys
+
+from common import addon
+
+
+def run(arguments: list[str]) -> None:
+    sys.exit(addon("commands").main(list(arguments)))
+
+
+def verdicts(lines: list[list[str]]) -> list[tuple[int, str]]:
+    """The command's exit code and what it complains about, for each line of arguments."""
+    told = []
+    for line in lines:
+        words = io.StringIO()
+        with contextlib.redirect_stderr(words):
+            code = addon("commands").main(line)
+        told.append((code, words.getvalue()))
+    return told

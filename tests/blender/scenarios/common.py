@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What scenarios share. Runs inside Blender."""
+
+import sys
+import time
+from array import array
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+
+PACKAGE = "bl_ext.user_default.tilewright"
+
+
+def addon(name: str) -> Any:
+    """A module of the extension's Blender room, for what has no public way, such as ticks: here there are no timers."""
+    return sys.modules[f"{PACKAGE}.blender.{name}"]
+
+
+def fresh() -> None:
+    """A new file with Blender's own cube, camera and light; the cube is active."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+
+
+def wish(**values: Any) -> Any:
+    settings = bpy.context.scene.tilewright
+    settings.width = settings.height = 64
+    settings.steps = 3
+    for name, value in values.items():
+        setattr(settings, name, value)
+    return settings
+
+
+def generate(**values: Any) -> Any:
+    """Press Generate, in background mode to the end; the image that it made."""
+    before = {image.session_uid for image in bpy.data.images}
+    wish(**({"prompt": "red brick"} | values))
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    return next(image for image in bpy.data.images if image.session_uid not in before)
+
+
+def start(**values: Any) -> Any:
+    """Press Generate as in a window: the job goes on behind our back, and `drive` is the timer."""
+    wish(**({"prompt": "red brick"} | values))
+    return addon("generation").start(bpy.context)
+
+
+def drive(until: Callable[[], object], seconds: float = 30.0) -> None:
+    """Let the timer tick until something is true."""
+    end = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('state').current.error}"
+        addon("pump").tick()
+        time.sleep(0.005)
+
+
+def finish(job: Any) -> None:
+    """Let the timer tick until the job has ended and was delivered."""
+    drive(lambda: job.ended and not addon("state").current.waiting)
+
+
+def made() -> list[Any]:
+    """The images of ours."""
+    return [image for image in bpy.data.images if image.tilewright.recipe]
+
+
+def pixels(image: Any) -> bytes:
+    values = array("f", bytes(4 * len(image.pixels)))
+    image.pixels.foreach_get(values)
+    assert len(values) > 0
+    return values.tobytes()
+
+
+def links(tree: Any) -> set[tuple[str, str, str, str]]:
+    """A node tree's links, by names."""
+    return {
+        (link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier)
+        for link in tree.links
+    }
+
+
+def message_of(function: Callable[..., object], *arguments: Any) -> str:
+    """What an operator complains about."""
+    try:
+        function(*arguments)
+    except RuntimeError as error:
+        return str(error)
+    raise AssertionError("it did not complain")
+
+
+def push_undo(message: str = "before") -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.ed.undo_push(message=message) == {"FINISHED"}
+
+
+def undo() -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.ed.undo() == {"FINISHED"}
+
+
+def redo() -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.ed.redo() == {"FINISHED"}

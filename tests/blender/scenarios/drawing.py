@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel shows. Background mode draws nothing, so a recorder stands in for Blender's layout.
+
+It accepts only what this Blender's own layout accepts: functions, parameters, properties, icons, operators.
+"""
+
+from types import SimpleNamespace
+from typing import Any
+
+import bpy
+from common import addon, drive, generate, message_of, start, wish
+
+FUNCTIONS = bpy.types.UILayout.bl_rna.functions
+ATTRIBUTES = bpy.types.UILayout.bl_rna.properties
+ICONS = FUNCTIONS["label"].parameters["icon"].enum_items.keys()
+
+
+class Layout:
+    """Records the texts that are drawn."""
+
+    def __init__(self, texts: list[str]) -> None:
+        object.__setattr__(self, "_texts", texts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in ATTRIBUTES, f"a layout has no {name}"
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
+
+        def call(*positional: Any, **named: Any) -> Any:
+            parameters = FUNCTIONS[name].parameters
+            assert set(named) <= set(parameters.keys()), f"{name} takes no {set(named) - set(parameters.keys())}"
+            assert named.get("icon", "NONE") in ICONS, named
+            if "text" in named:
+                self._texts.append(named["text"])
+            if name in ("prop", "textbox"):
+                assert positional[1] in positional[0].bl_rna.properties, positional[1]
+            if name == "operator":
+                return _operator(positional[0])
+            return Layout(self._texts)
+
+        return call
+
+
+def _operator(name: str) -> Any:
+    """Takes the properties that the operator has, and no others."""
+    group, _, function = name.partition(".")
+    known = getattr(getattr(bpy.ops, group), function).get_rna_type().properties
+
+    class Properties:
+        def __setattr__(self, attribute: str, value: object) -> None:
+            assert attribute in known, f"{name} has no {attribute}"
+
+    return Properties()
+
+
+def _draw(width: int = 280) -> list[str]:
+    """All texts of the panel and its parts, in both editors; they must be the same."""
+    context = SimpleNamespace(
+        scene=bpy.context.scene,
+        object=bpy.context.object,
+        preferences=bpy.context.preferences,
+        region=SimpleNamespace(width=width),
+    )
+    both = []
+    for editor in ("view3d", "shader"):
+        texts: list[str] = []
+        for part in ("main", "texture", "model", "target"):
+            panel = getattr(bpy.types, f"TILEWRIGHT_PT_{editor}_{part}")
+            panel.draw(SimpleNamespace(layout=Layout(texts)), context)
+        both.append(texts)
+    assert both[0] == both[1]
+    return both[0]
+
+
+def panel_tells_each_state() -> None:
+    wish(steps=0)
+    texts = _draw()
+    assert "Generate" in texts
+    assert "Cube: Material" in texts
+    defaults = addon("models").try_resolve("starter").defaults
+    assert f"Steps (model: {defaults.steps})" in texts
+    assert f"Guidance (model: {defaults.guidance_scale:g})" in texts
+
+    jobs = [start(prompt="stuck in SAMPLING", steps=3), start(prompt="second", count=2)]
+    drive(lambda: jobs[0].progress and jobs[0].progress.phase.name == "SAMPLING")
+    texts = _draw()
+    assert any(text.startswith("Sampling 0/3, ") and text.endswith(" left") for text in texts), texts
+    assert "1 more waiting" in texts
+    assert "Cancel All (2)" in texts
+    bpy.ops.tilewright.cancel()
+    assert "Cancelling" in _draw()
+    drive(lambda: jobs[0].ended)
+
+    generate(prompt="three", count=3, seed=8, use_random_seed=False)
+    texts = _draw()
+    assert {"Generate 3", "1 of 3", "Seamless (0.50)", "In Material, node Image Texture."} <= set(texts), texts
+    assert any(text.startswith("Seed 8, ") for text in texts)
+    bpy.ops.tilewright.show(step=-1)
+    assert "3 of 3" in _draw()
+
+    message_of(lambda: generate(prompt="this one dies"))
+    texts = " ".join(_draw())
+    assert "The engine was ended by signal 9." in texts, texts
+    assert str(addon("package").engine_log().parent) not in texts, "a path of the user's is shown"
+    bpy.ops.tilewright.dismiss()
+    assert "signal 9" not in " ".join(_draw())
+
+    cube = bpy.data.objects["Cube"]
+    cube.data.uv_layers.remove(cube.data.uv_layers[0])
+    assert "No UV map" in _draw()
+    bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    assert "Camera cannot have a material." in " ".join(_draw())
+    bpy.context.view_layer.objects.active = None
+    assert "No object is active." in " ".join(_draw())
+
+
+def panel_tells_what_is_missing() -> None:
+    assert "Tilewright has no Python to run its engine with." in " ".join(_draw())
+    assert "Open Preferences" in _draw()
+
+
+def texts_are_wrapped_and_nothing_is_lost() -> None:
+    wrap = addon("panels")._wrap
+    for text in ("one two three", "a/very/long/path/without/any/space " * 3, "", "x" * 100):
+        for width in (1, 5, 12, 40):
+            lines = wrap(text, width, len)
+            assert all(len(line) <= width for line in lines)
+            assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def preferences_can_be_drawn() -> None:
+    preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
+    texts: list[str] = []
+    type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
+    assert texts == []
+
+
+class _Drawn:
+    """The preferences, with another layout."""
+
+    def __init__(self, preferences: Any, layout: Layout) -> None:
+        self.layout = layout
+        self.bl_rna = preferences.bl_rna

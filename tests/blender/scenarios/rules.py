@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the texture goes in a material, rule by rule. Each function starts from a new file with the default cube."""
+
+import traceback
+from itertools import pairwise
+from typing import Any
+
+import bpy
+from common import addon, fresh, generate, links, made, message_of, wish
+
+
+def run_all() -> dict[str, str]:
+    """Each rule's name and what went wrong with it, "" if nothing."""
+    told = {}
+    for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
+        fresh()
+        try:
+            rule()
+            told[name.removeprefix("rule_")] = ""
+        except Exception:  # noqa: BLE001 - it is passed on, in what is told
+            told[name.removeprefix("rule_")] = traceback.format_exc()
+    return told
+
+
+def _tree() -> Any:
+    return bpy.data.materials["Material"].node_tree
+
+
+def _image_nodes(tree: Any) -> list[Any]:
+    return [node for node in tree.nodes if node.bl_idname == "ShaderNodeTexImage"]
+
+
+def _base_color(tree: Any) -> Any:
+    return tree.nodes["Principled BSDF"].inputs["Base Color"]
+
+
+def _feed(tree: Any, *types: str) -> list[Any]:
+    """Nodes in a row, the first one's first output into the next, the last into Base Color."""
+    nodes = [tree.nodes.new(type_) for type_ in types]
+    for left, right in pairwise(nodes):
+        socket = next(s for s in right.inputs if s.type == "RGBA" or right.bl_idname == "NodeReroute")
+        tree.links.new(left.outputs[0], socket)
+    tree.links.new(nodes[-1].outputs[0], _base_color(tree))
+    return nodes
+
+
+def _outcome() -> str:
+    return bpy.context.window_manager.tilewright.outcome
+
+
+def _unchanged(tree: Any, before: set) -> None:
+    assert before <= links(tree), f"links lost: {before - links(tree)}"
+
+
+def rule_nothing_linked_gets_a_linked_node_with_coordinates() -> None:
+    before = links(_tree())
+    image = generate(prompt="mossy red brick wall", use_random_seed=False, seed=7)
+    node = _base_color(_tree()).links[0].from_node
+    assert node.image == image
+    assert node.extension == "REPEAT"
+    mapping = node.inputs["Vector"].links[0].from_node
+    assert mapping.bl_idname == "ShaderNodeMapping"
+    coordinates = mapping.inputs["Vector"].links[0]
+    assert (coordinates.from_node.bl_idname, coordinates.from_socket.name) == ("ShaderNodeTexCoord", "UV")
+    _unchanged(_tree(), before)
+    assert image.name == "mossy red brick wall 7"
+    assert image.colorspace_settings.name == "sRGB"
+    assert not image.use_fake_user
+
+
+def rule_new_nodes_stand_left_of_the_principled_and_over_no_other_node() -> None:
+    tree = _tree()
+    other = tree.nodes.new("ShaderNodeTexNoise")
+    principled = tree.nodes["Principled BSDF"]
+    other.location = (principled.location[0] - 250, principled.location[1])
+    frame = tree.nodes.new("NodeFrame")
+    generate()
+    new = [node for node in tree.nodes if node not in (other, principled, frame) and "Output" not in node.name]
+    assert len(new) == 3
+    for node in new:
+        x, y = node.location
+        assert x + node.width < principled.location[0]
+        apart = y <= other.location[1] - 250 or y - 250 >= other.location[1]
+        beside = x >= other.location[0] + other.width or x + node.width <= other.location[0]
+        assert apart or beside, (node.name, x, y, tuple(other.location))
+        assert not node.select
+
+
+def rule_single_image_node_gets_the_image() -> None:
+    tree = _tree()
+    (node,) = _feed(tree, "ShaderNodeTexImage")
+    node.image = old = bpy.data.images.new("old", 8, 8)
+    node.extension = "CLIP"
+    before = links(tree)
+    image = generate()
+    assert node.image == image
+    assert node.extension == "REPEAT"
+    assert links(tree) == before
+    assert old.use_fake_user
+    assert len(_image_nodes(tree)) == 1
+
+
+def rule_empty_image_node_gets_the_image() -> None:
+    (node,) = _feed(_tree(), "ShaderNodeTexImage")
+    assert generate() == node.image
+
+
+def rule_image_behind_colour_corrections_is_found() -> None:
+    tree = _tree()
+    node, *_ = _feed(
+        tree,
+        "ShaderNodeTexImage",
+        "ShaderNodeHueSaturation",
+        "NodeReroute",
+        "ShaderNodeGamma",
+        "ShaderNodeRGBCurve",
+        "ShaderNodeInvert",
+        "ShaderNodeBrightContrast",
+    )
+    before = links(tree)
+    assert generate() == node.image
+    assert links(tree) == before
+
+
+def _mix(tree: Any, *sources: Any) -> Any:
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type = "RGBA"
+    sockets = [socket for socket in mix.inputs if socket.enabled and socket.type == "RGBA"]
+    for source, socket in zip(sources, sockets, strict=False):
+        tree.links.new(source.outputs[0], socket)
+    tree.links.new(next(s for s in mix.outputs if s.enabled), _base_color(tree))
+    return mix
+
+
+def _left_alone(tree: Any, said: str) -> None:
+    """Nothing is relinked, the texture is in a node of its own, and the user is told."""
+    before, nodes = links(tree), {node.name for node in tree.nodes}
+    pictures = {node.name: node.image for node in _image_nodes(tree)}
+    image = generate()
+    assert links(tree) == before
+    (new,) = [node for node in tree.nodes if node.name not in nodes]
+    assert new.image == image
+    assert all(tree.nodes[name].image == picture for name, picture in pictures.items())
+    assert said in _outcome(), _outcome()
+
+
+def rule_mix_with_one_image_and_a_plain_colour_is_that_image() -> None:
+    tree = _tree()
+    node = tree.nodes.new("ShaderNodeTexImage")
+    _mix(tree, node)
+    before = links(tree)
+    assert generate() == node.image
+    assert links(tree) == before
+
+
+def rule_mix_of_two_images_is_never_relinked() -> None:
+    tree = _tree()
+    _mix(tree, tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeTexImage"))
+    _left_alone(tree, "not made from one image alone")
+
+
+def rule_mix_of_an_image_and_noise_is_never_relinked() -> None:
+    tree = _tree()
+    _mix(tree, tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeTexNoise"))
+    _left_alone(tree, "not made from one image alone")
+
+
+def rule_mask_of_a_mix_is_not_its_image() -> None:
+    tree = _tree()
+    mix = _mix(tree, tree.nodes.new("ShaderNodeRGB"))
+    tree.links.new(tree.nodes.new("ShaderNodeTexImage").outputs[0], mix.inputs[0])
+    _left_alone(tree, "not made from one image alone")
+
+
+def rule_noise_is_never_relinked() -> None:
+    _feed(_tree(), "ShaderNodeTexNoise")
+    _left_alone(_tree(), "not made from one image alone")
+
+
+def rule_image_in_a_colour_ramp_is_a_mask() -> None:
+    tree = _tree()
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    tree.links.new(tree.nodes.new("ShaderNodeTexImage").outputs[0], ramp.inputs[0])
+    tree.links.new(ramp.outputs[0], _base_color(tree))
+    _left_alone(tree, "not made from one image alone")
+
+
+def rule_principled_behind_a_mix_shader_is_found() -> None:
+    tree = _tree()
+    principled, output = tree.nodes["Principled BSDF"], tree.get_output_node("ALL")
+    mix = tree.nodes.new("ShaderNodeMixShader")
+    tree.links.new(principled.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], output.inputs["Surface"])
+    assert generate() == _base_color(tree).links[0].from_node.image
+
+
+def rule_without_principled_the_node_is_added_unlinked() -> None:
+    tree = _tree()
+    tree.nodes.remove(tree.nodes["Principled BSDF"])
+    emission = tree.nodes.new("ShaderNodeEmission")
+    tree.links.new(emission.outputs[0], tree.get_output_node("ALL").inputs["Surface"])
+    _left_alone(tree, "no Principled BSDF")
+
+
+def rule_selected_node_gets_the_image() -> None:
+    tree = _tree()
+    _feed(tree, "ShaderNodeTexNoise")
+    node = tree.nodes.new("ShaderNodeTexImage")
+    tree.nodes.active = node
+    before = links(tree)
+    assert generate(target="SELECTED_NODE") == node.image
+    assert links(tree) == before
+
+
+def rule_no_selected_image_node_is_refused() -> None:
+    wish(prompt="x", target="SELECTED_NODE")
+    assert "No Image Texture node is selected in Material" in message_of(bpy.ops.tilewright.generate)
+
+
+def rule_new_node_is_linked_to_nothing() -> None:
+    tree = _tree()
+    before = links(tree)
+    image = generate(target="NEW_NODE")
+    assert [node.image for node in _image_nodes(tree)] == [image]
+    assert links(tree) == before
+
+
+def rule_object_without_material_gets_one() -> None:
+    cube = bpy.data.objects["Cube"]
+    cube.data.materials.clear()
+    image = generate(prompt="oak planks")
+    material = cube.active_material
+    assert material.name == "oak planks"
+    principled = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    assert principled.inputs["Base Color"].links[0].from_node.image == image
+
+
+def rule_empty_slot_is_filled() -> None:
+    cube = bpy.data.objects["Cube"]
+    cube.active_material = None
+    generate(prompt="oak planks")
+    assert len(cube.material_slots) == 1
+    assert cube.active_material.name == "oak planks"
+
+
+def rule_material_without_nodes_gets_them() -> None:
+    if bpy.app.version >= (5, 0, 0):
+        return  # there every material has nodes
+    material = bpy.data.materials.new("plain")
+    bpy.data.objects["Cube"].active_material = material
+    assert not material.use_nodes
+    image = generate()
+    assert material.use_nodes
+    assert [node.image for node in _image_nodes(material.node_tree)] == [image]
+
+
+def rule_camera_and_nothing_are_refused() -> None:
+    wish(prompt="x")
+    bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    assert "Camera cannot have a material" in message_of(bpy.ops.tilewright.generate)
+    bpy.context.view_layer.objects.active = None
+    assert "No object is active" in message_of(bpy.ops.tilewright.generate)
+
+
+def rule_object_without_uv_map_can_be_given_one() -> None:
+    cube = bpy.data.objects["Cube"]
+    assert not addon("target").lacks_uv_map(cube)
+    cube.data.uv_layers.remove(cube.data.uv_layers[0])
+    cube.scale = (2, 1, 1)
+    bpy.context.view_layer.update()
+    assert addon("target").lacks_uv_map(cube)
+    generate()
+    assert "Cube has no UV map" in _outcome()
+    assert bpy.ops.tilewright.add_uv_map() == {"FINISHED"}
+    layer = cube.data.uv_layers.active
+    for polygon in cube.data.polygons:
+        us, vs = zip(*(layer.data[loop].uv for loop in polygon.loop_indices), strict=True)
+        spans = sorted((round(max(us) - min(us), 4), round(max(vs) - min(vs), 4)))
+        # two by one by one: the longest side is one texture, the others half of one
+        assert spans in ([0.5, 0.5], [0.5, 1.0]), spans
+        normal = max(range(3), key=lambda axis: abs(polygon.normal[axis]))
+        turn = sum(
+            us[index] * vs[(index + 1) % 4] - us[(index + 1) % 4] * vs[index] for index in range(4)
+        )  # twice the area
+        assert turn > 0, f"mirrored on axis {normal}"
+    assert "has one" in message_of(bpy.ops.tilewright.add_uv_map)
+
+
+def rule_many_textures_are_all_kept() -> None:
+    generate(count=3, use_random_seed=False, seed=2**31 - 2)
+    images = sorted(made(), key=lambda image: image.name)
+    assert sorted(image.tilewright.seed for image in images) == [0, 2**31 - 2, 2**31 - 1]
+    used = _base_color(_tree()).links[0].from_node.image
+    assert used.tilewright.seed == 2**31 - 2
+    assert all(image.use_fake_user for image in images if image != used)
+
+
+def rule_apply_puts_the_shown_texture_into_the_material() -> None:
+    generate(count=2, use_random_seed=False, seed=5)
+    assert bpy.ops.tilewright.show(step=1) == {"FINISHED"}
+    assert bpy.ops.tilewright.apply() == {"FINISHED"}
+    used = _base_color(_tree()).links[0].from_node.image
+    assert used.tilewright.seed == 6
+    assert len(made()) == 2, "the image that was there already is used"
+
+
+def rule_apply_shows_the_texture_though_its_image_was_given_another_file() -> None:
+    changed = generate(prompt="oak planks")
+    original = changed.filepath
+    changed.filepath = "//mine.png"
+    assert bpy.ops.tilewright.apply() == {"FINISHED"}
+    assert _base_color(_tree()).links[0].from_node.image.filepath == original
+    assert changed.filepath == "//mine.png"

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panel shows in each state, as this Blender's layout would take it."""
+
+from .conftest import Blender
+from .test_jobs import stuck
+
+
+def test_panel_tells_each_state(blender: Blender) -> None:
+    dying = {"do": "signal", "phase": "SAMPLING", "step": 1, "prompt": "dies"}
+    blender.use_fake({"faults": [*stuck("SAMPLING")["faults"], dying]})
+    blender.run("drawing.panel_tells_each_state")
+
+
+def test_panel_tells_what_is_missing(blender: Blender) -> None:
+    del blender.variables["TILEWRIGHT_PYTHON"]
+    blender.run("drawing.panel_tells_what_is_missing")
+
+
+def test_texts_are_wrapped_and_nothing_is_lost(blender: Blender) -> None:
+    blender.run("drawing.texts_are_wrapped_and_nothing_is_lost")
+
+
+def test_preferences_can_be_drawn(blender: Blender) -> None:
+    blender.run("drawing.preferences_can_be_drawn")
