@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an artist notices in Blender: started, told what to measure, and asked. Imports only the standard library."""
+
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tools import environments
+from tools.bench import child
+from tools.bench.figures import Figure, median_difference, spread
+from tools.bench.setup import Setup
+from tools.machine import ROOT, MachineError
+
+SCENE = ROOT / "tools" / "bench" / "blender_scene.py"
+TIME_LIMIT_SECONDS = 400
+NO_WINDOW = "needs a Blender with a window: name it in BLENDER, or a script that gives it a virtual screen"
+
+
+def run_in_blender(setup: Setup, story: str, *, window: bool, **settings: Any) -> dict[str, Any]:
+    """What a story of `blender_scene` reports, from $BLENDER with a window or from the module without one.
+
+    Raises:
+        MachineError: there is no window, Blender died, or the story broke off.
+    """
+    if window and setup.blender is None:
+        raise MachineError(NO_WINDOW)
+    assert setup.zip_file
+    with tempfile.TemporaryDirectory(prefix="tilewright-bench-") as name:
+        folder = Path(name)
+        report, file = folder / "report.json", folder / "settings.json"
+        settings |= {"settle": 2.0 if setup.quick else 20.0}
+        settings |= {"story": story, "zip": str(setup.zip_file), "report": str(report)}
+        file.write_text(json.dumps(settings), encoding="utf-8")
+        if window:
+            command = [str(setup.blender), "--window-geometry", "0", "0", "1280", "800"]
+            command += ["--python", str(SCENE), "--", str(file)]
+        else:
+            command = [str(environments.ensure(environments.BLENDER)), "-B", str(SCENE), str(file)]
+        variables = environments.clean_environment() | {
+            "BLENDER_USER_RESOURCES": str(folder / "profile"),
+            "TILEWRIGHT_PYTHON": str(setup.python),
+        }
+        log = folder / "blender.log"
+        code = run_group(command, variables, log)
+        if not report.is_file():
+            last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            raise MachineError(f"Blender ended with {code}: {last[0]}")
+        told = json.loads(report.read_text(encoding="utf-8"))
+    if "error" in told:
+        raise MachineError(told["error"])
+    return dict(told)
+
+
+def run_group(command: list[str], variables: dict[str, str], log: Path) -> int:
+    """Run a program, and end what it started with it: $BLENDER may be a script that starts a screen as well.
+
+    Raises:
+        MachineError: it took too long.
+    """
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            return process.wait(TIME_LIMIT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            raise MachineError(f"Blender did not end within {TIME_LIMIT_SECONDS} s.") from error
+        finally:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            process.wait()
+
+
+def starter_512_s(setup: Setup) -> list[Figure]:
+    """Generate to the image in the node, warm; and where the time goes."""
+    side, steps = (256, 2) if setup.quick else (512, 0)
+    window = setup.blender is not None
+    told = run_in_blender(setup, "generate", window=window, side=side, steps=steps, runs=setup.runs(7))
+    parts = child.call(setup.python, "chain:breakdown", side, told["steps"], setup.runs(5))
+    seconds, in_worker = told["seconds"], told["worker"]
+    where = "in Blender with a window" if window else "in Blender without a window (it looks every 0.01 s)"
+    note = f"{spread(seconds)} s {where}; starter, {side}x{side}, {told['steps']} steps, {told['threads']} threads"
+    figures = [
+        Figure("starter_512_s", statistics.median(seconds), "s", 1.0, note),
+        Figure(
+            "starter_512_s.way_s",
+            median_difference(seconds, in_worker),
+            "s",
+            note="Generate to the worker, and from its files through Blender's timer to the node",
+        ),
+    ]
+    explained = {
+        "steps": f"{statistics.median(parts['steps']) / told['steps']:.3f} s a step",
+        "seam_metric": "both axes",
+        "png": "the picture's and the thumbnail's",
+        "fsync": "picture, thumbnail, index, folders",
+        "rest": "noise, scheduler, recipe, hooks",
+    }
+    names = ("text", "steps", "decode", "seam_metric", "thumbnail", "png", "fsync", "rest", "all")
+    for name in names:
+        figures.append(
+            Figure(f"starter_512_s.{name}_s", statistics.median(parts[name]), "s", None, explained.get(name, ""))
+        )
+    return figures
+
+
+def heartbeat_gap_ms(setup: Setup) -> list[Figure]:
+    """The longest gap of a 5 ms timer from Generate to applied, less that of as long without a job."""
+    side, steps = (256, 2) if setup.quick else (1024, 0)
+    told = run_in_blender(
+        setup,
+        "heartbeat",
+        window=True,
+        side=side,
+        steps=steps,
+        runs=setup.runs(3),
+        vertices=10_000 if setup.quick else 1_000_000,
+    )
+    figures, parts = [], []
+    for scene, gaps in told["scenes"].items():
+        milliseconds = {key: [1000 * gap for gap in gaps[key]] for key in ("job", "idle", "panel", "tick", "generate")}
+        value = median_difference(milliseconds["job"], milliseconds["idle"])
+        note = (
+            f"longest gap with a job {spread(milliseconds['job'])} ms ({', '.join(gaps['when'])}), "
+            f"without {spread(milliseconds['idle'])} ms"
+        )
+        figures.append(Figure(f"heartbeat_gap_ms.{scene}_ms", value, "ms", None, note))
+        for key, meaning in (
+            ("panel", "the gap where only the panel is drawn again, without a job: the floor of its progress bar"),
+            ("tick", "the longest tick of the extension's own timer: all that it does on the main thread"),
+            ("generate", "the operator itself"),
+        ):
+            name = f"heartbeat_gap_ms.{scene}_{key}_ms"
+            parts.append(Figure(name, statistics.median(milliseconds[key]), "ms", None, meaning))
+    worst = max(figures, key=lambda figure: figure.value or 0.0)
+    note = (
+        f"the worse of both scenes, {side}x{side}, real worker, {told['threads']} threads, "
+        f"window 1280x800 with the panel open, {told['renderer']}"
+    )
+    return [Figure("heartbeat_gap_ms", worst.value, "ms", 16, note), *figures, *parts]
+
+
+def idle_cpu_percent(setup: Setup) -> list[Figure]:
+    """The processor's time that Blender takes while nobody does anything: enabled less disabled."""
+    told = run_in_blender(
+        setup, "idle", window=True, side=256, steps=2, runs=setup.runs(3), seconds=1.0 if setup.quick else 6.0
+    )
+    alone = median_difference(told["enabled"], told["disabled"])
+    note = f"enabled {spread(told['enabled'])} %, disabled {spread(told['disabled'])} %; 100 % is one core"
+    figures = [Figure("idle_cpu_percent", alone, "%", 0.1, note)]
+    for name, note in (
+        ("blender_with_worker", "Blender, with a worker that has a model and nothing to do, less Blender disabled"),
+        ("worker", "that worker"),
+    ):
+        values = told[name]
+        value = None
+        if values:
+            value = median_difference(values, told["disabled"]) if name != "worker" else statistics.median(values)
+        figures.append(Figure(f"idle_cpu_percent.{name}", value, "%", None, note))
+    return figures

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures of the worker's chain alone, which `chain` and `networks` measure. Standard library and core."""
+
+import statistics
+
+from addon.core.catalogue import resolve
+from addon.core.request import STARTER
+from tools.bench import child
+from tools.bench.figures import Figure, median_ratio, spread
+from tools.bench.setup import Setup
+
+
+def seamless_over_plain(setup: Setup) -> list[Figure]:
+    """A step of a U-Net of Stable Diffusion 1.5's size, wrapped over plain."""
+    width, side = (32, 16) if setup.quick else (320, 32)
+    told = child.call(setup.python, "networks:step_seconds", width, side, setup.runs(7))
+    wrapped, plain = told["seamless"], told["plain"]
+    note = (
+        f"seamless {spread(wrapped)} s, plain {spread(plain)} s; {told['weights'] / 1e6:.0f} M weights, float32, "
+        f"channels_last, latents 2x4x{side}x{side}"
+    )
+    return [Figure("seamless_over_plain", median_ratio(wrapped, plain), "ratio", 1.05, note)]
+
+
+def seam_metric_ms(setup: Setup) -> list[Figure]:
+    """The seam metric on small and large pictures; the slower one counts."""
+    told = child.call(setup.python, "chain:seam_metric", [512, 4096], setup.runs(15))
+    milliseconds = {side: 1000 * statistics.median(seconds) for side, seconds in told.items()}
+    parts = [
+        Figure(f"seam_metric_ms.{side}", milliseconds[side], "ms", None, f"{spread([1000 * s for s in told[side]])} ms")
+        for side in told
+    ]
+    return [Figure("seam_metric_ms", max(milliseconds.values()), "ms", 50, "the slower of both sizes"), *parts]
+
+
+def periodicity_starter(setup: Setup) -> list[Figure]:
+    """The starter from its latents to 8-bit pixels, rolled and not."""
+    defaults = resolve(STARTER).defaults
+    side, steps, seeds = (256, 2, 1) if setup.quick else (defaults.size, defaults.steps, 6)
+    found = child.call(setup.python, "chain:periodicity", side, steps, seeds)
+    share = max(picture["share"] for picture in found)
+    note = (
+        f"{len(found)} pictures of {side}x{side}, {steps} steps, each rolled both ways; "
+        f"at most {100 * share:.2g} % of the values differ at all"
+    )
+    return [Figure("periodicity_starter", max(picture["levels"] for picture in found), "levels", 1, note)]

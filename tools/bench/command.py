@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command behind `tools/dev.py bench`. Imports the standard library; what measures is imported when needed.
+
+$BLENDER names a Blender with a window, for what only shows there. On a machine without a screen let it name a script
+that starts one on a virtual screen.
+"""
+
+import argparse
+import contextlib
+import importlib
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools import environments, package
+from tools.bench import child
+from tools.bench.figures import Figure, show, to_json, to_table
+from tools.bench.setup import Setup
+from tools.environments import ENGINE, say
+from tools.machine import MachineError
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a figure is measured: the module and function, its unit and goal for when that fails."""
+
+    function: str
+    unit: str
+    goal: float
+    in_blender: bool = False
+
+
+# The order is that of the table.
+MEASURES = {
+    "worker_over_bare": Measure("against_bare:worker_over_bare", "ratio", 1.03),
+    "cold_over_bare": Measure("against_bare:cold_over_bare", "ratio", 1.05),
+    "seamless_over_plain": Measure("chain_figures:seamless_over_plain", "ratio", 1.05),
+    "heartbeat_gap_ms": Measure("blender:heartbeat_gap_ms", "ms", 16, in_blender=True),
+    "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
+    "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
+    "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
+    "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),
+    "periodicity_starter": Measure("chain_figures:periodicity_starter", "levels", 1),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `tools/dev.py bench`."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"figures to measure: {', '.join(MEASURES)}")
+    parser.add_argument("--json", action="store_true", help="only an array of name, value, unit, goal")
+    parser.add_argument("--quick", action="store_true", help="small and few: the values mean nothing")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print. 0 if all could be measured, whether good enough or not."""
+    names = arguments.names or list(MEASURES)
+    if unknown := [name for name in names if name not in MEASURES]:
+        raise MachineError(f"There is no figure {unknown[0]}: choose from {', '.join(MEASURES)}.")
+    # What making the environments says, and what goes on, is not part of the result.
+    with contextlib.redirect_stdout(sys.stderr):
+        setup = make_setup(names, quick=arguments.quick)
+        before = machine(setup)
+        figures = [figure for name in names for figure in measure(name, setup)]
+        after = machine(setup)
+    product = f"{show(1000 * before['matrix_product'])} ms before, {show(1000 * after['matrix_product'])} ms after"
+    note = f"{product}: two float32 matrices of 2048 x 2048 on {before['threads']} threads"
+    figures.append(Figure("matrix_product_ms", 1000 * before["matrix_product"], "ms", None, note))
+    if arguments.json:
+        print(to_json(figures))
+    else:
+        print(to_table(figures))
+        print(about(before, quick=arguments.quick))
+    return 0 if all(figure.value is not None for figure in figures) else 1
+
+
+def make_setup(names: Sequence[str], *, quick: bool) -> Setup:
+    """What the figures of these names need, made first."""
+    python = os.environ.get("TILEWRIGHT_PYTHON") or environments.ensure(ENGINE)
+    zip_file = None
+    if any(MEASURES[name].in_blender for name in names):
+        zip_file = Path(os.environ.get("TILEWRIGHT_ZIP") or package.build())
+    blender = None
+    if named := os.environ.get("BLENDER"):
+        blender = shutil.which(named)
+        if blender is None:
+            raise MachineError(f"BLENDER names {named}, which is no program.")
+    return Setup(python=Path(python), quick=quick, blender=blender, zip_file=zip_file)
+
+
+def measure(name: str, setup: Setup) -> list[Figure]:
+    """A figure and its parts; without a value where that fails, with the reason."""
+    how = MEASURES[name]
+    module, _, function = how.function.partition(":")
+    begun = time.monotonic()
+    say(f"measuring {name} ...")
+    try:
+        figures: list[Figure] = getattr(importlib.import_module(f"tools.bench.{module}"), function)(setup)
+    except MachineError as error:
+        figures = [Figure(name, None, how.unit, how.goal, str(error))]
+    say(f"{to_table(figures)}\n... after {time.monotonic() - begun:.0f} s")
+    return figures
+
+
+def machine(setup: Setup) -> dict[str, Any]:
+    """See `chain.machine`."""
+    return dict(child.call(setup.python, "chain:machine"))
+
+
+def about(machine: dict[str, Any], *, quick: bool) -> str:
+    """What the figures were measured with, for below the table."""
+    names = ("python", "torch", "diffusers", "transformers", "numpy")
+    packages = ", ".join(f"{name} {machine[name]}" for name in names)
+    lines = [f"{platform.system()} {platform.machine()}, {machine['threads']} threads of torch, {packages}"]
+    if quick:
+        lines.append("QUICK: small models and single runs; these values mean nothing.")
+    return "\n".join(lines)

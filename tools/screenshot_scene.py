@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The part of the screenshots that runs inside a Blender with a window: installs, shows each state of the panel."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+from mathutils import Vector
+
+SETTINGS = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
+PACKAGE = "bl_ext.user_default.tilewright"
+PATIENCE = 900.0  # seconds for a texture
+
+sys.path.insert(0, SETTINGS["root"])
+from tests.fake import make_fake_python  # noqa: E402 - found by the line above
+
+Story = Iterator[float]
+
+
+def story() -> Story:
+    """What is shown, one state after the other; yields the seconds to wait, for Blender draws between timers."""
+    yield 1.0
+    bpy.ops.extensions.package_install_files(filepath=SETTINGS["zip"], repo="user_default", enable_on_install=True)
+    area = prepare()
+    yield 0.5
+    shader = yield from open_shader_editor()
+    yield 1.0
+    for region in sidebars(area, shader):
+        region.active_panel_category = "Tilewright"
+    yield 0.5
+    wish = bpy.context.scene.tilewright
+    yield from take("no-engine", area, shader)
+
+    use(SETTINGS["engine"])
+    wish.prompt = SETTINGS["prompt"]
+    wish.use_random_seed = False
+    wish.seed = SETTINGS["seed"]
+    wish.width = wish.height = SETTINGS["size"]
+    yield from take("idle", area, shader)
+    bpy.ops.tilewright.generate()
+    yield from until_done()
+    assert not bpy.context.window_manager.tilewright.error, bpy.context.window_manager.tilewright.error
+    yield 1.0
+    yield from take("finished", area, shader)
+    shader.spaces.active.show_region_ui = False
+    area.spaces.active.shading.type = "MATERIAL"
+    yield 1.0
+    show_nodes(shader)
+    yield 40.0  # materials are compiled, slowly in software
+    yield from take("readme", area, shader)
+    shader.spaces.active.show_region_ui = True
+    area.spaces.active.shading.type = "SOLID"
+
+    use(fake({"step_seconds": 0.8}))
+    wish.use_random_seed = True
+    for _ in range(3):
+        bpy.ops.tilewright.generate()
+    yield 4.0
+    yield from take("running", area, shader)
+    bpy.ops.tilewright.cancel()
+    yield from until_done()
+
+    use(fake({"faults": [{"do": "signal", "phase": "SAMPLING", "step": 2}]}))
+    bpy.ops.tilewright.generate()
+    yield from until_done()
+    yield from take("error", area, shader)
+    bpy.ops.tilewright.dismiss()
+
+    use(fake({}))
+    wish.count = 4
+    cube = bpy.context.object
+    cube.data.uv_layers.remove(cube.data.uv_layers[0])
+    bpy.ops.tilewright.generate()
+    yield from until_done()
+    yield from take("several", area, shader)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    yield from take("camera", area, shader)
+
+
+def prepare() -> bpy.types.Area:
+    """The 3D View with its sidebar open, seen from near by."""
+    bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+    area = next(area for area in bpy.context.screen.areas if area.type == "VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    area.spaces.active.shading.color_type = "TEXTURE"  # without a render engine, for software OpenGL
+    view = area.spaces.active.region_3d
+    view.view_distance = 8.0
+    view.view_location = view.view_rotation @ Vector((1.4, 0.0, 0.0))  # beside the sidebar, not behind it
+    return area
+
+
+def open_shader_editor() -> Iterator[float]:
+    """Split the 3D View, and make one half a Shader Editor with its sidebar open."""
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    before = set(window.screen.areas)
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    yield 0.5
+    (new,) = set(window.screen.areas) - before
+    new.ui_type = "ShaderNodeTree"
+    new.spaces.active.show_region_ui = True
+    yield 0.5
+    show_nodes(new)
+    return new
+
+
+def show_nodes(area: bpy.types.Area) -> None:
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        bpy.ops.node.view_all()
+
+
+def sidebars(*areas: bpy.types.Area) -> list[bpy.types.Region]:
+    return [region for area in areas for region in area.regions if region.type == "UI"]
+
+
+def use(python: str) -> None:
+    os.environ["TILEWRIGHT_PYTHON"] = python
+
+
+def fake(behaviour: dict) -> str:
+    """An engine without torch that behaves like this."""
+    folder = Path(SETTINGS["folder"]) / f"fake-{len(list(Path(SETTINGS['folder']).iterdir()))}"
+    return str(make_fake_python(folder, behaviour))
+
+
+def until_done() -> Story:
+    """Wait until no job runs."""
+    end = time.monotonic() + PATIENCE
+    yield 0.2
+    while bpy.context.window_manager.tilewright.running:
+        if time.monotonic() > end:
+            raise TimeoutError("a texture took too long")
+        yield 0.2
+
+
+def take(name: str, *areas: bpy.types.Area) -> Story:
+    """A picture of the screen, and where the panel's editors are in it (left, bottom, width, height in pixels)."""
+    for area in bpy.context.window_manager.windows[0].screen.areas:
+        area.tag_redraw()
+    yield 1.5
+    # Blender's own screenshot operator gives black under software OpenGL, so ImageMagick takes what the screen shows.
+    file = Path(SETTINGS["output"]) / f"{name}.png"
+    subprocess.run(["import", "-window", "root", str(file)], check=True)
+    window = [
+        min(area.x for area in areas),
+        min(area.y for area in areas),
+        sum(area.width for area in areas),
+        max(area.height for area in areas),
+    ]
+    panels = {
+        area.type: [region.x, region.y, region.width, region.height] for area in areas for region in sidebars(area)
+    }
+    with (Path(SETTINGS["output"]) / "places.jsonl").open("a", encoding="ascii") as places:
+        places.write(json.dumps({"name": name, "window": window, "panels": panels}) + "\n")
+
+
+def tell(told: Story) -> float | None:
+    """The timer: one step of the story; ends Blender with it."""
+    try:
+        return next(told)
+    except StopIteration:
+        code = 0
+    except Exception:
+        logging.exception("The story broke off.")
+        code = 1
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+bpy.context.preferences.view.show_splash = False
+STORY = story()
+bpy.app.timers.register(lambda: tell(STORY), first_interval=1.0)
