@@ -21,6 +21,8 @@ from . import delivery, images, models, preferences, sketches, state, status
 
 _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
+# Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
+_TOLD_BY_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
 
 
 def ensure_running() -> None:
@@ -121,6 +123,8 @@ def _hindrance() -> str:
         return "Waits for the bake to end"
     for window in manager.windows:
         for operator in window.modal_operators:
+            if operator.bl_idname in _TOLD_BY_JOBS:
+                continue
             return f"Waits for {operator.name or operator.bl_idname} to end"
     return ""
 

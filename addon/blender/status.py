@@ -36,8 +36,8 @@ def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
 
 
 def redraw() -> None:
-    """Have the status bars drawn again. No area of a screen is one, so they are told by what they listen to."""
-    bpy.msgbus.publish_rna(key=(bpy.types.Window, "view_layer"))
+    """Have the status bars drawn again. They are no areas of a screen, but they listen to this name, as few others do."""
+    bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
 
 
 def register() -> None:
