@@ -21,11 +21,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from addon.core import protocol
+from addon.core import protocol, sketch
 from addon.core.errors import ErrorKind, UserError, bug
+from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
-from addon.core.results import BASE_COLOR, THUMBNAIL, Draft, Result, disk_errors, draft
+from addon.core.results import BASE_COLOR, PART, THUMBNAIL, Draft, Result, disk_errors, draft
 
 
 class Cancelled(Exception):
@@ -138,7 +139,8 @@ class Worker:
             for index in range(request.count):
                 self.picture(start, index, begin)
             self.release()
-            self.tell(protocol.Finished(start.job, time.monotonic() - begin))
+            pace = Pace(**self.behaviour.get("pace", {}))
+            self.tell(protocol.Finished(start.job, time.monotonic() - begin, pace))
         except Cancelled:
             self.held.clear()
             self.tell(protocol.Cancelled(start.job))
@@ -165,6 +167,8 @@ class Worker:
             at(Phase.ENCODING)
         for step in range(request.steps + 1):
             at(Phase.SAMPLING, step, request.steps)
+            if start.previews:
+                self.preview(start, index, step)
         at(Phase.DECODING)
         at(Phase.SAVING)
         recipe = Recipe(request.single(index), "fake", {"worker": "fake"})
@@ -182,6 +186,14 @@ class Worker:
         self.faults(place.phase.name, start.request.prompt, place.image, place.step)
         step = place.phase is Phase.SAMPLING
         self.pause(self.behaviour.get("step_seconds", 0.005) if step else self.behaviour.get("phase_seconds", 0.0))
+
+    def preview(self, start: protocol.Start, index: int, step: int) -> None:
+        """A sketch of one colour that gets lighter with the steps."""
+        folder = Path(start.store) / f"{PART}{os.getpid()}-fake"
+        folder.mkdir(parents=True, exist_ok=True)
+        path, grey = folder / f"{index}-{step}", 255 * step // start.request.steps
+        sketch.write(path, sketch.Sketch(8, 8, bytes((grey, grey, grey, 255)) * 64))
+        self.tell(protocol.Preview(start.job, index, step, str(path)))
 
     def pause(self, seconds: float) -> None:
         if self.cancel.wait(seconds) if seconds else self.cancel.is_set():

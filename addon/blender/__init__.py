@@ -3,7 +3,7 @@
 
 import bpy
 
-from . import commands, operators, package, panels, preferences, properties, pump
+from . import commands, operators, package, panels, preferences, properties, pump, status
 
 _CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
 
@@ -15,12 +15,14 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register()
     pump.register()
+    status.register()
     commands.register()
 
 
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     commands.unregister()
+    status.unregister()
     pump.unregister()
     properties.unregister()
     for cls in reversed(_CLASSES):

@@ -8,6 +8,7 @@ import bpy
 
 from ..core.errors import ErrorKind, UserError
 from ..core.jobs import Job, JobState
+from ..host.paces import Paces
 from ..host.session import Session
 from ..host.store import Store
 from . import package, preferences, pump, request, state, target
@@ -22,7 +23,9 @@ def start(context: bpy.types.Context) -> Job:
         aim = target.choose(context, settings.target, now.document)
         wanted = request.from_settings(settings)
         preferences.check_engine()
-        job = session().submit(wanted)
+        here = session()
+        here.previews = preferences.get().previews
+        job = here.submit(wanted)
     except UserError as error:
         now.error = error
         raise
@@ -74,6 +77,7 @@ def make_session(store: Path) -> Session:
         find_runtime=preferences.find_engine,
         log=package.engine_log(),
         product=package.version(),
+        paces=Paces(package.data_folder("paces.json")),
         device=wanted.device,
         memory=wanted.memory,
     )

@@ -68,6 +68,31 @@ class TILEWRIGHT_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class TILEWRIGHT_OT_move_job(bpy.types.Operator):
+    """Have a waiting job made earlier or later"""
+
+    bl_idname = "tilewright.move_job"
+    bl_label = "Move Job"
+    bl_options = {"INTERNAL"}
+
+    job: StringProperty(description="The job's id", options={"SKIP_SAVE", "HIDDEN"})
+    places: IntProperty(
+        name="Places", description="How far back; negative: to the front", default=-1, options={"SKIP_SAVE"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return state.current.session is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session = state.current.session
+        moved = [session.move(job, self.places) for job in list(session.jobs) if job.id == self.job]
+        if not any(moved):
+            return {"CANCELLED"}
+        pump.redraw()
+        return {"FINISHED"}
+
+
 class TILEWRIGHT_OT_apply(bpy.types.Operator):
     """Put the texture that is shown into the active material, as the target says"""
 
@@ -197,6 +222,7 @@ class TILEWRIGHT_OT_free(bpy.types.Operator):
 CLASSES = (
     TILEWRIGHT_OT_generate,
     TILEWRIGHT_OT_cancel,
+    TILEWRIGHT_OT_move_job,
     TILEWRIGHT_OT_apply,
     TILEWRIGHT_OT_show,
     TILEWRIGHT_OT_add_uv_map,

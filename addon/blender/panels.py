@@ -8,17 +8,17 @@ import blf
 import bpy
 
 from ..core.errors import ErrorKind
-from ..core.jobs import Job, JobState
 from ..core.naming import title
 from ..core.request import Axes
 from ..core.results import SEAM_THRESHOLD, Result
-from . import models, package, state, target
+from . import models, package, queue_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     now = state.current
+    now.shown_in.add(context.region.as_pointer())
     settings = context.scene.tilewright
     if now.lost_engine and now.error is None:
         _draw_lost_engine(layout, context)
@@ -33,7 +33,7 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     _draw_target_line(layout, context)
     jobs = list(now.session.jobs) if now.session else []
     if jobs:
-        _draw_running(layout, jobs)
+        queue_panel.draw(layout, jobs)
     if now.hindrance:
         _paragraph(layout, context, now.hindrance, icon="TIME")
     if now.error:
@@ -65,34 +65,6 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
         label.alert = True
         label.label(text="No UV map", icon="ERROR")
         row.operator("tilewright.add_uv_map", text="Add UV Map")
-
-
-def _draw_running(layout: bpy.types.UILayout, jobs: list[Job]) -> None:
-    job = jobs[0]
-    column = layout.column(align=True)
-    column.progress(factor=job.fraction, text=_progress_text(job))
-    row = column.row(align=True)
-    row.operator("tilewright.cancel").job = job.id
-    if len(jobs) > 1:
-        row.operator("tilewright.cancel", text=f"Cancel All ({len(jobs)})").job = ""
-        waiting = len(jobs) - 1
-        layout.label(text=f"{waiting} more waiting", icon="SORTTIME")
-
-
-def _progress_text(job: Job) -> str:
-    if job.state is JobState.CANCELLING:
-        return "Cancelling"
-    progress = job.progress
-    if progress is None:
-        return "Starting the engine"
-    text = progress.phase.value
-    if progress.steps:
-        text += f" {progress.step}/{progress.steps}"
-    if progress.images > 1:
-        text = f"{progress.image + 1} of {progress.images}: {text}"
-    if progress.remaining is not None:
-        text += f", {_duration(progress.remaining)} left"
-    return text
 
 
 def _duration(seconds: float) -> str:

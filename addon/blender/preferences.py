@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..core.errors import UserError
 from ..host import runtime
@@ -46,6 +46,11 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         ),
         default="auto",
     )
+    previews: BoolProperty(
+        name="Step Previews",
+        description="Show the picture while it is being made, twice a second, small and without its details",
+        default=False,
+    )
     store: StringProperty(
         name="Results",
         description="Folder that keeps every texture. Empty: in Blender's folder of this user",
@@ -65,6 +70,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
             layout.label(text=state.current.lost_engine.message, icon="ERROR")
         layout.prop(self, "device")
         layout.prop(self, "memory")
+        layout.prop(self, "previews")
         layout.prop(self, "store", placeholder=str(package.data_folder("results")))
         layout.prop(self, "models")
 

@@ -14,14 +14,15 @@ from bpy.app.handlers import persistent
 from ..core.errors import UserError, bug
 from ..core.jobs import Job
 from ..core.naming import title
-from ..core.protocol import Cancelled, Failed, Finished, ImageDone
+from ..core.protocol import Cancelled, Failed, Finished, ImageDone, Preview, Progress
 from ..core.results import THUMBNAIL
 from ..host.session import Event
-from . import delivery, images, models, preferences, state
+from . import delivery, images, models, preferences, sketches, state, status
 
 _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
-_AREAS = {"VIEW_3D", "NODE_EDITOR"}
+# Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
+_TOLD_BY_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
 
 
 def ensure_running() -> None:
@@ -44,13 +45,16 @@ def _tick() -> float | None:
     session = state.current.session
     if session is None:
         return None
+    now = state.current
     events = session.pump()
-    before = state.current.hindrance
     take(events)
     delivered = deliver_waiting()
-    if events or delivered or before != state.current.hindrance:
+    before, now.status = now.status, status.text()
+    if before != now.status:
+        status.redraw()
+    if delivered or before != now.status or any(not isinstance(event.message, Progress) for event in events):
         redraw()
-    return _INTERVAL if len(session.jobs) or state.current.waiting else None
+    return _INTERVAL if len(session.jobs) or now.waiting else None
 
 
 def take(events: Iterable[Event]) -> None:
@@ -59,6 +63,8 @@ def take(events: Iterable[Event]) -> None:
     for event in events:
         job = event.job
         match event.message:
+            case Preview():
+                sketches.show(event.message)
             case ImageDone():
                 if now.last is not job:
                     now.last, now.shown, now.outcome = job, 0, ""
@@ -117,6 +123,8 @@ def _hindrance() -> str:
         return "Waits for the bake to end"
     for window in manager.windows:
         for operator in window.modal_operators:
+            if operator.bl_idname in _TOLD_BY_JOBS:
+                continue
             return f"Waits for {operator.name or operator.bl_idname} to end"
     return ""
 
@@ -133,13 +141,14 @@ def _preview(job: Job) -> None:
 
 
 def redraw() -> None:
-    """Have the sidebars drawn again that can show the panel."""
-    for window in bpy.context.window_manager.windows:
+    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn."""
+    shown_in = state.current.shown_in
+    for window in bpy.context.window_manager.windows if shown_in else ():
         for area in window.screen.areas:
-            if area.type in _AREAS:
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
+            for region in area.regions:
+                if region.type == "UI" and region.as_pointer() in shown_in:
+                    region.tag_redraw()
+    shown_in.clear()
 
 
 @persistent
@@ -176,5 +185,6 @@ def unregister() -> None:
         state.current.session.close()
     if state.current.previews is not None:
         bpy.utils.previews.remove(state.current.previews)
+    sketches.unregister()
     state.reset()
     models.forget()

@@ -28,6 +28,8 @@ class State:
     targets: where the result of each job that has not been delivered goes.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
+    status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
+    sketches: the picture in the making, as an icon.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 
@@ -44,6 +46,9 @@ class State:
     error: UserError | None = None
     lost_engine: UserError | None = None
     previews: Any = None
+    status: str = ""
+    shown_in: set[int] = field(default_factory=set)
+    sketches: Any = None
 
     @property
     def results(self) -> list[Result]:

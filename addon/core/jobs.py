@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from .errors import UserError
-from .protocol import Cancelled, Failed, Finished, ImageDone, Message, Note, Phase, Progress
+from .protocol import Cancelled, Failed, Finished, ImageDone, Message, Note, Phase, Preview, Progress
 from .request import TextureRequest
 from .results import Result
 
@@ -36,6 +36,7 @@ class Job:
     id: str = field(default_factory=lambda: uuid4().hex[:12])
     state: JobState = JobState.QUEUED
     progress: Progress | None = None
+    preview: Preview | None = None  # the last one
     results: dict[int, Result] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     error: UserError | None = None
@@ -61,7 +62,7 @@ class Job:
 
 
 class JobQueue:
-    """First come, first served; one runs at a time. Every job ends exactly once."""
+    """First come, first served, unless the user moves one; one runs at a time. Every job ends exactly once."""
 
     def __init__(self) -> None:
         self._waiting: list[Job] = []
@@ -105,6 +106,18 @@ class JobQueue:
             return True
         return False
 
+    def move(self, job: Job, places: int) -> bool:
+        """Have a waiting job wait `places` further back, or further in front if negative. Whether it has moved.
+
+        At most to the end or the front: the current job stays where it is.
+        """
+        if job not in self._waiting:
+            return False
+        here = self._waiting.index(job)
+        there = min(max(here + places, 0), len(self._waiting) - 1)
+        self._waiting.insert(there, self._waiting.pop(here))
+        return there != here
+
     def fail_current(self, error: UserError) -> Job | None:
         """End the current job without a word from the worker. A job that was being cancelled is cancelled."""
         job = self._current
@@ -127,6 +140,10 @@ class JobQueue:
                 job.progress = message
             case Note(text=text):
                 job.notes.append(text)
+            case Preview(image=image, step=step):
+                if image in job.results or (job.preview and (image, step) <= (job.preview.image, job.preview.step)):
+                    return None
+                job.preview = message
             case ImageDone(image=image, result=result):
                 if image in job.results or not 0 <= image < job.request.count:
                     return None

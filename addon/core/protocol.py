@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, BinaryIO
 
 from .errors import UserError
+from .pace import UNKNOWN, Pace
 from .request import TextureRequest
 from .results import Result
 
@@ -69,6 +70,7 @@ class Start:
 
     device: "auto", or what torch calls one ("cpu", "cuda", "cuda:1", "mps", "xpu").
     memory: "auto", or a memory mode that `engine.devices` knows.
+    pace: how long such jobs took before. previews: whether to show the picture in the making; see `Preview`.
     """
 
     job: str
@@ -76,6 +78,8 @@ class Start:
     store: str
     device: str = "auto"
     memory: str = "auto"
+    pace: Pace = UNKNOWN
+    previews: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What picture `image` looks like after `step` steps: the file at `path`, which `core.sketch` reads.
+
+    The file is the worker's, and gone when the job has ended, or sooner.
+    """
+
+    job: str
+    image: int
+    step: int
+    path: str
+
+
+@dataclass(frozen=True)
 class ImageDone:
     """Picture `image` (from 0) of the job is whole and in the store."""
 
@@ -138,10 +155,11 @@ class ImageDone:
 
 @dataclass(frozen=True)
 class Finished:
-    """All pictures of the job are in the store. Terminal."""
+    """All pictures of the job are in the store. Terminal. `pace`: how long its parts took."""
 
     job: str
     seconds: float
+    pace: Pace = UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -180,6 +198,7 @@ Message = (
     | Heartbeat
     | Progress
     | Note
+    | Preview
     | ImageDone
     | Finished
     | Failed
@@ -189,10 +208,11 @@ Message = (
 )
 TERMINAL = (Finished, Failed, Cancelled)
 _TYPES: dict[str, type[Any]] = {cls.__name__: cls for cls in Message.__args__}
-_NESTED = {"request": TextureRequest, "result": Result, "error": UserError}
+_NESTED = {"request": TextureRequest, "result": Result, "error": UserError, "pace": Pace}
 _SCALARS: dict[Any, tuple[type, ...]] = {
     str: (str,),
     int: (int,),
+    bool: (bool,),
     float: (float, int),
     float | None: (float, int, type(None)),
 }
@@ -235,7 +255,7 @@ def _values(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
             value = _NESTED[field.name].from_json(value)  # type: ignore[attr-defined]
         elif field.type is Phase:
             value = Phase(value)
-        elif isinstance(value, bool) or not isinstance(value, _SCALARS[field.type]):
+        elif isinstance(value, bool) != (field.type is bool) or not isinstance(value, _SCALARS[field.type]):
             raise TypeError(f"{field.name} is {value!r}")
         values[field.name] = value
     if len(values) != len(data):

@@ -26,6 +26,7 @@ from ..core.request import TextureRequest
 from ..core.results import Draft, Result
 from .devices import is_out_of_memory
 from .models import LoadedModel, ModelCache, make_scheduler, ready_vae
+from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
 
@@ -46,6 +47,9 @@ class Watcher(Protocol):
     def note(self, text: str) -> None:
         """A sentence for the user."""
 
+    def preview(self, image: int, step: int, path: Path) -> None:
+        """A file with the picture in the making; see `protocol.Preview`."""
+
     def publish(self, image: int, draft: Draft, result: Result) -> None:
         """Put a whole picture into the store and tell of it, or raise."""
 
@@ -58,11 +62,14 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     request, store = start.request, Path(start.store)
     with results.draft(store, request.prompt, request.seed):
         pass  # a store that cannot be written is told before the work, not after it
-    for index in range(request.count):
-        _make_image(cache, start, store, index, watch)
+    with previews(store, start.previews, watch.preview) as shown:
+        for index in range(request.count):
+            _make_image(cache, start, store, index, watch, shown)
 
 
-def _make_image(cache: ModelCache, start: Start, store: Path, index: int, watch: Watcher) -> None:
+def _make_image(
+    cache: ModelCache, start: Start, store: Path, index: int, watch: Watcher, shown: Previews | None
+) -> None:
     begun = time.monotonic()
     request = start.request.single(index)
     notes: list[str] = []
@@ -73,7 +80,7 @@ def _make_image(cache: ModelCache, start: Start, store: Path, index: int, watch:
 
     if index == 0:
         watch.progress(Phase.LOADING)
-    pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note)
+    pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown)
     watch.check()
     watch.progress(Phase.SAVING, index)
     score = seams.measure(pixels, request.axes)
@@ -97,6 +104,7 @@ def _with_one_leaner_retry(
     index: int,
     watch: Watcher,
     note: Callable[[str], None],
+    shown: Previews | None,
 ) -> tuple[NDArray[np.uint8], Recipe]:
     """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
     for lean in (False, True):
@@ -107,7 +115,7 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Memory ran out; trying again in a leaner mode. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, watch, note)
+            pixels = _sample_and_decode(loaded, request, index, watch, note, shown)
             return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -125,7 +133,12 @@ def _with_one_leaner_retry(
 
 @torch.inference_mode()
 def _sample_and_decode(
-    loaded: LoadedModel, request: TextureRequest, index: int, watch: Watcher, note: Callable[[str], None]
+    loaded: LoadedModel,
+    request: TextureRequest,
+    index: int,
+    watch: Watcher,
+    note: Callable[[str], None],
+    shown: Previews | None,
 ) -> NDArray[np.uint8]:
     pipeline = loaded.pipeline
     try:
@@ -134,7 +147,7 @@ def _sample_and_decode(
             embeddings, truncated = embed(loaded, request)
             for text in truncated if index == 0 else ():
                 note(text)
-            latents = sample(loaded, request, embeddings, index, watch)
+            latents = sample(loaded, request, embeddings, index, watch, shown)
             watch.progress(Phase.DECODING, index)
             return decode(loaded, latents, note)
     finally:
@@ -142,7 +155,12 @@ def _sample_and_decode(
 
 
 def sample(
-    loaded: LoadedModel, request: TextureRequest, embeddings: dict[str, Any], index: int, watch: Watcher
+    loaded: LoadedModel,
+    request: TextureRequest,
+    embeddings: dict[str, Any],
+    index: int,
+    watch: Watcher,
+    shown: Previews | None = None,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline = loaded.pipeline
@@ -159,7 +177,10 @@ def sample(
 
     def step_ended(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         watch.check()
-        watch.progress(Phase.SAMPLING, index, min(step + 1, request.steps), request.steps)
+        done = min(step + 1, request.steps)
+        watch.progress(Phase.SAMPLING, index, done, request.steps)
+        if shown and done < request.steps:
+            shown.offer(loaded, tensors["latents"], index, done)
         return tensors
 
     return pipeline(

@@ -12,9 +12,12 @@ import statistics
 import threading
 import time
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..core import pace
 from ..core.errors import ErrorKind, UserError, bug
+from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
     Cancel,
@@ -30,6 +33,7 @@ from ..core.protocol import (
     Message,
     Note,
     Phase,
+    Preview,
     Progress,
     ProtocolError,
     Quit,
@@ -92,6 +96,9 @@ class Job:
         self._beside: float | None = None
         self._image_begun = 0.0
         self._image_steps = 0.0
+        self.imports = self.loads = False  # whether the engine, and a model, are not there yet
+        self._loading_begun = self._begun
+        self._encoding_begun: float | None = None  # of the first picture
 
     @property
     def id(self) -> str:
@@ -132,6 +139,20 @@ class Job:
         """Tell the user something. Raises JobCancelled."""
         self._send(Note(self.id, text))
 
+    def preview(self, image: int, step: int, path: Path) -> None:
+        """Tell of a picture in the making. Raises JobCancelled."""
+        self._send(Preview(self.id, image, step, str(path)))
+
+    def pace(self) -> Pace:
+        """How long the parts of this job took, as far as it got."""
+        loaded = self._encoding_begun
+        return Pace(
+            start=self._loading_begun - self._begun if self.imports and loaded else None,
+            load=loaded - self._loading_begun if self.loads and loaded else None,
+            step=statistics.median(self._steps) if self._steps else None,
+            beside=self._beside,
+        )
+
     def publish(self, image: int, draft: Draft, result: Result) -> None:
         """Put a picture into the store and say so, or raise JobCancelled; never something in between."""
         locked = False
@@ -159,14 +180,18 @@ class Job:
             self._output.send(message)
 
     def _remaining(self, phase: Phase, image: int, step: int, steps: int) -> float | None:
-        """Seconds until the job ends, from the steps so far; None before the second step.
+        """Seconds until the job ends: from its own steps once there are some, before that from such jobs' before it.
 
         The first step of a job is left out: it warms up. What a picture takes besides its steps is known once one is
         done.
         """
         now = time.monotonic()
+        if phase is Phase.LOADING:
+            self._loading_begun = now
         if phase is Phase.ENCODING:
             self._image_begun, self._image_steps = now, 0.0
+            if self._encoding_begun is None:
+                self._encoding_begun = now
         if phase is Phase.SAMPLING:
             if step:
                 if self._warm:
@@ -174,16 +199,17 @@ class Job:
                 self._warm = True
                 self._image_steps += now - self._step_begun
             self._step_begun = now
-        if not self._steps:
-            return None
-        per_step = statistics.median(self._steps)
-        request = self.start.request
-        if phase is Phase.SAMPLING:
-            here = steps - step
-        else:
-            here = request.steps if phase.order < Phase.SAMPLING.order else 0
-        later = request.count - image - 1
-        return (here + later * request.steps) * per_step + (later + 1) * (self._beside or 0.0)
+        own, before = self.pace(), self.start.pace
+        known = Pace(
+            start=before.start if self.imports and phase is Phase.STARTING else None,
+            load=before.load,
+            step=before.step if own.step is None else own.step,
+            beside=before.beside if own.beside is None else own.beside,
+        )
+        if phase.order > Phase.SAMPLING.order:
+            step = self.start.request.steps
+        loading = self.loads and phase.order < Phase.ENCODING.order
+        return pace.remaining(known, self.start.request, loading=loading, image=image, step=step)
 
 
 class Worker:
@@ -236,6 +262,7 @@ class Worker:
                         if name in self._jobs:  # doubled: one job each
                             continue
                         self._jobs[name] = job
+                    self._look_what_is_loaded(job)
                     job.progress(Phase.STARTING)
                     self._work.put(job)
                 case Cancel(job=name):
@@ -285,16 +312,21 @@ class Worker:
             self._cache.free()
         self._output.send(Freed())
 
+    def _look_what_is_loaded(self, job: Job) -> None:
+        job.imports = self._cache is None
+        job.loads = self._cache is None or not self._cache.holds_model
+
     def _run_job(self, job: Job) -> None:
         try:
             job.check()
+            self._look_what_is_loaded(job)  # once more: a job before it may have loaded meanwhile
             if self._cache is None:
                 self._cache = _import_engine()
             from .generate import make_images
 
             job.check()
             make_images(self._cache, job.start, job)
-            job.finish(Finished(job.id, job.seconds))
+            job.finish(Finished(job.id, job.seconds, job.pace()))
         except JobCancelled:
             log.info("job %s was cancelled", job.id)
         except UserError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core import pace
 from ..core.errors import ErrorKind, UserError
 from ..core.jobs import Job, JobQueue, JobState
 from ..core.protocol import (
@@ -18,6 +19,7 @@ from ..core.protocol import (
     Cancel,
     Cancelled,
     Failed,
+    Finished,
     Free,
     Freed,
     Hello,
@@ -30,6 +32,7 @@ from ..core.protocol import (
 from ..core.request import TextureRequest
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
+from .paces import Paces
 from .process import Ended, WorkerProcess
 from .runtime import Runtime
 from .store import Store
@@ -67,7 +70,8 @@ class Session:
 
     store: where results go. find_runtime: names the worker's Python or raises `UserError`; asked before each job.
     log: the file that takes the worker's stderr. product: Tilewright's version, for the log.
-    device, memory: see `protocol.Start`. clock: seconds that only grow.
+    device, memory: see `protocol.Start`. paces: learns how long jobs take. clock: seconds that only grow.
+    Set `previews` to have jobs that begin from then on show their pictures in the making.
     """
 
     def __init__(
@@ -79,16 +83,19 @@ class Session:
         product: str,
         device: str = "auto",
         memory: str = "auto",
+        paces: Paces | None = None,
         deadlines: Deadlines | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.jobs = JobQueue()
+        self.previews = False
         self._store = store
         self._find_runtime = find_runtime
         self._log = CappedLog(log)
         self._product = product
         self._device = device
         self._memory = memory
+        self._paces = paces
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
         self._watch = Stopwatch(clock)
@@ -131,6 +138,22 @@ class Session:
             self._worker.cancel_at = self._watch.look()
         elif tell:  # not given to a worker yet
             self._end_job(_CANCELLED)
+
+    def move(self, job: Job, places: int) -> bool:
+        """Have a waiting job wait `places` further back, or further in front if negative. Whether it has moved."""
+        return self.jobs.move(job, places)
+
+    def seconds_left(self, job: Job) -> float | None:
+        """Estimated seconds until the job ends, those before it in the queue included; None where nobody knows yet."""
+        total = 0.0
+        for other in self.jobs:
+            left = self._current_left(other) if other is self.jobs.current else self._duration(other)
+            if left is None:
+                return None
+            total += left
+            if other is job:
+                return total
+        return None
 
     def cancel_all(self) -> None:
         for job in reversed(list(self.jobs)):
@@ -182,6 +205,20 @@ class Session:
         text = (self._worker.process.tail if self._worker else self._tail).decode("utf-8", "replace")
         return "\n".join(line[-300:] for line in text.splitlines()[-lines:])
 
+    def _current_left(self, job: Job) -> float | None:
+        """What the worker said last of it, or what is known of such jobs; less the time since."""
+        worker = self._worker
+        if worker is None or worker.job not in ("", job.id):
+            return self._duration(job)
+        told = worker.progress.remaining if worker.progress else self._duration(job, loading=not worker.ready)
+        return None if told is None else max(told - (self._watch.now - worker.moved_at), 0.0)
+
+    def _duration(self, job: Job, *, loading: bool = False) -> float | None:
+        return pace.remaining(self._pace(job), job.request, loading=loading)
+
+    def _pace(self, job: Job) -> pace.Pace:
+        return self._paces.find(job.request, self._device, self._memory) if self._paces else pace.UNKNOWN
+
     # --- the worker ----------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
@@ -204,7 +241,16 @@ class Session:
             self._kill(None)
         else:
             worker.job, worker.progress, worker.sign_at, worker.moved_at = job.id, None, now, now
-            worker.process.send(Start(job.id, job.request, str(self._store.root), self._device, self._memory))
+            start = Start(
+                job.id,
+                job.request,
+                str(self._store.root),
+                self._device,
+                self._memory,
+                pace=self._pace(job),
+                previews=self.previews,
+            )
+            worker.process.send(start)
 
     def _take(self, budget: float = float("inf")) -> bool:
         """Handle what the worker sent, at least one message. True if nothing is left."""
@@ -232,6 +278,8 @@ class Session:
                 if isinstance(item, Progress) and item.job == worker.job and _place(item) != _place(worker.progress):
                     worker.progress, worker.moved_at = item, self._watch.now
                 if job := self.jobs.apply(item):
+                    if isinstance(item, Finished) and self._paces:
+                        self._paces.learn(job.request, self._device, self._memory, item.pace)
                     self._events.append(Event(job, item))
                 else:
                     _logger.info("Ignored, since it changes nothing: %.300s", item)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from addon.core import protocol
 from addon.core.errors import ErrorKind, UserError
+from addon.core.pace import Pace
 from addon.core.protocol import FrameReader, Heartbeat, ProtocolError, decode, encode, read_message
 from addon.core.recipe import Recipe
 from addon.core.request import TextureRequest
@@ -40,9 +41,11 @@ results = st.builds(
     created=seconds,
     notes=st.lists(words, max_size=2).map(tuple),
 )
+moments = st.none() | st.floats(0, 1e6)
+paces = st.builds(Pace, moments, moments, moments, moments)
 messages = st.one_of(
     st.builds(protocol.Hello, whole, whole, words),
-    st.builds(protocol.Start, words, requests, paths, words, words),
+    st.builds(protocol.Start, words, requests, paths, words, words, paces, st.booleans()),
     st.builds(protocol.Cancel, words),
     st.builds(protocol.Free),
     st.builds(protocol.Quit),
@@ -51,8 +54,9 @@ messages = st.one_of(
         protocol.Progress, words, st.sampled_from(protocol.Phase), whole, whole, whole, whole, st.none() | seconds
     ),
     st.builds(protocol.Note, words, words),
+    st.builds(protocol.Preview, words, whole, whole, paths),
     st.builds(protocol.ImageDone, words, whole, results),
-    st.builds(protocol.Finished, words, seconds),
+    st.builds(protocol.Finished, words, seconds, paces),
     st.builds(protocol.Failed, words, errors),
     st.builds(protocol.Cancelled, words),
     st.builds(protocol.Freed),

@@ -21,7 +21,7 @@ from diffusers import (
 )
 from PIL import Image
 
-from addon.core import recipe, results
+from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
 from addon.core.protocol import Phase, Start
 from addon.core.request import Axes, Scheduler, Size, TextureRequest
@@ -48,6 +48,7 @@ class Watch:
     phases: list[tuple[Phase, int, int, int]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     done: list[Result] = field(default_factory=list)
+    previews: list[tuple[int, int, sketch.Sketch]] = field(default_factory=list)
 
     def check(self) -> None:
         self.checks += 1
@@ -59,6 +60,9 @@ class Watch:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def preview(self, image: int, step: int, path: Path) -> None:
+        self.previews.append((image, step, sketch.read(path)))
 
     def publish(self, image: int, draft: Draft, result: Result) -> None:
         published = draft.publish(result)

@@ -15,6 +15,7 @@ import pytest
 
 from addon.core import results
 from addon.core.errors import ErrorKind, UserError
+from addon.core.pace import Pace
 from addon.core.protocol import Cancelled, Failed, Finished, Free, ImageDone, Message, Note, Phase, Progress, Start
 from addon.core.recipe import Recipe
 from addon.core.request import TextureRequest
@@ -213,3 +214,39 @@ def test_an_error_of_the_diffusion_thread_outside_of_a_job_ends_the_process(monk
 def test_a_note_is_told_with_its_job(job: Job, pipe: Pipe) -> None:
     job.note("leaner")
     assert pipe.sent == [Note("j", "leaner")]
+
+
+def test_the_time_that_is_left_comes_from_earlier_jobs_until_there_are_steps(
+    pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    request = TextureRequest("bricks", count=2, steps=4)
+    earlier = Pace(start=6.0, load=10.0, step=1.0, beside=3.0)
+    job = Job(Start("j", request, str(tmp_path / "store"), pace=earlier), pipe)  # type: ignore[arg-type]
+    job.imports = job.loads = True
+
+    def at(second: float, phase: Phase, step: int = 0) -> float | None:
+        clock[0] = 100 + second
+        job.progress(phase, 0, step, 4 if phase is Phase.SAMPLING else 0)
+        last = pipe.sent[-1]
+        assert isinstance(last, Progress)
+        return last.remaining
+
+    pictures = 2 * (4 * 1 + 3)
+    assert at(0, Phase.STARTING) == 6 + 10 + pictures
+    assert at(5, Phase.LOADING) == 10 + pictures
+    assert at(14, Phase.ENCODING) == pictures
+    assert at(15, Phase.SAMPLING) == pictures
+    assert at(18, Phase.SAMPLING, 1) == pictures - 1  # the first step warms up, and says nothing of the others
+    assert at(20, Phase.SAMPLING, 2) == 2 * 2 + 4 * 2 + 2 * 3
+    assert job.pace() == Pace(start=5, load=9, step=2, beside=None)
+    clock[0] = 130.0  # 16 s since encoding began, 5 of them in steps
+    publish(job)
+    assert job.pace() == Pace(start=5, load=9, step=2, beside=11)
+
+
+def test_a_job_that_finds_all_loaded_says_nothing_of_loading(job: Job, pipe: Pipe) -> None:
+    job.progress(Phase.LOADING)
+    job.progress(Phase.ENCODING)
+    assert (job.pace().start, job.pace().load) == (None, None)

@@ -104,6 +104,8 @@ class _Watch:
         if phase is Phase.SAMPLING:
             self.steps.append(time.perf_counter())
 
+    def preview(self, image: int, step: int, path: Path) -> None: ...
+
     def publish(self, image: int, draft: Draft, result: Result) -> None:
         draft.publish(result)
 
