@@ -16,6 +16,21 @@ from mathutils import Vector
 SETTINGS = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
 PACKAGE = "bl_ext.user_default.tilewright"
 PATIENCE = 900.0  # seconds for a texture
+PROMPTS = (
+    "green grass",
+    "grey cobblestone",
+    "wooden planks",
+    "rusty metal",
+    "white marble",
+    "blue knitted wool",
+    "black and white checkered tiles",
+    "cracked mud",
+    "dark brown parquet",
+    "lava",
+    "sand dunes",
+    "mossy wooden planks",
+    "roof tiles with moss",
+)
 
 sys.path.insert(0, SETTINGS["root"])
 from tests.fake import make_fake_python  # noqa: E402 - found by the line above
@@ -81,6 +96,33 @@ def story() -> Story:
     yield from take("several", area, shader)
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
     yield from take("camera", area, shader)
+
+    bpy.context.view_layer.objects.active = cube
+    use(SETTINGS["engine"])
+    wish.count = 1
+    for prompt in PROMPTS:
+        wish.prompt = prompt
+        bpy.ops.tilewright.generate()
+    yield from until_done()
+    entries = bpy.context.window_manager.tilewright_history
+    yield from take("history", area, shader)
+    entries.search = "wooden"
+    yield from take("history-search", area, shader)
+    entries.search = "nothing of the kind"
+    yield from take("history-nothing", area, shader)
+    entries.search = ""
+    set_theme("Blender_Light")
+    yield from take("history-light", area, shader)
+
+
+def set_theme(name: str) -> None:
+    """One of Blender's own themes."""
+    for folder in bpy.utils.preset_paths("interface_theme"):
+        file = Path(folder) / f"{name}.xml"
+        if file.is_file():
+            bpy.ops.script.execute_preset(filepath=str(file), menu_idname="USERPREF_MT_interface_theme_presets")
+            return
+    raise FileNotFoundError(name)
 
 
 def prepare() -> bpy.types.Area:

@@ -3,9 +3,38 @@
 
 import bpy
 
-from . import commands, operators, package, panels, preferences, properties, pump, status
+from . import (
+    commands,
+    compare,
+    history,
+    history_operators,
+    history_panel,
+    operators,
+    package,
+    panels,
+    preferences,
+    presets,
+    properties,
+    pump,
+    recipes,
+    status,
+    tryon,
+)
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (
+    *properties.CLASSES,
+    *preferences.CLASSES,
+    *operators.CLASSES,
+    *history_operators.CLASSES,
+    *compare.CLASSES,
+    *tryon.CLASSES,
+    *recipes.CLASSES,
+    *presets.CLASSES,
+    *panels.CLASSES,
+    *history_panel.CLASSES,
+)
+# Each has register() and unregister(), which take nothing; in this order, and back in reverse.
+_PARTS = (properties, history_panel, presets, recipes, pump, status, history, commands)
 
 
 def register() -> None:
@@ -13,18 +42,14 @@ def register() -> None:
     package.open_log()
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
-    properties.register()
-    pump.register()
-    status.register()
-    commands.register()
+    for part in _PARTS:
+        part.register()
 
 
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
-    commands.unregister()
-    status.unregister()
-    pump.unregister()
-    properties.unregister()
+    for part in reversed(_PARTS):
+        part.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)
     package.close_log()

@@ -8,6 +8,7 @@ import bpy
 
 from ..core.errors import ErrorKind, UserError
 from ..core.jobs import Job, JobState
+from ..core.request import TextureRequest
 from ..host.paces import Paces
 from ..host.session import Session
 from ..host.store import Store
@@ -18,10 +19,28 @@ def start(context: bpy.types.Context) -> Job:
     """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
     settings = context.scene.tilewright
     now = state.current
+    try:
+        wanted = request.from_settings(settings)
+    except UserError as error:
+        now.error = error
+        raise
+    job = submit(context, wanted)
+    if settings.use_random_seed:
+        settings.seed = wanted.seed  # so that the user can see and keep it
+    return job
+
+
+def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
+    """Queue a request whose first texture goes where the scene's target says, and return at once. Raises `UserError`.
+
+    Where the user wants previews first, it goes nowhere.
+    """
+    now = state.current
     now.error = None
     try:
-        aim = target.choose(context, settings.target, now.document)
-        wanted = request.from_settings(settings)
+        aim = None
+        if not preferences.get().previews_first:
+            aim = target.choose(context, context.scene.tilewright.target, now.document)
         preferences.check_engine()
         here = session()
         here.previews = preferences.get().previews
@@ -29,9 +48,8 @@ def start(context: bpy.types.Context) -> Job:
     except UserError as error:
         now.error = error
         raise
-    if settings.use_random_seed:
-        settings.seed = wanted.seed  # so that the user can see and keep it
-    now.targets[job.id] = aim
+    if aim:
+        now.targets[job.id] = aim
     pump.ensure_running()
     return job
 

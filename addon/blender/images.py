@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results as images in the .blend: made from the store's files, packed when it is saved. Imports bpy and core."""
+"""Results as images in the .blend: made from the store's files, packed or copied on save. Imports bpy and core."""
 
+import filecmp
 import logging
 import os
+import secrets
+import shutil
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,10 +13,11 @@ import bpy
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import image_name
-from ..core.results import Result
-from . import properties
+from ..core.results import PART, Result
+from . import properties, state
 
 _logger = logging.getLogger(__name__)
+_BESIDE = "textures"  # the folder beside a .blend
 
 
 def load(result: Result) -> bpy.types.Image:
@@ -22,6 +26,7 @@ def load(result: Result) -> bpy.types.Image:
     Raises `UserError` (kind `DISK`) where the file is gone.
     """
     path, name = result.path(), result.folder.name
+    state.current.view.placed.add(name)
     for image in bpy.data.images:
         # one that was painted on or given another file since shows something else
         shows_it = image.tilewright.result == name and name in image.filepath and not image.is_dirty
@@ -79,3 +84,74 @@ def pack_all(stores: Collection[Path]) -> list[str]:
             packed.filepath = name
         image.filepath_raw = name
     return lost
+
+
+def copy_all(stores: Collection[Path], file: Path) -> list[str]:
+    """Copy the files of all images that are in one of these stores into a folder beside the .blend.
+
+    file: where the open .blend is about to be saved. Images that were copied beside it where it was saved before come
+    along. What was painted on is packed. Names the images that could not be copied; `paths_back` takes it all back.
+    """
+    lost = []
+    here = Path(os.path.abspath(file)).parent / _BESIDE
+    before = Path(bpy.data.filepath).parent / _BESIDE if bpy.data.filepath else None
+    paths = state.current.view.paths_before
+    paths.clear()
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        stored = path.parent.name == result and path.parent.parent in stores
+        along = path.parent == before and path.stem == result and not path.is_symlink()
+        if not result or image.library or image.packed_file or path.parent == here or not (stored or along):
+            continue
+        try:
+            if image.is_dirty:
+                image.pack()
+                continue
+            copied = _copy(path, here, f"{result}{path.suffix}")
+        except (OSError, RuntimeError) as error:
+            _logger.error("%s could not be copied beside %s: %s", image.name, file, error)
+            lost.append(image.name)
+            continue
+        paths[image.session_uid] = image.filepath_raw
+        image.filepath_raw = _relative(copied, before.parent if before else None)
+    return lost
+
+
+def paths_back() -> None:
+    """The open file's images as before `copy_all`: it was saved elsewhere as a copy, or not at all."""
+    paths = state.current.view.paths_before
+    for image in bpy.data.images:
+        if image.session_uid in paths:
+            image.filepath_raw = paths[image.session_uid]
+    paths.clear()
+
+
+def _copy(source: Path, folder: Path, name: str) -> Path:
+    """Copy a file whole or not at all; what has that name and is another file is not overwritten. Raises OSError."""
+    folder.mkdir(exist_ok=True)
+    target, number = folder / name, 2
+    while target.exists():
+        if filecmp.cmp(source, target, shallow=False):
+            return target
+        target, number = folder / f"{Path(name).stem}-{number}{source.suffix}", number + 1
+    part = folder / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        shutil.copyfile(source, part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _relative(copied: Path, before: Path | None) -> str:
+    """A path that is relative to the new .blend once it is saved.
+
+    Blender moves relative paths along while it saves into another folder, so there it has to count from the old one.
+    """
+    if before is None or before == copied.parent.parent:
+        return f"//{_BESIDE}/{copied.name}"
+    try:
+        return str(bpy.path.relpath(str(copied), start=str(before)))
+    except ValueError:  # another drive, which no relative path leads to
+        return str(copied)

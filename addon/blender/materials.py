@@ -73,9 +73,24 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     return Placed(_add_image_node(tree, image, principled), note)
 
 
+def image_node(material: bpy.types.Material, kind: str, node_name: str = "") -> bpy.types.Node | None:
+    """The image node that `put` would give another image, None where it would make a node. kind: as for `put`."""
+    tree = material.node_tree
+    if tree is None or kind == "NEW_NODE":
+        return None
+    if kind == "SELECTED_NODE":
+        node = tree.nodes.get(node_name)
+        return node if node is not None and node.bl_idname == _IMAGE else None
+    principled = _principled(tree)
+    socket = principled.inputs["Base Color"] if principled else None
+    return _single_image_node(socket) if socket and socket.is_linked else None
+
+
 def _replace(node: bpy.types.Node, image: bpy.types.Image) -> Placed:
     if node.image is not image:
         images.keep(node.image)
+        if image.library is None:
+            image.tilewright.before = node.image
     node.image = image
     node.extension = "REPEAT"
     return Placed(node)

@@ -5,7 +5,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from . import delivery, generation, package, pump, state, target, uv
+from . import delivery, generation, history, package, preferences, pump, request, state, target, uv
 
 
 def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
@@ -26,9 +26,9 @@ class TILEWRIGHT_OT_generate(bpy.types.Operator):
         if context.scene is None:
             return False
         settings = context.scene.tilewright
-        if not settings.prompt.strip():
+        if not request.whole_prompt(settings).strip():
             return _explain(cls, UserError(ErrorKind.REQUEST, "Describe the texture first."))
-        error = target.problem(context, settings.target)
+        error = None if preferences.get().previews_first else target.problem(context, settings.target)
         return _explain(cls, error) if error else True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -94,28 +94,34 @@ class TILEWRIGHT_OT_move_job(bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_apply(bpy.types.Operator):
-    """Put the texture that is shown into the active material, as the target says"""
+    """Put the texture into the active material, as the target says"""
 
     bl_idname = "tilewright.apply"
     bl_label = "Apply"
     bl_options = {"REGISTER", "UNDO"}
 
+    result: StringProperty(
+        description="The result's folder in the history; empty: the texture that was made last",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if state.current.result is None:
-            return _explain(cls, UserError(ErrorKind.REQUEST, "There is no texture yet."))
         error = target.problem(context, context.scene.tilewright.target)
         return _explain(cls, error) if error else True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         now = state.current
-        # a job that waits for a tool to end is delivered by this, and not a second time
-        if now.last in now.waiting:
-            now.waiting.remove(now.last)
-            now.targets.pop(now.last.id, None)
         try:
+            result = history.result(self.result) if self.result else now.result
+            if result is None:
+                raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
             aim = target.choose(context, context.scene.tilewright.target, now.document)
-            now.outcome = delivery.deliver([now.result], aim)
+            # a job that waits for a tool to end is delivered by this, and not a second time
+            if now.last in now.waiting and result == now.result:
+                now.waiting.remove(now.last)
+                now.targets.pop(now.last.id, None)
+            now.outcome = delivery.deliver([result], aim)
         except UserError as error:
             now.error = error
             self.report({"ERROR"}, str(error))

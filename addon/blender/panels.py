@@ -11,7 +11,7 @@ from ..core.errors import ErrorKind
 from ..core.naming import title
 from ..core.request import Axes
 from ..core.results import SEAM_THRESHOLD, Result
-from . import models, package, queue_panel, state, target
+from . import models, package, presets, queue_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -131,6 +131,7 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     settings = context.scene.tilewright
     layout.use_property_split = True
     layout.use_property_decorate = False
+    presets.draw_template(layout, settings)
     layout.prop(settings, "negative_prompt", text="Negative")
     column = layout.column(align=True)
     column.prop(settings, "width")
@@ -179,6 +180,9 @@ def _paragraph(
     width = context.region.width - (66 + 20 * (margin + (icon != "NONE"))) * scale
     for number, line in enumerate(_wrap(text, width, _measure(context))):
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
+
+
+paragraph = _paragraph  # for the parts of the panel in files of their own
 
 
 def _measure(context: bpy.types.Context) -> Callable[[str], float]:
@@ -231,7 +235,9 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     def panel(suffix: str, label: str, draw: Callable[..., None], parent: str = "") -> Any:
         id_ = f"TILEWRIGHT_PT_{name}_{suffix}"
         members: dict[str, Any] = {"bl_label": label, "draw": lambda self, context: draw(self.layout, context)}
-        if parent:
+        if not parent:
+            members["draw_header_preset"] = presets.draw_header
+        else:
             members |= {"bl_parent_id": parent, "bl_options": {"DEFAULT_CLOSED"}}
         return type(id_, (place, bpy.types.Panel), members)
 
@@ -240,4 +246,6 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     return (main, *(panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts))
 
 
-CLASSES = (*_panels(_View3D, "view3d"), *_panels(_ShaderEditor, "shader"))
+PLACES = ((_View3D, "view3d"), (_ShaderEditor, "shader"))
+
+CLASSES = tuple(cls for place, name in PLACES for cls in _panels(place, name))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ..core.errors import UserError
 from ..host import runtime
@@ -56,6 +56,29 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Folder that keeps every texture. Empty: in Blender's folder of this user",
         subtype="DIR_PATH",
     )
+    store_limit: FloatProperty(
+        name="Size Limit",
+        description="Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, "
+        "no favourite, and nothing that the open file or a saved .blend has",
+        default=0.0,
+        min=0.0,
+        soft_max=100.0,
+        precision=1,
+    )
+    on_save: EnumProperty(
+        name="On Save",
+        description="How a saved file keeps its textures, so that it shows them on another machine too",
+        items=(
+            ("PACK", "Pack", "The textures are inside the .blend"),
+            ("COPY", "Copy Beside", "The textures are in the folder “textures” beside the .blend"),
+        ),
+        default="PACK",
+    )
+    previews_first: BoolProperty(
+        name="Previews First",
+        description="Nothing is put into a material by itself: new textures wait in the history until they are applied",
+        default=False,
+    )
     models: StringProperty(
         name="Models",
         description="Folder with diffusers models to choose from",
@@ -71,7 +94,10 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "device")
         layout.prop(self, "memory")
         layout.prop(self, "previews")
+        layout.prop(self, "previews_first")
+        layout.prop(self, "on_save")
         layout.prop(self, "store", placeholder=str(package.data_folder("results")))
+        layout.prop(self, "store_limit")
         layout.prop(self, "models")
 
 

@@ -59,6 +59,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     """`scene.tilewright`: what the next Generate makes."""
 
     prompt: StringProperty(name="Prompt", description="What the texture shows, such as “mossy red brick wall”")
+    template: StringProperty(
+        name="Template",
+        description="Words that are put around the prompt, which stands where {prompt} does, or in front of them",
+    )
     negative_prompt: StringProperty(name="Negative Prompt", description="What the texture must not show")
     width: IntProperty(
         name="Width",
@@ -153,6 +157,9 @@ class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
     seconds: FloatProperty(name="Seconds", description="How long it took")
     model: StringProperty(name="Model")
     result: StringProperty(name="Result", description="Its folder among the results")
+    before: PointerProperty(
+        type=bpy.types.Image, name="Before", description="The image that this one took the place of last"
+    )
 
 
 class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):

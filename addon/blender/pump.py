@@ -5,7 +5,8 @@ All of it runs on the main thread. Background mode has no timer: whoever waits c
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import bpy
 import bpy.utils.previews
@@ -15,7 +16,7 @@ from ..core.errors import UserError, bug
 from ..core.jobs import Job
 from ..core.naming import title
 from ..core.protocol import Cancelled, Failed, Finished, ImageDone, Preview, Progress
-from ..core.results import THUMBNAIL
+from ..core.results import THUMBNAIL, Result
 from ..host.session import Event
 from . import delivery, images, models, preferences, sketches, state, status
 
@@ -23,6 +24,7 @@ _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
 # Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
 _TOLD_BY_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
+result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it is told
 
 
 def ensure_running() -> None:
@@ -71,6 +73,8 @@ def take(events: Iterable[Event]) -> None:
                     if now.previews is not None:
                         now.previews.clear()  # or a day's thumbnails would all stay in memory
                 _preview(job)
+                for handler in result_handlers:
+                    handler(event.message.result)
             case Finished():
                 now.waiting.append(job)
             case Failed() | Cancelled():
@@ -95,9 +99,11 @@ def _deliver(job: Job) -> None:
     now = state.current
     aim = now.targets.pop(job.id, None)
     results = [job.results[index] for index in sorted(job.results)]
-    if not results or aim is None:
+    if not results:
         return
-    if not delivery.is_here(aim):
+    if aim is None:
+        outcome = "Not in a material yet; Apply puts it there."
+    elif not delivery.is_here(aim):
         outcome = "Made for another file; Apply puts it into the material here."
     else:
         try:
@@ -152,8 +158,12 @@ def redraw() -> None:
 
 
 @persistent
-def _on_save(*_: object) -> None:
-    lost = images.pack_all({*state.current.stores, preferences.store_folder()})
+def _on_save(path: str, *_: object) -> None:
+    stores = {*state.current.stores, preferences.store_folder()}
+    if preferences.get().on_save == "COPY":
+        lost = images.copy_all(stores, Path(path))
+    else:
+        lost = images.pack_all(stores)
     if lost:
         state.current.outcome = f"Could not be saved into the file: {', '.join(lost)}."
 

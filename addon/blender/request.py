@@ -10,11 +10,13 @@ from ..core.errors import ErrorKind, UserError
 from ..core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from . import models
 
+PLACE = "{prompt}"  # in a template, where the prompt goes
+
 
 def from_settings(settings: Any) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
     return make(
-        prompt=settings.prompt,
+        prompt=whole_prompt(settings),
         negative_prompt=settings.negative_prompt,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
@@ -25,6 +27,17 @@ def from_settings(settings: Any) -> TextureRequest:
         scheduler=settings.get_scheduler(),
         model=settings.model,
     )
+
+
+def whole_prompt(settings: Any) -> str:
+    """The prompt of `scene.tilewright` with its template's words around it."""
+    template = settings.template
+    if not template.strip():
+        return str(settings.prompt)
+    if PLACE not in template:
+        return f"{settings.prompt.strip()} {template.strip()}".strip()
+    # one after the other: the prompt may hold the place's name too
+    return str(settings.prompt.strip().join(template.split(PLACE)).strip(" ,"))
 
 
 def make(

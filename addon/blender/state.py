@@ -4,14 +4,17 @@
 Nothing in here refers to Blender's data: undo, redo and loading a file would leave it dangling.
 """
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from ..core.errors import UserError
+from ..core.history import Entry, Which
 from ..core.jobs import Job
 from ..core.results import Result
+from ..host.history import History
 from ..host.session import Session
 from .target import Target
 
@@ -19,6 +22,33 @@ from .target import Target
 def new_document() -> str:
     """A name for a file that has just been opened."""
     return uuid4().hex
+
+
+@dataclass
+class View:
+    """How the panel shows the history.
+
+    text, which: what is searched for. found: the entries that fit, the newest first; page: which part of them is shown.
+    selected: the name of the result that the buttons are about. comparing: the button is held.
+    offered: names of what earlier sessions left behind; begun: when this one began, seconds since 1970.
+    placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
+    doomed: those of them that the user has deleted; they go when another file is opened.
+    paths_before: the paths of images, by session uid, that were changed for the file to be saved.
+    previews: thumbnails of what was shown last; None: there is no window.
+    """
+
+    text: str = ""
+    which: Which = Which.ALL
+    found: tuple[Entry, ...] = ()
+    page: int = 0
+    selected: str = ""
+    comparing: bool = False
+    offered: tuple[str, ...] = ()
+    begun: float = field(default_factory=time.time)
+    placed: set[str] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
+    paths_before: dict[int, str] = field(default_factory=dict)
+    previews: Any = None
 
 
 @dataclass
@@ -30,6 +60,7 @@ class State:
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
     sketches: the picture in the making, as an icon.
+    history: the results on disk, read when they are first asked for; view: how the panel shows them.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 
@@ -49,6 +80,8 @@ class State:
     status: str = ""
     shown_in: set[int] = field(default_factory=set)
     sketches: Any = None
+    history: History | None = None
+    view: View = field(default_factory=View)
 
     @property
     def results(self) -> list[Result]:

@@ -67,7 +67,7 @@ def problem(context: bpy.types.Context, kind: str) -> UserError | None:
 def find_material(target: Target) -> bpy.types.Material | None:
     """The target's material; None where one has to be made for its object. Raises `UserError` where it is gone."""
     if target.material:
-        material = _by_uid(bpy.data.materials, target.material)
+        material = by_uid(bpy.data.materials, target.material)
         if material is None:
             raise refusal(f"The material {target.title} is gone.")
     else:
@@ -84,7 +84,7 @@ def find_material(target: Target) -> bpy.types.Material | None:
 
 def object_of(target: Target) -> bpy.types.Object | None:
     """The object that the target was chosen by, None where it is gone."""
-    return _by_uid(bpy.data.objects, target.object)
+    return by_uid(bpy.data.objects, target.object)
 
 
 def check_editable(material: bpy.types.Material) -> None:
@@ -128,5 +128,6 @@ def _is_editable(item: bpy.types.ID) -> bool:
     return bool(getattr(item, "is_editable", True))
 
 
-def _by_uid(collection: Any, uid: int) -> Any:
+def by_uid(collection: Any, uid: int) -> Any:
+    """The item of `bpy.data` with that session uid, None where it is gone."""
     return next((item for item in collection if item.session_uid == uid), None)

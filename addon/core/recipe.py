@@ -7,13 +7,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
 from .request import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
 _MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 characters of prompt twice
 
 
@@ -68,24 +69,30 @@ def read_png(path: Path) -> Recipe | None:
 
     Raises `UserError` where the file is no PNG, is cut short, or holds a recipe that cannot be read.
     """
-    broken = UserError(ErrorKind.REQUEST, f"{path.name} is not a whole PNG file.")
     with path.open("rb") as file:
-        if file.read(8) != _PNG_SIGNATURE:
+        return find_in_png(file, path.name)
+
+
+def find_in_png(file: BinaryIO, name: str) -> Recipe | None:
+    """As `read_png`, from an open file. name: what it is called in an error."""
+    broken = UserError(ErrorKind.REQUEST, f"{name} is not a whole PNG file.")
+    if file.read(8) != _PNG_SIGNATURE:
+        raise broken
+    for _ in range(_MAX_CHUNKS):
+        head = file.read(8)
+        if len(head) < 8:
             raise broken
-        while True:
-            head = file.read(8)
-            if len(head) < 8:
-                raise broken
-            length, kind = struct.unpack(">I4s", head)
-            if kind == b"IEND":
-                return None
-            if kind != b"iTXt" or length > _MAX_CHUNK:
-                file.seek(length + 4, 1)
-                continue
-            body = file.read(length + 4)[:length]
-            keyword, _, rest = body.partition(b"\0")
-            if keyword == PNG_KEY.encode():
-                return Recipe.loads(_itxt_text(rest, broken))
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IEND":
+            return None
+        if kind != b"iTXt" or length > _MAX_CHUNK:
+            file.seek(length + 4, 1)
+            continue
+        body = file.read(length + 4)[:length]
+        keyword, _, rest = body.partition(b"\0")
+        if keyword == PNG_KEY.encode():
+            return Recipe.loads(_itxt_text(rest, broken))
+    raise broken
 
 
 def _itxt_text(rest: bytes, broken: UserError) -> str:

@@ -31,12 +31,15 @@ class Store:
     def results(self) -> list[Result]:
         """All whole results, the newest first. What is broken is left out, and named in the log once."""
         found = []
-        for name in self._names():
-            if not name.startswith("."):
-                result = self.find(name)
-                if result:
-                    found.append(result)
+        for name in self.names():
+            result = self.find(name)
+            if result:
+                found.append(result)
         return sorted(found, key=lambda result: (result.created, result.folder.name), reverse=True)
+
+    def names(self) -> list[str]:
+        """The names of the folders that may be results; nothing is read but the list."""
+        return [name for name in self._names() if not name.startswith(".")]
 
     def find(self, folder_name: str) -> Result | None:
         """The result in that folder of the store; None where there is none or it is broken."""

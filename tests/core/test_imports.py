@@ -21,7 +21,7 @@ PACKAGES = {
     "core": {"numpy"},
     "host": set(),
     "engine": {"numpy", "torch", "diffusers", "transformers", "accelerate", "safetensors", "PIL", "spandrel"},
-    "blender": {"bpy", "bpy_extras", "bpy_types", "blf", "gpu", "gpu_extras", "mathutils"},
+    "blender": {"bl_operators", "bl_ui", "bpy", "bpy_extras", "bpy_types", "blf", "gpu", "gpu_extras", "mathutils"},
 }
 # Standard library, but a way to run what came from a file.
 NEVER = {"pickle", "marshal", "shelve"}

@@ -1,0 +1,10 @@
+import bpy
+
+settings = bpy.context.scene.tilewright
+
+settings.prompt = "glowing"
+settings.template = "stylised {prompt} lava, hand-painted"
+settings.negative_prompt = ""
+settings.tiling = "XY"
+settings.steps = 0
+settings.guidance_scale = 0.0
