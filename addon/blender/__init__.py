@@ -3,9 +3,26 @@
 
 import bpy
 
-from . import commands, operators, package, panels, preferences, properties, pump
+from . import (
+    commands,
+    material_operators,
+    operators,
+    package,
+    panels,
+    physical_size,
+    preferences,
+    properties,
+    pump,
+)
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (
+    *properties.CLASSES,
+    *physical_size.CLASSES,
+    *preferences.CLASSES,
+    *operators.CLASSES,
+    *material_operators.CLASSES,
+    *panels.CLASSES,
+)
 
 
 def register() -> None:
@@ -14,6 +31,7 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
+    physical_size.register()
     pump.register()
     commands.register()
 
@@ -22,6 +40,7 @@ def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     commands.unregister()
     pump.unregister()
+    physical_size.unregister()
     properties.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

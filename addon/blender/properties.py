@@ -15,7 +15,7 @@ from bpy.props import (
 
 from ..core.recipe import Recipe
 from ..core.request import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
-from ..core.results import Result
+from ..core.results import BASE_COLOR, Result
 from . import models, state
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
@@ -153,6 +153,7 @@ class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
     seconds: FloatProperty(name="Seconds", description="How long it took")
     model: StringProperty(name="Model")
     result: StringProperty(name="Result", description="Its folder among the results")
+    kind: StringProperty(name="Kind", description="What it holds: base_color, normal, ...", default=BASE_COLOR)
 
 
 class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
@@ -188,9 +189,10 @@ def _result_folder() -> str:
     return str(state.current.result.folder) if state.current.result else ""
 
 
-def describe(image: bpy.types.Image, result: Result) -> None:
-    """Write onto an image what made it."""
+def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> None:
+    """Write onto an image what made it, and which of the result's files it is."""
     facts, recipe = image.tilewright, result.recipe
+    facts.kind = kind
     facts.recipe = recipe.dumps()
     facts.prompt = recipe.request.prompt
     facts.seed = recipe.request.seed
