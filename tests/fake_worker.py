@@ -202,9 +202,16 @@ class Worker:
     def save(self, part: Draft, recipe: Recipe, index: int, seconds: float) -> Result | None:
         request = recipe.request
         files = {BASE_COLOR: f"{BASE_COLOR}.png", THUMBNAIL: f"{THUMBNAIL}.png"}
+        scale = self.behaviour.get("scale", 1)
+        width, height = scale * request.size.width, scale * request.size.height
+        noise = self.behaviour.get("noise", False)
         with disk_errors(part.root):
-            picture = png(request.size.width, request.size.height, request.prompt, request.seed, recipe.dumps())
+            picture = png(width, height, request.prompt, request.seed, recipe.dumps(), noise)
             (part.folder / files[BASE_COLOR]).write_bytes(picture)
+            for kind in self.behaviour.get("maps", ()):
+                files[kind] = f"{kind}.png"
+                picture = png(width, height, f"{request.prompt} {kind}", request.seed, recipe.dumps(), noise)
+                (part.folder / files[kind]).write_bytes(picture)
             self.faults("WRITING", request.prompt, index, 0)
             (part.folder / files[THUMBNAIL]).write_bytes(png(128, 128, request.prompt, request.seed, ""))
         result = Result(part.folder, files, recipe, seam_score=0.5, seconds=seconds)
@@ -298,16 +305,19 @@ class Fault:
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault.get("bytes", 100), resource.RLIM_INFINITY))
 
 
-def png(width: int, height: int, prompt: str, seed: int, recipe: str) -> bytes:
-    """An 8-bit RGB picture of squares in two colours, with the recipe as iTXt where there is one."""
+def png(width: int, height: int, prompt: str, seed: int, recipe: str, noise: bool = False) -> bytes:
+    """An 8-bit RGB picture of squares in two colours, with the recipe as iTXt where there is one.
+
+    noise: of noise instead, whose file is as large as a picture's can be.
+    """
     seedling = hashlib.sha256(f"{seed} {prompt}".encode()).digest()
     square, colours = max(width // 8, 1), (seedling[:3], seedling[3:6])
     rows = [b"".join(colours[(x // square + odd) % 2] for x in range(width)) for odd in (0, 1)]
-    pixels = b"".join(b"\0" + rows[y // square % 2] for y in range(height))
+    pixels = b"".join(b"\0" + (os.urandom(3 * width) if noise else rows[y // square % 2]) for y in range(height))
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
     if recipe:
         chunks.append((b"iTXt", PNG_KEY.encode() + b"\0\0\0\0\0" + recipe.encode()))
-    chunks += [(b"IDAT", zlib.compress(pixels, 1)), (b"IEND", b"")]
+    chunks += [(b"IDAT", zlib.compress(pixels, 0 if noise else 1)), (b"IEND", b"")]
     data = b"\x89PNG\r\n\x1a\n"
     for kind, body in chunks:
         data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

@@ -9,9 +9,11 @@ from . import (
     history,
     history_operators,
     history_panel,
+    material_operators,
     operators,
     package,
     panels,
+    physical_size,
     preferences,
     presets,
     properties,
@@ -23,8 +25,10 @@ from . import (
 
 _CLASSES = (
     *properties.CLASSES,
+    *physical_size.CLASSES,
     *preferences.CLASSES,
     *operators.CLASSES,
+    *material_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
@@ -34,7 +38,7 @@ _CLASSES = (
     *history_panel.CLASSES,
 )
 # Each has register() and unregister(), which take nothing; in this order, and back in reverse.
-_PARTS = (properties, history_panel, presets, recipes, pump, status, history, commands)
+_PARTS = (properties, physical_size, history_panel, presets, recipes, pump, status, history, commands)
 
 
 def register() -> None:

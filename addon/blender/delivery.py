@@ -2,14 +2,14 @@
 """Results into the open file: images, nodes, one undo step. Imports bpy, core and its neighbours."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import bpy
 
 from ..core.errors import UserError
 from ..core.naming import title
-from ..core.results import Result
-from . import images, materials, state, target
+from ..core.results import MAPS, Result
+from . import images, material_maps, materials, state, target
 from .target import Target
 
 _logger = logging.getLogger(__name__)
@@ -30,14 +30,22 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
             lost = error
     if lost and not made:
         raise lost
+    first = next(result for result in results if result.folder.name == made[0].tilewright.result)
+    maps: dict[str, bpy.types.Image] = {}
+    for kind in [kind for kind in MAPS if kind in first.files]:
+        try:
+            maps[kind] = images.load(first, kind)
+            images.keep(maps[kind])
+        except UserError as error:
+            lost = error
     try:
-        told = _place(made[0], aim)
+        told = _place(made[0], maps, aim)
     except UserError as error:
         told = f"{error.message} The image {made[0].name} is kept without it."
     return f"{told} {lost.message}" if lost else told
 
 
-def _place(image: bpy.types.Image, aim: Target) -> str:
+def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Target) -> str:
     material = target.find_material(aim)
     if material is None:
         obj = target.object_of(aim)
@@ -47,8 +55,13 @@ def _place(image: bpy.types.Image, aim: Target) -> str:
             bpy.data.materials.remove(material)
             raise target.refusal(f"{obj.name} did not take a material.")
     placed = materials.put(material, image, aim.kind, aim.node)
-    image.use_fake_user = False  # it has a user of its own now
+    left = material_maps.put(material, placed, maps, bpy.context.scene.render.engine)
+    for used in (image, *maps.values()):
+        used.use_fake_user = False  # it has a user of its own now
     told = placed.note or f"In {material.name}, node {placed.node.label or placed.node.name}."
+    if maps:
+        told += f" With {', '.join(material_maps.TITLES[kind] for kind in maps)}."
+    told = f"{told} {left}".rstrip()
     obj = target.object_of(aim)
     return f"{told} {obj.name} has no UV map to show it with." if target.lacks_uv_map(obj) else told
 

@@ -13,23 +13,24 @@ import bpy
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import image_name
-from ..core.results import PART, Result
+from ..core.results import BASE_COLOR, MAPS, PART, Result
 from . import properties, state
 
 _logger = logging.getLogger(__name__)
 _BESIDE = "textures"  # the folder beside a .blend
 
 
-def load(result: Result) -> bpy.types.Image:
-    """The image that refers to the result's file, a new one unless it is there; no pixels are read.
+def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
+    """The image that refers to the result's file of that kind, a new one unless it is there; no pixels are read.
 
     Raises `UserError` (kind `DISK`) where the file is gone.
     """
-    path, name = result.path(), result.folder.name
+    path, name = result.path(kind), result.folder.name
     state.current.view.placed.add(name)
     for image in bpy.data.images:
+        facts = image.tilewright
         # one that was painted on or given another file since shows something else
-        shows_it = image.tilewright.result == name and name in image.filepath and not image.is_dirty
+        shows_it = (facts.result, facts.kind) == (name, kind) and name in image.filepath and not image.is_dirty
         if shows_it and image.library is None:
             return image
     try:
@@ -39,13 +40,15 @@ def load(result: Result) -> bpy.types.Image:
             ErrorKind.DISK, f"The texture {path} cannot be read.", "Generate it again with its seed."
         ) from error
     request = result.recipe.request
-    image.name = image_name(request.prompt, request.seed)
-    if image.colorspace_settings.name != "sRGB":
+    image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
+    if kind in MAPS:
+        image.colorspace_settings.is_data = True  # Non-Color, whatever this colour management calls it
+    elif image.colorspace_settings.name != "sRGB":
         try:
             image.colorspace_settings.name = "sRGB"
         except TypeError:  # a colour management of the studio's own: its default for 8-bit pictures is meant for this
             _logger.info("This colour management has no sRGB; %s is used.", image.colorspace_settings.name)
-    properties.describe(image, result)
+    properties.describe(image, result, kind)
     return image
 
 
@@ -78,8 +81,9 @@ def pack_all(stores: Collection[Path]) -> list[str]:
             _logger.error("%s could not be packed: %s", image.name, error)
             lost.append(image.name)
             continue
-        # Every file in the store has the same name: unpacked side by side they would overwrite each other.
-        name = f"//textures/{result}{path.suffix}"
+        # Files of different results have the same name: unpacked side by side they would overwrite each other.
+        kind = image.tilewright.kind
+        name = f"//textures/{result}{f'-{kind}' if kind in MAPS else ''}{path.suffix}"
         for packed in image.packed_files:
             packed.filepath = name
         image.filepath_raw = name

@@ -11,7 +11,7 @@ from ..core.errors import ErrorKind
 from ..core.naming import title
 from ..core.request import Axes
 from ..core.results import SEAM_THRESHOLD, Result
-from . import models, package, presets, queue_panel, state, target
+from . import material_panel, models, package, presets, queue_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -242,7 +242,12 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
         return type(id_, (place, bpy.types.Panel), members)
 
     main = panel("main", package.TITLE, _draw_main)
-    parts = (("texture", "Texture", _draw_texture), ("model", "Model", _draw_model), ("target", "Target", _draw_target))
+    parts = (
+        ("texture", "Texture", _draw_texture),
+        ("model", "Model", _draw_model),
+        ("target", "Target", _draw_target),
+        ("material", "Material", material_panel.draw),
+    )
     return (main, *(panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts))
 
 

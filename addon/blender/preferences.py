@@ -84,6 +84,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Folder with diffusers models to choose from",
         subtype="DIR_PATH",
     )
+    author: StringProperty(name="Author", description="Whom materials that are marked as assets name as their author")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -99,6 +100,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "store", placeholder=str(package.data_folder("results")))
         layout.prop(self, "store_limit")
         layout.prop(self, "models")
+        layout.prop(self, "author")
 
 
 def get() -> Any:

@@ -15,7 +15,7 @@ from bpy.props import (
 
 from ..core.recipe import Recipe
 from ..core.request import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
-from ..core.results import Result
+from ..core.results import BASE_COLOR, Result
 from . import models, state
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
@@ -160,6 +160,7 @@ class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
     before: PointerProperty(
         type=bpy.types.Image, name="Before", description="The image that this one took the place of last"
     )
+    kind: StringProperty(name="Kind", description="What it holds: base_color, normal, ...", default=BASE_COLOR)
 
 
 class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
@@ -195,9 +196,10 @@ def _result_folder() -> str:
     return str(state.current.result.folder) if state.current.result else ""
 
 
-def describe(image: bpy.types.Image, result: Result) -> None:
-    """Write onto an image what made it."""
+def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> None:
+    """Write onto an image what made it, and which of the result's files it is."""
     facts, recipe = image.tilewright, result.recipe
+    facts.kind = kind
     facts.recipe = recipe.dumps()
     facts.prompt = recipe.request.prompt
     facts.seed = recipe.request.seed

@@ -17,9 +17,9 @@ def title(prompt: str, limit: int = 40) -> str:
     return text or "texture"
 
 
-def image_name(prompt: str, seed: int) -> str:
-    """A datablock's name, such as "mossy red brick wall 1234"; at most 63 bytes, as Blender keeps them."""
-    suffix = f" {seed}"
+def image_name(prompt: str, seed: int, kind: str = "") -> str:
+    """A datablock's name, such as "mossy red brick wall 1234 normal"; at most 63 bytes, as Blender keeps them."""
+    suffix = f" {seed} {kind}".rstrip()
     name = title(prompt)
     while len((name + suffix).encode()) > 63:
         name = name[:-1].rstrip()

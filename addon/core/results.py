@@ -23,6 +23,12 @@ from .naming import slug
 from .recipe import Recipe
 
 BASE_COLOR = "base_color"
+HEIGHT = "height"  # 0 lowest, 1 highest, 0.5 where nothing is displaced
+NORMAL = "normal"  # tangent space, OpenGL: green is up
+ROUGHNESS = "roughness"
+METALLIC = "metallic"
+OCCLUSION = "occlusion"
+MAPS = (OCCLUSION, METALLIC, ROUGHNESS, NORMAL, HEIGHT)  # what a whole material has beside its colour; data, not colour
 THUMBNAIL = "thumbnail"
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
@@ -36,7 +42,7 @@ _MAX_INDEX = 1 << 20  # bytes
 class Result:
     """One finished picture on disk.
 
-    files: what each file is ("base_color", "thumbnail") -> its name in `folder`.
+    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS) -> its name in `folder`.
     seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
     created: seconds since 1970. notes: sentences that the user should read.
     """

@@ -22,3 +22,8 @@ def test_texts_are_wrapped_and_nothing_is_lost(blender: Blender) -> None:
 
 def test_preferences_can_be_drawn(blender: Blender) -> None:
     blender.run("drawing.preferences_can_be_drawn")
+
+
+def test_material_part_tells_what_can_be_done(blender: Blender) -> None:
+    blender.use_fake({"maps": ["occlusion", "height", "normal"]})
+    blender.run("drawing.material_part_tells_what_can_be_done")

@@ -36,3 +36,10 @@ def test_nothing_readable_is_a_texture():
 def test_names_that_windows_reserves_are_changed():
     assert slug("CON") == "con-texture"
     assert slug("com1") == "com1-texture"
+
+
+def test_names_of_maps_say_what_they_hold_however_long_the_prompt_is():
+    assert image_name("oak", 7, "normal") == "oak 7 normal"
+    name = image_name("ä" * 100, 2**31 - 1, "base_color")
+    assert name.endswith(" 2147483647 base_color")
+    assert len(name.encode()) <= 63

@@ -14,6 +14,8 @@ FUNCTIONS = bpy.types.UILayout.bl_rna.functions
 ATTRIBUTES = bpy.types.UILayout.bl_rna.properties
 ICONS = FUNCTIONS["label"].parameters["icon"].enum_items.keys()
 
+drawn_operators: list[str] = []
+
 
 class Layout:
     """Records the texts that are drawn."""
@@ -45,6 +47,7 @@ class Layout:
 
 def _operator(name: str) -> Any:
     """Takes the properties that the operator has, and no others."""
+    drawn_operators.append(name)
     group, _, function = name.partition(".")
     known = getattr(getattr(bpy.ops, group), function).get_rna_type().properties
 
@@ -66,7 +69,7 @@ def _draw(width: int = 280) -> list[str]:
     both = []
     for editor in ("view3d", "shader"):
         texts: list[str] = []
-        for part in ("main", "texture", "model", "target"):
+        for part in ("main", "texture", "model", "target", "material"):
             panel = getattr(bpy.types, f"TILEWRIGHT_PT_{editor}_{part}")
             panel.draw(SimpleNamespace(layout=Layout(texts)), context)
         both.append(texts)
@@ -144,3 +147,26 @@ class _Drawn:
     def __init__(self, preferences: Any, layout: Layout) -> None:
         self.layout = layout
         self.bl_rna = preferences.bl_rna
+
+
+def material_part_tells_what_can_be_done() -> None:
+    cube = bpy.context.object
+    material = cube.active_material
+    assert {"Displace", "Mark as Asset"} <= set(_draw())
+    assert "tilewright.multiply_occlusion" not in _buttons()
+    generate(prompt="whole material")
+    assert "tilewright.multiply_occlusion" in _buttons()
+    assert "tilewright.follow_displacement" not in _buttons()
+    material.displacement_method = "DISPLACEMENT"
+    assert "tilewright.follow_displacement" in _buttons()
+    assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
+    assert "Update Asset" in _draw()
+    cube.active_material = None
+    assert "No material is active." in _draw()
+
+
+def _buttons() -> list[str]:
+    """The operators that the panel offers."""
+    drawn_operators.clear()
+    _draw()
+    return list(drawn_operators)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the buttons for a whole material do: read the context, call one function, report. Imports bpy and core."""
+
+import bpy
+from bpy.props import BoolProperty, FloatProperty, StringProperty
+
+from ..core.errors import UserError
+from . import assets, material_maps, materials, package, physical_size, preferences, target
+
+
+def active_material(context: bpy.types.Context) -> bpy.types.Material:
+    """The active object's active material, which can be edited. Raises `UserError`."""
+    obj = context.object
+    material = obj.active_material if obj else None
+    if material is None:
+        raise target.refusal("No material is active." if obj else "No object is active.")
+    target.check_editable(material)
+    return material
+
+
+def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
+    """For poll: grey the button, and say why."""
+    cls.poll_message_set(str(error))
+    return False
+
+
+class _OfMaterial:
+    """An operator on the active material; `problem` is a sentence where it cannot work on that one."""
+
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+        return None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        try:
+            error = cls.problem(context, active_material(context))
+        except UserError as reason:
+            error = reason
+        return _explain(cls, error) if error else True
+
+    def complain(self, error: UserError) -> set[str]:
+        self.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+
+
+class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
+    """Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one"""
+
+    bl_idname = "tilewright.fit_to_object"
+    bl_label = "Fit to Object"
+
+    texels_per_metre: FloatProperty(
+        name="Texels per Metre",
+        description="How fine the texture is to be on the object, in pixels to a metre",
+        default=512.0,
+        min=1.0,
+        soft_max=4096.0,
+    )
+    set_resolution: BoolProperty(
+        name="Set Resolution", description="Have the next Generate make as many pixels as that takes", default=True
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        obj, material = context.object, context.object.active_material
+        metres = context.scene.unit_settings.scale_length
+        try:
+            fit = physical_size.propose(obj, material, self.texels_per_metre * metres)
+            physical_size.apply(material, fit)
+        except UserError as error:
+            return self.complain(error)
+        if self.set_resolution:
+            settings = context.scene.tilewright
+            settings.width, settings.height = fit.size.width, fit.size.height
+        material_maps.set_relief(material)
+        size = material.tilewright.tile_size * metres
+        self.report(
+            {"INFO"},
+            f"One tile is {size:g} m on {obj.name}: scale {fit.mapping[0]:.3g} by {fit.mapping[1]:.3g}, "
+            f"{fit.size} pixels for {self.texels_per_metre:g} a metre.",
+        )
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
+    """Multiply ambient occlusion into the colour, or take it out again"""
+
+    bl_idname = "tilewright.multiply_occlusion"
+    bl_label = "Multiply Occlusion"
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+        if material_maps.multiply_node(material) is not None:
+            return None
+        if material_maps.occlusion_node(material) is None:
+            return target.refusal(f"{material.name} has no ambient occlusion of {package.TITLE}'s.")
+        principled = materials.find_principled(material.node_tree)
+        if principled is None or not principled.inputs["Base Color"].is_linked:
+            return target.refusal(f"Nothing is linked to the Base Color of {material.name}.")
+        return None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        material = context.object.active_material
+        mix = material_maps.multiply_node(material)
+        if mix is not None:
+            material_maps.unmultiply_occlusion(material, mix)
+        else:
+            material_maps.multiply_occlusion(material, material_maps.occlusion_node(material))
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
+    """Link the height as the material's displacement method and the render engine want it now"""
+
+    bl_idname = "tilewright.follow_displacement"
+    bl_label = "Update Nodes"
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+        if not material_maps.is_outdated(material, context.scene.render.engine):
+            return target.refusal(f"The nodes of {material.name} fit its displacement method.")
+        return None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        material = context.object.active_material
+        note = material_maps.follow(material, context.scene.render.engine)
+        if note:
+            self.report({"INFO"}, note)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
+    """Mark the material as an asset, with a preview, and its recipe as the description"""
+
+    bl_idname = "tilewright.mark_asset"
+    bl_label = "Mark as Asset"
+
+    author: StringProperty(name="Author", description="Empty: the one in the preferences", options={"SKIP_SAVE"})
+    catalog: StringProperty(
+        name="Catalog",
+        description="Where asset browsers list it; slashes make a catalog in another",
+        default="Tilewright",
+    )
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+        return assets.explain(material)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        material = context.object.active_material
+        try:
+            note = assets.mark(material, author=self.author or preferences.get().author, catalog=self.catalog)
+        except UserError as error:
+            return self.complain(error)
+        self.report({"INFO"}, f"{material.name} is an asset. {note}".rstrip())
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TILEWRIGHT_OT_fit_to_object,
+    TILEWRIGHT_OT_multiply_occlusion,
+    TILEWRIGHT_OT_follow_displacement,
+    TILEWRIGHT_OT_mark_asset,
+)

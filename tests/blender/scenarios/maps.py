@@ -1,0 +1,635 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A result with all maps goes into a material, rule by rule. Each function starts from a new file with a cube.
+
+The fake engine makes height, normal, roughness, metallic and occlusion beside each colour.
+"""
+
+import traceback
+from typing import Any
+
+import bpy
+from common import (
+    PACKAGE,
+    addon,
+    drive,
+    finish,
+    fresh,
+    generate,
+    links,
+    made,
+    message_of,
+    push_undo,
+    redo,
+    start,
+    undo,
+)
+
+ALL = ("occlusion", "metallic", "roughness", "normal", "height")
+NAMES = {
+    "occlusion": "Tilewright Ambient Occlusion",
+    "metallic": "Tilewright Metallic",
+    "roughness": "Tilewright Roughness",
+    "normal": "Tilewright Normal",
+    "height": "Tilewright Height",
+}
+
+
+def run_all() -> dict[str, str]:
+    """Each rule's name and what went wrong with it, "" if nothing."""
+    told = {}
+    for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
+        fresh()
+        try:
+            rule()
+            told[name.removeprefix("rule_")] = ""
+        except Exception:  # noqa: BLE001 - it is passed on, in what is told
+            told[name.removeprefix("rule_")] = traceback.format_exc()
+    return told
+
+
+def _material() -> Any:
+    return bpy.data.materials["Material"]
+
+
+def _tree() -> Any:
+    return _material().node_tree
+
+
+def _principled() -> Any:
+    return _tree().nodes["Principled BSDF"]
+
+
+def _output() -> Any:
+    return _tree().get_output_node("ALL")
+
+
+def _source(node: Any, name: str) -> Any:
+    (link,) = node.inputs[name].links
+    return link.from_node
+
+
+def _kinds() -> dict[str, Any]:
+    """The image nodes of the tree by what their images hold."""
+    nodes = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeTexImage"]
+    kinds = {node.image.tilewright.kind: node for node in nodes if node.image and node.image.tilewright.recipe}
+    assert len(kinds) == len([node for node in nodes if node.image and node.image.tilewright.recipe])
+    return kinds
+
+
+def _outcome() -> str:
+    return bpy.context.window_manager.tilewright.outcome
+
+
+def _type_names() -> list[str]:
+    return sorted(node.bl_idname for node in _tree().nodes)
+
+
+def _boxes() -> list[tuple[str, float, float, float, float]]:
+    """Name, left, bottom, right, top of each node but frames; heights are guessed, since nothing has been drawn."""
+    place_of = addon("materials").place_of
+    boxes = []
+    for node in _tree().nodes:
+        if node.bl_idname != "NodeFrame":
+            x, y = place_of(node)
+            boxes.append((node.name, x, y - 280, x + node.width, y))
+    return boxes
+
+
+def _nothing_overlaps() -> None:
+    boxes = _boxes()
+    for number, (name, left, bottom, right, top) in enumerate(boxes):
+        for other, left2, bottom2, right2, top2 in boxes[number + 1 :]:
+            apart = right <= left2 or right2 <= left or top <= bottom2 or top2 <= bottom
+            assert apart, f"{name} and {other} overlap: {boxes}"
+
+
+# --- the tree of an empty material ---------------------------------------------------------------------------------
+
+
+def rule_each_map_is_linked_to_where_it_belongs() -> None:
+    image = generate(prompt="mossy red brick wall", use_random_seed=False, seed=7)
+    image = _source(_principled(), "Base Color").image
+    assert image.name == "mossy red brick wall 7"
+    kinds = _kinds()
+    assert set(kinds) == {"base_color", *ALL}
+    assert _source(_principled(), "Metallic") == kinds["metallic"]
+    assert _source(_principled(), "Roughness") == kinds["roughness"]
+    bump = _source(_principled(), "Normal")
+    assert bump.bl_idname == "ShaderNodeBump"
+    assert _source(bump, "Height") == kinds["height"]
+    normal_map = _source(bump, "Normal")
+    assert (normal_map.bl_idname, normal_map.space) == ("ShaderNodeNormalMap", "TANGENT")
+    assert getattr(normal_map, "convention", "OPENGL") == "OPENGL"
+    assert _source(normal_map, "Color") == kinds["normal"]
+    assert not _output().inputs["Displacement"].is_linked
+    assert not kinds["occlusion"].outputs["Color"].is_linked
+    assert "With Ambient Occlusion, Metallic, Roughness, Normal, Height." in _outcome()
+    assert "In Material, node Base Color." in _outcome()
+
+
+def rule_relief_that_the_normal_map_has_is_not_counted_twice() -> None:
+    generate()
+    bump = _source(_principled(), "Normal")
+    assert bump.inputs["Strength"].default_value == 0
+    assert _source(bump, "Normal").inputs["Strength"].default_value == 1
+
+
+def rule_maps_are_data_and_the_colour_is_not() -> None:
+    generate(prompt="oak", use_random_seed=False, seed=5)
+    for kind, node in _kinds().items():
+        image = node.image
+        assert image.colorspace_settings.name == ("sRGB" if kind == "base_color" else "Non-Color"), kind
+        assert image.name == ("oak 5" if kind == "base_color" else f"oak 5 {kind}")
+        assert image.tilewright.prompt == "oak"
+        assert image.tilewright.recipe
+        assert not image.use_fake_user
+        assert image.users == 1
+        assert node.extension == "REPEAT"
+
+
+def rule_one_mapping_serves_all() -> None:
+    generate()
+    mappings = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
+    assert len(mappings) == 1
+    assert {_source(node, "Vector").name for node in _kinds().values()} == {mappings[0].name}
+    assert mappings[0].inputs["Vector"].links[0].from_socket.name == "UV"
+
+
+def rule_tree_is_tidy() -> None:
+    generate()
+    _nothing_overlaps()
+    frames = [node for node in _tree().nodes if node.bl_idname == "NodeFrame"]
+    assert [frame.label for frame in frames] == ["Maps"]
+    outside = {node.name for node in _tree().nodes if node.parent is None and node.bl_idname != "NodeFrame"}
+    assert outside == {_principled().name, _output().name}
+    labels = [node.label for node in _kinds().values()]
+    assert sorted(labels) == ["Ambient Occlusion", "Base Color", "Height", "Metallic", "Normal", "Roughness"]
+    left = addon("materials").place_of(_principled())[0]
+    assert all(box[3] < left for box in _boxes() if box[0] not in outside)
+    assert not any(node.select for node in _tree().nodes if node.parent or node in frames)
+
+
+def rule_tree_in_a_crowd_covers_nothing() -> None:
+    x, y = _principled().location
+    for number in range(4):
+        node = _tree().nodes.new("ShaderNodeTexNoise")
+        node.location = (x - 220 * (number + 1), y - 150 * number)
+    others = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeTexNoise"]
+    for number, node in enumerate(others):  # not over each other, or the test would complain of itself
+        node.location[1] = y - 400 * number
+    generate()
+    _nothing_overlaps()
+
+
+def rule_maps_follow_the_coordinates_of_the_colour() -> None:
+    tree = _tree()
+    uv, mapping, image = (tree.nodes.new(f"ShaderNode{name}") for name in ("UVMap", "Mapping", "TexImage"))
+    uv.uv_map = "Second"
+    tree.links.new(uv.outputs[0], mapping.inputs["Vector"])
+    tree.links.new(mapping.outputs[0], image.inputs["Vector"])
+    tree.links.new(image.outputs["Color"], _principled().inputs["Base Color"])
+    image.interpolation = "Closest"
+    before = links(tree)
+    generate()
+    assert before <= links(tree)
+    kinds = _kinds()
+    assert kinds["base_color"] == image
+    assert all(_source(node, "Vector") == mapping for node in kinds.values())
+    assert {node.interpolation for node in kinds.values()} == {"Closest"}
+    assert _source(_source(_principled(), "Normal"), "Normal").uv_map == "Second"
+    assert image.parent is None, "the user's own node stays where it is"
+
+
+# --- displacement --------------------------------------------------------------------------------------------------
+
+
+def rule_height_displaces_where_the_material_wants_it() -> None:
+    _material().displacement_method = "BOTH"
+    generate()
+    displacement = _source(_output(), "Displacement")
+    assert displacement.bl_idname == "ShaderNodeDisplacement"
+    assert _source(displacement, "Height") == _kinds()["height"]
+    assert displacement.inputs["Midlevel"].default_value == 0.5
+    assert abs(displacement.inputs["Scale"].default_value - 0.05) < 1e-6
+    normal_map = _source(_principled(), "Normal")
+    assert normal_map.bl_idname == "ShaderNodeNormalMap"
+    assert getattr(normal_map, "base", "ORIGINAL") == "ORIGINAL"
+    _nothing_overlaps()
+
+
+def rule_engine_that_does_not_displace_gets_a_bump() -> None:
+    displaces = addon("material_maps").displaces
+    _material().displacement_method = "DISPLACEMENT"
+    assert displaces(_material(), "CYCLES")
+    assert displaces(_material(), "BLENDER_EEVEE_NEXT")
+    assert not displaces(_material(), "SOME_ADD_ON")
+    _material().displacement_method = "BUMP"
+    assert not displaces(_material(), "CYCLES")
+
+
+def rule_change_of_the_method_is_followed_both_ways() -> None:
+    generate()
+    first = links(_tree())
+    types = _type_names()
+    assert "fit its displacement method" in message_of(bpy.ops.tilewright.follow_displacement)
+    _material().displacement_method = "DISPLACEMENT"
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    assert _source(_output(), "Displacement").bl_idname == "ShaderNodeDisplacement"
+    assert _source(_principled(), "Normal").bl_idname == "ShaderNodeNormalMap"
+    assert "ShaderNodeBump" not in _type_names()
+    _nothing_overlaps()
+    _material().displacement_method = "BUMP"
+    generate(prompt="the next delivery follows as well")
+    assert links(_tree()) == first
+    assert _type_names() == types
+    assert getattr(_source(_source(_principled(), "Normal"), "Normal"), "base", "DISPLACED") == "DISPLACED"
+    _nothing_overlaps()
+
+
+# --- again and again -----------------------------------------------------------------------------------------------
+
+
+def rule_second_delivery_goes_into_the_same_nodes() -> None:
+    generate(prompt="first", use_random_seed=False, seed=1)
+    before, nodes = links(_tree()), {node.name: tuple(node.location) for node in _tree().nodes}
+    bump = _source(_principled(), "Normal")
+    bump.inputs["Strength"].default_value = 0.3
+    for number in range(3):
+        generate(prompt=f"again {number}")
+        assert links(_tree()) == before
+        assert {node.name: tuple(node.location) for node in _tree().nodes} == nodes
+    assert abs(bump.inputs["Strength"].default_value - 0.3) < 1e-6, "what the user has tuned stays"
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"again 2"}
+    old = [image for image in made() if image.tilewright.prompt == "first"]
+    assert len(old) == 6
+    assert all(image.use_fake_user for image in old), "a replaced image is kept"
+
+
+def rule_nodes_that_the_user_has_moved_and_relinked_are_used() -> None:
+    generate(prompt="first")
+    tree = _tree()
+    kinds = _kinds()
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    tree.links.new(kinds["roughness"].outputs["Color"], ramp.inputs[0])
+    tree.links.new(ramp.outputs[0], _principled().inputs["Roughness"])
+    for frame in [node for node in tree.nodes if node.bl_idname == "NodeFrame"]:
+        tree.nodes.remove(frame)
+    kinds["metallic"].location = (-2000, -2000)
+    kinds["height"].name = "my own name"
+    before = links(tree)
+    generate(prompt="second")
+    assert links(tree) == before
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
+    assert _kinds() == kinds
+
+
+def rule_colour_that_was_there_first_gets_its_maps() -> None:
+    state = addon("state").current
+    generate(prompt="first")
+    colour_only = state.last.results[0]
+    fresh()
+    files = {kind: name for kind, name in colour_only.files.items() if kind in ("base_color", "thumbnail")}
+    object.__setattr__(colour_only, "files", files)
+    assert bpy.ops.tilewright.apply() == {"FINISHED"}
+    assert set(_kinds()) == {"base_color"}
+    generate(prompt="second")
+    assert set(_kinds()) == {"base_color", *ALL}
+    assert len([node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]) == 1
+    _nothing_overlaps()
+    assert _kinds()["base_color"].parent is not None, "nobody had touched it: it stands with its maps"
+
+
+def rule_maps_of_another_texture_are_told() -> None:
+    generate(prompt="first")
+    job = start(prompt="second", count=1)
+    session, pump = addon("state").current.session, addon("pump")
+    session.wait(job, tick=pump.take)
+    result = job.results[0]
+    files = {kind: name for kind, name in result.files.items() if kind not in ("normal", "height")}
+    object.__setattr__(result, "files", files)
+    pump.deliver_waiting()
+    assert _kinds()["roughness"].image.tilewright.prompt == "second"
+    assert _kinds()["normal"].image.tilewright.prompt == "first"
+    assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
+
+
+# --- what the user has linked --------------------------------------------------------------------------------------
+
+
+def rule_links_of_the_user_are_never_lost() -> None:
+    tree = _tree()
+    for name in ("Metallic", "Roughness", "Normal"):
+        tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[1], _principled().inputs[name])
+    tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[1], _output().inputs["Displacement"])
+    before = links(tree)
+    for method in ("BUMP", "DISPLACEMENT"):
+        _material().displacement_method = method
+        generate()
+        assert before <= links(tree)
+        for node in tree.nodes:
+            for socket in node.inputs:
+                assert len(socket.links) <= 1
+    assert set(_kinds()) == {"base_color", *ALL}
+
+
+def rule_map_without_a_place_is_told() -> None:
+    tree = _tree()
+    tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[0], _principled().inputs["Roughness"])
+    generate()
+    assert "Something else feeds Roughness: the node Roughness is linked to nothing." in _outcome()
+    assert not _kinds()["roughness"].outputs["Color"].is_linked
+
+
+def rule_users_own_maps_are_replaced_where_they_are() -> None:
+    tree = _tree()
+    roughness, normal, height = (tree.nodes.new("ShaderNodeTexImage") for _ in range(3))
+    for node in (roughness, normal, height):
+        node.image = bpy.data.images.new("old", 8, 8)
+    invert, normal_map, bump = (tree.nodes.new(f"ShaderNode{name}") for name in ("Invert", "NormalMap", "Bump"))
+    tree.links.new(roughness.outputs["Color"], invert.inputs["Color"])
+    tree.links.new(invert.outputs[0], _principled().inputs["Roughness"])
+    tree.links.new(normal.outputs["Color"], normal_map.inputs["Color"])
+    tree.links.new(normal_map.outputs[0], bump.inputs["Normal"])
+    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
+    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
+    old = [node.image for node in (roughness, normal, height)]
+    before = links(tree)
+    generate()
+    assert before <= links(tree)
+    kinds = _kinds()
+    assert (kinds["roughness"], kinds["normal"], kinds["height"]) == (roughness, normal, height)
+    assert all(image.use_fake_user for image in old)
+
+
+def rule_roughness_made_from_the_colour_is_not_taken_for_a_map() -> None:
+    tree = _tree()
+    colour, ramp = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeValToRGB")
+    tree.links.new(colour.outputs["Color"], _principled().inputs["Base Color"])
+    tree.links.new(colour.outputs["Color"], ramp.inputs[0])
+    tree.links.new(ramp.outputs[0], _principled().inputs["Roughness"])
+    before = links(tree)
+    generate()
+    assert before <= links(tree)
+    assert _kinds()["base_color"] == colour
+    assert _kinds()["roughness"] != colour
+    assert "Something else feeds Roughness" in _outcome()
+
+
+def rule_picture_with_a_map_in_each_channel_is_left_alone() -> None:
+    tree = _tree()
+    packed, split = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeSeparateColor")
+    packed.image = picture = bpy.data.images.new("ORM", 8, 8)
+    tree.links.new(packed.outputs["Color"], split.inputs[0])
+    tree.links.new(split.outputs[1], _principled().inputs["Roughness"])
+    tree.links.new(split.outputs[2], _principled().inputs["Metallic"])
+    before = links(tree)
+    generate()
+    assert before <= links(tree)
+    assert packed.image == picture
+
+
+def rule_bump_of_the_user_gets_the_normal_map_below_it() -> None:
+    tree = _tree()
+    bump, noise = tree.nodes.new("ShaderNodeBump"), tree.nodes.new("ShaderNodeTexNoise")
+    tree.links.new(noise.outputs[0], bump.inputs["Height"])
+    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
+    before = links(tree)
+    generate()
+    assert before <= links(tree)
+    assert _source(bump, "Normal").bl_idname == "ShaderNodeNormalMap"
+    assert "Something else feeds Normal: the node Height" in _outcome()
+
+
+def rule_colour_that_is_linked_to_nothing_leaves_its_maps_unlinked() -> None:
+    for target in ("NEW_NODE", "BASE_COLOR"):
+        fresh()
+        tree = _tree()
+        noise = tree.nodes.new("ShaderNodeTexNoise")
+        noise.location = (-400, 100)
+        tree.links.new(noise.outputs[1], _principled().inputs["Base Color"])
+        generate(target=target)
+        for kind, node in _kinds().items():
+            assert not node.outputs["Color"].is_linked, kind
+        for name in ("Metallic", "Roughness", "Normal"):
+            assert not _principled().inputs[name].is_linked
+        assert len([node for node in tree.nodes if node.bl_idname == "NodeFrame"]) == 1
+        _nothing_overlaps()
+        generate(target="NEW_NODE", prompt="a set of its own")
+        assert len([node for node in tree.nodes if node.bl_idname == "NodeFrame"]) == 2
+        _nothing_overlaps()
+
+
+def rule_selected_node_that_gives_the_colour_is_a_whole_material() -> None:
+    tree = _tree()
+    node = tree.nodes.new("ShaderNodeTexImage")
+    tree.links.new(node.outputs["Color"], _principled().inputs["Base Color"])
+    tree.nodes.active = node
+    generate(target="SELECTED_NODE")
+    assert _source(_principled(), "Roughness") == _kinds()["roughness"]
+
+
+def rule_two_sets_in_one_material_are_kept_apart() -> None:
+    generate(target="NEW_NODE", prompt="spare")
+    spare = {kind: node.name for kind, node in _kinds().items()}
+    generate(prompt="shown")
+    generate(prompt="shown again")
+    for kind, name in spare.items():
+        assert _tree().nodes[name].image.tilewright.prompt == "spare", kind
+
+
+# --- occlusion, size, asset ----------------------------------------------------------------------------------------
+
+
+def rule_occlusion_is_multiplied_on_demand_and_taken_out_again() -> None:
+    assert "has no ambient occlusion" in message_of(bpy.ops.tilewright.multiply_occlusion)
+    generate(prompt="first")
+    before, types = links(_tree()), _type_names()
+    assert bpy.ops.tilewright.multiply_occlusion() == {"FINISHED"}
+    mix = _source(_principled(), "Base Color")
+    assert (mix.bl_idname, mix.blend_type, mix.data_type) == ("ShaderNodeMix", "MULTIPLY", "RGBA")
+    sockets = [socket for socket in mix.inputs if socket.enabled]
+    assert sockets[0].default_value == 1
+    assert [socket.links[0].from_node for socket in sockets[1:]] == [_kinds()["base_color"], _kinds()["occlusion"]]
+    _nothing_overlaps()
+    with_it = links(_tree())
+    generate(prompt="second")
+    assert links(_tree()) == with_it, "the colour is found behind it"
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
+    assert bpy.ops.tilewright.multiply_occlusion() == {"FINISHED"}
+    assert links(_tree()) == before
+    assert _type_names() == types
+
+
+def rule_relief_goes_with_the_tile_size() -> None:
+    _material().displacement_method = "DISPLACEMENT"
+    _material().tilewright.tile_size = 2.0
+    generate()
+    scale = _source(_output(), "Displacement").inputs["Scale"]
+    assert abs(scale.default_value - 0.1) < 1e-6
+    _material().tilewright.relief = 0.1
+    assert abs(scale.default_value - 0.2) < 1e-6
+    _material().displacement_method = "BUMP"
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    distance = _source(_principled(), "Normal").inputs["Distance"]
+    assert abs(distance.default_value - 0.2) < 1e-6
+    _material().tilewright.tile_size = 1.0
+    assert abs(distance.default_value - 0.1) < 1e-6
+
+
+def _unwrap(cube: Any, size: float) -> None:
+    """Give each face of the cube a square of the UV map that is so wide."""
+    layer = cube.data.uv_layers.active
+    for polygon in cube.data.polygons:
+        for loop, corner in zip(polygon.loop_indices, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
+            layer.data[loop].uv = [size * value for value in corner]
+
+
+def rule_fit_to_object_repeats_the_texture_by_its_size() -> None:
+    cube = bpy.data.objects["Cube"]  # 2 by 2 by 2
+    _unwrap(cube, 0.5)
+    generate(width=128, height=64)
+    _material().tilewright.tile_size = 0.25
+    assert bpy.ops.tilewright.fit_to_object(texels_per_metre=1024) == {"FINISHED"}
+    (mapping,) = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
+    # a face of 2 m is 8 tiles of 0.25 m wide, on half of the UV map; the texture is half as high as it is wide
+    assert [round(value, 4) for value in mapping.inputs["Scale"].default_value] == [16, 32, 1]
+    settings = bpy.context.scene.tilewright
+    assert (settings.width, settings.height) == (256, 128)
+    cube.scale = (2, 2, 2)
+    bpy.context.view_layer.update()
+    assert bpy.ops.tilewright.fit_to_object(set_resolution=False, texels_per_metre=4096) == {"FINISHED"}
+    assert [round(value, 4) for value in mapping.inputs["Scale"].default_value] == [32, 64, 1]
+    assert settings.width == 256
+    mapping.vector_type = "TEXTURE"
+    bpy.ops.tilewright.fit_to_object()
+    assert [round(1 / value, 4) for value in mapping.inputs["Scale"].default_value] == [32, 64, 1]
+
+
+def rule_fit_to_object_reads_only_faces_with_the_material() -> None:
+    cube = bpy.data.objects["Cube"]
+    _unwrap(cube, 1.0)
+    cube.data.materials.append(bpy.data.materials.new("other"))
+    layer = cube.data.uv_layers.active
+    for polygon in cube.data.polygons[1:]:
+        polygon.material_index = 1
+        for loop in polygon.loop_indices:
+            layer.data[loop].uv = (0.0, 0.0)
+    generate()
+    bpy.ops.tilewright.fit_to_object()
+    (mapping,) = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
+    assert round(mapping.inputs["Scale"].default_value[0], 4) == 2.0
+
+
+def rule_fit_to_object_works_in_edit_mode() -> None:
+    cube = bpy.data.objects["Cube"]
+    generate()
+    _unwrap(cube, 1.0)
+    bpy.ops.object.mode_set(mode="EDIT")
+    assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}
+    bpy.ops.object.mode_set(mode="OBJECT")
+    (mapping,) = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
+    assert round(mapping.inputs["Scale"].default_value[0], 4) == 2.0
+
+
+def rule_fit_to_object_says_why_not() -> None:
+    fit = bpy.ops.tilewright.fit_to_object
+    assert "has no texture at its Base Color" in message_of(fit)
+    generate()
+    (mapping,) = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
+    coordinates = _source(mapping, "Vector")
+    _tree().links.new(coordinates.outputs["Object"], mapping.inputs["Vector"])
+    assert "is not shown by a Mapping of the UV map" in message_of(fit)
+    _tree().links.new(coordinates.outputs["UV"], mapping.inputs["Vector"])
+    _unwrap(bpy.data.objects["Cube"], 0.0)
+    assert "has an area, on the object and in its UV map" in message_of(fit)
+    layers = bpy.data.objects["Cube"].data.uv_layers
+    layers.remove(layers[0])
+    assert "Cube has no UV map" in message_of(fit)
+    bpy.context.view_layer.objects.active = None
+    assert "No object is active" in message_of(fit)
+
+
+def rule_fit_to_object_gives_a_bare_image_its_mapping() -> None:
+    tree = _tree()
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.new("bare", 8, 8)
+    tree.links.new(node.outputs["Color"], _principled().inputs["Base Color"])
+    _unwrap(bpy.data.objects["Cube"], 1.0)
+    assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}
+    mapping = _source(node, "Vector")
+    assert round(mapping.inputs["Scale"].default_value[0], 4) == 2.0
+    assert mapping.inputs["Vector"].links[0].from_socket.name == "UV"
+
+
+def rule_asset_tells_what_made_it() -> None:
+    assert "shows no texture of Tilewright's" in message_of(bpy.ops.tilewright.mark_asset)
+    generate(prompt="mossy red brick wall with snow", use_random_seed=False, seed=7)
+    bpy.context.preferences.addons[PACKAGE].preferences.author = "Ada"
+    assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
+    data = _material().asset_data
+    assert data.author == "Ada"
+    assert data.license == "Model Starter: GPL-3.0-or-later"
+    assert "“mossy red brick wall with snow”" in data.description
+    assert "Seed 7, 3 steps" in data.description
+    assert [tag.name for tag in data.tags] == ["Tilewright", "mossy", "red", "brick", "wall", "snow"]
+    assert max(_material().preview.image_size) >= 64, "no preview"
+    assert bpy.ops.tilewright.mark_asset(author="Grace") == {"FINISHED"}
+    assert _material().asset_data.author == "Grace"
+    assert len(_material().asset_data.tags) == 6
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def saved_and_reopened(file: str) -> None:
+    """All of a material's images are in the file, each under a name of its own, and nothing is loaded twice."""
+    generate(prompt="packed")
+    assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    assert len(made()) == 6
+    assert all(image.packed_file for image in made())
+    assert len({image.filepath for image in made()}) == 6
+    bpy.ops.wm.open_mainfile(filepath=file)
+    assert {image.tilewright.kind for image in made()} == {"base_color", *ALL}
+    assert max(_material().preview.image_size) >= 64
+    bpy.ops.tilewright.apply()
+    assert len(made()) == 6
+
+
+def catalog_is_written_beside_the_file(file: str, catalogs: str) -> str:
+    generate(prompt="first")
+    bpy.ops.tilewright.mark_asset()
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    assert bpy.ops.tilewright.mark_asset(catalog="Textures/Stone") == {"FINISHED"}
+    assert bpy.ops.tilewright.mark_asset(catalog="Textures/Stone") == {"FINISHED"}
+    with open(catalogs, encoding="utf-8") as stream:
+        lines = stream.read().splitlines()
+    id_ = _material().asset_data.catalog_id
+    assert f"{id_}:Textures/Stone:Textures-Stone" in lines
+    assert len([line for line in lines if "Textures/Stone" in line]) == 1
+    return id_
+
+
+def maps_of_a_lost_target_are_kept() -> None:
+    job = start(prompt="lost")
+    drive(lambda: job.progress)
+    bpy.data.materials.remove(_material())
+    finish(job)
+    assert {image.tilewright.kind for image in made()} == {"base_color", *ALL}
+    assert all(image.use_fake_user for image in made())
+    assert "is gone" in _outcome()
+
+
+def undo_takes_the_whole_material_back() -> None:
+    fresh()
+    push_undo("start")
+    before, types = links(_tree()), _type_names()
+    generate(prompt="undo me")
+    after = links(_tree())
+    undo()
+    assert not made()
+    assert links(_tree()) == before
+    assert _type_names() == types
+    redo()
+    assert links(_tree()) == after
+    assert len(made()) == 6
