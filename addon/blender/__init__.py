@@ -3,9 +3,9 @@
 
 import bpy
 
-from . import commands, operators, package, panels, preferences, properties, pump
+from . import commands, handover, operators, package, panels, preferences, properties, pump, setup, setup_operators
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *setup_operators.CLASSES, *panels.CLASSES)
 
 
 def register() -> None:
@@ -15,12 +15,15 @@ def register() -> None:
         bpy.utils.register_class(cls)
     properties.register()
     pump.register()
+    handover.register()
     commands.register()
 
 
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     commands.unregister()
+    handover.unregister()
+    setup.close()
     pump.unregister()
     properties.unregister()
     for cls in reversed(_CLASSES):

@@ -12,7 +12,7 @@ from ..core.jobs import Job, JobState
 from ..core.naming import title
 from ..core.request import Axes
 from ..core.results import SEAM_THRESHOLD, Result
-from . import models, package, state, target
+from . import models, package, setup_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -20,7 +20,9 @@ _EXAMPLE = "mossy red brick wall"
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     now = state.current
     settings = context.scene.tilewright
-    if now.lost_engine and now.error is None:
+    if setup_panel.is_wanted():
+        setup_panel.draw_box(layout, context, _paragraph)
+    elif now.lost_engine and now.error is None:
         _draw_lost_engine(layout, context)
     column = layout.column()
     if hasattr(column, "textbox"):  # from 5.2 on: several lines

@@ -13,6 +13,7 @@ from ..core.errors import UserError
 from ..core.jobs import Job
 from ..core.results import Result
 from ..host.session import Session
+from .engine import Environments, Setup
 from .target import Target
 
 
@@ -28,6 +29,7 @@ class State:
     targets: where the result of each job that has not been delivered goes.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
+    setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 
@@ -44,6 +46,8 @@ class State:
     error: UserError | None = None
     lost_engine: UserError | None = None
     previews: Any = None
+    setup: Setup = field(default_factory=Setup)
+    environments: Environments | None = None
 
     @property
     def results(self) -> list[Result]:

@@ -67,7 +67,8 @@ class Session:
 
     store: where results go. find_runtime: names the worker's Python or raises `UserError`; asked before each job.
     log: the file that takes the worker's stderr. product: Tilewright's version, for the log.
-    device, memory: see `protocol.Start`. clock: seconds that only grow.
+    device, memory: see `protocol.Start`. idle_seconds: without a job, after which the worker lets go of its models.
+    clock: seconds that only grow.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Session:
         product: str,
         device: str = "auto",
         memory: str = "auto",
+        idle_seconds: float = 600.0,
         deadlines: Deadlines | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,6 +91,7 @@ class Session:
         self._product = product
         self._device = device
         self._memory = memory
+        self._idle_seconds = idle_seconds
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
         self._watch = Stopwatch(clock)
@@ -197,7 +200,7 @@ class Session:
             return
         now = self._watch.now
         if worker is None:
-            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts)
+            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts, self._idle_seconds)
             process.send(Hello(VERSION, os.getpid(), self._product))
             self._worker = _Worker(process, runtime, moved_at=now)
         elif worker.runtime != runtime:  # the user has named another since; the next is started when this one is gone
