@@ -189,15 +189,6 @@ def test_too_little_space_is_told_before_anything_is_downloaded(site: Site, monk
     assert site.condition is Condition.MISSING
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
-def test_a_folder_that_may_not_be_written_is_named(site: Site) -> None:
-    site.root.mkdir()
-    site.root.chmod(0o500)
-    error = site.run().error
-    assert error and error.kind is ErrorKind.DISK
-    assert str(site.root) in error.message
-
-
 def test_a_place_where_no_folder_can_be_is_named(site: Site) -> None:
     site.root.write_text("a file")
     error = site.run().error
