@@ -6,6 +6,7 @@ import bpy
 from . import (
     commands,
     compare,
+    handover,
     history,
     history_operators,
     history_panel,
@@ -19,6 +20,8 @@ from . import (
     properties,
     pump,
     recipes,
+    setup,
+    setup_operators,
     status,
     tryon,
 )
@@ -28,6 +31,7 @@ _CLASSES = (
     *physical_size.CLASSES,
     *preferences.CLASSES,
     *operators.CLASSES,
+    *setup_operators.CLASSES,
     *material_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
@@ -38,7 +42,7 @@ _CLASSES = (
     *history_panel.CLASSES,
 )
 # Each has register() and unregister(), which take nothing; in this order, and back in reverse.
-_PARTS = (properties, physical_size, history_panel, presets, recipes, pump, status, history, commands)
+_PARTS = (properties, physical_size, history_panel, presets, recipes, pump, status, history, handover, commands)
 
 
 def register() -> None:
@@ -52,6 +56,7 @@ def register() -> None:
 
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
+    setup.close()
     for part in reversed(_PARTS):
         part.unregister()
     for cls in reversed(_CLASSES):

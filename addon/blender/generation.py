@@ -75,7 +75,7 @@ def session() -> Session:
     """The one session; made with the present preferences, and anew if they changed while nothing runs."""
     now = state.current
     wanted = preferences.get()
-    settings = (preferences.store_folder(), wanted.device, wanted.memory)
+    settings = (preferences.store_folder(), wanted.device, wanted.memory, wanted.idle_minutes)
     if now.session and now.session_settings != settings and not len(now.session.jobs):
         # it takes up to a second, for which Blender must not wait
         threading.Thread(target=now.session.close, name="tilewright-close", daemon=True).start()
@@ -98,4 +98,5 @@ def make_session(store: Path) -> Session:
         paces=Paces(package.data_folder("paces.json")),
         device=wanted.device,
         memory=wanted.memory,
+        idle_seconds=60.0 * wanted.idle_minutes,
     )

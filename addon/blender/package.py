@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who and where this extension is: its name, version, folders, log. Imports bpy and the standard library only."""
+"""Who and where this extension is: its name, version, folders, log. Imports bpy and host."""
 
 import logging
+import os
 import tomllib
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 import bpy
+
+from ..host.runtime import VARIABLE
 
 NAME = (__package__ or "").rpartition(".")[0]  # such as "bl_ext.user_default.tilewright"
 TITLE = "Tilewright"
@@ -23,6 +26,11 @@ def version() -> str:
 def data_folder(name: str) -> Path:
     """A folder for what this user makes; it outlives the extension's updates. It need not exist yet."""
     return Path(bpy.utils.extension_path_user(NAME, path=name))
+
+
+def names_python() -> bool:
+    """Whether the environment's variable names the engine's Python, which goes before all else."""
+    return bool(os.environ.get(VARIABLE, "").strip())
 
 
 def engine_log() -> Path:

@@ -11,7 +11,7 @@ from ..core.errors import ErrorKind
 from ..core.naming import title
 from ..core.request import Axes
 from ..core.results import SEAM_THRESHOLD, Result
-from . import material_panel, models, package, presets, queue_panel, state, target
+from . import material_panel, models, package, presets, queue_panel, setup_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -20,7 +20,9 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     now = state.current
     now.shown_in.add(context.region.as_pointer())
     settings = context.scene.tilewright
-    if now.lost_engine and now.error is None:
+    if setup_panel.is_wanted():
+        setup_panel.draw_box(layout, context, _paragraph)
+    elif now.lost_engine and now.error is None:
         _draw_lost_engine(layout, context)
     column = layout.column()
     if hasattr(column, "textbox"):  # from 5.2 on: several lines

@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..core.errors import UserError
 from ..host import runtime
-from . import package, state
+from . import engine, package, setup_panel, state
 
 
 class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     bl_idname = package.NAME
 
     python: StringProperty(
-        name="Engine's Python",
-        description="Python of an environment with the engine's packages; the variable TILEWRIGHT_PYTHON goes first",
+        name="Own Python",
+        description="Use this Python, which has the engine's packages, instead of what Install makes. "
+        "Empty: what Install makes. The variable TILEWRIGHT_PYTHON goes before both",
         subtype="FILE_PATH",
         update=lambda self, context: check_engine(),
     )
     device: EnumProperty(
         name="Device",
-        description="What computes the textures",
+        description="What computes the textures. A change takes effect with the next job",
         items=(
             ("auto", "Automatic", "The fastest one that is there"),
             ("cuda", "NVIDIA or AMD", "CUDA or ROCm"),
@@ -50,6 +51,44 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         name="Step Previews",
         description="Show the picture while it is being made, twice a second, small and without its details",
         default=False,
+    )
+    environment: StringProperty(
+        name="Install Into",
+        description="Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. "
+        "What is in the old folder stays there until it is removed",
+        subtype="DIR_PATH",
+        update=lambda self, context: check_engine(),
+    )
+    backend: EnumProperty(
+        name="Packages",
+        description="Which build of torch Install takes, each with its own list of versions and hashes",
+        items=engine.BACKEND_ITEMS,
+        default=engine.BACKEND_ITEMS[0][0],
+        update=lambda self, context: check_engine(),
+    )
+    wheels: StringProperty(
+        name="Folder of Wheels",
+        description="Install takes packages from here first, so that it works without a network. "
+        "Each is checked against its hash",
+        subtype="DIR_PATH",
+    )
+    index: StringProperty(
+        name="Package Index",
+        description="Address that Install downloads from. Empty: the one that pip and uv are set to on this machine",
+    )
+    idle_minutes: IntProperty(
+        name="Free After",
+        description="Minutes without a job after which the engine lets go of its models and their memory. "
+        "The next job loads them again",
+        default=10,
+        min=1,
+        max=24 * 60,
+    )
+    yield_to_render: BoolProperty(
+        name="Free for Renders",
+        description="When a render starts, the engine lets go of its models, so that the render has the graphics "
+        "card's memory. The next texture loads them again",
+        default=True,
     )
     store: StringProperty(
         name="Results",
@@ -89,14 +128,15 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        layout.prop(self, "python")
-        if state.current.lost_engine:
-            layout.label(text=state.current.lost_engine.message, icon="ERROR")
+        setup_panel.draw_preferences(layout, context, self)
+        layout.separator()
         layout.prop(self, "device")
         layout.prop(self, "memory")
         layout.prop(self, "previews")
         layout.prop(self, "previews_first")
         layout.prop(self, "on_save")
+        layout.prop(self, "idle_minutes")
+        layout.prop(self, "yield_to_render")
         layout.prop(self, "store", placeholder=str(package.data_folder("results")))
         layout.prop(self, "store_limit")
         layout.prop(self, "models")
@@ -124,14 +164,21 @@ def chosen_path(text: str) -> Path | None:
     return Path(os.path.abspath(Path(bpy.path.abspath(text)).expanduser())) if text else None
 
 
+def environments_folder() -> Path:
+    """Where Install makes environments."""
+    return chosen_path(get().environment) or package.data_folder("environments")
+
+
 def find_engine() -> runtime.Runtime:
     """The Python to run the engine with. Raises `UserError` (kind `RUNTIME`)."""
-    return runtime.find(str(chosen_path(get().python) or ""))
+    own = str(chosen_path(get().python) or "")
+    return runtime.find(own, lambda: engine.find(environments_folder(), get().backend))
 
 
 def check_engine() -> None:
     """Remember what is missing, so that the panel can say it without looking at the disk."""
     now = state.current
+    now.environments = engine.environments(environments_folder(), get().backend)
     try:
         find_engine()
     except UserError as error:

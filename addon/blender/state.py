@@ -16,6 +16,7 @@ from ..core.jobs import Job
 from ..core.results import Result
 from ..host.history import History
 from ..host.session import Session
+from .engine import Environments, Setup
 from .target import Target
 
 
@@ -61,6 +62,7 @@ class State:
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
     sketches: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
+    setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 
@@ -82,6 +84,8 @@ class State:
     sketches: Any = None
     history: History | None = None
     view: View = field(default_factory=View)
+    setup: Setup = field(default_factory=Setup)
+    environments: Environments | None = None
 
     @property
     def results(self) -> list[Result]:

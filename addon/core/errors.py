@@ -19,6 +19,7 @@ class ErrorKind(StrEnum):
     MEMORY = "memory"  # out of main or accelerator memory
     NUMERICS = "numerics"  # not-a-number where pixels should be
     DISK = "disk"  # full, not writable, gone
+    NETWORK = "network"  # offline, refused, not found, too slow
     TARGET = "target"  # the object, material or node that should receive the result
     BUG = "bug"  # ours
 

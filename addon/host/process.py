@@ -54,10 +54,17 @@ class WorkerProcess:
     """One worker, starting from the moment that this is made.
 
     cleanup: called in a background thread when the process is gone, before `Ended` is told; must not raise.
+    idle_seconds: without a job, after which the worker lets go of its models.
     """
 
-    def __init__(self, python: Path, log: CappedLog, cleanup: Callable[[], object] = lambda: None) -> None:
-        self._command = [str(python), "-I", "-X", "utf8", str(BOOTSTRAP)]
+    def __init__(
+        self,
+        python: Path,
+        log: CappedLog,
+        cleanup: Callable[[], object] = lambda: None,
+        idle_seconds: float = 600.0,
+    ) -> None:
+        self._command = [str(python), "-I", "-X", "utf8", str(BOOTSTRAP), f"{idle_seconds:g}"]
         self._log = log
         self._cleanup = cleanup
         self._inbox: queue.SimpleQueue[Message | Ended] = queue.SimpleQueue()

@@ -2,6 +2,7 @@
 """Which Python runs the engine. Imports core and the standard library only; starts no process."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,19 @@ _HOW = f"Name the Python of an environment with the engine's packages in the pre
 
 @dataclass(frozen=True)
 class Runtime:
-    """A Python that has the engine's packages. `source` says who named it: "TILEWRIGHT_PYTHON" or "preferences"."""
+    """A Python that has the engine's packages.
+
+    source: who named it: "TILEWRIGHT_PYTHON", "preferences", or "environment" for one that the extension made.
+    """
 
     python: Path
     source: str
 
 
-def find(preferred: str = "") -> Runtime:
+def find(preferred: str = "", made: Callable[[], Path] | None = None) -> Runtime:
     """The Python to run the engine with: that of the variable TILEWRIGHT_PYTHON, else `preferred`, the user's own word.
 
+    made: names the Python of the environment that the extension made, or raises; asked where nobody has named one.
     Looks only whether the file is there and may be executed; what it lacks, the worker tells. Raises `UserError` (kind
     `RUNTIME`).
     """
@@ -29,6 +34,8 @@ def find(preferred: str = "") -> Runtime:
     source = VARIABLE if named.strip() else "preferences"
     if not named.strip():
         named = preferred
+    if not named.strip() and made:
+        return Runtime(made(), "environment")
     if not named.strip():
         raise UserError(ErrorKind.RUNTIME, "Tilewright has no Python to run its engine with.", _HOW)
     # Links are not followed: an environment's Python is one, and knows its packages by the place of the link.

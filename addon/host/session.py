@@ -70,7 +70,8 @@ class Session:
 
     store: where results go. find_runtime: names the worker's Python or raises `UserError`; asked before each job.
     log: the file that takes the worker's stderr. product: Tilewright's version, for the log.
-    device, memory: see `protocol.Start`. paces: learns how long jobs take. clock: seconds that only grow.
+    device, memory: see `protocol.Start`. paces: learns how long jobs take. idle_seconds: without a job, after which the
+    worker lets go of its models. clock: seconds that only grow.
     Set `previews` to have jobs that begin from then on show their pictures in the making.
     """
 
@@ -84,6 +85,7 @@ class Session:
         device: str = "auto",
         memory: str = "auto",
         paces: Paces | None = None,
+        idle_seconds: float = 600.0,
         deadlines: Deadlines | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -96,6 +98,7 @@ class Session:
         self._device = device
         self._memory = memory
         self._paces = paces
+        self._idle_seconds = idle_seconds
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
         self._watch = Stopwatch(clock)
@@ -234,7 +237,7 @@ class Session:
             return
         now = self._watch.now
         if worker is None:
-            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts)
+            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts, self._idle_seconds)
             process.send(Hello(VERSION, os.getpid(), self._product))
             self._worker = _Worker(process, runtime, moved_at=now)
         elif worker.runtime != runtime:  # the user has named another since; the next is started when this one is gone

@@ -166,7 +166,7 @@ def test_missing_engine_is_told(blender: Blender, tmp_path: Path) -> None:
     del blender.variables["TILEWRIGHT_PYTHON"]
     done = blender.command("generate", "--prompt", "x", "--output", str(tmp_path / "out"), "--size", "64")
     assert done.returncode == 1
-    assert "no Python to run its engine with" in done.stderr
+    assert "engine's packages are not installed yet" in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
 
 

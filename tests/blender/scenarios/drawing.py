@@ -121,8 +121,30 @@ def panel_tells_each_state() -> None:
 
 
 def panel_tells_what_is_missing() -> None:
-    assert "Tilewright has no Python to run its engine with." in " ".join(_draw())
-    assert "Open Preferences" in _draw()
+    system = bpy.context.preferences.system
+    system.use_online_access = True
+    texts = _draw()
+    assert "The engine's packages are not installed yet." in " ".join(texts)
+    size = addon("state").current.environments.lock.size
+    assert f"Up to {size / 1e9:.1f} GB are downloaded, into …/environments." in " ".join(texts)
+    assert "Install" in texts
+    assert bpy.ops.tilewright.install.poll()
+
+    system.use_online_access = False
+    texts = _draw()
+    assert "Blender may not go online." in " ".join(texts)
+    assert "Allow Online Access..." in texts
+    assert "Install" not in texts
+    assert not bpy.ops.tilewright.install.poll()
+
+    preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
+    preferences.wheels = "/wheels"
+    assert "Install" in _draw()
+    preferences.python = "/nowhere/python"
+    texts = _draw()
+    assert "/nowhere/python" in " ".join(texts)
+    assert "Open Preferences" in texts
+    assert "Install" not in texts
 
 
 def texts_are_wrapped_and_nothing_is_lost() -> None:
@@ -138,11 +160,13 @@ def preferences_can_be_drawn() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
-    assert texts == []
+    assert texts == ["Engine", "A Python of your own is used.", "Install", ""]
 
 
 class _Drawn:
     """The preferences, with another layout."""
+
+    python = ""
 
     def __init__(self, preferences: Any, layout: Layout) -> None:
         self.layout = layout

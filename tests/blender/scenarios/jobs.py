@@ -240,7 +240,7 @@ def missing_engine_that_is_named_is_no_error_any_more(python: str) -> None:
 def missing_engine_is_told_before_anything_is_pressed() -> str:
     lost = addon("state").current.lost_engine
     assert lost
-    assert "no Python to run its engine with" in lost.message
+    assert "engine's packages are not installed yet" in lost.message
     assert "no Python" in message_of(lambda: generate(prompt="x"))
     return str(lost)
 

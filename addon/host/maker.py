@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes, mends and verifies an environment: the installer's work. Imports core and the standard library only.
+
+What is there and whole is kept, so the same way leads from nothing, from half an installation, from another list of
+packages and from damage. uv makes the environment and installs into it; it never goes online itself.
+"""
+
+import base64
+import csv
+import hashlib
+import logging
+import os
+import platform
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from ..core import lock as locks
+from ..core.errors import ErrorKind, UserError, bug
+from ..core.lock import Lock, Wheel
+from . import environment, indexes
+from .download import Fetcher
+from .environment import Stamp, disk_errors, patiently
+from .steps import Outcome, Stage, Step, Task, Work, encode
+
+_logger = logging.getLogger(__name__)
+_TELL_SECONDS = 0.2  # between two steps of the same kind
+_WAIT_SECONDS = 0.5
+_UV_FOLDER = "uv"
+
+
+def main(task: str, replies: BinaryIO) -> int:
+    """Do the task and tell about it. 0 if it went well."""
+    teller = _Teller(replies)
+    try:
+        outcome = Outcome(text=_do(Task.loads(task), teller))
+    except UserError as error:
+        _logger.error("%s", error)
+        outcome = Outcome(error)
+    except Exception as error:  # ours: the traceback goes into the log
+        _logger.exception("The installer made a mistake.")
+        outcome = Outcome(bug(error))
+    teller.tell(outcome)
+    return 1 if outcome.error else 0
+
+
+def _do(task: Task, teller: "_Teller") -> str:
+    lock = locks.load(Path(task.lock), locks.this_target())
+    root = Path(task.root)
+    while True:
+        with environment.only_maker(root) as ours:
+            if ours:
+                if task.work is Work.VERIFY:
+                    return _verify(root, lock, teller)
+                return _Maker(task, root, lock, teller).make()
+        teller.step(Step(Stage.WAITING))
+        time.sleep(_WAIT_SECONDS)
+
+
+class _Teller:
+    """Says what goes on, and not too often. Nobody left to hear it ends the process."""
+
+    def __init__(self, replies: BinaryIO) -> None:
+        self._replies = replies
+        self._last: Step | None = None
+        self._at = 0.0
+
+    def step(self, step: Step) -> None:
+        now = time.monotonic()
+        same = self._last is not None and (self._last.stage, self._last.package) == (step.stage, step.package)
+        if not same or now - self._at >= _TELL_SECONDS or step.done == step.total:
+            self._last, self._at = step, now
+            self.tell(step)
+
+    def tell(self, told: Step | Outcome) -> None:
+        try:
+            self._replies.write(encode(told))
+            self._replies.flush()
+        except OSError:
+            os._exit(1)
+
+
+class _Maker:
+    """One installation."""
+
+    def __init__(self, task: Task, root: Path, lock: Lock, teller: _Teller) -> None:
+        self._task = task
+        self._lock = lock
+        self._root = root
+        self._folder = environment.folder_of(root, lock)
+        self._downloads = root / environment.DOWNLOADS
+        self._teller = teller
+
+    def make(self) -> str:
+        if self._is_ready():
+            return "The engine's packages are installed already."  # another Blender did it while this one waited
+        begin = time.monotonic()
+        self._teller.step(Step(Stage.LOOKING))
+        with disk_errors(self._root):
+            self._downloads.mkdir(parents=True, exist_ok=True)
+        if self._folder.is_dir():
+            environment.remove_stamp(self._folder)
+        missing = self._missing()
+        self._check_space(missing)
+        uv = self._download(missing)
+        self._make_folder(uv)
+        self._install(uv, missing)
+        self._remove_others(uv)
+        self._check(missing)
+        self._stamp()
+        _remove_tree(self._downloads)
+        return f"The engine's packages are installed ({(time.monotonic() - begin):.0f} s)."
+
+    def _is_ready(self) -> bool:
+        return environment.inspect(self._root, self._lock).condition is environment.Condition.READY and not any(
+            damaged_files(environment.site_packages(self._folder, self._lock.target), wheel)
+            for wheel in self._lock.wheels
+        )
+
+    def _missing(self) -> list[Wheel]:
+        """The wheels that are not installed, or not whole."""
+        packages = environment.site_packages(self._folder, self._lock.target)
+        missing, done, total = [], 0, sum(wheel.size for wheel in self._lock.wheels)
+        for wheel in self._lock.wheels:
+            self._teller.step(Step(Stage.LOOKING, wheel.name, done, total))
+            damage = damaged_files(packages, wheel)
+            if damage:
+                if self._folder.is_dir():
+                    _logger.info("%s is to be installed: %s", wheel.file, damage[0])
+                missing.append(wheel)
+            done += wheel.size
+        return missing
+
+    def _check_space(self, missing: list[Wheel]) -> None:
+        here = sum(
+            wheel.size for wheel in missing if (self._downloads / wheel.file).is_file() and not self._task.wheels
+        )
+        needed = environment.space_needed(self._lock, sum(wheel.size for wheel in missing) - here)
+        free = shutil.disk_usage(self._root).free
+        if free < needed:
+            raise UserError(
+                ErrorKind.DISK,
+                f"{self._root} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed.",
+                "Free some space, or choose a folder on another drive in the preferences.",
+            )
+
+    def _download(self, missing: list[Wheel]) -> Path:
+        """Fetch what is missing, and uv before it. Returns uv's executable."""
+        folder = Path(self._task.wheels) if self._task.wheels else None
+        settings = indexes.read_settings(self._task.index, folder)
+        settings = replace(settings, indexes=(*settings.indexes, *self._lock.indexes))
+        fetcher = Fetcher(settings, online=self._task.online)
+        wheels = [self._lock.installer, *missing]
+        total, before, begin = sum(wheel.size for wheel in wheels), 0, time.monotonic()
+        first: int | None = None  # bytes that were there when the clock began
+        for wheel in wheels:
+
+            def tell(have: int, wheel: Wheel = wheel, before: int = before) -> None:
+                nonlocal first, begin
+                done = before + have
+                if first is None:
+                    first, begin = done, time.monotonic()
+                seconds = time.monotonic() - begin
+                left = (total - done) / ((done - first) / seconds) if done > first and seconds > 2 else None
+                self._teller.step(Step(Stage.DOWNLOADING, wheel.name, done, total, left))
+
+            tell(0)
+            fetcher.fetch(wheel, self._downloads, tell)
+            before += wheel.size
+        return self._unpack_uv()
+
+    def _unpack_uv(self) -> Path:
+        wheel = self._downloads / self._lock.installer.file
+        name = "uv.exe" if sys.platform == "win32" else "uv"
+        target = self._downloads / _UV_FOLDER / name
+        with disk_errors(self._downloads), zipfile.ZipFile(wheel) as archive:
+            target.parent.mkdir(exist_ok=True)
+            inside = next(entry for entry in archive.namelist() if entry.endswith(f".data/scripts/{name}"))
+            part = target.with_name(name + ".part")
+            with archive.open(inside) as source, part.open("wb") as file:
+                shutil.copyfileobj(source, file)
+            part.chmod(part.stat().st_mode | stat.S_IXUSR)
+            patiently(lambda: os.replace(part, target))
+        return target
+
+    def _make_folder(self, uv: Path) -> None:
+        """The environment without packages; packages that are there stay. Its Python is this one, Blender's."""
+        self._teller.step(Step(Stage.INSTALLING, "Python"))
+        arguments = ["venv", "--allow-existing", "--no-project", "--python", sys.executable, str(self._folder)]
+        self._run(uv, arguments, "The engine's environment could not be made")
+
+    def _install(self, uv: Path, missing: list[Wheel]) -> None:
+        total, done = sum(wheel.size for wheel in missing), 0
+        for wheel in missing:
+            self._teller.step(Step(Stage.INSTALLING, wheel.name, done, total))
+            file = self._downloads / wheel.file
+            asked = self._downloads / "wheel.txt"
+            with disk_errors(self._downloads):
+                asked.write_text(f"{wheel.name} @ {file.as_uri()} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+            arguments = ["pip", "install", "--python", str(environment.executable(self._folder))]
+            arguments += ["--no-index", "--no-deps", "--reinstall", "--require-hashes", "--requirement", str(asked)]
+            self._run(uv, arguments, f"{wheel.name} {wheel.version} could not be installed")
+            done += wheel.size
+            with disk_errors(self._downloads):
+                patiently(lambda file=file: file.unlink(missing_ok=True))  # type: ignore[misc]
+                patiently(lambda: _remove_tree(self._downloads / "cache"))
+        self._teller.step(Step(Stage.INSTALLING, "", total, total))
+
+    def _remove_others(self, uv: Path) -> None:
+        """What an earlier list asked for and this one does not."""
+        wanted = {wheel.info_folder.lower() for wheel in self._lock.wheels}
+        packages = environment.site_packages(self._folder, self._lock.target)
+        for folder in sorted(packages.glob("*.dist-info")):
+            if folder.name.lower() not in wanted:
+                name = folder.name.split("-")[0]
+                arguments = ["pip", "uninstall", "--python", str(environment.executable(self._folder)), name]
+                self._run(uv, arguments, f"{name} could not be removed")
+
+    def _check(self, missing: list[Wheel]) -> None:
+        packages = environment.site_packages(self._folder, self._lock.target)
+        total, done = sum(wheel.size for wheel in missing), 0
+        for wheel in missing:
+            self._teller.step(Step(Stage.CHECKING, wheel.name, done, total))
+            damage = damaged_files(packages, wheel)
+            if damage:
+                raise _damaged(wheel, damage)
+            done += wheel.size
+        self._teller.step(Step(Stage.CHECKING, "", total, total))
+        python = environment.executable(self._folder)
+        command = [str(python), "-I", "-c", "import sys; print(sys.version_info[:2])"]
+        answer = subprocess.run(command, capture_output=True, text=True, env=_clean_environment(), creationflags=_QUIET)
+        if answer.returncode != 0:
+            raise UserError(ErrorKind.RUNTIME, f"The Python of the new environment does not start: {python}.", "")
+
+    def _stamp(self) -> None:
+        size = environment.size_on_disk(self._folder)
+        base = str(Path(os.path.realpath(sys.executable)))
+        stamp = Stamp(
+            self._lock.digest,
+            self._lock.backend,
+            self._lock.target,
+            platform.python_version(),
+            base,
+            size,
+            time.time(),
+        )
+        environment.write_stamp(self._folder, stamp)
+
+    def _run(self, uv: Path, arguments: list[str], failed: str) -> None:
+        """Run uv, which says on stderr what is wrong. Tries again where another program holds a file."""
+        cache = ["--no-config", "--offline", "--color", "never", "--cache-dir", str(self._downloads / "cache")]
+        for attempt in range(3):
+            try:
+                done = subprocess.run(
+                    [str(uv), *arguments, *cache],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    env=_clean_environment(),
+                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
+                    creationflags=_QUIET,
+                )
+            except OSError as error:
+                raise UserError(
+                    ErrorKind.RUNTIME, f"uv, which installs packages, could not be started: {error}."
+                ) from error
+            if done.returncode == 0:
+                return
+            _logger.error("uv ended with %d:\n%s", done.returncode, done.stdout)
+            if attempt < 2 and _HELD.search(done.stdout):
+                time.sleep(1.0)
+                continue
+            raise _explained(failed, done.stdout, self._root)
+
+
+_QUIET = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console's window on Windows
+_HELD = re.compile(r"os error (13|32|5)\b|Permission denied|Access is denied")
+
+
+def _explained(failed: str, output: str, root: Path) -> UserError:
+    """What uv complains about, in a sentence."""
+    lines = [line.strip(" ×╰─▶├│") for line in output.splitlines() if line.strip()]
+    last = re.sub(r"^(error|cause|Caused by): ?", "", lines[-1]) if lines else "it did not say why"
+    if "No space left" in output or "os error 112" in output or "os error 28" in output:
+        return UserError(ErrorKind.DISK, f"The disk of {root} is full.", "Free some space, or choose another folder.")
+    if _HELD.search(output):
+        named = re.search(r"[`']([^`']*[/\\][^`']*)[`']", output)
+        place = named[1] if named else str(root)
+        message = f"{failed}: {place} is in use by another program, or may not be changed."
+        return UserError(ErrorKind.DISK, message, "Close other Blenders, or choose another folder.")
+    if "ash mismatch" in output:
+        return UserError(ErrorKind.NETWORK, f"{failed}: its hash is not the one in the list.", "Install again.")
+    if (
+        "no wheels with a matching" in output
+        or "is not compatible" in output
+        or "incompatible with the current" in output
+    ):
+        return UserError(ErrorKind.RUNTIME, f"{failed}: there is no wheel of it for this Python and system.", "")
+    return UserError(ErrorKind.RUNTIME, f"{failed}: {last[-300:].rstrip('.')}.", "The log tells more.")
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without what would lead uv or a Python astray; what the user set for networks was read already."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "UV_", "PIP_", "VIRTUAL_ENV"))
+    }
+    return kept | {"UV_PYTHON_DOWNLOADS": "never"}
+
+
+# --- verifying ----------------------------------------------------------------------------------------------------
+
+
+def damaged_files(packages: Path, wheel: Wheel) -> list[str]:
+    """What is wrong with an installed wheel: a sentence's part for each file, none if it is whole.
+
+    Reads each of its files, and compares it with the hash that the package's RECORD names.
+    """
+    record = packages / wheel.info_folder / "RECORD"
+    try:
+        with record.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return [f"{wheel.info_folder} has no RECORD"]
+    if not rows:
+        return [f"{wheel.info_folder} has an empty RECORD"]
+    return [problem for row in rows for problem in _problems(packages, row)]
+
+
+def _problems(packages: Path, row: list[str]) -> Iterable[str]:
+    if len(row) < 2 or not row[1]:
+        return  # RECORD itself, and bytecode, have no hash
+    kind, _, expected = row[1].partition("=")
+    path = packages / row[0]
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, kind).digest()
+    except (OSError, ValueError):
+        yield f"{row[0]} is gone"
+        return
+    text = base64.urlsafe_b64encode(found).rstrip(b"=").decode()
+    if text != expected:
+        yield f"{row[0]} has the hash {kind}={text}, not {row[1]}"
+
+
+def _damaged(wheel: Wheel, damage: list[str]) -> UserError:
+    more = f" ({len(damage) - 1} more files)" if len(damage) > 1 else ""
+    return UserError(ErrorKind.RUNTIME, f"{wheel.name} {wheel.version} is damaged: {damage[0]}{more}.", "Press Repair.")
+
+
+def _verify(root: Path, lock: Lock, teller: _Teller) -> str:
+    """Read every file of the environment. Where one is damaged, the environment does not count any more."""
+    verdict = environment.inspect(root, lock)
+    if verdict.condition is not environment.Condition.READY:
+        raise UserError(ErrorKind.RUNTIME, verdict.reason, "Press Install or Repair.")
+    packages = environment.site_packages(verdict.folder, lock.target)
+    total, done, first = sum(wheel.size for wheel in lock.wheels), 0, None
+    for wheel in lock.wheels:
+        teller.step(Step(Stage.CHECKING, wheel.name, done, total))
+        damage = damaged_files(packages, wheel)
+        if damage:
+            _logger.error("%s: %s", wheel.file, "; ".join(damage[:20]))
+            first = first or _damaged(wheel, damage)
+        done += wheel.size
+    if first:
+        environment.remove_stamp(verdict.folder)
+        raise first
+    return f"All files of the engine's {len(lock.wheels)} packages are as they should be."
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_dir():
+        shutil.rmtree(folder, onerror=_make_writable)
+
+
+def _make_writable(function: object, path: str, error: object) -> None:
+    """Windows does not delete what is read-only."""
+    os.chmod(path, stat.S_IWRITE)
+    os.unlink(path)
