@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import ErrorKind, UserError
-from .request import TextureRequest
+from .image_request import Request, request_from_json
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -22,11 +22,11 @@ class Recipe:
     """One picture's request, and what else its pixels depend on.
 
     The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is
-    `model_folder.fingerprint` of the weights. `environment` names versions of the packages that matter, the
+    `model_folder.fingerprint` of the weights; of a picture that was read, the hash of its file. `environment` names versions of the packages that matter, the
     device, dtype, number of threads and memory mode, all as text.
     """
 
-    request: TextureRequest
+    request: Request
     model_fingerprint: str
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -45,7 +45,7 @@ class Recipe:
             if not isinstance(fingerprint, str) or not isinstance(environment, Mapping):
                 raise TypeError("a fingerprint and an environment")
             environment = {str(key): str(value) for key, value in environment.items()}
-            return cls(TextureRequest.from_json(data["request"]), fingerprint, environment)
+            return cls(request_from_json(data["request"]), fingerprint, environment)
         except (KeyError, TypeError) as error:
             raise UserError(ErrorKind.REQUEST, "The recipe is not one of Tilewright's.") from error
 

@@ -23,7 +23,7 @@ from .naming import slug
 from .recipe import Recipe
 
 BASE_COLOR = "base_color"
-THUMBNAIL = "thumbnail"
+THUMBNAIL = "thumbnail"  # the maps' kinds are `finish.MapKind`
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
 )

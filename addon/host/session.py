@@ -27,7 +27,7 @@ from ..core.protocol import (
     Refused,
     Start,
 )
-from ..core.request import TextureRequest
+from ..core.image_request import Request
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
 from .process import Ended, WorkerProcess
@@ -99,7 +99,7 @@ class Session:
 
     # --- for the caller ------------------------------------------------------------------------------------------
 
-    def submit(self, request: TextureRequest) -> Job:
+    def submit(self, request: Request) -> Job:
         """Queue a job and return at once. Raises `UserError`, and queues nothing, where the engine has no Python."""
         if self._closed:
             raise RuntimeError("the session is closed")
