@@ -47,7 +47,9 @@ class PngWriter:
     def __enter__(self) -> "PngWriter":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is not None:
             self._file.close()
             return
@@ -79,7 +81,9 @@ class PngWriter:
             _UP: data - above,
             _PAETH: data - _paeth(left, above, corner),
         }
-        sums = np.stack([np.abs(rows.view(np.int8).astype(np.int16)).sum(1, dtype=np.int64) for rows in candidates.values()])
+        sums = np.stack(
+            [np.abs(rows.view(np.int8).astype(np.int16)).sum(1, dtype=np.int64) for rows in candidates.values()]
+        )
         best = sums.argmin(0)
         out = np.empty((len(data), data.shape[1] + 1), np.uint8)
         for index, (kind, rows) in enumerate(candidates.items()):

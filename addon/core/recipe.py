@@ -21,9 +21,9 @@ _MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 charact
 class Recipe:
     """One picture's request, and what else its pixels depend on.
 
-    The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is
-    `model_folder.fingerprint` of the weights; of a picture that was read, the hash of its file. `environment` names versions of the packages that matter, the
-    device, dtype, number of threads and memory mode, all as text.
+    The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is `model_folder.fingerprint` of
+    the weights; of a picture that was read, the hash of its file. `environment` names versions of the packages that
+    matter, the device, dtype, number of threads, memory mode and further networks, all as text.
     """
 
     request: Request

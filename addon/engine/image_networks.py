@@ -19,8 +19,9 @@ import torch
 
 from ..core import image_networks, model_folder
 from ..core.errors import ErrorKind, UserError
+from . import pictures
 from .devices import Device, Kind, empty_cache, is_out_of_memory
-from .tiles import Reach, Tiler, TileLimits, measure_reach
+from .tiles import Reach, TileLimits, Tiler, measure_reach
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class ImageNetwork:
     device: str
     dtype: torch.dtype
     bytes_per_pixel: float
+    fingerprint: str = ""
     warning: str = ""
 
     @property
@@ -96,9 +98,12 @@ class NetworkCache:
     def __len__(self) -> int:
         return len(self._networks)
 
-    def get(self, file: Path, device: Device) -> ImageNetwork:
-        """A network from its file, loaded if need be. Raises `UserError` (kind `MODEL`)."""
-        dtype = precision(device)
+    def get(self, file: Path, device: Device, dtype: torch.dtype | None = None) -> ImageNetwork:
+        """A network from its file, loaded if need be. dtype: None for what suits the device.
+
+        Raises `UserError` (kind `MODEL`).
+        """
+        dtype = dtype or precision(device)
         try:
             stamp = file.stat().st_mtime
         except OSError as error:
@@ -167,6 +172,7 @@ def load(file: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) ->
         device,
         dtype,
         _widest(module, channels[0], device, dtype),
+        pictures.fingerprint(file),
         warning,
     )
 

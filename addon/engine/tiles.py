@@ -5,8 +5,8 @@ A picture is read in tiles with a halo as wide as the network sees, by index: mo
 mirrored on the others. Each tile's core is written to a canvas, so an accelerator holds one tile, whatever the size.
 
 The law: where the halo covers all that the network sees, the result does not depend on the tile size (<= 1e-6 in
-float32), and on wrapped axes it is that of the network made periodic on the whole picture. Widths and heights that are
-no multiple of the network's grid work, but are not exactly periodic: the grid's phase jumps where the picture starts over.
+float32), and on wrapped axes it is that of the network made periodic on the whole picture. Sides that are no multiple
+of the network's grid work, but are not exactly periodic: the grid's phase jumps where the picture starts over.
 """
 
 import logging
@@ -30,6 +30,11 @@ MIN_TILE = 64
 _PROBES = (32, MAX_HALO)  # reaches that are looked for, the cheaper first
 # Of the greatest value: where a wider halo changes a tile by no more, it is wide enough. Half of an 8-bit level.
 EFFECTIVE = 1 / 512
+
+
+class NotFinite(ArithmeticError):
+    """A network gave not-a-number or infinity."""
+
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
@@ -163,13 +168,11 @@ class Tiler:
 
         done: told after each tile how many are finished; it may raise to end the run.
         A tile for which memory runs out is cut into four, and smaller ones are used from then on; at `MIN_TILE` the
-        error is passed on.
+        error is passed on. Raises `NotFinite` where the network gives no valid numbers.
         """
         height, width = source.shape[:2]
-        finished = 0
-        for block in blocks(height, width, self._side()):
+        for finished, block in enumerate(blocks(height, width, self._side()), start=1):
             self._run_block(source, block, write, axes)
-            finished += 1
             done(finished)
 
     def _side(self) -> int:
@@ -225,7 +228,10 @@ class Tiler:
         rows, columns = block.scaled(self.scale)
         first = int(self.halo * self.scale)
         core = output[0, :, first : first + rows.stop - rows.start, first : first + columns.stop - columns.start]
-        return core.permute(1, 2, 0).float().cpu().numpy()
+        result: NDArray[np.float32] = core.permute(1, 2, 0).float().cpu().numpy()
+        if not np.isfinite(result).all():
+            raise NotFinite(f"in the tile {block}")
+        return result
 
 
 @torch.inference_mode()
@@ -272,9 +278,7 @@ def _spread(
     return max(before, after, 0)
 
 
-def _effective(
-    network: Network, channels: int, scale: Fraction, grid: int, device: str, dtype: torch.dtype
-) -> Reach:
+def _effective(network: Network, channels: int, scale: Fraction, grid: int, device: str, dtype: torch.dtype) -> Reach:
     """The narrowest of a few halos that changes a random picture's core by at most `EFFECTIVE` when doubled."""
     core = -(-32 // grid) * grid
     widest = -(-MAX_HALO // grid) * grid

@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..core.errors import ErrorKind, UserError, bug
+from ..core.image_request import ImageRequest
 from ..core.protocol import (
     VERSION,
     Cancel,
@@ -92,6 +93,7 @@ class Job:
         self._beside: float | None = None
         self._image_begun = 0.0
         self._image_steps = 0.0
+        self._tiles_begun = 0.0
 
     @property
     def id(self) -> str:
@@ -165,6 +167,11 @@ class Job:
         done.
         """
         now = time.monotonic()
+        request = self.start.request
+        if phase in (Phase.UPSCALING, Phase.MAPPING):
+            return self._remaining_tiles(now, step, steps)
+        if isinstance(request, ImageRequest):
+            return None
         if phase is Phase.ENCODING:
             self._image_begun, self._image_steps = now, 0.0
         if phase is Phase.SAMPLING:
@@ -177,13 +184,19 @@ class Job:
         if not self._steps:
             return None
         per_step = statistics.median(self._steps)
-        request = self.start.request
         if phase is Phase.SAMPLING:
             here = steps - step
         else:
             here = request.steps if phase.order < Phase.SAMPLING.order else 0
         later = request.count - image - 1
         return (here + later * request.steps) * per_step + (later + 1) * (self._beside or 0.0)
+
+    def _remaining_tiles(self, now: float, done: int, total: int) -> float | None:
+        """Seconds until the tiles of this phase are done, from those that are."""
+        if done == 0:
+            self._tiles_begun = now
+            return None
+        return (now - self._tiles_begun) / done * (total - done)
 
 
 class Worker:
@@ -293,7 +306,12 @@ class Worker:
             from .generate import make_images
 
             job.check()
-            make_images(self._cache, job.start, job)
+            if isinstance(job.start.request, ImageRequest):
+                from .picture_job import make_result
+
+                make_result(self._cache.networks, job.start, job)
+            else:
+                make_images(self._cache, job.start, job)
             job.finish(Finished(job.id, job.seconds))
         except JobCancelled:
             log.info("job %s was cancelled", job.id)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ErrorKind, UserError
+from ..core.image_request import Request
 from ..core.jobs import Job, JobQueue, JobState
 from ..core.protocol import (
     VERSION,
@@ -27,7 +28,6 @@ from ..core.protocol import (
     Refused,
     Start,
 )
-from ..core.image_request import Request
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
 from .process import Ended, WorkerProcess

@@ -14,7 +14,18 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.request import Axes
 from addon.engine.canvas import canvases
 from addon.engine.seamless import seamless
-from addon.engine.tiles import MAX_HALO, Block, Tiler, TileLimits, blocks, gather, indices, measure_reach
+from addon.engine.tiles import (
+    MAX_HALO,
+    Block,
+    NotFinite,
+    Reach,
+    TileLimits,
+    Tiler,
+    blocks,
+    gather,
+    indices,
+    measure_reach,
+)
 
 torch.set_num_threads(1)
 
@@ -30,7 +41,7 @@ def network(seed=0, kernels=(3, 3), scale=1, dilation=1):
 
 
 def run(tiler, picture, axes):
-    height, width, channels = picture.shape
+    height, width = picture.shape[:2]
     out = np.full((int(height * tiler.scale), int(width * tiler.scale), 3), np.nan, np.float32)
 
     def write(rows, columns, values):
@@ -112,7 +123,7 @@ class Unshuffled(nn.Module):
 def test_a_network_on_a_grid_is_exact_on_its_grid(tile):
     net = Unshuffled().eval()
     reach = measure_reach(net, 3, grid=4)
-    assert reach.exact and reach.halo == 8
+    assert reach == Reach(8, exact=True)
     picture = picture_of(32, 48)
     tiled = run(Tiler(net, halo=reach.halo, grid=4, tile=tile), picture, Axes.XY)
     with seamless(net, Axes.XY), torch.inference_mode():
@@ -121,17 +132,20 @@ def test_a_network_on_a_grid_is_exact_on_its_grid(tile):
     # other sizes run, and do not depend on the tile
     odd = picture_of(33, 50)
     one, other = (run(Tiler(net, halo=8, grid=4, tile=side), odd, Axes.XY) for side in (tile, 64))
-    assert np.isfinite(one).all() and relative(one, other) <= 1e-6
+    assert relative(one, other) <= 1e-6
 
 
 def test_an_encoder_makes_the_picture_smaller():
     torch.manual_seed(4)
-    net = nn.Sequential(nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.SiLU(), nn.Conv2d(8, 3, 3, stride=2, padding=1)).eval()
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.SiLU(), nn.Conv2d(8, 3, 3, stride=2, padding=1)
+    ).eval()
     scale = Fraction(1, 4)
     reach = measure_reach(net, 3, scale=scale, grid=4)
     picture = picture_of(48, 32)
     one, other = (run(Tiler(net, scale, reach.halo, 4, side), picture, Axes.XY) for side in (8, 64))
-    assert one.shape == (12, 8, 3) and relative(one, other) <= 1e-6
+    assert one.shape == (12, 8, 3)
+    assert relative(one, other) <= 1e-6
     with seamless(net, Axes.XY), torch.inference_mode():
         whole = net(torch.from_numpy(picture).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
     assert relative(one, whole) <= 1e-6
@@ -166,31 +180,34 @@ def test_what_sees_too_far_gets_an_effective_halo_and_its_error(net):
     assert 0 < reach.error < 0.1
 
 
+def hungry(net, most):
+    """For which memory runs out at tiles wider than `most`."""
+
+    def run(x):
+        if x.shape[-1] > most:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return net(x)
+
+    return run
+
+
 def test_memory_that_runs_out_halves_the_tile_and_is_remembered():
-    net, sizes, limits = network(5), [], TileLimits()
-
-    def narrow(x):
-        sizes.append(x.shape[-1])
-        if x.shape[-1] > 40:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return net(x)
-
-    picture = picture_of(100, 70)
-    tiler = Tiler(narrow, halo=2, tile=128, limits=limits)
-    with pytest.raises(RuntimeError, match="DefaultCPUAllocator"):
-        run(Tiler(lambda x: narrow(torch.cat((x, x), -1)), halo=2, tile=128), picture, Axes.XY)
-    limits.sides.clear()
-
-    def wide_enough(x):
-        if x.shape[-1] > 80:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return net(x)
-
-    tiler = Tiler(wide_enough, halo=2, tile=256, limits=limits)
+    net, limits = network(5), TileLimits()
+    tiler = Tiler(hungry(net, 80), halo=2, tile=256, limits=limits)
     result = run(tiler, picture_of(200, 170), Axes.XY)
     assert relative(result, run(Tiler(net, halo=2, tile=256), picture_of(200, 170), Axes.XY)) <= 1e-6
     assert limits.sides == {"cpu": 64}
     assert tiler.count(200, 170) == 4 * 3
+
+
+def test_memory_that_does_not_suffice_for_the_smallest_tile_is_told():
+    with pytest.raises(RuntimeError, match="DefaultCPUAllocator"):
+        run(Tiler(hungry(network(5), 40), halo=2, tile=128), picture_of(100, 70), Axes.XY)
+
+
+def test_numbers_that_are_not_finite_are_told():
+    with pytest.raises(NotFinite):
+        run(Tiler(lambda x: x / 0), picture_of(8, 8), Axes.XY)
 
 
 def test_another_error_is_passed_on():
@@ -233,7 +250,8 @@ def test_the_tiles_cover_the_picture_once():
 def test_a_large_canvas_is_a_file_that_goes_away(tmp_path):
     with canvases(tmp_path, in_memory=1000) as easel:
         small, large = easel.make((10, 10), np.uint8), easel.make((100, 100), np.float32)
-        assert not isinstance(small.array, np.memmap) and isinstance(large.array, np.memmap)
+        assert not isinstance(small.array, np.memmap)
+        assert isinstance(large.array, np.memmap)
         large.write(slice(0, 100), slice(0, 100), np.ones((100, 100), np.float32))
         large.release()
         assert (large.array == 1).all()

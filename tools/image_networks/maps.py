@@ -53,7 +53,9 @@ def batch(pairs: Pairs, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, t
 def surface_loss(y: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
     """Of height, roughness and metallic: absolute and squared differences, and the height's gradients."""
     difference = y - target
-    height, roughness, metallic = (difference[:, i].abs().mean() + 2 * difference[:, i].square().mean() for i in (0, 1, 2))
+    height, roughness, metallic = (
+        difference[:, i].abs().mean() + 2 * difference[:, i].square().mean() for i in (0, 1, 2)
+    )
     step = difference[:, 0]
     gradient = (step - step.roll(1, -1)).abs().mean() + (step - step.roll(1, -2)).abs().mean()
     figures = {
