@@ -13,7 +13,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 
 from ..core.history import Entry, Which
 from ..core.naming import title
-from ..core.request import Axes
+from ..core.request import Axes, TextureRequest
 from ..core.results import SEAM_THRESHOLD
 from . import compare, history, panels, state
 
@@ -173,7 +173,11 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     star.result, star.favourite = entry.name, not marked
     facts = box.column(align=True)
     facts.scale_y = 0.8
-    words = iface_("{size}, seed {seed}").format(size=request.size, seed=request.seed)
+    generated = isinstance(request, TextureRequest)
+    if generated:
+        words = iface_("{size}, seed {seed}").format(size=request.size, seed=request.seed)
+    else:
+        words = iface_("Made from another picture")
     facts.label(text=words, translate=False)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.created))
     facts.label(text=f"{when}{_seam(entry)}", translate=False)
@@ -181,8 +185,10 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     row.operator("tilewright.apply").result = entry.name
     row.prop(bpy.context.window_manager.tilewright_history, "comparing", text="Compare", toggle=True)
     row = box.row(align=True)
-    row.operator_context = "EXEC_DEFAULT"
-    row.operator("tilewright.variations").result = entry.name
+    if generated:
+        again = row.row(align=True)
+        again.operator_context = "EXEC_DEFAULT"
+        again.operator("tilewright.variations").result = entry.name
     row.menu("TILEWRIGHT_MT_result", text="More")
 
 

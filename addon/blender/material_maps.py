@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ..core.results import HEIGHT, MAPS, METALLIC, NORMAL, OCCLUSION, ROUGHNESS
+from ..core.finish import MapKind
+from ..core.results import MAPS
 from . import materials
 from .materials import GAP, IMAGE, Placed
 
@@ -19,13 +20,16 @@ FRAME = PREFIX + "Maps"
 BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
 MULTIPLY = PREFIX + "Occlusion Multiply"
 TITLES = {
-    OCCLUSION: "Ambient Occlusion",
-    METALLIC: "Metallic",
-    ROUGHNESS: "Roughness",
-    NORMAL: "Normal",
-    HEIGHT: "Height",
+    MapKind.OCCLUSION: "Ambient Occlusion",
+    MapKind.METALLIC: "Metallic",
+    MapKind.ROUGHNESS: "Roughness",
+    MapKind.NORMAL: "Normal",
+    MapKind.HEIGHT: "Height",
 }
-_VALUES = {METALLIC: "Metallic", ROUGHNESS: "Roughness"}  # the inputs of Principled that take a map as it is
+_VALUES = {
+    MapKind.METALLIC: "Metallic",
+    MapKind.ROUGHNESS: "Roughness",
+}  # the inputs of Principled that take a map as it is
 # An artist tunes a value with these. None takes a channel apart: a picture of several maps is none of ours.
 _PASS_VALUE = {"ShaderNodeClamp", "ShaderNodeMapRange", "ShaderNodeMath", "ShaderNodeValToRGB"}
 # Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
@@ -88,7 +92,7 @@ def is_ours(node: bpy.types.Node, name: str) -> bool:
 def occlusion_node(material: bpy.types.Material) -> bpy.types.Node | None:
     """The node with the material's occlusion, None where there is none."""
     nodes = material.node_tree.nodes if material.node_tree else ()
-    return next((node for node in nodes if is_ours(node, PREFIX + TITLES[OCCLUSION])), None)
+    return next((node for node in nodes if is_ours(node, PREFIX + TITLES[MapKind.OCCLUSION])), None)
 
 
 def multiply_node(material: bpy.types.Material) -> bpy.types.Node | None:
@@ -176,9 +180,9 @@ class _Maps:
         if kind in _VALUES:
             return _single_value_image(self.principled.inputs[_VALUES[kind]])
         chain = self._chain()
-        if kind == NORMAL:
+        if kind == MapKind.NORMAL:
             return _single_value_image(chain.normal_map.inputs["Color"]) if chain.normal_map else None
-        if kind == HEIGHT:
+        if kind == MapKind.HEIGHT:
             displacement = self._displacement()
             for node in (displacement, *chain.bumps):
                 if node is not None and (found := _single_value_image(node.inputs["Height"])) is not None:
@@ -270,9 +274,9 @@ class _Maps:
                 self._leave(kind, _VALUES[kind])
             else:
                 self.tree.links.new(node.outputs["Color"], socket)
-        elif kind == NORMAL:
+        elif kind == MapKind.NORMAL:
             self._link_normal(node)
-        elif kind == HEIGHT:
+        elif kind == MapKind.HEIGHT:
             self._link_height(node)
 
     def _leave(self, kind: str, input_: str) -> None:
@@ -292,13 +296,13 @@ class _Maps:
                 if is_ours(bump, BUMP):
                     bump.inputs["Strength"].default_value = 0.0
         if normal_map is None or normal_map.inputs["Color"].is_linked:
-            self._leave(NORMAL, "Normal")
+            self._leave(MapKind.NORMAL, "Normal")
         else:
             self.tree.links.new(image.outputs["Color"], normal_map.inputs["Color"])
 
     def _link_height(self, image: bpy.types.Node) -> None:
         if not (self._displace(image) if self.displaced else self._bump(image)):
-            self._leave(HEIGHT, "Displacement" if self.displaced else "Normal")
+            self._leave(MapKind.HEIGHT, "Displacement" if self.displaced else "Normal")
 
     def _displace(self, image: bpy.types.Node) -> bool:
         """Have the output displaced by a height. False where something else does that already."""
@@ -340,7 +344,7 @@ class _Maps:
 
     def _follow_method(self) -> None:
         """Where the displacement method was changed since, change what we made of the height."""
-        image = self.known.get(HEIGHT)
+        image = self.known.get(MapKind.HEIGHT)
         if image is None or self.principled is None:
             return
         old = self._named(BUMP if self.displaced else DISPLACEMENT)

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from ..core.results import OCCLUSION
+from ..core.finish import MapKind
 from . import images
 
 # What a colour passes through on its way from an image to Base Color. A colour ramp is not among them: there an image
@@ -161,7 +161,7 @@ def single_image_node(
 
 
 def _is_occlusion(node: bpy.types.Node) -> bool:
-    return node.image is not None and node.image.tilewright.kind == OCCLUSION
+    return node.image is not None and node.image.tilewright.kind == MapKind.OCCLUSION
 
 
 def color_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:

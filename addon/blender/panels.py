@@ -9,7 +9,7 @@ import bpy
 
 from ..core.errors import ErrorKind
 from ..core.naming import title
-from ..core.request import Axes
+from ..core.request import Axes, TextureRequest
 from ..core.results import SEAM_THRESHOLD, Result
 from . import material_panel, models, package, presets, queue_panel, setup_panel, state, target
 
@@ -108,7 +108,8 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     _paragraph(box, context, title(request.prompt))
     text, icon = _seam_text(result)
     box.label(text=text, icon=icon)
-    box.label(text=f"Seed {request.seed}, {_duration(result.seconds)}", icon="BLANK1")
+    made = f"Seed {request.seed}, " if isinstance(request, TextureRequest) else ""
+    box.label(text=f"{made}{_duration(result.seconds)}", icon="BLANK1")
     for note in dict.fromkeys((*(now.last.notes if now.last else ()), *result.notes)):
         _paragraph(box, context, note, icon="INFO")
     if now.outcome:

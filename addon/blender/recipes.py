@@ -43,7 +43,7 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     own: it comes from the user's history. A file from somebody else may name any path as its model, also on a server
     that learns of it: there only models are set that this user has.
     """
-    request, note = recipe.request, ""
+    request, note = recipe.texture, ""
     settings.template = ""
     settings.prompt = request.prompt
     settings.negative_prompt = request.negative_prompt
@@ -151,7 +151,7 @@ class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            request = history.result(self.result).recipe.request
+            request = history.result(self.result).recipe.texture
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -186,7 +186,7 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
-            size = history.result(self.result).recipe.request.size
+            size = history.result(self.result).recipe.texture.size
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -195,7 +195,7 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            request = history.result(self.result).recipe.request
+            request = history.result(self.result).recipe.texture
             size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
         except UserError as error:
             self.report({"ERROR"}, str(error))

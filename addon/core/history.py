@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import ErrorKind, UserError
+from .request import TextureRequest
 from .results import Result
 
 YOUNG = 86400.0  # seconds: another Blender may have it in a file that was never saved
@@ -72,7 +73,10 @@ class Entry:
     def fits(self, words: Iterable[str]) -> bool:
         """Whether each of the words, in lower case, occurs in the prompt, the model's name, the size or the seed."""
         request = self.result.recipe.request
-        text = f"{request.prompt} {request.model} {request.size} {request.seed}".casefold()
+        text = f"{request.prompt} {request.model}"
+        if isinstance(request, TextureRequest):
+            text += f" {request.size} {request.seed}"
+        text = text.casefold()
         return all(word in text for word in words)
 
 

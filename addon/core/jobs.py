@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import uuid4
 
 from .errors import UserError
+from .image_request import Request
 from .protocol import Cancelled, Failed, Finished, ImageDone, Message, Note, Phase, Preview, Progress
 from .request import TextureRequest
 from .results import Result
@@ -32,7 +33,7 @@ class JobState(StrEnum):
 class Job:
     """One request on its way. Read by anyone, changed by `JobQueue` only."""
 
-    request: TextureRequest
+    request: Request
     id: str = field(default_factory=lambda: uuid4().hex[:12])
     state: JobState = JobState.QUEUED
     progress: Progress | None = None
@@ -48,16 +49,15 @@ class Job:
 
     @property
     def fraction(self) -> float:
-        """How much is done, 0 to 1, for a progress bar: by steps, since they take nearly all of the time."""
+        """How much is done, 0 to 1, for a progress bar: by steps and tiles, since they take nearly all of the time."""
         if self.state is JobState.FINISHED:
             return 1.0
         if self.progress is None:
             return 0.0
         p = self.progress
-        if p.phase is Phase.SAMPLING:
-            share = 0.9 * _done(p)
-        else:
-            share = 0.9 if p.phase.order > Phase.SAMPLING.order else 0.0
+        weights = _weights(self.request)
+        before = sum(weight for phase, weight in weights.items() if phase.order < p.phase.order)
+        share = (before + weights.get(p.phase, 0.0) * _done(p)) / sum(weights.values())
         return (p.image + share) / self.request.count
 
 
@@ -82,7 +82,7 @@ class JobQueue:
         """The job that the worker has."""
         return self._current
 
-    def add(self, request: TextureRequest) -> Job:
+    def add(self, request: Request) -> Job:
         job = Job(request)
         self._waiting.append(job)
         return job
@@ -163,6 +163,20 @@ class JobQueue:
     def _end(self, job: Job, state: JobState) -> None:
         job.state = state
         self._current = None
+
+
+def _weights(request: Request) -> dict[Phase, float]:
+    """About how long each phase takes in relation to the others; saving stands for all that has no steps."""
+    weights = {Phase.SAVING: 1.0}
+    if isinstance(request, TextureRequest):
+        weights[Phase.SAMPLING] = 9.0
+    elif request.tileable:
+        weights[Phase.TILING] = 3.0
+    if request.finish.upscale > 1:
+        weights[Phase.UPSCALING] = 9.0
+    if request.finish.maps:
+        weights[Phase.MAPPING] = 9.0
+    return weights
 
 
 def _place(progress: Progress) -> tuple[int, int, float]:

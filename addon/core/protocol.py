@@ -7,17 +7,17 @@ Each message is a dataclass; its JSON is its fields and "type". Both sides say `
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, BinaryIO
 
 from .errors import UserError
+from .image_request import Request, request_from_json
 from .pace import UNKNOWN, Pace
-from .request import TextureRequest
 from .results import Result
 
-VERSION = 1
+VERSION = 2
 MAX_FRAME = 1 << 20  # bytes
 
 
@@ -42,6 +42,9 @@ class Phase(StrEnum):
     ENCODING = "Reading the prompt"
     SAMPLING = "Sampling"
     DECODING = "Decoding"
+    TILING = "Making it tileable"
+    UPSCALING = "Upscaling"
+    MAPPING = "Making the maps"
     SAVING = "Saving"
 
     @property
@@ -66,7 +69,7 @@ class Hello:
 
 @dataclass(frozen=True)
 class Start:
-    """Make these pictures and put each, whole, into the store at `store` (an absolute path).
+    """Make these pictures, or work on that one, and put each, whole, into the store at `store` (an absolute path).
 
     device: "auto", or what torch calls one ("cpu", "cuda", "cuda:1", "mps", "xpu").
     memory: "auto", or a memory mode that `engine.devices` knows.
@@ -74,7 +77,7 @@ class Start:
     """
 
     job: str
-    request: TextureRequest
+    request: Request
     store: str
     device: str = "auto"
     memory: str = "auto"
@@ -208,7 +211,12 @@ Message = (
 )
 TERMINAL = (Finished, Failed, Cancelled)
 _TYPES: dict[str, type[Any]] = {cls.__name__: cls for cls in Message.__args__}
-_NESTED = {"request": TextureRequest, "result": Result, "error": UserError, "pace": Pace}
+_NESTED: dict[str, Callable[[Any], Any]] = {
+    "request": request_from_json,
+    "result": Result.from_json,
+    "error": UserError.from_json,
+    "pace": Pace.from_json,
+}
 _SCALARS: dict[Any, tuple[type, ...]] = {
     str: (str,),
     int: (int,),
@@ -252,7 +260,7 @@ def _values(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
             continue  # the dataclass has a default or raises TypeError
         value = data[field.name]
         if field.name in _NESTED:
-            value = _NESTED[field.name].from_json(value)  # type: ignore[attr-defined]
+            value = _NESTED[field.name](value)
         elif field.type is Phase:
             value = Phase(value)
         elif isinstance(value, bool) != (field.type is bool) or not isinstance(value, _SCALARS[field.type]):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
+from .image_request import Request, request_from_json
 from .request import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
@@ -22,14 +23,22 @@ _MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 charact
 class Recipe:
     """One picture's request, and what else its pixels depend on.
 
-    The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is
-    `model_folder.fingerprint` of the weights. `environment` names versions of the packages that matter, the
-    device, dtype, number of threads and memory mode, all as text.
+    The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is `model_folder.fingerprint` of
+    the weights; of a picture that was read, the hash of its file. `environment` names versions of the packages that
+    matter, the device, dtype, number of threads, memory mode and further networks, all as text.
     """
 
-    request: TextureRequest
+    request: Request
     model_fingerprint: str
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def texture(self) -> TextureRequest:
+        """The settings of a picture that was generated. Raises `UserError` for one that was made from another picture."""
+        if isinstance(self.request, TextureRequest):
+            return self.request
+        message = f"{self.request.prompt} was made from another picture, and has no settings to generate it with."
+        raise UserError(ErrorKind.REQUEST, message)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,7 +55,7 @@ class Recipe:
             if not isinstance(fingerprint, str) or not isinstance(environment, Mapping):
                 raise TypeError("a fingerprint and an environment")
             environment = {str(key): str(value) for key, value in environment.items()}
-            return cls(TextureRequest.from_json(data["request"]), fingerprint, environment)
+            return cls(request_from_json(data["request"]), fingerprint, environment)
         except (KeyError, TypeError) as error:
             raise UserError(ErrorKind.REQUEST, "The recipe is not one of Tilewright's.") from error
 

@@ -4,7 +4,7 @@
 import re
 
 from .recipe import Recipe
-from .request import Axes
+from .request import Axes, TextureRequest
 
 _TILING = {
     Axes.XY: "repeats both ways",
@@ -20,6 +20,9 @@ def description(recipe: Recipe, model: str) -> str:
     """The recipe in a few sentences. model: its title."""
     request = recipe.request
     lines = [f"“{' '.join(request.prompt.split())}”."]
+    if not isinstance(request, TextureRequest):
+        lines.append(f"Made from a picture by Tilewright; {_TILING[request.axes]}.")
+        return " ".join(lines)
     if request.negative_prompt.strip():
         lines.append(f"Without: “{' '.join(request.negative_prompt.split())}”.")
     lines.append(f"{request.size.width} x {request.size.height} pixels, {_TILING[request.axes]}.")

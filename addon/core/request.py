@@ -6,11 +6,12 @@ The panel, the command line and the worker all build a `TextureRequest`; none ha
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
 from .errors import ErrorKind, UserError
+from .finish import Finish
 
 GRID = 64  # pixels; a multiple of every supported U-Net's grid (SD1.5: 8 latents of 8 pixels, SDXL: 4 of 8)
 MIN_SIDE = 64
@@ -115,6 +116,7 @@ class TextureRequest:
     steps: 1 to 150. guidance_scale: 0 to 30; up to 1 the text is not weighed against the negative prompt.
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
+    finish: what is done to each picture afterwards.
     """
 
     prompt: str
@@ -127,6 +129,7 @@ class TextureRequest:
     axes: Axes = Axes.XY
     scheduler: Scheduler = Scheduler.MODEL
     model: str = STARTER
+    finish: Finish = field(default_factory=Finish)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -147,6 +150,9 @@ class TextureRequest:
         _text("The model's name", self.model)
         if not self.model.strip():
             raise _bad("No model is chosen.", f"Choose one, or type {STARTER}.")
+        if not isinstance(self.finish, Finish):
+            raise _bad("The settings for upscaling and maps are not known.")
+        self.finish.check_size(self.size.width, self.size.height)
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1."""
@@ -158,17 +164,18 @@ class TextureRequest:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON, one entry a field; `size` is `[width, height]`."""
-        data: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
             "scheduler": self.scheduler.value,
+            "finish": self.finish.to_json(),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TextureRequest":
         """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
-        known = {field.name for field in fields(cls)}
+        known = {item.name for item in fields(cls)}
         if not isinstance(data, Mapping) or not set(data) <= known or "prompt" not in data:
             raise _bad("The settings are not those of a texture.")
         values = dict(data)
@@ -180,6 +187,8 @@ class TextureRequest:
                 values["axes"] = Axes(values["axes"])
             if "scheduler" in values:
                 values["scheduler"] = Scheduler(values["scheduler"])
+            if "finish" in values:
+                values["finish"] = Finish.from_json(values["finish"])
         except (TypeError, ValueError) as error:
             raise _bad(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -19,16 +19,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from .errors import ErrorKind, UserError
+from .finish import MapKind
 from .naming import slug
 from .recipe import Recipe
 
 BASE_COLOR = "base_color"
-HEIGHT = "height"  # 0 lowest, 1 highest, 0.5 where nothing is displaced
-NORMAL = "normal"  # tangent space, OpenGL: green is up
-ROUGHNESS = "roughness"
-METALLIC = "metallic"
-OCCLUSION = "occlusion"
-MAPS = (OCCLUSION, METALLIC, ROUGHNESS, NORMAL, HEIGHT)  # what a whole material has beside its colour; data, not colour
+# What a whole material has beside its colour, as it stands in the node editor, from the top; data, not colours.
+MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not

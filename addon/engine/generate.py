@@ -59,7 +59,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
 
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
-    request, store = start.request, Path(start.store)
+    request, store = _texture(start), Path(start.store)
     with results.draft(store, request.prompt, request.seed):
         pass  # a store that cannot be written is told before the work, not after it
     with previews(store, start.previews, watch.preview) as shown:
@@ -67,11 +67,16 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
             _make_image(cache, start, store, index, watch, shown)
 
 
+def _texture(start: Start) -> TextureRequest:
+    assert isinstance(start.request, TextureRequest)
+    return start.request
+
+
 def _make_image(
     cache: ModelCache, start: Start, store: Path, index: int, watch: Watcher, shown: Previews | None
 ) -> None:
     begun = time.monotonic()
-    request = start.request.single(index)
+    request = _texture(start).single(index)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -82,15 +87,23 @@ def _make_image(
         watch.progress(Phase.LOADING)
     pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown)
     watch.check()
-    watch.progress(Phase.SAVING, index)
-    score = seams.measure(pixels, request.axes)
     with results.draft(store, request.prompt, request.seed) as draft:
-        files = write_files(draft, pixels, made_from)
+        if request.finish.does_something:
+            # Imported late: spandrel takes two seconds, which most jobs need not wait for.
+            from . import finish
+
+            task = finish.Task(pixels, request.finish, request.axes, image=index)
+            written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
+            files, made_from, score = written.files, written.recipe, written.seam_score
+        else:
+            watch.progress(Phase.SAVING, index)
+            score = seams.measure(pixels, request.axes).value
+            files = write_files(draft, pixels, made_from)
         result = Result(
             folder=draft.folder,
             files=files,
             recipe=made_from,
-            seam_score=score.value,
+            seam_score=score,
             seconds=time.monotonic() - begun,
             notes=tuple(notes),
         )
@@ -109,7 +122,7 @@ def _with_one_leaner_retry(
     """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
     for lean in (False, True):
         try:
-            loaded = cache.make_leaner() if lean else cache.get(start.request, start.device, start.memory)
+            loaded = cache.make_leaner() if lean else cache.get(_texture(start), start.device, start.memory)
             if loaded is None:
                 break
             if lean:

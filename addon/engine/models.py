@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
@@ -21,6 +21,9 @@ from ..core.errors import ErrorKind, UserError
 from ..core.model_folder import ModelFolder
 from ..core.request import Scheduler, TextureRequest
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
+
+if TYPE_CHECKING:
+    from .image_networks import NetworkCache
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +97,20 @@ class ModelCache:
     def __init__(self) -> None:
         self._wanted: _Wanted | None = None
         self._loaded: LoadedModel | None = None
+        self._networks: NetworkCache | None = None
 
     @property
     def holds_model(self) -> bool:
-        return self._loaded is not None
+        return self._loaded is not None or bool(self._networks)
+
+    @property
+    def networks(self) -> "NetworkCache":
+        """The upscalers and map networks, kept as models are."""
+        if self._networks is None:
+            from .image_networks import NetworkCache
+
+            self._networks = NetworkCache()
+        return self._networks
 
     def get(self, request: TextureRequest, device: str, memory: str) -> LoadedModel:
         """The model that a request names, loaded if need be; another one is freed first.
@@ -138,7 +151,9 @@ class ModelCache:
         return self._load(wanted)
 
     def free(self) -> None:
-        """Let go of the model and of the accelerator's memory."""
+        """Let go of the model, of upscalers and map networks, and of the accelerator's memory."""
+        if self._networks is not None:
+            self._networks.free()
         if self._loaded is not None:
             self._loaded.pipeline.remove_all_hooks()
             self._loaded = None

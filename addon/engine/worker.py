@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError, bug
+from ..core.image_request import ImageRequest
 from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
@@ -99,6 +100,7 @@ class Job:
         self.imports = self.loads = False  # whether the engine, and a model, are not there yet
         self._loading_begun = self._begun
         self._encoding_begun: float | None = None  # of the first picture
+        self._tiles_begun = 0.0
 
     @property
     def id(self) -> str:
@@ -186,6 +188,11 @@ class Job:
         done.
         """
         now = time.monotonic()
+        request = self.start.request
+        if phase in (Phase.UPSCALING, Phase.MAPPING):
+            return self._remaining_tiles(now, step, steps)
+        if isinstance(request, ImageRequest):
+            return None
         if phase is Phase.LOADING:
             self._loading_begun = now
         if phase is Phase.ENCODING:
@@ -207,9 +214,16 @@ class Job:
             beside=before.beside if own.beside is None else own.beside,
         )
         if phase.order > Phase.SAMPLING.order:
-            step = self.start.request.steps
+            step = request.steps
         loading = self.loads and phase.order < Phase.ENCODING.order
-        return pace.remaining(known, self.start.request, loading=loading, image=image, step=step)
+        return pace.remaining(known, request, loading=loading, image=image, step=step)
+
+    def _remaining_tiles(self, now: float, done: int, total: int) -> float | None:
+        """Seconds until the tiles of this phase are done, from those that are."""
+        if done == 0:
+            self._tiles_begun = now
+            return None
+        return (now - self._tiles_begun) / done * (total - done)
 
 
 class Worker:
@@ -325,7 +339,12 @@ class Worker:
             from .generate import make_images
 
             job.check()
-            make_images(self._cache, job.start, job)
+            if isinstance(job.start.request, ImageRequest):
+                from .picture_job import make_result
+
+                make_result(self._cache.networks, job.start, job)
+            else:
+                make_images(self._cache, job.start, job)
             job.finish(Finished(job.id, job.seconds, job.pace()))
         except JobCancelled:
             log.info("job %s was cancelled", job.id)

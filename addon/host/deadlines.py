@@ -29,6 +29,9 @@ class Deadlines:
             Phase.ENCODING: 300.0,
             Phase.SAMPLING: 900.0,
             Phase.DECODING: 900.0,
+            Phase.TILING: 900.0,
+            Phase.UPSCALING: 900.0,
+            Phase.MAPPING: 900.0,
             Phase.SAVING: 300.0,
         }
     )

@@ -20,6 +20,7 @@ from pathlib import Path
 from ..core import history
 from ..core.errors import UserError, bug
 from ..core.history import Entry, Marks
+from ..core.request import TextureRequest
 from ..core.results import Result, disk_errors
 from . import marks as marks_file
 from .store import Store
@@ -88,8 +89,9 @@ class History:
         if result.folder.parent != self.store.root:
             return
         # its size is counted at the next reading; until then the picture's share of memory is a fair guess
-        size = result.recipe.request.size
-        self._change(Entry(result, size=size.width * size.height * 3))
+        request = result.recipe.request
+        pixels = request.size.width * request.size.height if isinstance(request, TextureRequest) else 0
+        self._change(Entry(result, size=pixels * 3))
 
     # --- what the user does ---------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import os
 import statistics
 from pathlib import Path
 
+from ..core.image_request import Request
 from ..core.pace import Pace, is_seconds, kinds
-from ..core.request import TextureRequest
 
 _logger = logging.getLogger(__name__)
 _VERSION = 1
@@ -30,7 +30,7 @@ class Paces:
         self._told = False
         self._seconds = self._read()
 
-    def find(self, request: TextureRequest, device: str, memory: str) -> Pace:
+    def find(self, request: Request, device: str, memory: str) -> Pace:
         """What such jobs took: the median of the last five, None for what was never measured."""
         for_model, for_size = kinds(request, device, memory)
         return Pace(
@@ -40,7 +40,7 @@ class Paces:
             beside=self._median(for_size, "beside"),
         )
 
-    def learn(self, request: TextureRequest, device: str, memory: str, pace: Pace) -> None:
+    def learn(self, request: Request, device: str, memory: str, pace: Pace) -> None:
         """Remember what a finished job took, and write it down."""
         seconds = self._seconds
         for_model, for_size = kinds(request, device, memory)

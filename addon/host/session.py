@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError
+from ..core.image_request import Request
 from ..core.jobs import Job, JobQueue, JobState
 from ..core.protocol import (
     VERSION,
@@ -29,7 +30,6 @@ from ..core.protocol import (
     Refused,
     Start,
 )
-from ..core.request import TextureRequest
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
 from .paces import Paces
@@ -109,7 +109,7 @@ class Session:
 
     # --- for the caller ------------------------------------------------------------------------------------------
 
-    def submit(self, request: TextureRequest) -> Job:
+    def submit(self, request: Request) -> Job:
         """Queue a job and return at once. Raises `UserError`, and queues nothing, where the engine has no Python."""
         if self._closed:
             raise RuntimeError("the session is closed")

@@ -16,11 +16,22 @@ ROOMS = {
     "engine": {"core", "engine"},
     "blender": {"core", "host", "blender"},
 }
-# What each room may import besides the standard library. accelerate is what diffusers' offloading consists of.
+# What each room may import besides the standard library. accelerate is what diffusers' offloading consists of,
+# torchvision what spandrel needs; it reads 16-bit PNGs.
 PACKAGES = {
     "core": {"numpy"},
     "host": set(),
-    "engine": {"numpy", "torch", "diffusers", "transformers", "accelerate", "safetensors", "PIL", "spandrel"},
+    "engine": {
+        "numpy",
+        "torch",
+        "diffusers",
+        "transformers",
+        "accelerate",
+        "safetensors",
+        "PIL",
+        "spandrel",
+        "torchvision",
+    },
     "blender": {"bl_operators", "bl_ui", "bpy", "bpy_extras", "bpy_types", "blf", "gpu", "gpu_extras", "mathutils"},
 }
 # Standard library, but a way to run what came from a file.

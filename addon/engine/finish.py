@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From pixels to the files of a result: tileable, upscaled, with maps. Imports core, engine, numpy, torch and pillow.
+
+The one way by which generated and foreign pictures are finished; `generate` and `picture_job` call it.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..core import image_networks, recipe, results, seams
+from ..core.color import to_encoded
+from ..core.errors import ErrorKind, UserError
+from ..core.finish import Finish, MapKind
+from ..core.image_request import Content
+from ..core.protocol import Phase
+from ..core.recipe import Recipe
+from ..core.request import Axes
+from ..core.results import Draft
+from ..core.tileable import make_tileable
+from . import pictures
+from .canvas import Canvas, Easel, canvases, to_dtype
+from .devices import Device, is_out_of_memory, probe
+from .image_networks import ImageNetwork, NetworkCache
+from .maps import Map, Source, check_network, make_maps
+from .resampling import shrink
+from .tiles import NotFinite
+from .upscale import Means, upscale
+
+log = logging.getLogger(__name__)
+
+THUMBNAIL_SIDE = 256  # pixels, of the longer side
+_LEAST_MEASURED = 64  # pixels; seams of smaller pictures are not measured
+_MAX_TILEABLE = 36 << 20  # pixels; made tileable in main memory, some 60 bytes for each
+# 16 bits where steps of 8 would be seen: in slopes and displacement
+_MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np.uint16}
+
+
+class Watcher(Protocol):
+    """The part of `generate.Watcher` that is needed here."""
+
+    def check(self) -> None:
+        """Raise if the job is to end. Called very often."""
+
+    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
+        """Where the job is; see `protocol.Progress`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job."""
+
+    pixels: NDArray[Any]
+    finish: Finish
+    axes: Axes
+    content: Content = Content.COLOR
+    tileable: bool = False
+    image: int = 0
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was written. files: kind -> name in the draft's folder. seam_score: None where it was not measured."""
+
+    files: dict[str, str]
+    recipe: Recipe
+    seam_score: float | None
+
+
+def write_files(
+    draft: Draft,
+    task: Task,
+    made_from: Recipe,
+    cache: NetworkCache,
+    device: str,
+    watch: Watcher,
+    note: Callable[[str], None],
+) -> Files:
+    """Finish a picture and write all of its files into the draft's folder.
+
+    made_from: what is known of the recipe; the networks are added to its environment, and it stands in every PNG.
+    device: see `protocol.Start`.
+    Not-a-number from a network at 16 bits is tried once more in float32. Raises `UserError`, or what `watch` raises.
+    """
+    task.finish.check_size(task.pixels.shape[1], task.pixels.shape[0])
+    found = probe(device)
+    for dtype in (None, torch.float32):
+        try:
+            return _write_files(draft, task, made_from, cache, found, watch, note, dtype)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(
+                ErrorKind.MEMORY,
+                "Memory ran out, also in the smallest tiles.",
+                "Choose a smaller factor or a smaller network, or close other programs.",
+            ) from error
+        except NotFinite:
+            log.warning("a network gave numbers that are not finite", exc_info=True)
+            if dtype is None:
+                note("A network gave invalid numbers; trying once more in float32.")
+    raise UserError(ErrorKind.NUMERICS, "The network gave no valid numbers, in float32 either.", "Choose another one.")
+
+
+def _write_files(
+    draft: Draft,
+    task: Task,
+    made_from: Recipe,
+    cache: NetworkCache,
+    device: Device,
+    watch: Watcher,
+    note: Callable[[str], None],
+    dtype: torch.dtype | None,
+) -> Files:
+    used: dict[str, str] = {}
+
+    def load(file: Any) -> ImageNetwork:
+        network = cache.get(file, device, dtype)
+        used[network.file.name] = network.fingerprint
+        if network.warning:
+            note(network.warning)
+        return network
+
+    # Everything is loaded first: what is wrong with a file is told before the work.
+    upscaler = None
+    if task.finish.upscale > 1:
+        file = image_networks.upscaler_file(task.finish.upscaler)
+        upscaler = load(file) if file is not None else None
+    sources: dict[MapKind, Source] = {}
+    if task.finish.maps:
+        for wanted in image_networks.map_networks(task.finish.map_networks):
+            if any(_needed(kind, task.finish.maps) for kind in wanted.makes):
+                sources |= check_network(load(wanted.file), wanted.makes)
+    networks = {f"network {name}": value for name, value in used.items()}
+    made = replace(made_from, environment={**made_from.environment, **networks})
+    text = {recipe.PNG_KEY: made.dumps()}
+    free = device.free
+    with canvases(draft.folder) as easel, results.disk_errors(draft.root):
+        color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
+        files = {results.BASE_COLOR: "base_color.exr" if color.array.dtype == np.float32 else "base_color.png"}
+        pictures.write(draft.folder / files[results.BASE_COLOR], color.array, color.array.dtype, text, color)
+        visible = _visible(color, task, easel)
+        files[results.THUMBNAIL] = "thumbnail.png"
+        _thumbnail(visible.array).save(draft.folder / files[results.THUMBNAIL])
+        score = _score(visible.array, task.axes)
+        visible.release()
+        if task.finish.maps:
+            maps = _maps(color, task, sources, cache, free, easel, watch)
+            watch.progress(Phase.SAVING, task.image)
+            for kind, made_map in maps.items():
+                watch.check()
+                files[kind.value] = f"{kind.value}.png"
+                path = draft.folder / files[kind.value]
+                pictures.write(path, made_map.array, _MAP_DTYPES.get(kind, np.uint8), text, made_map.canvas)
+    watch.progress(Phase.SAVING, task.image)
+    return Files(files, made, score)
+
+
+def _needed(kind: MapKind, wanted: tuple[MapKind, ...]) -> bool:
+    return kind in wanted or (kind is MapKind.HEIGHT and MapKind.OCCLUSION in wanted)
+
+
+def _color(task: Task, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:
+    """The finished picture, in the type of its file."""
+    pixels = task.pixels
+    dtype = pixels.dtype
+    if task.tileable:
+        watch.progress(Phase.TILING, task.image)
+        pixels = _tileable(task, watch, note)
+    if task.finish.upscale == 1:
+        canvas = easel.make(pixels.shape, dtype)
+        _copy(pixels, canvas, watch)
+        return canvas
+    watch.progress(Phase.UPSCALING, task.image)
+
+    def step(done: int, total: int) -> None:
+        watch.progress(Phase.UPSCALING, task.image, done, total)
+
+    large = upscale(pixels, task.finish.upscale, means, task.axes, task.content, easel, check=watch.check, step=step)
+    if dtype == np.float32:
+        return large
+    canvas = easel.make(large.array.shape, dtype)
+    _copy(large.array, canvas, watch, large)
+    easel.drop(large)
+    return canvas
+
+
+def _copy(array: NDArray[Any], canvas: Canvas, watch: Watcher, source: Canvas | None = None) -> None:
+    for top in range(0, array.shape[0], 64):
+        watch.check()
+        strip = array[top : top + 64]
+        canvas.write(slice(top, top + len(strip)), slice(0, array.shape[1]), strip)
+        if source is not None:
+            source.touched(strip.nbytes)
+
+
+def _tileable(task: Task, watch: Watcher, note: Callable[[str], None]) -> NDArray[np.float32]:
+    height, width = task.pixels.shape[:2]
+    if height * width > _MAX_TILEABLE:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{width}x{height} pixels are too many to be made tileable; {_MAX_TILEABLE >> 20} million are possible.",
+            "Shrink the picture first.",
+        )
+    pixels = task.pixels
+    share = np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
+    before = _score(_to_visible(pixels, task.content), task.axes)
+    result = make_tileable(pixels.astype(np.float32) / share, task.axes, watch.check)
+    if before is not None:
+        after = _score(_to_visible(to_dtype(result, pixels.dtype), task.content), task.axes)
+        note(f"Seam score {before:.2f} before, {after:.2f} after it was made tileable.")
+    return result
+
+
+def _maps(
+    color: Canvas,
+    task: Task,
+    sources: dict[MapKind, Source],
+    cache: NetworkCache,
+    free: int,
+    easel: Easel,
+    watch: Watcher,
+) -> dict[MapKind, Map]:
+    watch.progress(Phase.MAPPING, task.image)
+
+    def step(done: int, total: int) -> None:
+        watch.progress(Phase.MAPPING, task.image, done, total)
+
+    return make_maps(
+        color.array,
+        task.finish.maps,
+        sources,
+        task.axes,
+        task.content,
+        easel,
+        cache.limits,
+        free,
+        check=watch.check,
+        step=step,
+    )
+
+
+def _visible(color: Canvas, task: Task, easel: Easel) -> Canvas:
+    """The picture as it is looked at: 8-bit RGB. The canvas itself where it is that already."""
+    if color.array.dtype == np.uint8 and color.array.shape[2] == 3:
+        return color
+    canvas = easel.make((*color.array.shape[:2], 3), np.uint8)
+    for top in range(0, color.array.shape[0], 64):
+        strip = color.array[top : top + 64]
+        canvas.array[top : top + 64] = _to_visible(strip, task.content)
+        canvas.touched(strip.nbytes)
+        color.touched(strip.nbytes)
+    return canvas
+
+
+def _to_visible(pixels: NDArray[Any], content: Content) -> NDArray[np.uint8]:
+    colors = pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, -1)
+    if colors.dtype == np.uint8:
+        return np.ascontiguousarray(colors)
+    if colors.dtype == np.uint16:
+        return (colors >> 8).astype(np.uint8)
+    if content is Content.LINEAR:
+        colors = to_encoded(colors)
+    visible: NDArray[np.uint8] = to_dtype(colors.astype(np.float32), np.uint8)
+    return visible
+
+
+def _thumbnail(visible: NDArray[np.uint8]) -> Image.Image:
+    height, width = visible.shape[:2]
+    factor = max(min(height, width) // (2 * THUMBNAIL_SIDE), 1)
+    rows = [
+        shrink(visible[top : top + factor, : width // factor * factor], factor)
+        for top in range(0, height // factor * factor, factor)
+    ]
+    image = Image.fromarray(np.rint(np.concatenate(rows)).astype(np.uint8))
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    return image
+
+
+def _score(visible: NDArray[np.uint8], axes: Axes) -> float | None:
+    if min(visible.shape[:2]) < _LEAST_MEASURED:
+        return None
+    return seams.measure(visible, axes).value

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maps from a base colour: height, normal, roughness, metallic, occlusion, in bounded memory. Imports core, engine.
+
+Networks see some forty pixels, and were taught on textures of a few hundred. On a larger picture a brick is wider than
+that: so they are run twice, on the picture shrunk to about that size and on the picture itself; the first gives the low
+frequencies, the second the rest. Each part is a function on the torus, and so is the whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core.color import to_encoded
+from ..core.errors import ErrorKind, UserError
+from ..core.finish import MapKind
+from ..core.image_networks import HEIGHT_DEPTH
+from ..core.image_request import Content
+from ..core.pbr import normals_of_patch, unit_normals
+from ..core.request import Axes
+from .canvas import Canvas, Easel
+from .image_networks import ImageNetwork
+from .resampling import LANCZOS_HALO, Lanczos, shrink
+from .tiles import TileLimits, Tiler, blocks, gather
+from .upscale import Check, Step, give_low_frequencies
+
+BASE_SIDE = 512  # pixels: the size at which a texture's features are as large as the networks were taught
+_BLOCK = 512
+# Radii (standard deviations) in pixels at the base size that occlusion looks at, and how dark it gets. Chosen by eye.
+_OCCLUSION_RADII = (1.5, 4.0, 10.0)
+_OCCLUSION_STRENGTH = 0.7
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a map comes from: a network's channels."""
+
+    network: ImageNetwork
+    first: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class Map:
+    """A finished map: some channels of a float32 canvas, in 0..1."""
+
+    canvas: Canvas
+    channels: slice
+
+    @property
+    def array(self) -> NDArray[np.float32]:
+        return self.canvas.array[..., self.channels]
+
+
+def base_scale(height: int, width: int) -> int:
+    """By how much a picture is larger than the size that the networks were taught at: a power of two dividing it."""
+    scale = 1
+    while min(height, width) >= 2 * scale * BASE_SIDE and height % (2 * scale) == 0 and width % (2 * scale) == 0:
+        scale *= 2
+    return scale
+
+
+def make_maps(
+    color: NDArray[Any],
+    kinds: tuple[MapKind, ...],
+    sources: Mapping[MapKind, Source],
+    axes: Axes,
+    content: Content,
+    easel: Easel,
+    limits: TileLimits,
+    free: int,
+    *,
+    check: Check = lambda: None,
+    step: Step = lambda done, total: None,
+) -> dict[MapKind, Map]:
+    """The maps asked for, each (H, W, 1) or (H, W, 3) in 0..1, from a base colour (H, W, 1 to 4).
+
+    sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
+    roughness from luminance, metallic none at all. Occlusion always comes from the height.
+    """
+    height, width = color.shape[:2]
+    scale = base_scale(height, width)
+    work = _Work(color, scale, axes, content, easel, limits, free, check, step)
+    work.plan(kinds, sources)
+    made: dict[MapKind, Map] = {}
+    for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC, MapKind.NORMAL):
+        if kind in sources and (kind in kinds or (kind is MapKind.HEIGHT and _needs_height(kinds, sources))):
+            made[kind] = work.by_network(sources[kind], kind)
+    for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC):
+        if kind not in made and (kind in kinds or (kind is MapKind.HEIGHT and _needs_height(kinds, sources))):
+            made[kind] = work.by_filter(kind)
+    if MapKind.NORMAL in kinds and MapKind.NORMAL not in made:
+        made[MapKind.NORMAL] = work.normal_of(made[MapKind.HEIGHT])
+    if MapKind.OCCLUSION in kinds:
+        made[MapKind.OCCLUSION] = work.occlusion_of(made[MapKind.HEIGHT])
+    return {kind: made[kind] for kind in kinds}
+
+
+def _needs_height(kinds: tuple[MapKind, ...], sources: Mapping[MapKind, Source]) -> bool:
+    return MapKind.OCCLUSION in kinds or (MapKind.NORMAL in kinds and MapKind.NORMAL not in sources)
+
+
+class _Work:
+    """The parts of one `make_maps`, and what they share."""
+
+    def __init__(
+        self,
+        color: NDArray[Any],
+        scale: int,
+        axes: Axes,
+        content: Content,
+        easel: Easel,
+        limits: TileLimits,
+        free: int,
+        check: Check,
+        step: Step,
+    ) -> None:
+        self._color, self._scale, self._axes, self._content = color, scale, axes, content
+        self._easel, self._limits, self._free, self._check, self._step = easel, limits, free, check, step
+        self._made: dict[int, Canvas] = {}  # by the network's identity
+        self._small: NDArray[np.float32] | None = None
+        self._total, self._done = 0, 0
+
+    def plan(self, kinds: tuple[MapKind, ...], sources: Mapping[MapKind, Source]) -> None:
+        """Count the tiles of all that will be done, for the progress."""
+        height, width = self._color.shape[:2]
+        wanted = set(kinds) | ({MapKind.HEIGHT} if _needs_height(kinds, sources) else set())
+        for network in {id(s.network): s.network for kind, s in sources.items() if kind in wanted}.values():
+            tiler = network.tiler(self._limits, self._free)
+            self._total += tiler.count(height, width)
+            if self._scale > 1:
+                self._total += tiler.count(height // self._scale, width // self._scale)
+
+    def by_network(self, source: Source, kind: MapKind) -> Map:
+        key = id(source.network)
+        if key not in self._made:
+            self._made[key] = self._run(source.network)
+            if kind is MapKind.NORMAL:
+                self._unit(self._made[key])
+        return Map(self._made[key], slice(source.first, source.first + source.channels))
+
+    def by_filter(self, kind: MapKind) -> Map:
+        """Height: the luminance, its mean at a half and four standard deviations across. Roughness: dark is rough."""
+        canvas = self._easel.make((*self._color.shape[:2], 1), np.float32)
+        mean, deviation = self._luminance_statistics() if kind is MapKind.HEIGHT else (0.0, 1.0)
+        for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
+            self._check()
+            rows, columns = block.scaled(Fraction(1))
+            luma = self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA
+            if kind is MapKind.HEIGHT:
+                values = 0.5 + (luma - mean) / (4 * max(deviation, 1e-3))
+            elif kind is MapKind.ROUGHNESS:
+                values = 0.9 - 0.4 * luma
+            else:
+                values = np.zeros_like(luma)
+            canvas.array[rows, columns, 0] = values.clip(0, 1)
+            canvas.touched(values.nbytes)
+        return Map(canvas, slice(0, 1))
+
+    def normal_of(self, height: Map) -> Map:
+        canvas = self._easel.make((*self._color.shape[:2], 3), np.float32)
+        for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
+            self._check()
+            rows, columns = block.scaled(Fraction(1))
+            patch = gather(height.array, block, 1, self._axes)[..., 0]
+            canvas.array[rows, columns] = normals_of_patch(patch, HEIGHT_DEPTH * self._scale)
+            canvas.touched(3 * patch.nbytes)
+            height.canvas.touched(patch.nbytes)
+        return Map(canvas, slice(0, 3))
+
+    def occlusion_of(self, height: Map) -> Map:
+        """Wide radii on the height at the base size, enlarged; the narrowest at full size, where that is larger."""
+        rows_count, columns_count = self._color.shape[:2]
+        scale = self._scale
+        canvas = self._easel.make((rows_count, columns_count, 1), np.float32)
+        small = self._easel.make((rows_count // scale, columns_count // scale, 1), np.float32)
+        for block in blocks(small.array.shape[0], small.array.shape[1], max(_BLOCK // scale, 1)):
+            rows, columns = block.scaled(Fraction(1))
+            large = height.array[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
+            small.array[rows, columns] = shrink(large, scale)
+            height.canvas.touched(large.nbytes)
+        wide = self._easel.make(small.array.shape, np.float32)
+        self._darken(small.array, wide, _OCCLUSION_RADII, HEIGHT_DEPTH)
+        if scale == 1:
+            return Map(wide, slice(0, 1))
+        self._darken(height.array, canvas, (_OCCLUSION_RADII[0],), HEIGHT_DEPTH * scale)
+        enlarge = Tiler(Lanczos(scale), Fraction(scale), LANCZOS_HALO, tile=max(_BLOCK // scale, 16))
+
+        def multiply(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+            canvas.array[rows, columns] *= values.clip(0, 1)
+            canvas.touched(2 * values.nbytes)
+
+        enlarge.run(wide.array, multiply, self._axes, lambda count: self._check())
+        return Map(canvas, slice(0, 1))
+
+    def _darken(self, height: NDArray[np.float32], out: Canvas, radii: tuple[float, ...], depth: float) -> None:
+        """exp(-strength * sum over radii of how far a pixel lies below its surroundings, over the radius)."""
+        halo = int(3 * max(radii) + 1)
+        kernels = [_gaussian(radius, halo) for radius in radii]
+
+        def darken(patch: torch.Tensor) -> torch.Tensor:
+            below = torch.zeros_like(patch)
+            for radius, kernel in zip(radii, kernels, strict=True):
+                around = torch.nn.functional.conv2d(patch, kernel.view(1, 1, 1, -1), padding=(0, halo))
+                around = torch.nn.functional.conv2d(around, kernel.view(1, 1, -1, 1), padding=(halo, 0))
+                below += (around - patch).clamp(min=0) * (depth / radius)
+            return torch.exp(-_OCCLUSION_STRENGTH * below)
+
+        Tiler(darken, halo=halo, tile=_BLOCK).run(height, out.write, self._axes, lambda count: self._check())
+
+    def _run(self, network: ImageNetwork) -> Canvas:
+        tiler = network.tiler(self._limits, self._free)
+        height, width = self._color.shape[:2]
+        result = self._easel.make((height, width, network.channels[1]), np.float32)
+        with network.cancellable(self._check):
+            self._run_tiler(tiler, network, self._color, result)
+            if self._scale > 1:
+                small = self._easel.make((height // self._scale, width // self._scale, network.channels[1]), np.float32)
+                self._run_tiler(tiler, network, self._shrunk(), small)
+                give_low_frequencies(small.array, result, self._scale, self._axes, self._easel, self._check)
+                self._easel.drop(small)
+        return result
+
+    def _run_tiler(self, tiler: Tiler, network: ImageNetwork, color: NDArray[Any], out: Canvas) -> None:
+        linear = self._content is Content.LINEAR and color is self._color
+
+        def run(picture: torch.Tensor) -> torch.Tensor:
+            if picture.shape[1] < 3:
+                picture = picture[:, :1].expand(-1, 3, -1, -1)
+            picture = picture[:, :3]
+            if linear:
+                encoded = to_encoded(picture.float().cpu().numpy()).clip(0, 1)
+                picture = torch.from_numpy(encoded).to(picture.device, picture.dtype)
+            return network.module(picture)
+
+        def tile_done(_count: int) -> None:
+            self._done += 1
+            self._check()
+            self._step(min(self._done, self._total), self._total)
+
+        Tiler(run, tiler.scale, tiler.halo, tiler.grid, tiler.tile, tiler.device, tiler.dtype, tiler.limits).run(
+            color, out.write, self._axes, tile_done
+        )
+
+    def _shrunk(self) -> NDArray[np.float32]:
+        """The colour at the base size, encoded, (h, w, 3)."""
+        if self._small is None:
+            height, width = self._color.shape[:2]
+            scale = self._scale
+            canvas = self._easel.make((height // scale, width // scale, 3), np.float32)
+            for block in blocks(height, width, max(_BLOCK // scale, 1) * scale):
+                self._check()
+                rows, columns = block.scaled(Fraction(1, scale))
+                canvas.array[rows, columns] = shrink(self._encoded(gather(self._color, block, 0, self._axes)), scale)
+            self._small = canvas.array
+        return self._small
+
+    def _encoded(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Three channels, sRGB-encoded, in 0..1."""
+        patch = patch[..., :3] if patch.shape[-1] >= 3 else np.repeat(patch[..., :1], 3, -1)
+        return (to_encoded(patch) if self._content is Content.LINEAR else patch).clip(0, 1)
+
+    def _luminance_statistics(self) -> tuple[float, float]:
+        total, squares, count = 0.0, 0.0, 0
+        for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
+            self._check()
+            luma = (self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA).astype(np.float64)
+            total, squares, count = total + luma.sum(), squares + (luma**2).sum(), count + luma.size
+        mean = total / count
+        return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
+
+    def _unit(self, canvas: Canvas) -> None:
+        for top in range(0, canvas.array.shape[0], 64):
+            self._check()
+            strip = canvas.array[top : top + 64]
+            strip[...] = unit_normals(strip)
+            canvas.touched(strip.nbytes)
+
+
+def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[MapKind, Source]:
+    """Which channels of a network make which map. Raises `UserError` (kind `MODEL`) where it cannot make them."""
+    takes, gives = network.channels
+    wanted = 3 if makes == (MapKind.NORMAL,) else len(makes)
+    if network.scale != 1 or takes != 3 or gives < wanted:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{network.file.name} is {network.scale}x from {takes} to {gives} channels; for "
+            f"{' and '.join(makes)} one of 1x from 3 to {wanted} channels is needed.",
+            "Choose another network.",
+        )
+    if makes == (MapKind.NORMAL,):
+        return {MapKind.NORMAL: Source(network, 0, 3)}
+    return {kind: Source(network, index, 1) for index, kind in enumerate(makes)}
+
+
+def _gaussian(radius: float, halo: int) -> torch.Tensor:
+    weights = torch.exp(-0.5 * (torch.arange(-halo, halo + 1, dtype=torch.float32) / radius) ** 2)
+    return weights / weights.sum()

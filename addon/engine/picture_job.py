@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A job on a picture that exists: upscaled, with maps, or made tileable, into the store. Imports core, engine, torch.
+
+The picture's file is read and never written.
+"""
+
+import time
+from pathlib import Path
+
+import spandrel
+import torch
+
+from ..core import results
+from ..core.image_request import Content, ImageRequest
+from ..core.protocol import Phase, Start
+from ..core.recipe import Recipe
+from ..core.results import Result
+from . import pictures
+from .finish import Task, write_files
+from .generate import Watcher
+from .image_networks import NetworkCache
+
+
+def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
+    """Do the job's work and publish its one result. Raises `UserError`, or what `watch` raises."""
+    request, store = start.request, Path(start.store)
+    assert isinstance(request, ImageRequest)
+    begun = time.monotonic()
+    notes: list[str] = []
+
+    def note(text: str) -> None:
+        if text not in notes:
+            notes.append(text)
+            watch.note(text)
+
+    watch.progress(Phase.LOADING)
+    source = Path(request.source)
+    pixels = pictures.read(source)
+    content = request.content
+    if content is Content.LINEAR and pixels.dtype != "float32":
+        content = Content.COLOR  # whole numbers are encoded
+    environment = {
+        "torch": torch.__version__,
+        "spandrel": spandrel.__version__,
+        "threads": str(torch.get_num_threads()),
+    }
+    made_from = Recipe(request, pictures.fingerprint(source), environment)
+    task = Task(pixels, request.finish, request.axes, content, request.tileable)
+    with results.draft(store, request.prompt, request.seed) as draft:
+        written = write_files(draft, task, made_from, cache, start.device, watch, note)
+        result = Result(
+            folder=draft.folder,
+            files=written.files,
+            recipe=written.recipe,
+            seam_score=written.seam_score,
+            seconds=time.monotonic() - begun,
+            notes=tuple(notes),
+        )
+        watch.publish(0, draft, result)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picture files in and out: every depth and kind of pixel. Imports core, numpy, pillow and torchvision.
+
+Reading gives arrays (H, W, C) in the file's own type: uint8, uint16 or float32; C is 1 (grey), 2 (with alpha), 3 or 4.
+"""
+
+import hashlib
+import struct
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torchvision.io import ImageReadMode, decode_png
+
+from ..core.errors import ErrorKind, UserError
+from ..core.exr import ExrWriter
+from ..core.finish import MAX_RESULT_SIDE
+from ..core.png import PngWriter
+from .canvas import Canvas, to_dtype
+
+_MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
+_STRIP = 64  # rows that are written at once
+
+# Pillow's guard against pictures that fill the memory; ours is the side, which is looked at before anything is decoded.
+Image.MAX_IMAGE_PIXELS = MAX_RESULT_SIDE**2
+
+
+def read(path: Path) -> NDArray[Any]:
+    """The pixels of a file. Raises `UserError` (kind `REQUEST`) where it is missing, broken, too large or of no use."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(33)
+        if path.suffix.lower() == ".npy":
+            return _read_array(path)
+        if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) >= 33 and head[24] == 16:
+            return _read_deep_png(path, head)
+        return _read_with_pillow(path)
+    except OSError as error:
+        if isinstance(error, UnidentifiedImageError):
+            raise _bad(f"{path.name} is no picture that can be read.", "Use PNG, JPEG, WebP or TIFF.") from error
+        reason = error.strerror or "it is broken or cut short"
+        raise _bad(f"{path} cannot be read: {reason}.") from error
+    except (ValueError, SyntaxError, RuntimeError, EOFError, struct.error, Image.DecompressionBombError) as error:
+        raise _bad(f"{path} cannot be read: it is broken or cut short.") from error
+
+
+def fingerprint(path: Path) -> str:
+    """The hash of a file's bytes, 16 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or array.dtype not in (np.uint8, np.uint16, np.float32):
+        raise _bad(f"{path.name} holds no picture, but an array {array.shape} of {array.dtype}.")
+    _check_side(path, array.shape[1], array.shape[0])
+    return array
+
+
+def _read_deep_png(path: Path, head: bytes) -> NDArray[np.uint16]:
+    width, height = struct.unpack(">II", head[16:24])
+    _check_side(path, width, height)
+    data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+    pixels: NDArray[np.uint16] = decode_png(data, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
+    return pixels
+
+
+def _read_with_pillow(path: Path) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about odd metadata; what cannot be read raises
+        with Image.open(path) as image:
+            _check_side(path, image.width, image.height)
+            if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+                grey = np.asarray(image).astype(np.int64)
+                return grey.clip(0, 65535).astype(np.uint16)[..., None]
+            if image.mode == "F":
+                return np.asarray(image, np.float32)[..., None]
+            has_alpha = image.mode == "PA" or "transparency" in image.info
+            mode = _MODES.get(image.mode, "RGBA" if has_alpha else "RGB")
+            if has_alpha and mode in ("L", "RGB"):
+                mode = "LA" if mode == "L" else "RGBA"
+            pixels = np.asarray(image.convert(mode))
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _check_side(path: Path, width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise _bad(f"{path.name} has no pixels.")
+    if max(width, height) > MAX_RESULT_SIDE:
+        raise _bad(
+            f"{path.name} is {width}x{height} pixels; at most {MAX_RESULT_SIDE} a side are possible.",
+            "Choose a smaller picture.",
+        )
+
+
+def write(path: Path, array: NDArray[Any], dtype: Any, text: dict[str, str], canvas: Canvas | None = None) -> None:
+    """An array (H, W, C) as a file of that type: PNG for uint8 and uint16, OpenEXR for float32.
+
+    Floats become whole numbers as shares of their greatest. canvas: the one that the array is of, if it is of one.
+    Raises OSError where the disk fails.
+    """
+    height, width, channels = array.shape
+    dtype = np.dtype(dtype)
+    writer: Any
+    if dtype == np.float32:
+        writer = ExrWriter(path, width, height, channels)
+    else:
+        writer = PngWriter(path, width, height, channels, dtype.itemsize * 8, text)
+    with writer:
+        for top in range(0, height, _STRIP):
+            strip = array[top : top + _STRIP]
+            writer.write(to_dtype(strip, dtype))
+            if canvas is not None:
+                canvas.touched(strip.nbytes)
+
+
+def _bad(message: str, hint: str = "") -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upscaling in bounded memory, periodic where the picture is, with the picture's own colours. Imports core, engine.
+
+Passes of a network (or one of Lanczos) over canvases, then a correction that gives the low frequencies back: networks
+drift in colour, and each pass drifts again.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core.color import to_encoded, to_linear
+from ..core.errors import ErrorKind, UserError
+from ..core.image_request import Content
+from ..core.pbr import unit_normals
+from ..core.request import Axes
+from .canvas import Canvas, Easel
+from .image_networks import ImageNetwork
+from .resampling import LANCZOS_HALO, Lanczos, shrink
+from .tiles import TileLimits, Tiler, blocks, gather
+
+_CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
+_BLOCK = 512  # pixels of the result that are corrected at once
+
+Check = Callable[[], None]
+Step = Callable[[int, int], None]  # done, of how many
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what to upscale: a network or none (Lanczos), how tiles are limited, and the memory they may take."""
+
+    network: ImageNetwork | None
+    limits: TileLimits
+    free: int
+
+
+def passes(scale: int, factor: int) -> list[tuple[int, int]]:
+    """For a network of that scale, the passes that give `factor`: (enlarged by, and then shrunk by).
+
+    Raises `UserError` (kind `MODEL`) for a network that cannot give it.
+    """
+    if scale < 2 or scale & (scale - 1):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"This network enlarges {scale} times; Tilewright needs 2, 4 or 8 times.",
+            "Choose another upscaler.",
+        )
+    plan, reached = [], 1
+    while reached < factor:
+        excess = max(reached * scale // factor, 1)
+        plan.append((scale, excess))
+        reached = reached * scale // excess
+    return plan
+
+
+def upscale(
+    source: NDArray[Any],
+    factor: int,
+    means: Means,
+    axes: Axes,
+    content: Content,
+    easel: Easel,
+    *,
+    check: Check = lambda: None,
+    step: Step = lambda done, total: None,
+) -> Canvas:
+    """A picture (H, W, C) enlarged: a float32 canvas (H * factor, W * factor, C).
+
+    source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
+    Lanczos. content: colours keep the low frequencies of the source (in linear light), data is left as the network
+    gives it, normals get unit length.
+    check: called very often, may raise. step: told about each tile.
+    """
+    height, width, channels = source.shape
+    colors = 3 if channels >= 3 else 1
+    tilers = _tilers(source, colors, factor, means, content)
+    total, done = _count(tilers, height, width), 0
+
+    def tile_done(_count: int) -> None:
+        nonlocal done
+        done += 1
+        check()
+        step(min(done, total), total)
+
+    current: NDArray[Any] = source[..., :colors]
+    last: Canvas | None = None
+    for tiler in tilers:
+        shape = (int(current.shape[0] * tiler.scale), int(current.shape[1] * tiler.scale))
+        final = tiler is tilers[-1]
+        canvas = easel.make((*shape, channels if final else colors), np.float32)
+        with means.network.cancellable(check) if means.network else nullcontext():
+            tiler.run(current, _writer(canvas, colors, last), axes, tile_done)
+        if last is not None:
+            easel.drop(last)
+        last, current = canvas, canvas.array
+    assert last is not None
+    if channels > colors:
+        _alpha(source[..., colors:], last, factor, means, axes, check)
+    if content in (Content.COLOR, Content.LINEAR):
+        for _ in range(_CORRECTIONS):
+            keep_colors(source[..., :colors], last, factor, axes, content, easel, check)
+    elif content is Content.NORMAL and colors == 3:
+        _renormalise(last, check)
+    last.release()
+    return last
+
+
+def _writer(canvas: Canvas, colors: int, source: Canvas | None) -> Callable[[slice, slice, NDArray[np.float32]], None]:
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        canvas.array[rows, columns, :colors] = values
+        canvas.touched(values.nbytes)
+        if source is not None:  # read for it
+            source.touched(values.nbytes)
+
+    return write
+
+
+def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
+    if means.network is None:
+        tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+        return [replace(tiler, network=_in_range(tiler.network, content))]
+    peak = _peak(source[..., :colors]) if content is Content.LINEAR else 1.0
+    plain = means.network.tiler(means.limits, means.free)
+    tilers = []
+    for scale, excess in passes(means.network.scale, factor):
+        network = _adapted(means.network, colors, peak if content is Content.LINEAR else None, excess)
+        tilers.append(replace(plain, network=network, scale=Fraction(scale, excess)))
+    return tilers
+
+
+def _count(tilers: list[Tiler], height: int, width: int) -> int:
+    total, scale = 0, Fraction(1)
+    for tiler in tilers:
+        total += tiler.count(int(height * scale), int(width * scale))
+        scale *= tiler.scale
+    return total
+
+
+def _in_range(network: Any, content: Content) -> Any:
+    """Lanczos overshoots at edges; where the greatest value means something, it is kept."""
+    if content is Content.LINEAR:
+        return lambda picture: network(picture).clamp(min=0)
+    return lambda picture: network(picture).clamp(0, 1)
+
+
+def _adapted(network: ImageNetwork, colors: int, peak: float | None, excess: int) -> Any:
+    """The network for pictures of so many channels, of linear light up to `peak` unless None, shrunk afterwards."""
+    takes, gives = network.channels
+    if gives != takes or takes not in (1, 3):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{network.file.name} turns {takes} channels into {gives}; an upscaler for pictures is needed.",
+            "Choose another upscaler.",
+        )
+
+    def run(picture: torch.Tensor) -> torch.Tensor:
+        if peak is not None:
+            picture = _encode(picture.float() / peak).to(picture.dtype)
+        if takes == colors:
+            result = network.module(picture)
+        elif takes == 3:  # a grey picture
+            result = network.module(picture.expand(-1, 3, -1, -1)).mean(1, keepdim=True)
+        else:  # a grey network: the channels as a batch
+            result = network.module(picture.transpose(0, 1)).transpose(0, 1)
+        if excess > 1:
+            result = torch.nn.functional.avg_pool2d(result, excess)
+        return result if peak is None else _decode(result.float()) * peak
+
+    return run
+
+
+def _encode(linear: torch.Tensor) -> torch.Tensor:
+    linear = linear.clamp(0, 1)
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def _decode(encoded: torch.Tensor) -> torch.Tensor:
+    return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def _peak(source: NDArray[Any]) -> float:
+    """The greatest value, at least 1. Raises `UserError` (kind `NUMERICS`) where there is one that is not finite."""
+    most = 1.0
+    for top in range(0, source.shape[0], 256):
+        strip = source[top : top + 256]
+        if not np.isfinite(strip).all():
+            raise UserError(ErrorKind.NUMERICS, "The picture holds values that are not finite.", "Repair it first.")
+        most = max(most, float(strip.max()))
+    return most
+
+
+def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check) -> None:
+    tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        canvas.array[rows, columns, -1:] = values.clip(0, 1)
+        canvas.touched(canvas.array.itemsize * canvas.array.shape[-1] * values.size)
+
+    tiler.run(alpha, write, axes, lambda count: check())
+
+
+def keep_colors(
+    source: NDArray[Any],
+    canvas: Canvas,
+    factor: int,
+    axes: Axes,
+    content: Content,
+    easel: Easel,
+    check: Check = lambda: None,
+) -> None:
+    """Give an enlarged picture the low frequencies of its source, in linear light, in place."""
+    if content is Content.COLOR:
+        give_low_frequencies(source, canvas, factor, axes, easel, check, read=to_linear, write=_encoded)
+    else:
+        give_low_frequencies(source, canvas, factor, axes, easel, check, write=lambda values: np.maximum(values, 0))
+
+
+def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
+    return to_encoded(linear.clip(0, 1))
+
+
+def give_low_frequencies(
+    small: NDArray[Any],
+    canvas: Canvas,
+    factor: int,
+    axes: Axes,
+    easel: Easel,
+    check: Check = lambda: None,
+    *,
+    read: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values,
+    write: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values.clip(0, 1),
+) -> None:
+    """Correct the first channels of a canvas (H * factor, W * factor, C) so that shrunk it is like `small` (H, W, c).
+
+    The difference at the small size, smoothed once so that noise and the pixels' grid stay out of it, is enlarged and
+    added. read, write: from and to the values in which means are taken.
+    """
+    height, width, colors = small.shape
+    lanczos = Lanczos(factor)
+    difference = easel.make((height, width, colors), np.float32)
+    side = max(_BLOCK // factor, 16)
+    for block in blocks(height, width, side):
+        check()
+        rows, columns = block.scaled(Fraction(1))
+        large = canvas.array[_enlarged(rows, factor), _enlarged(columns, factor), :colors]
+        wanted = read(gather(small, block, 0, axes))
+        difference.array[rows, columns] = wanted - shrink(read(large), factor)
+        canvas.touched(large.nbytes)
+    for block in blocks(height, width, side):
+        check()
+        rows, columns = block.scaled(Fraction(1))
+        patch = _smooth(gather(difference.array, block, LANCZOS_HALO + 1, axes))
+        with torch.inference_mode():
+            more = lanczos(torch.from_numpy(patch).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        first = LANCZOS_HALO * factor
+        added = more[first : more.shape[0] - first, first : more.shape[1] - first]
+        place = (_enlarged(rows, factor), _enlarged(columns, factor), slice(colors))
+        canvas.array[place] = write(read(canvas.array[place]) + added)
+        canvas.touched(2 * added.nbytes)
+        difference.touched(patch.nbytes)
+    easel.drop(difference)
+
+
+def _enlarged(part: slice, factor: int) -> slice:
+    return slice(part.start * factor, part.stop * factor)
+
+
+def _smooth(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By 1 2 1 on both axes; loses a pixel on each side."""
+    patch = (patch[:-2] + 2 * patch[1:-1] + patch[2:]) / 4
+    return np.ascontiguousarray((patch[:, :-2] + 2 * patch[:, 1:-1] + patch[:, 2:]) / 4)
+
+
+def _renormalise(canvas: Canvas, check: Check) -> None:
+    """Encoded normals (0..1) at unit length."""
+    for top in range(0, canvas.array.shape[0], 64):
+        check()
+        strip = canvas.array[top : top + 64]
+        strip[..., :3] = unit_normals(strip[..., :3])
+        canvas.touched(strip.nbytes)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Upscaling: periodic, with the source's colours, of every kind of picture."""
+
+import numpy as np
+import pytest
+
+from addon.core.color import delta_e, to_encoded, to_linear
+from addon.core.errors import ErrorKind, UserError
+from addon.core.image_request import Content
+from addon.core.request import Axes
+from addon.engine import image_networks
+from addon.engine.canvas import canvases
+from addon.engine.resampling import shrink
+from addon.engine.tiles import TileLimits
+from addon.engine.upscale import Means, passes, upscale
+from tests.engine.picture_networks import compact, save, span, texture
+
+FREE = 8 << 30
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    return image_networks.load(save(compact(), tmp_path_factory.mktemp("networks") / "small.safetensors"))
+
+
+@pytest.fixture
+def easel(tmp_path):
+    with canvases(tmp_path) as easel:
+        yield easel
+
+
+def enlarge(picture, factor, network, easel, axes=Axes.XY, content=Content.COLOR, tile=None):
+    limits = TileLimits({"cpu": tile} if tile else {})
+    return upscale(picture, factor, Means(network, limits, FREE), axes, content, easel).array
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
+def test_rolling_the_picture_rolls_the_result(network, easel, factor, with_network):
+    net, picture = network if with_network else None, texture(40, 24)
+    plain = enlarge(picture, factor, net, easel)
+    rolled = enlarge(np.roll(picture, (11, 7), (0, 1)), factor, net, easel)
+    assert plain.shape == (40 * factor, 24 * factor, 3)
+    error = np.abs(np.roll(plain, (11 * factor, 7 * factor), (0, 1)) - rolled).max() / np.abs(plain).max()
+    assert error <= 1e-5
+
+
+@pytest.mark.parametrize("tile", [8, 17, 64])
+def test_the_result_does_not_depend_on_the_tile(network, easel, tile):
+    picture = texture(50, 34)
+    one, other = enlarge(picture, 4, network, easel, tile=tile), enlarge(picture, 4, network, easel)
+    assert np.abs(one - other).max() <= 2e-6
+
+
+@pytest.mark.parametrize("axes", list(Axes))
+def test_a_picture_that_does_not_repeat_is_mirrored_at_its_edges(network, easel, axes):
+    picture = texture(32, 32)
+    picture[:, :16] = 20
+    picture[:, 16:] = 230
+    result = enlarge(picture, 2, network, easel, axes=axes)
+    mixed = abs(float(result[:, 0].mean()) - float(result[:, 8].mean()))
+    assert (mixed > 0.02) is axes.x  # only where it wraps does the bright right edge show on the left
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
+def test_colours_are_kept(network, easel, factor, with_network):
+    """This network is not trained: without the correction its colours are far off."""
+    picture = texture(64, 64)
+    result = enlarge(picture, factor, network if with_network else None, easel)
+    back = to_encoded(shrink(to_linear(result), factor))
+    assert delta_e(picture / 255, back).mean() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_grey_alpha_and_every_depth_work(network, easel, channels, dtype):
+    picture = texture(24, 20, channels, dtype=dtype)
+    result = enlarge(picture, 2, network, easel)
+    assert result.shape == (48, 40, channels)
+    share = picture / np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else picture
+    assert np.abs(shrink(result, 2).mean((0, 1)) - share.mean((0, 1))).max() < 0.01
+
+
+def test_alpha_is_kept_exactly_where_it_is_flat(network, easel):
+    picture = texture(16, 16, 4)
+    picture[..., 3] = 255
+    assert (enlarge(picture, 4, network, easel)[..., 3] > 1 - 1e-6).all()
+
+
+def test_linear_light_beyond_white_is_kept(network, easel):
+    picture = texture(32, 32, dtype=np.float32) * 6
+    result = enlarge(picture, 2, network, easel, content=Content.LINEAR)
+    assert result.max() > 3
+    assert np.abs(shrink(result, 2) - picture).mean() < 0.05 * picture.mean()
+
+
+def test_normals_keep_unit_length_and_data_is_not_corrected(network, easel):
+    picture = texture(24, 24)
+    picture[..., 2] = 220
+    normals = enlarge(picture, 2, network, easel, content=Content.NORMAL) * 2 - 1
+    assert np.abs(np.sqrt((normals**2).sum(-1)) - 1).max() < 1e-5
+    data, color = (enlarge(picture, 2, network, easel, content=content) for content in (Content.DATA, Content.COLOR))
+    assert np.abs(data - color).max() > 0.01
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 300), (300, 1), (2, 3)])
+@pytest.mark.parametrize("axes", [Axes.XY, Axes.NONE])
+def test_tiny_and_thin_pictures_work(network, easel, height, width, axes):
+    result = enlarge(texture(height, width), 8, network, easel, axes=axes)
+    assert result.shape == (8 * height, 8 * width, 3)
+    assert np.isfinite(result).all()
+
+
+def test_not_a_number_in_a_picture_is_refused(network, easel):
+    picture = texture(16, 16, dtype=np.float32)
+    picture[3, 3] = np.nan
+    with pytest.raises(UserError) as caught:
+        enlarge(picture, 2, network, easel, content=Content.LINEAR)
+    assert caught.value.kind is ErrorKind.NUMERICS
+
+
+def test_progress_counts_the_tiles_of_all_passes(network, easel):
+    seen = []
+    means = Means(network, TileLimits({"cpu": 16}), FREE)
+    upscale(texture(32, 32), 4, means, Axes.XY, Content.COLOR, easel, step=lambda *place: seen.append(place))
+    assert seen == [(done, 4 + 16) for done in range(1, 21)]
+
+
+def test_it_can_be_ended_within_a_tile(network, easel):
+    class Stop(Exception):
+        pass
+
+    calls = 0
+
+    def check():
+        nonlocal calls
+        calls += 1
+        if calls > 2:
+            raise Stop
+
+    means = Means(network, TileLimits(), FREE)
+    with pytest.raises(Stop):
+        upscale(texture(32, 32), 2, means, Axes.XY, Content.COLOR, easel, check=check)
+    assert calls == 3
+    assert not any(module._forward_pre_hooks for module in network.module.modules())
+
+
+@pytest.mark.parametrize(
+    ("scale", "factor", "plan"),
+    [
+        (2, 2, [(2, 1)]),
+        (2, 8, [(2, 1)] * 3),
+        (4, 4, [(4, 1)]),
+        (4, 2, [(4, 2)]),
+        (4, 8, [(4, 1), (4, 2)]),
+        (8, 4, [(8, 2)]),
+    ],
+)
+def test_passes_make_exactly_the_factor(scale, factor, plan):
+    assert passes(scale, factor) == plan
+
+
+@pytest.mark.parametrize("scale", [1, 3])
+def test_a_network_that_cannot_make_the_factor_is_refused(scale):
+    with pytest.raises(UserError) as caught:
+        passes(scale, 4)
+    assert caught.value.kind is ErrorKind.MODEL
+
+
+def test_a_network_of_four_times_gives_two_times(tmp_path, easel):
+    network = image_networks.load(save(span(4), tmp_path / "four.safetensors"))
+    picture = texture(32, 32)
+    result = enlarge(picture, 2, network, easel)
+    rolled = enlarge(np.roll(picture, (3, 5), (0, 1)), 2, network, easel)
+    assert np.abs(np.roll(result, (6, 10), (0, 1)) - rolled).max() / np.abs(result).max() <= 1e-5

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains the starter upscaler: 2x, on textures that were shrunk in several ways. May import numpy and torch."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ..starter.losses import spectral_loss
+from ..starter.schedule import Stage
+from ..starter.torus import wrap
+from .degrade import halve, some_blur, some_jpegs, some_noise
+from .networks import make_upscaler
+from .pairs import Pairs
+
+BATCH = 12
+SPECTRAL_WEIGHT = 0.003  # enough to keep grain from being smoothed, too little to cost PSNR
+
+
+def worsen(x: torch.Tensor) -> torch.Tensor:
+    """Half-size batch of what an upscaler is given: mostly clean, sometimes soft, noisy or from a JPEG."""
+    x = some_blur(x, 0.2, 0.8)
+    small = halve(x, ("area", "bicubic", "lanczos", "lanczos")[int(torch.randint(4, ()))])
+    small = some_jpegs(some_noise(small, 0.15, 0.012), 0.1, 70, 95).clamp(0, 1)
+    return (small * 255).round() / 255
+
+
+def to_batch(color: np.ndarray) -> torch.Tensor:
+    """uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in 0..1, each turned and mirrored at random."""
+    turned = [np.rot90(one, int(np.random.randint(4))) for one in color]
+    turned = [one[:, ::-1] if np.random.rand() < 0.5 else one for one in turned]
+    return torch.from_numpy(np.ascontiguousarray(turned)).permute(0, 3, 1, 2).float() / 255
+
+
+def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
+    """Train, or go on, for `minutes` in all; returns the averaged network, wrapped."""
+    torch.manual_seed(seed)
+    network = wrap(make_upscaler()).to(memory_format=torch.channels_last)
+    stage = Stage("upscaler", network, folder, minutes, peak=1e-3, seed=seed, decay=0.998)
+    rng = np.random.default_rng((seed, stage.step))
+    # magnified textures hold no detail to learn from
+    sharp = np.flatnonzero(pairs.magnification <= 1)
+    while not stage.done:
+        x = to_batch(pairs.color[np.sort(rng.choice(sharp, BATCH))])
+        with torch.autocast("cpu", torch.bfloat16):
+            y = stage.model(worsen(x).contiguous(memory_format=torch.channels_last)).float()
+        difference = y - x
+        plain = torch.sqrt(difference**2 + 1e-4).mean()
+        spectral = spectral_loss(y * 2 - 1, x * 2 - 1)
+        stage.update(plain + SPECTRAL_WEIGHT * spectral)
+        if stage.step % 100 == 0:
+            stage.report(plain=plain.item(), mse=functional.mse_loss(y, x).item(), spectral=spectral.item())
+    return stage.average
