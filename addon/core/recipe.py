@@ -34,7 +34,7 @@ class Recipe:
 
     @property
     def texture(self) -> TextureRequest:
-        """The settings of a picture that was generated. Raises `UserError` for one that was made from another picture."""
+        """The settings of a picture that was generated. Raises `UserError` for one made from another picture."""
         if isinstance(self.request, TextureRequest):
             return self.request
         message = f"{self.request.prompt} was made from another picture, and has no settings to generate it with."
