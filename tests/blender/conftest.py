@@ -29,7 +29,7 @@ class Blender:
     """A way to run Blender with a profile. `variables` are added to its environment.
 
     window: a Blender that is run with its window, for scenarios that are generators; see `inside.go_on`.
-    seconds: after which it hangs.
+    seconds: after which it hangs. flags: more options for a real Blender.
     """
 
     profile: Path
@@ -38,6 +38,7 @@ class Blender:
     variables: dict[str, str] = field(default_factory=dict)
     window: str = ""
     seconds: float = SECONDS
+    flags: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -89,7 +90,17 @@ class Blender:
         if self.window:
             return [self.window, "--python", script, "--", str(file)]
         if BLENDER:
-            return [BLENDER, "--background", "--python-exit-code", "1", "--python", script, "--", str(file)]
+            return [
+                BLENDER,
+                "--background",
+                *self.flags,
+                "--python-exit-code",
+                "1",
+                "--python",
+                script,
+                "--",
+                str(file),
+            ]
         return [sys.executable, script, str(file)]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

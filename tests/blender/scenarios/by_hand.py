@@ -6,6 +6,8 @@ Blender's data is read to know where things are and how long to wait, never to a
 """
 
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from common import fresh, made
 from window import Story, _until
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
-TEXT, BUTTON, CANCEL = (134, 53), (134, 89), (134, 150)
+TEXT, BUTTON, CANCEL = (134, 53), (134, 89), (74, 168)
 TABS = 10  # from the right edge
+PATIENCE = 40.0  # seconds
 CUBE = 110  # pixels, half of a square that is full of cube
 
 
@@ -24,7 +27,6 @@ class Hand:
 
     def __init__(self, pictures: Path) -> None:
         self.pictures = pictures
-        self.seen = 0
 
     def do(self, *arguments: object) -> None:
         subprocess.run(["xdotool", *map(str, arguments)], check=True)
@@ -54,8 +56,7 @@ class Hand:
 
     def look(self, name: str) -> bytes:
         """The cube's pixels, as RGB; the whole screen goes into the folder."""
-        self.seen += 1
-        whole = self.pictures / f"{self.seen:02}-{name}.png"
+        whole = self.pictures / f"{name}.png"
         subprocess.run(["import", "-window", "root", str(whole)], check=True)
         view, window, raw = _region("WINDOW"), _window(), self.pictures / "cube.rgb"
         left, top = view.x + view.width // 2 - CUBE, window.height - view.y - view.height // 2 - CUBE
@@ -63,6 +64,13 @@ class Hand:
         command = ["import", "-window", "root", "-crop", crop, "+repage", "-depth", "8", f"rgb:{raw}"]
         subprocess.run(command, check=True)
         return raw.read_bytes()
+
+    def see(self, name: str, wanted: Callable[[bytes], bool]) -> Story:
+        """Look until the picture is as it should be; a busy machine takes its time to draw."""
+        end = time.monotonic() + PATIENCE
+        while not wanted(self.look(name)):
+            assert time.monotonic() < end, f"{name}: not seen within {PATIENCE} s"
+            yield 1.0
 
 
 def changed(before: bytes, after: bytes) -> float:
@@ -108,18 +116,15 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     assert _status().running, "the texture came before the view was turned"
     before = hand.look("running")
     yield from _until(made)
-    yield 1.5
+    yield from hand.see("finished", lambda seen: changed(before, seen) > 0.5)
     after = hand.look("finished")
-    assert changed(before, after) > 0.5, changed(before, after)
 
     yield from hand.point_at_cube()
     hand.do("key", "ctrl+z")
-    yield 1.5
-    assert changed(before, hand.look("undone")) < 0.02
+    yield from hand.see("undone", lambda seen: changed(before, seen) < 0.02)
     assert not made()
     hand.do("keydown", "ctrl", "keydown", "shift", "key", "z", "keyup", "shift", "keyup", "ctrl")
-    yield 1.5
-    assert changed(after, hand.look("redone")) < 0.02
+    yield from hand.see("redone", lambda seen: changed(after, seen) < 0.02)
     assert len(made()) == 1
 
     yield from _type(hand, "blue tiles")
@@ -133,8 +138,7 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     assert len(made()) == 1, "it came in the middle of a grab"
     hand.do("key", "Escape")
     yield from _until(lambda: len(made()) == 2)
-    yield 1.5
-    assert changed(after, hand.look("after the grab")) > 0.5
+    yield from hand.see("after the grab", lambda seen: changed(after, seen) > 0.5)
 
     for _ in range(3):
         yield from hand.press(BUTTON)
