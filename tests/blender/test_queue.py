@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The queue as the panel, the status bar and another file see it."""
 
-import pytest
-
 from .conftest import Blender
 from .test_jobs import stuck
 
@@ -30,13 +28,14 @@ def test_fault_9_queue_outlives_another_file_and_its_results_are_listed(blender:
     assert blender.run("queue_of_jobs.queue_outlives_another_file") == 4
 
 
-@pytest.mark.parametrize(
-    "note",
-    [
-        pytest.param("Memory ran out; trying again in a leaner mode.", id="fault_5"),
-        pytest.param("The decoder gave invalid numbers; decoding once more in float32.", id="fault_6"),
-    ],
-)
-def test_second_try_of_the_engine_is_told(blender: Blender, note: str) -> None:
+def test_fault_5_second_try_in_a_leaner_mode_is_told(blender: Blender) -> None:
+    assert_note_is_shown(blender, "Memory ran out; trying again in a leaner mode.")
+
+
+def test_fault_6_second_try_in_float32_is_told(blender: Blender) -> None:
+    assert_note_is_shown(blender, "The decoder gave invalid numbers; decoding once more in float32.")
+
+
+def assert_note_is_shown(blender: Blender, note: str) -> None:
     blender.use_fake({"faults": [{"do": "note", "phase": "DECODING", "text": note}]})
     blender.run("queue_of_jobs.note_is_shown", note=note)

@@ -50,9 +50,7 @@ def test_fault_21_a_models_name_that_leads_elsewhere_is_refused_and_nothing_is_c
     assert os.listdir(here) == os.listdir(tmp_path / "outside") == []
 
 
-@pytest.mark.parametrize(
-    "prompt", ["../../x", "/etc/passwd", "C:\\Windows\\x", "..", ".", "a/b\\c:d", "\n../", "~root"]
-)
+@pytest.mark.parametrize("prompt", ["../../x", "/etc/passwd", "C:\\x", "..", ".", "a/b\\c:d", "\n../", "~root"])
 def test_fault_21_a_prompt_never_leads_a_result_out_of_the_store(prompt: str, tmp_path: Path) -> None:
     store = tmp_path / "store"
     with draft(store, prompt, 1) as made:
@@ -70,9 +68,8 @@ def test_fault_21_a_prompt_never_leads_a_result_out_of_the_store(prompt: str, tm
 def test_fault_21_a_part_of_a_model_that_lies_elsewhere_is_refused(part: str, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "model_index.json").write_text(
-        '{"_class_name": "StableDiffusionPipeline", %s: ["diffusers", "UNet2DConditionModel"]}' % json.dumps(part)
-    )
+    index = {"_class_name": "StableDiffusionPipeline", part: ["diffusers", "UNet2DConditionModel"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
     with pytest.raises(UserError) as caught:
         model_folder.verify(folder)
     assert caught.value.kind is ErrorKind.MODEL
