@@ -300,6 +300,11 @@ class Fault:
         raise UserError(ErrorKind(fault["kind"]), fault["message"], fault.get("hint", ""))
 
     @staticmethod
+    def note(worker: Worker, fault: dict[str, Any]) -> None:
+        """Tell the user `text`, and go on."""
+        worker.tell(protocol.Note(worker.job, fault["text"]))
+
+    @staticmethod
     def full(worker: Worker, fault: dict[str, Any]) -> None:
         """Let no file grow over `bytes` bytes, as on a full disk."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault.get("bytes", 100), resource.RLIM_INFINITY))

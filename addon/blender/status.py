@@ -29,14 +29,14 @@ def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
     jobs = list(now.session.jobs) if now.session else []
     row = self.layout.row(align=True)
     if jobs:
-        row.progress(factor=jobs[0].fraction, text=f"{package.TITLE}: {line}", type="RING")
+        row.progress(factor=jobs[0].fraction, text="", type="RING")
+    row.label(text=f"{package.TITLE}: {line}", icon="NONE" if jobs else "TIME", translate=False)
+    if jobs:
         row.operator("tilewright.cancel", text="", icon="X", emboss=False).job = jobs[0].id
-    else:
-        row.label(text=f"{package.TITLE}: {line}", icon="TIME", translate=False)
 
 
 def redraw() -> None:
-    """Have the status bars drawn again. They are no areas of a screen, but they listen to this name, as few others do."""
+    """Have the status bars drawn again. No screen has them, but they listen to this name, and few others do."""
     bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
 
 

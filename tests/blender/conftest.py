@@ -29,6 +29,7 @@ class Blender:
     """A way to run Blender with a profile. `variables` are added to its environment.
 
     window: a Blender that is run with its window, for scenarios that are generators; see `inside.go_on`.
+    seconds: after which it hangs. flags: more options for a real Blender.
     """
 
     profile: Path
@@ -36,6 +37,8 @@ class Blender:
     worker_python: str
     variables: dict[str, str] = field(default_factory=dict)
     window: str = ""
+    seconds: float = SECONDS
+    flags: tuple[str, ...] = ()
 
     @property
     def data(self) -> Path:
@@ -87,7 +90,17 @@ class Blender:
         if self.window:
             return [self.window, "--python", script, "--", str(file)]
         if BLENDER:
-            return [BLENDER, "--background", "--python-exit-code", "1", "--python", script, "--", str(file)]
+            return [
+                BLENDER,
+                "--background",
+                *self.flags,
+                "--python-exit-code",
+                "1",
+                "--python",
+                script,
+                "--",
+                str(file),
+            ]
         return [sys.executable, script, str(file)]
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -107,11 +120,11 @@ class Blender:
     def spawn(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         with self.popen(command) as process:
             try:
-                stdout, stderr = process.communicate(timeout=SECONDS)
+                stdout, stderr = process.communicate(timeout=self.seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 stdout, stderr = process.communicate()
-                pytest.fail(f"Blender hung for {SECONDS} s\n{stdout}\n{stderr}")
+                pytest.fail(f"Blender hung for {self.seconds} s\n{stdout}\n{stderr}")
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     def environment(self) -> dict[str, str]:

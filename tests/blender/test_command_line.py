@@ -138,7 +138,7 @@ def test_bad_arguments_are_refused_in_one_sentence_before_anything_is_made(blend
     assert "nowhere.txt cannot be read" in done.stderr
 
 
-def test_sizes_get_the_verdict_of_the_core(blender: Blender, tmp_path: Path) -> None:
+def test_fault_17_sizes_get_the_verdict_of_the_core(blender: Blender, tmp_path: Path) -> None:
     sizes = ["", "-1", "0", "1", "513", str(2**31), "8192x8192", "512x", "64"]
     common = ["generate", "--prompt", "x", "--output", str(tmp_path / "out"), "--steps", "1"]
     told = blender.run("command_line.verdicts", lines=[[*common, f"--size={size}"] for size in sizes])
@@ -153,7 +153,7 @@ def _verdict(size: str) -> list:
     return [0, ""]
 
 
-def test_output_that_cannot_be_written_is_named(blender: Blender, tmp_path: Path) -> None:
+def test_fault_14_output_that_cannot_be_written_is_named(blender: Blender, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     done = blender.command("generate", "--prompt", "x", "--output", str(tmp_path / "file" / "out"), "--size", "64")
     assert done.returncode == 1

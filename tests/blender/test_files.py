@@ -10,7 +10,7 @@ from tests.fake_worker import png
 from .conftest import Blender
 
 
-def test_unsaved_file_keeps_all_its_textures_without_the_store(blender: Blender, tmp_path: Path) -> None:
+def test_fault_13_unsaved_file_keeps_all_its_textures_without_the_store(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake({"step_seconds": 0.1})
     file = tmp_path / "saved.blend"
     saved = blender.run("files.make_and_save", file=str(file))
@@ -47,20 +47,28 @@ def test_result_that_is_gone_does_not_hold_the_others_back(blender: Blender) -> 
     blender.run("files.delivery_without_one_of_the_results")
 
 
-def test_linked_and_overridden_materials_are_refused_by_library(blender: Blender, tmp_path: Path) -> None:
+def test_fault_12_linked_and_overridden_materials_are_refused_by_library(blender: Blender, tmp_path: Path) -> None:
     blender.run("files.linked_materials_are_refused", library=str(tmp_path / "library.blend"))
 
 
-def test_opening_a_hostile_file_starts_and_writes_nothing(blender: Blender, tmp_path: Path) -> None:
-    file = tmp_path / "hostile.blend"
-    blender.run("files.hostile_file", file=str(file))
-    before = sorted(path for path in blender.profile.rglob("*") if "__pycache__" not in path.parts)
-    told = blender.run("files.open_hostile_file", file=str(file))
-    assert told["children"] == []
-    assert sorted(path for path in blender.profile.rglob("*") if "__pycache__" not in path.parts) == before
+def test_fault_30_opening_a_hostile_file_starts_connects_and_writes_nothing(blender: Blender, tmp_path: Path) -> None:
+    file, marker = tmp_path / "hostile.blend", tmp_path / "the code ran"
+    blender.run("hostile.make", hard_exit=True, file=str(file), marker=str(marker))
+    marker.unlink(missing_ok=True)  # its author's own Blender may run it
+    before = _tree(blender.profile) + _tree(tmp_path / "project")
+    blender.flags = ("--offline-mode", "--disable-autoexec")
+    told = blender.run("hostile.open_and_look", hard_exit=True, file=str(file))
+    assert told["seen"] == told["children"] == []
+    assert _tree(blender.profile) + _tree(tmp_path / "project") == before
+    assert not marker.exists()
 
 
-def test_saving_packs_no_file_that_is_not_a_result(blender: Blender, tmp_path: Path) -> None:
+def _tree(folder: Path) -> list[tuple[str, int]]:
+    files = (path for path in folder.rglob("*") if "__pycache__" not in path.parts and path.is_file())
+    return sorted((str(path), path.stat().st_mtime_ns) for path in files)
+
+
+def test_fault_30_saving_packs_no_file_that_is_not_a_result(blender: Blender, tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     secret = tmp_path / "keys" / "secret.png"
     secret.write_bytes(png(8, 8, "secret", 1, ""))

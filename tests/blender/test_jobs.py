@@ -67,7 +67,7 @@ def test_random_seed_is_drawn_and_written_back(blender: Blender) -> None:
     blender.run("jobs.random_seed_is_written_back")
 
 
-def test_two_presses_are_two_jobs_with_one_image_each(blender: Blender) -> None:
+def test_fault_28_two_presses_are_two_jobs_with_one_image_each(blender: Blender) -> None:
     blender.run("jobs.two_presses_are_two_jobs_with_one_image_each")
     assert len(blender.results) == 2
 
@@ -81,7 +81,7 @@ def test_no_tick_keeps_blender_from_drawing(blender: Blender) -> None:
     assert blender.run("jobs.ticks_are_short") < 0.1
 
 
-def test_cancel_works_in_every_phase(blender: Blender) -> None:
+def test_fault_4_cancel_works_in_every_phase(blender: Blender) -> None:
     blender.use_fake(stuck(*PHASES))
     blender.run("jobs.cancel_works_in_every_phase", phases=PHASES)
     assert len(blender.results) == 1
@@ -92,12 +92,12 @@ def test_cancelling_one_job_leaves_the_other(blender: Blender) -> None:
     blender.run("jobs.cancelling_one_leaves_the_other")
 
 
-def test_killed_worker_fails_the_job_by_its_signal(blender: Blender) -> None:
+def test_fault_1_killed_worker_fails_the_job_by_its_signal(blender: Blender) -> None:
     blender.use_fake(dying(do="signal", phase="SAMPLING", step=1))
     blender.run("jobs.failing_job_is_told_once_and_the_next_works", said="signal 9", seconds=10)
 
 
-def test_garbage_from_the_worker_fails_the_job_once(blender: Blender) -> None:
+def test_fault_2_garbage_from_the_worker_fails_the_job_once(blender: Blender) -> None:
     blender.use_fake(dying(do="garbage", phase="SAMPLING", step=1, bytes=5000))
     blender.run("jobs.failing_job_is_told_once_and_the_next_works", said="sent what is no message", seconds=10)
 
@@ -112,17 +112,17 @@ def test_finished_part_of_a_failed_job_is_offered(blender: Blender) -> None:
     blender.run("jobs.finished_part_of_a_failed_job_is_offered")
 
 
-def test_doubled_stale_and_reordered_messages_change_nothing(blender: Blender) -> None:
+def test_fault_28_doubled_stale_and_reordered_messages_change_nothing(blender: Blender) -> None:
     for mode in ("doubled", "stale", "reordered"):
         blender.use_fake({"messages": mode})
         blender.run("jobs.disturbed_messages_change_nothing")
 
 
-def test_undo_removes_the_texture_and_redo_restores_its_pixels(blender: Blender) -> None:
+def test_fault_10_undo_removes_the_texture_and_redo_restores_its_pixels(blender: Blender) -> None:
     blender.run("changes.undo_removes_and_redo_restores", hard_exit=True)
 
 
-def test_undo_takes_a_new_material_back(blender: Blender) -> None:
+def test_fault_10_undo_takes_a_new_material_back(blender: Blender) -> None:
     blender.run("changes.undo_takes_a_new_material_back", hard_exit=True)
 
 
@@ -130,36 +130,36 @@ def test_script_in_another_scene_gets_its_texture(blender: Blender) -> None:
     blender.run("changes.another_scene_by_override", hard_exit=True)
 
 
-def test_undo_works_in_edit_mode(blender: Blender) -> None:
+def test_fault_10_undo_works_in_edit_mode(blender: Blender) -> None:
     blender.run("changes.undo_in_edit_mode", hard_exit=True)
 
 
-def test_undo_and_redo_during_a_job_leave_no_dead_reference(blender: Blender) -> None:
+def test_fault_10_undo_and_redo_during_a_job_leave_no_dead_reference(blender: Blender) -> None:
     blender.use_fake({"step_seconds": 0.2})
     blender.run("changes.undo_and_redo_during_a_job", hard_exit=True)
 
 
-def test_target_deleted_during_a_job_leaves_the_image(blender: Blender) -> None:
+def test_fault_11_target_deleted_during_a_job_leaves_the_image(blender: Blender) -> None:
     blender.use_fake({"step_seconds": 0.1})
     for what in ("material", "object", "node", "image"):
         blender.run("changes.target_deleted_during_a_job", what=what)
 
 
-def test_another_file_opened_during_a_job_is_not_touched(blender: Blender) -> None:
+def test_fault_9_another_file_opened_during_a_job_is_not_touched(blender: Blender) -> None:
     blender.use_fake({"step_seconds": 0.1})
     blender.run("changes.another_file_is_not_touched")
 
 
-def test_tick_that_fails_is_logged_and_the_next_delivers(blender: Blender) -> None:
+def test_fault_29_tick_that_fails_is_logged_and_the_next_delivers(blender: Blender) -> None:
     blender.run("jobs.a_tick_that_fails_is_not_the_last")
 
 
-def test_odd_prompts_are_kept_exactly_or_refused(blender: Blender) -> None:
+def test_fault_16_odd_prompts_are_kept_exactly_or_refused(blender: Blender) -> None:
     recipe, file = blender.run("jobs.odd_prompts_are_kept_exactly_or_refused")
     assert read_png(Path(file)) == Recipe.loads(recipe)
 
 
-def test_panel_cannot_ask_for_odd_sizes(blender: Blender) -> None:
+def test_fault_17_panel_cannot_ask_for_odd_sizes(blender: Blender) -> None:
     blender.run("jobs.panel_cannot_ask_for_odd_sizes", sizes=[-1, 0, 1, 513, 8192, 2**31 - 1])
 
 
@@ -193,13 +193,13 @@ def test_schedulers_are_those_that_fit_the_model(blender: Blender, tmp_path: Pat
     blender.run("jobs.schedulers_are_those_that_fit", plain=models[0], model=models[1])
 
 
-def test_store_that_cannot_be_written_is_named(blender: Blender, tmp_path: Path) -> None:
+def test_fault_14_store_that_cannot_be_written_is_named(blender: Blender, tmp_path: Path) -> None:
     file = tmp_path / "a file"
     file.write_text("in the way")
     blender.run("jobs.store_that_cannot_be_written", folder=str(file / "store"))
 
 
-def test_full_disk_leaves_no_partial_file_and_older_results_whole(blender: Blender) -> None:
+def test_fault_14_full_disk_leaves_no_partial_file_and_older_results_whole(blender: Blender) -> None:
     blender.use_fake(dying(do="full", phase="SAVING", bytes=100))
     blender.run("jobs.image_carries_its_recipe")
     before = [(path.name, path.read_bytes()) for folder in blender.results for path in folder.iterdir()]
@@ -207,7 +207,7 @@ def test_full_disk_leaves_no_partial_file_and_older_results_whole(blender: Blend
     assert [(path.name, path.read_bytes()) for folder in blender.results for path in folder.iterdir()] == before
 
 
-def test_odd_paths_and_the_c_locale_work(blender: Blender) -> None:
+def test_fault_15_odd_paths_and_the_c_locale_work(blender: Blender) -> None:
     odd = blender.profile.with_name("Ünï 中文 'quoted' \"twice\"")
     blender.profile.rename(odd)
     blender.profile = odd

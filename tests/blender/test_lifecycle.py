@@ -9,12 +9,12 @@ from .conftest import Blender
 from .test_jobs import stuck
 
 
-def test_enabling_and_disabling_twenty_times_leaves_nothing(blender: Blender) -> None:
+def test_fault_8_enabling_and_disabling_twenty_times_leaves_nothing(blender: Blender) -> None:
     blender.use_fake({"step_seconds": 0.02} | stuck("SAMPLING"))
     blender.run("lifecycle.enabled_and_disabled_twenty_times")
 
 
-def test_killed_blender_leaves_no_worker_and_its_results_are_listed(blender: Blender, tmp_path: Path) -> None:
+def test_fault_7_killed_blender_leaves_no_worker_and_its_results_are_listed(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake({"faults": [{"do": "hang", "phase": "SAMPLING", "image": 1, "step": 1}]})
     flag = tmp_path / "started"
     blender.variables["TILEWRIGHT_TEST_FILE"] = str(flag)

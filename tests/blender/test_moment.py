@@ -4,7 +4,8 @@
 import pytest
 
 from .conftest import Blender
-from .test_window import WINDOW, pytestmark as needs_window
+from .test_window import WINDOW
+from .test_window import pytestmark as needs_window
 
 
 @needs_window

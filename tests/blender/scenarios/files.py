@@ -3,9 +3,7 @@
 
 import hashlib
 import shutil
-import threading
 from pathlib import Path
-from typing import Any
 
 import bpy
 from common import addon, drive, finish, fresh, generate, made, message_of, start, wish
@@ -122,17 +120,6 @@ def linked_materials_are_refused(library: str) -> None:
     assert mesh.materials[:] == mesh_materials
 
 
-def hostile_file(file: str) -> None:
-    """A file with our settings full of nonsense."""
-    settings = wish(prompt="../../x", model="//server/share/model", target="SELECTED_NODE", scheduler="DDIM", count=64)
-    settings.negative_prompt = "x" * 100_000
-    image = bpy.data.images.new("pixels", 8, 8)
-    image.use_fake_user = True
-    image.tilewright.recipe = '{"request": {"prompt": 1}}'
-    image.tilewright.result = "../../../../etc"
-    bpy.ops.wm.save_as_mainfile(filepath=file)
-
-
 def hostile_file_that_wants_a_secret(file: str, secret: str, theirs: str) -> None:
     """Saving must put no file into the .blend but results: the user may send it back."""
     for path in (secret, theirs):
@@ -142,19 +129,6 @@ def hostile_file_that_wants_a_secret(file: str, secret: str, theirs: str) -> Non
         image.tilewright.result = Path(path).parent.name
     bpy.ops.wm.save_as_mainfile(filepath=file)
     assert not any(image.packed_file for image in bpy.data.images)
-
-
-def open_hostile_file(file: str) -> dict[str, Any]:
-    """Opening it must start nothing and write nothing; drawing must not look at the disk either."""
-    threads = threading.active_count()
-    bpy.ops.wm.open_mainfile(filepath=file)
-    settings = bpy.context.scene.tilewright
-    assert settings.model == "//server/share/model"
-    assert addon("models").peek(settings.model) is None
-    assert settings.scheduler == "DDIM"
-    assert addon("state").current.session is None
-    assert threading.active_count() == threads
-    return {"children": children()}
 
 
 def children() -> list[str]:

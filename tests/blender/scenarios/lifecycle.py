@@ -25,6 +25,7 @@ def _footprint() -> dict[str, Any]:
         "classes": sorted(name for name in dir(bpy.types) if "TILEWRIGHT" in name),
         "properties": [owner.__name__ for owner in _OWNERS if hasattr(owner, "tilewright")],
         "operators": sorted(dir(bpy.ops.tilewright)),
+        "status bar": len(getattr(bpy.types.STATUSBAR_HT_header.draw, "_draw_funcs", ())),
         "log handlers": len(logging.getLogger(PACKAGE).handlers),
         "open files": len(os.listdir("/proc/self/fd")),
         "subclasses": sorted(

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A user at the screen: only the mouse and the keyboard do something, and the picture tells what came of it.
+
+Runs inside a Blender with a window; xdotool moves the mouse and types, ImageMagick's `import` sees what the user sees.
+Blender's data is read to know where things are and how long to wait, never to act.
+"""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+from common import fresh, made
+from window import Story, _until
+
+# Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
+TEXT, BUTTON, CANCEL = (134, 53), (134, 89), (74, 168)
+TABS = 10  # from the right edge
+PATIENCE = 40.0  # seconds
+CUBE = 110  # pixels, half of a square that is full of cube
+
+
+class Hand:
+    """The user's hands and eyes. pictures: a folder for what was seen."""
+
+    def __init__(self, pictures: Path) -> None:
+        self.pictures = pictures
+
+    def do(self, *arguments: object) -> None:
+        subprocess.run(["xdotool", *map(str, arguments)], check=True)
+
+    def point(self, x: float, y: float) -> None:
+        """Move to a place of Blender's window, whose y grows upwards."""
+        self.do("mousemove", round(x), round(_window().height - y))
+
+    def click(self, x: float, y: float) -> None:
+        self.point(x, y)
+        self.do("click", 1)
+
+    def press(self, place: tuple[int, int]) -> Story:
+        """Click on something in the sidebar; as people do, a moment after the mouse has come there."""
+        side = _region("UI")
+        for nudge in (3, 0):
+            self.point(side.x + place[0] - nudge, side.y + side.height - place[1])
+            yield 0.3
+        self.do("click", 1)
+        yield 0.3
+
+    def point_at_cube(self) -> Story:
+        view = _region("WINDOW")
+        for nudge in (3, 0):
+            self.point(view.x + view.width / 2 - nudge, view.y + view.height / 2)
+            yield 0.3
+
+    def look(self, name: str) -> bytes:
+        """The cube's pixels, as RGB; the whole screen goes into the folder."""
+        whole = self.pictures / f"{name}.png"
+        subprocess.run(["import", "-window", "root", str(whole)], check=True)
+        view, window, raw = _region("WINDOW"), _window(), self.pictures / "cube.rgb"
+        left, top = view.x + view.width // 2 - CUBE, window.height - view.y - view.height // 2 - CUBE
+        crop = f"{2 * CUBE}x{2 * CUBE}+{left}+{top}"
+        command = ["import", "-window", "root", "-crop", crop, "+repage", "-depth", "8", f"rgb:{raw}"]
+        subprocess.run(command, check=True)
+        return raw.read_bytes()
+
+    def see(self, name: str, wanted: Callable[[bytes], bool]) -> Story:
+        """Look until the picture is as it should be; a busy machine takes its time to draw."""
+        end = time.monotonic() + PATIENCE
+        while not wanted(self.look(name)):
+            assert time.monotonic() < end, f"{name}: not seen within {PATIENCE} s"
+            yield 1.0
+
+
+def changed(before: bytes, after: bytes) -> float:
+    """The share of pixels, 0 to 1, of which a channel differs by more than a tenth."""
+    assert len(before) == len(after) == 3 * (2 * CUBE) ** 2
+    there = (max(abs(a - b) for a, b in zip(before[n : n + 3], after[n : n + 3], strict=True)) for n in _every(before))
+    return sum(difference > 25 for difference in there) / len(_every(before))
+
+
+def _every(pixels: bytes) -> range:
+    return range(0, len(pixels), 3)
+
+
+def _window() -> Any:
+    return bpy.context.window_manager.windows[0]
+
+
+def _region(kind: str) -> Any:
+    area = next(area for area in _window().screen.areas if area.type == "VIEW_3D")
+    return next(region for region in area.regions if region.type == kind)
+
+
+def _status() -> Any:
+    return bpy.context.window_manager.tilewright
+
+
+def texture_by_mouse_and_keyboard(pictures: str) -> Story:
+    """Open the sidebar, type, Generate, orbit meanwhile, look; undo, redo; Escape; cancel; an error."""
+    hand = Hand(Path(pictures))
+    yield from _sit_down(hand)
+    yield from _open_sidebar(hand)
+
+    yield from _type(hand, "never mind", "Escape")
+    assert bpy.context.scene.tilewright.prompt == "", "Escape did not take the typing back"
+    yield from _type(hand, "red brick")
+    hand.look("typed")
+    assert bpy.context.scene.tilewright.prompt == "red brick", bpy.context.scene.tilewright.prompt
+
+    yield from hand.press(BUTTON)
+    yield from _until(lambda: _status().running)
+    assert not made()
+    yield from _orbit(hand)
+    assert _status().running, "the texture came before the view was turned"
+    before = hand.look("running")
+    yield from _until(made)
+    yield from hand.see("finished", lambda seen: changed(before, seen) > 0.5)
+    after = hand.look("finished")
+
+    yield from hand.point_at_cube()
+    hand.do("key", "ctrl+z")
+    yield from hand.see("undone", lambda seen: changed(before, seen) < 0.02)
+    assert not made()
+    hand.do("keydown", "ctrl", "keydown", "shift", "key", "z", "keyup", "shift", "keyup", "ctrl")
+    yield from hand.see("redone", lambda seen: changed(after, seen) < 0.02)
+    assert len(made()) == 1
+
+    yield from _type(hand, "blue tiles")
+    yield from hand.press(BUTTON)
+    yield from _until(lambda: _status().running)
+    yield from hand.point_at_cube()
+    hand.do("key", "g")
+    yield from _until(lambda: not _status().queued and not _status().phase)
+    yield 1.0
+    hand.look("grabbing")
+    assert len(made()) == 1, "it came in the middle of a grab"
+    hand.do("key", "Escape")
+    yield from _until(lambda: len(made()) == 2)
+    yield from hand.see("after the grab", lambda seen: changed(after, seen) > 0.5)
+
+    for _ in range(3):
+        yield from hand.press(BUTTON)
+    yield from _until(lambda: _status().queued == 2)
+    yield 0.5
+    hand.look("queue")
+    yield from hand.press(CANCEL)
+    yield from _until(lambda: _status().queued == 1)
+    yield from _until(lambda: not _status().running)
+    assert len(made()) == 4
+
+    yield from _type(hand, "this one dies")
+    calm = hand.look("before the error")
+    yield from hand.press(BUTTON)
+    yield from _until(lambda: _status().error)
+    yield 1.0
+    assert changed(calm, hand.look("error")) < 0.02
+    assert "signal 9" in _status().error
+    yield from _type(hand, "the next one")
+    yield from hand.press(BUTTON)
+    yield from _until(lambda: len(made()) == 5)
+    assert _status().error == ""
+
+
+def _sit_down(hand: Hand) -> Story:
+    """Blender as it starts, with the textures shown, and the cube near enough to fill the middle."""
+    fresh()
+    yield 1.0
+    space = next(area for area in _window().screen.areas if area.type == "VIEW_3D").spaces.active
+    space.shading.color_type = "TEXTURE"  # shown without a render engine, which software OpenGL is slow at
+    space.region_3d.view_distance = 6.0
+    yield from hand.point_at_cube()
+    yield 1.0
+
+
+def _open_sidebar(hand: Hand) -> Story:
+    hand.do("key", "n")
+    yield 1.0
+    side = _region("UI")
+    for y in range(side.y + side.height - 20, side.y + 100, -15):  # from tab to tab, down to ours
+        hand.click(side.x + side.width - TABS, y)
+        yield 0.2
+        if side.active_panel_category == "Tilewright":
+            break
+    assert side.active_panel_category == "Tilewright", side.active_panel_category
+    yield 0.5
+
+
+def _type(hand: Hand, text: str, last: str = "Return") -> Story:
+    """Replace the prompt, and end with that key."""
+    yield from hand.press(TEXT)
+    hand.do("key", "ctrl+a")
+    hand.do("type", "--delay", 20, text)
+    yield 0.4
+    hand.look("typing")
+    hand.do("key", last)
+    yield 0.6
+
+
+def _orbit(hand: Hand) -> Story:
+    region = next(area for area in _window().screen.areas if area.type == "VIEW_3D").spaces.active.region_3d
+    before = region.view_rotation.copy()
+    yield from hand.point_at_cube()
+    hand.do("mousedown", 2)
+    for _ in range(5):
+        hand.do("mousemove_relative", 12, 3)
+        yield 0.05
+    hand.do("mouseup", 2)
+    yield 0.5
+    assert region.view_rotation != before, "the view did not turn"
