@@ -52,9 +52,13 @@ def result(name: str) -> Result:
 
 
 def add(made: Result) -> None:
-    """A result that the engine has just told of."""
+    """A result that the engine has just told of. It is selected, unless the user has selected an older one."""
     get().add(made)
+    view = state.current.view
+    follows = not view.found or view.selected == view.found[0].name
     show()
+    if follows and view.found:
+        view.selected = view.found[0].name
     clean_up()
 
 

@@ -103,11 +103,11 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if not view.found:
         layout.label(text="Nothing found" if now.history.entries else "No textures yet", icon="INFO")
         return
+    entry = history.selected()
+    if entry:  # above the thumbnails, so that its buttons stay where they are and in sight
+        _draw_selected(layout, entry)
     _draw_page(layout, context)
     _draw_pager(layout)
-    entry = history.selected()
-    if entry:
-        _draw_selected(layout, entry)
 
 
 def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: int) -> None:
@@ -206,7 +206,7 @@ def _classes() -> tuple[type, ...]:
         members = {
             "bl_label": "History",
             "bl_parent_id": f"TILEWRIGHT_PT_{name}_main",
-            "bl_order": -1,  # before the settings that are rarely touched
+            "bl_order": 0,  # before the settings that are rarely touched
             "draw": lambda self, context: draw(self.layout, context),
         }
         made.append(type(f"TILEWRIGHT_PT_{name}_history", (place, bpy.types.Panel), members))

@@ -241,7 +241,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
         if not parent:
             members["draw_header_preset"] = presets.draw_header
         else:
-            members |= {"bl_parent_id": parent, "bl_options": {"DEFAULT_CLOSED"}}
+            members |= {"bl_parent_id": parent, "bl_options": {"DEFAULT_CLOSED"}, "bl_order": 1}  # after the history
         return type(id_, (place, bpy.types.Panel), members)
 
     main = panel("main", package.TITLE, _draw_main)

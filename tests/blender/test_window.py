@@ -14,9 +14,22 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    "scenario", ["texture_arrives_by_the_timer", "texture_waits_for_a_tool_to_end", "timer_outlives_another_file"]
+    "scenario",
+    [
+        "texture_arrives_by_the_timer",
+        "texture_waits_for_a_tool_to_end",
+        "timer_outlives_another_file",
+        "textures_are_tried_on_by_keys",
+        "compare_lasts_while_the_button_is_held",
+    ],
 )
 def test_window(blender: Blender, scenario: str) -> None:
     blender.use_fake({"step_seconds": 0.2})
     blender.window = WINDOW
     blender.run(f"window.{scenario}")
+
+
+def test_history_shows_what_earlier_sessions_left(blender: Blender) -> None:
+    blender.window = WINDOW
+    blender.run("window.leave_two_behind")
+    blender.run("window.history_shows_what_earlier_sessions_left")

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only a Blender with a window does: its timer, tools in the middle of something, undo steps. Generators."""
 
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -89,3 +91,99 @@ def _until(condition: Callable[[], object], seconds: float = 30.0) -> Story:
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} s; error: {addon('state').current.error}"
         yield 0.1
+
+
+def textures_are_tried_on_by_keys() -> Story:
+    fresh()
+    _press(prompt="tried on", count=3)
+    yield from _until(lambda: len(made()) == 3)
+    yield 1.0
+    worn, images = _worn(), len(bpy.data.images)
+    yield from _try_on()
+    first = _worn()
+    assert len(bpy.data.images) == images, "an image that is there was loaded again"
+    yield from _keys("Right", lambda: _worn() != first)
+    second = _worn()
+    yield from _keys("Down", lambda: _worn() not in (first, second))
+    yield from _keys("Left", lambda: _worn() == second)
+    yield from _keys("Escape", lambda: not _tools())
+    assert _worn() == worn
+
+    yield from _try_on()
+    yield from _keys("Right", lambda: _worn() != first)
+    kept = _worn()
+    yield from _keys("Return", lambda: not _tools())
+    assert _worn() == kept
+    undo()
+    assert _worn() == worn
+    redo()
+    assert _worn() == kept
+
+
+def compare_lasts_while_the_button_is_held() -> Story:
+    fresh()
+    for prompt in ("before", "after"):
+        count = len(made())
+        _press(prompt=prompt)
+        yield from _until(lambda count=count: len(made()) > count)
+    yield 1.0
+    before, after = (
+        next(image.name for image in made() if image.tilewright.prompt == text) for text in ("before", "after")
+    )
+    assert _worn() == after
+    place = bpy.context.window_manager.tilewright_history
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        place.comparing = True
+    yield 0.3
+    assert _worn() == before
+    assert place.comparing
+    yield from _xdotool(["click", "1"], lambda: not place.comparing)
+    assert _worn() == after
+    assert not _tools()
+
+
+def history_shows_what_earlier_sessions_left() -> Story:
+    """The store is read in the background when Blender has started, and its thumbnails are there."""
+    view = addon("state").current.view
+    yield from _until(lambda: view.found)
+    yield from _until(lambda: view.previews)
+    assert len(view.offered) == 2
+    assert set(view.previews) == {entry.name for entry in view.found}
+    yield from _until(lambda: not bpy.app.timers.is_registered(addon("history").tick))
+
+    assert not [thread for thread in threading.enumerate() if thread.name == "tilewright-history"]
+
+
+def leave_two_behind() -> Story:
+    fresh()
+    _press(prompt="left behind", count=2)
+    yield from _until(lambda: len(made()) == 2)
+
+
+def _worn() -> str:
+    nodes = bpy.data.materials["Material"].node_tree.nodes
+    return str(next(node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage"))
+
+
+def _tools() -> list:
+    return list(bpy.context.window_manager.windows[0].modal_operators)
+
+
+def _try_on() -> Story:
+    window = bpy.context.window_manager.windows[0]
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    subprocess.run(["xdotool", "mousemove", str(area.x + area.width // 2), "400"], check=True)
+    yield 0.5
+    with bpy.context.temp_override(window=window, area=area, region=region):
+        assert bpy.ops.tilewright.try_on("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+    yield 0.5
+
+
+def _keys(key: str, condition: Callable[[], object]) -> Story:
+    yield from _xdotool(["key", key], condition)
+
+
+def _xdotool(arguments: list[str], condition: Callable[[], object]) -> Story:
+    subprocess.run(["xdotool", *arguments], check=True)
+    yield from _until(condition)
