@@ -111,7 +111,9 @@ def multiply_occlusion(material: bpy.types.Material, occlusion: bpy.types.Node) 
     mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
     factor, one, other = (entry for entry in mix.inputs if entry.enabled)
     factor.default_value = 1.0
-    x, y = materials.place_of(occlusion)
+    source = socket.links[0].from_node
+    x = materials.place_of(occlusion)[0]
+    y = materials.place_of(source if source.parent == occlusion.parent else occlusion)[1]
     left = x + _IMAGE_WIDTH + GAP + _SECOND + GAP
     mix.location = (left, materials.free_top(tree, left, left + _THIRD, y))
     mix.parent = occlusion.parent

@@ -36,6 +36,7 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, **settings: Any) -
         report, file = folder / "report.json", folder / "settings.json"
         settings |= {"settle": 2.0 if setup.quick else 20.0}
         settings |= {"story": story, "zip": str(setup.zip_file), "report": str(report)}
+        settings |= {"root": str(ROOT), "folder": str(folder)}
         file.write_text(json.dumps(settings), encoding="utf-8")
         if window:
             command = [str(setup.blender), "--window-geometry", "0", "0", "1280", "800"]
@@ -167,3 +168,29 @@ def idle_cpu_percent(setup: Setup) -> list[Figure]:
             value = median_difference(values, told["disabled"]) if name != "worker" else statistics.median(values)
         figures.append(Figure(f"idle_cpu_percent.{name}", value, "%", None, note))
     return figures
+
+
+def heartbeat_gap_4096_ms(setup: Setup) -> list[Figure]:
+    """The longest gap of a 5 ms timer while a colour and its five maps come into a material, less that of idling."""
+    side, scale = (64, 2) if setup.quick else (512, 8)
+    told = run_in_blender(setup, "apply_maps", window=True, side=side, steps=1, scale=scale, runs=setup.runs(5))
+    milliseconds = {key: [1000 * value for value in told[key]] for key in ("apply", "idle", "tick", "decode", "pack")}
+    note = (
+        f"longest gap {spread(milliseconds['apply'])} ms, idle {spread(milliseconds['idle'])} ms; six PNG of "
+        f"{side * scale}x{side * scale}, {told['megabytes']:.0f} MB each, into a new material; window 1280x800, Solid, "
+        f"{told['renderer']}"
+    )
+    gap = median_difference(milliseconds["apply"], milliseconds["idle"])
+    parts = (
+        ("tick", statistics.median(milliseconds["tick"]), "the extension's own part of it: images, nodes, undo step"),
+        (
+            "decode",
+            statistics.median(milliseconds["decode"]),
+            "apart: the first decode and upload of one, as a viewport does",
+        ),
+        ("pack", statistics.median(milliseconds["pack"]), "apart: putting all six into the .blend, when it is saved"),
+    )
+    return [
+        Figure("heartbeat_gap_4096_ms", gap, "ms", 16, note),
+        *(Figure(f"heartbeat_gap_4096_ms.{name}_ms", value, "ms", None, words) for name, value, words in parts),
+    ]

@@ -42,6 +42,7 @@ MEASURES = {
     "cold_over_bare": Measure("against_bare:cold_over_bare", "ratio", 1.05),
     "seamless_over_plain": Measure("chain_figures:seamless_over_plain", "ratio", 1.05),
     "heartbeat_gap_ms": Measure("blender:heartbeat_gap_ms", "ms", 16, in_blender=True),
+    "heartbeat_gap_4096_ms": Measure("blender:heartbeat_gap_4096_ms", "ms", 16, in_blender=True),
     "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
     "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
     "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
