@@ -29,6 +29,7 @@ class Blender:
     """A way to run Blender with a profile. `variables` are added to its environment.
 
     window: a Blender that is run with its window, for scenarios that are generators; see `inside.go_on`.
+    seconds: after which a run counts as hung.
     """
 
     profile: Path
@@ -36,6 +37,7 @@ class Blender:
     worker_python: str
     variables: dict[str, str] = field(default_factory=dict)
     window: str = ""
+    seconds: float = SECONDS
 
     @property
     def data(self) -> Path:
@@ -107,11 +109,11 @@ class Blender:
     def spawn(self, command: list[str]) -> subprocess.CompletedProcess[str]:
         with self.popen(command) as process:
             try:
-                stdout, stderr = process.communicate(timeout=SECONDS)
+                stdout, stderr = process.communicate(timeout=self.seconds)
             except subprocess.TimeoutExpired:
                 process.kill()
                 stdout, stderr = process.communicate()
-                pytest.fail(f"Blender hung for {SECONDS} s\n{stdout}\n{stderr}")
+                pytest.fail(f"Blender hung for {self.seconds:g} s\n{stdout}\n{stderr}")
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     def environment(self) -> dict[str, str]:
