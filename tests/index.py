@@ -53,7 +53,10 @@ if any(part.endswith("bootstrap.py") for part in sys.orig_argv):
     raise SystemExit
 """
     # a .pth is the one file that each start of a Python reads
-    return make_wheel("fake-engine", files={"fake_engine_start.pth": b"import fake_engine_start\n", "fake_engine_start.py": code.encode()})
+    return make_wheel(
+        "fake-engine",
+        files={"fake_engine_start.pth": b"import fake_engine_start\n", "fake_engine_start.py": code.encode()},
+    )
 
 
 def write_lock(path: Path, *wheels: tuple[str, bytes], targets: Sequence[str] = ()) -> None:
@@ -134,7 +137,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(404, b"no such project")
         elif self.served.html:
             links = "".join(f'<a href="/files/{file}#sha256={digest}">{file}</a>\n' for file, digest in files)
-            self.answer(200, f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), {"Content-Type": "text/html"})
+            self.answer(
+                200, f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), {"Content-Type": "text/html"}
+            )
         else:
             listed = [{"filename": file, "url": f"/files/{file}", "hashes": {"sha256": d}} for file, d in files]
             kind = {"Content-Type": "application/vnd.pypi.simple.v1+json"}

@@ -26,6 +26,12 @@ def main() -> int:
     test = commands.add_parser("test", help="run the tests; other options are passed on to pytest")
     test.add_argument("pattern", nargs="?", help="a path, a part of test files' names, or words for pytest's -k")
     test.add_argument("-k", metavar="WORDS", dest="words", help="only tests whose names match, as with pytest")
+    test.add_argument(
+        "--bpy",
+        default="",
+        choices=environments.OTHER_BLENDERS,
+        help="run those of Blender's room in this one, as a module",
+    )
     commands.add_parser("lint", help="ruff and mypy")
     commands.add_parser("build", help="the extension's zip, in dist/")
     repository.add_arguments(commands.add_parser("repository", help="a folder that Blender installs and updates from"))
@@ -41,7 +47,9 @@ def main() -> int:
         if arguments.command == "demo":
             return demo.run(arguments)
         if arguments.command == "test":
-            return testing.run(arguments.pattern, ["-k", arguments.words, *others] if arguments.words else others)
+            return testing.run(
+                arguments.pattern, ["-k", arguments.words, *others] if arguments.words else others, arguments.bpy
+            )
         if arguments.command == "lint":
             return linting.run()
         if arguments.command == "build":
