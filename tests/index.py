@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -59,16 +59,16 @@ if any(part.endswith("bootstrap.py") for part in sys.orig_argv):
     )
 
 
-def write_lock(path: Path, *wheels: tuple[str, bytes], backend: str = "index", target: str = "") -> None:
-    """A list of these wheels, and of uv's real one, for this Python."""
+def write_lock(path: Path, *wheels: tuple[str, bytes], targets: Sequence[str] = ()) -> None:
+    """A list of these wheels, and of uv's real one, for this Python or for these targets."""
     uv = uv_wheel()
     every = {file: data for file, data in (*wheels, (uv.name, uv.read_bytes()))}
     data = {
         "format": 1,
-        "backend": backend,
+        "backend": "index",
         "verified": [],
         "wheels": {file: [len(data), hashlib.sha256(data).hexdigest()] for file, data in every.items()},
-        "targets": {target or this_target(): sorted(every)},
+        "targets": {target: sorted(every) for target in targets or [this_target()]},
     }
     path.write_text(json.dumps(data), encoding="utf-8")
 

@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):
 # Started as a script, Python looks for modules beside it; they are imported as a package, as the tests do.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools import demo, environments, linting, package, screenshot, testing
+from tools import demo, environments, linting, package, repository, screenshot, testing
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
@@ -26,25 +26,40 @@ def main() -> int:
     test = commands.add_parser("test", help="run the tests; other options are passed on to pytest")
     test.add_argument("pattern", nargs="?", help="a path, a part of test files' names, or words for pytest's -k")
     test.add_argument("-k", metavar="WORDS", dest="words", help="only tests whose names match, as with pytest")
+    test.add_argument(
+        "--bpy",
+        default="",
+        choices=environments.OTHER_BLENDERS,
+        help="run those of Blender's room in this one, as a module",
+    )
     commands.add_parser("lint", help="ruff and mypy")
     commands.add_parser("build", help="the extension's zip, in dist/")
+    repository.add_arguments(commands.add_parser("repository", help="a folder that Blender installs and updates from"))
+    commands.add_parser("lock", help="the lists of packages that the extension installs; options as tools.locking's")
     commands.add_parser("engine", help="make the worker's environment and print its Python, for TILEWRIGHT_PYTHON")
     bench.add_arguments(commands.add_parser("bench", help="measure what the extension costs"))
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "train-starter"):
+    if others and arguments.command not in ("test", "lock", "train-starter"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":
             return demo.run(arguments)
         if arguments.command == "test":
-            return testing.run(arguments.pattern, ["-k", arguments.words, *others] if arguments.words else others)
+            return testing.run(
+                arguments.pattern, ["-k", arguments.words, *others] if arguments.words else others, arguments.bpy
+            )
         if arguments.command == "lint":
             return linting.run()
         if arguments.command == "build":
             environments.say(str(package.build()))
             return 0
+        if arguments.command == "repository":
+            return repository.run(arguments)
+        if arguments.command == "lock":
+            python = environments.ensure(environments.BLENDER)
+            return subprocess.run([python, "-m", "tools.locking", *others], cwd=ROOT).returncode
         if arguments.command == "engine":
             environments.say(str(environments.ensure(environments.ENGINE)))
             return 0

@@ -57,6 +57,11 @@ class Kind:
 
 
 BLENDER = Kind("blender", "Blender's environment", ("blender.txt", "check.txt"), (), 3)
+# Other Blenders that the extension serves, by the name that `tools/dev.py test --bpy` takes.
+OTHER_BLENDERS = {
+    name: Kind(f"blender-{name}", f"the environment of Blender {name}", (f"blender-{name}.txt", "check.txt"), (), 3)
+    for name in ("4.2", "5.0")
+}
 ENGINE = Kind("engine", "the worker's environment", ("engine.txt", "check.txt"), ("starter.txt",), 8)
 
 
@@ -73,7 +78,7 @@ def ensure(kind: Kind) -> Path:
         with only_maker(folder.with_suffix(".lock")):
             if not is_ready(folder):
                 make(kind, python, folder)
-    if kind is BLENDER:
+    if kind.name.startswith(BLENDER.name):
         for library in site_packages(folder).glob("bpy/__init__*.so"):
             check_shared_libraries(library)
     return executable(folder)

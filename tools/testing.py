@@ -7,7 +7,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools import environments, package
@@ -63,17 +63,18 @@ class Selection:
     options: tuple[str, ...]
 
 
-def run(pattern: str | None, options: Sequence[str]) -> int:
+def run(pattern: str | None, options: Sequence[str], bpy: str = "") -> int:
     """Run what the pattern selects. 0 only if something ran and nothing failed.
 
     Args:
         pattern: a path, a part of test files' names, or an expression for pytest's -k.
+        bpy: one of `environments.OTHER_BLENDERS`: runs the tests of Blender's room in that one, and no others.
         options: passed on to pytest.
     """
     begin = time.monotonic()
     selection = select(pattern, options)
     total = Counts()
-    for group in GROUPS:
+    for group in GROUPS if not bpy else [replace(GROUPS[-1], kind=environments.OTHER_BLENDERS[bpy])]:
         if paths := paths_of_group(group, selection.paths):
             say(f"\n== tests/{', tests/'.join(group.folders)} in {group.kind.title}")
             total += run_group(group, paths, selection.options)

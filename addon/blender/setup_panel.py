@@ -43,8 +43,7 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: 
     found = now.environments
     if not now.setup.error:
         paragraph(box, context, now.lost_engine.message, icon="INFO")
-    size = f"{found.lock.size / 1e9:.1f} GB" if found.lock.size >= 1e9 else f"{found.lock.size / 1e6:.0f} MB"
-    paragraph(box, context, f"Up to {size} are downloaded, into {_short(str(found.root))}.")
+    paragraph(box, context, f"Up to {_size(found.lock.size)} are downloaded, into {_short(str(found.root))}.")
     if not bpy.app.online_access and not _preferences().wheels.strip():
         paragraph(
             box,
@@ -91,6 +90,10 @@ def _draw_error(layout: Any, context: bpy.types.Context, paragraph: Paragraph, e
 def _short(text: str) -> str:
     """Without the user's folder, which says little and may name the user."""
     return text.replace(str(package.data_folder("")).rstrip("/\\"), "…")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _preferences() -> Any:
@@ -149,7 +152,7 @@ def _draw_found(layout: Any) -> None:
     found = state.current.environments
     for item in found.found if found else ():
         row = layout.row()
-        size = "half made" if item.size is None else f"{item.size / 1e9:.1f} GB"
+        size = "half made" if item.size is None else _size(item.size)
         use = ", in use" if item.current else ", not used by this Blender"
         row.label(text=f"{item.title}: {size}{use}", icon="PACKAGE")
         row.operator("tilewright.remove_environment", text="", icon="X").name = item.folder.name

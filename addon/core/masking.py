@@ -3,7 +3,6 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import PurePath
 
 # A path from its root on, up to what ends it in a sentence or a traceback. An address's "//host" is no path.
 _ROOT = r"(?<![\w/:.…~])(?:[A-Za-z]:[\\/]|\\\\|/(?=[^/\s]))"
@@ -28,9 +27,10 @@ def mask(text: str, homes: Iterable[str], names: Iterable[str]) -> str:
 
 
 def _end_of(path: str) -> str:
-    """The last two parts of a path: enough to tell a file, too little to tell whose it is."""
+    """The last part of a path, of code the last two: enough to tell a file, too little to tell whose it is."""
     parts = [part for part in re.split(r"[\\/]+", path.rstrip(".:")) if part]
     tail = path[len(path.rstrip(".:")) :]
     if len(parts) < 2:
         return path
-    return "…/" + "/".join(PurePath(part).name for part in parts[-2:]) + tail
+    kept = parts[-2:] if parts[-1].endswith(".py") else parts[-1:]
+    return "…/" + "/".join(kept) + tail

@@ -29,7 +29,7 @@ class Blender:
     """A way to run Blender with a profile. `variables` are added to its environment.
 
     window: a Blender that is run with its window, for scenarios that are generators; see `inside.go_on`.
-    seconds: after which it hangs. flags: more options for a real Blender.
+    seconds: after which a run counts as hung. flags: more options for a real Blender.
     """
 
     profile: Path
@@ -124,7 +124,7 @@ class Blender:
             except subprocess.TimeoutExpired:
                 process.kill()
                 stdout, stderr = process.communicate()
-                pytest.fail(f"Blender hung for {self.seconds} s\n{stdout}\n{stderr}")
+                pytest.fail(f"Blender hung for {self.seconds:g} s\n{stdout}\n{stderr}")
         return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
     def environment(self) -> dict[str, str]:

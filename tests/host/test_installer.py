@@ -197,7 +197,7 @@ def test_a_place_where_no_folder_can_be_is_named(site: Site) -> None:
 
 
 def test_a_python_without_packages_is_told(site: Site) -> None:
-    write_lock(site.list, SMALL, target="cp39-linux-x86_64")
+    write_lock(site.list, SMALL, targets=["cp39-linux-x86_64"])
     error = site.run().error
     assert error and "There are no packages of the engine for Python" in error.message
 
