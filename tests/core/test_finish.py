@@ -136,7 +136,13 @@ def test_the_progress_bar_never_runs_back_through_all_phases():
     job = queue.add(ImageRequest("/a.png", Finish(8, maps=(MapKind.HEIGHT,)), tileable=True))
     queue.begin_next()
     seen = []
-    for phase, steps in ((Phase.LOADING, 0), (Phase.TILING, 0), (Phase.UPSCALING, 4), (Phase.MAPPING, 2), (Phase.SAVING, 0)):
+    for phase, steps in (
+        (Phase.LOADING, 0),
+        (Phase.TILING, 0),
+        (Phase.UPSCALING, 4),
+        (Phase.MAPPING, 2),
+        (Phase.SAVING, 0),
+    ):
         for step in range(steps + 1):
             queue.apply(Progress(job.id, phase, 0, 1, step, steps))
             seen.append(job.fraction)

@@ -52,7 +52,10 @@ def test_only_the_chosen_axis_is_changed(axes, other):
 
 @settings(max_examples=30, deadline=None)
 @given(
-    height=st.integers(1, 40), width=st.integers(1, 40), axes=st.sampled_from([Axes.XY, Axes.X, Axes.Y]), seed=st.integers(0, 99)
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    axes=st.sampled_from([Axes.XY, Axes.X, Axes.Y]),
+    seed=st.integers(0, 99),
 )
 def test_a_picture_of_any_size_works(height, width, axes, seed):
     picture = np.random.default_rng(seed).random((height, width, 4), np.float32)

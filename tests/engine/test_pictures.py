@@ -55,7 +55,9 @@ def test_palettes_bits_and_cmyk_become_colours(tmp_path):
     transparent = rgb.quantize(16)
     transparent.info["transparency"] = 3
     transparent.save(tmp_path / "transparent.png", transparency=3)
-    shapes = [pictures.read(tmp_path / name).shape[2] for name in ("palette.png", "bits.png", "cmyk.jpg", "transparent.png")]
+    shapes = [
+        pictures.read(tmp_path / name).shape[2] for name in ("palette.png", "bits.png", "cmyk.jpg", "transparent.png")
+    ]
     assert shapes == [3, 1, 3, 4]
 
 

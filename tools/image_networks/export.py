@@ -37,5 +37,8 @@ def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -
         part.replace(path)
         written.append(path)
         seconds, steps = state["seconds"], state["step"]
-        print(f"export: {path.name}, {path.stat().st_size / 1e6:.2f} MB, {steps} steps in {seconds / 60:.0f} min", flush=True)
+        print(
+            f"export: {path.name}, {path.stat().st_size / 1e6:.2f} MB, {steps} steps in {seconds / 60:.0f} min",
+            flush=True,
+        )
     return written
