@@ -23,9 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from addon.core import protocol, sketch
 from addon.core.errors import ErrorKind, UserError, bug
+from addon.core.image_request import ImageRequest
 from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
+from addon.core.request import Size
 from addon.core.results import BASE_COLOR, PART, THUMBNAIL, Draft, Result, disk_errors, draft
 
 
@@ -154,7 +156,8 @@ class Worker:
 
     def picture(self, start: protocol.Start, index: int, begin: float) -> None:
         request, count = start.request, start.request.count
-        left = (count - index) * request.steps * self.behaviour.get("step_seconds", 0.005)
+        steps = getattr(request, "steps", 1)  # a picture that exists has none
+        left = (count - index) * steps * self.behaviour.get("step_seconds", 0.005)
 
         def at(phase: Phase, step: int = 0, steps: int = 0) -> None:
             self.at(start, protocol.Progress(start.job, phase, index, count, step, steps, left))
@@ -165,13 +168,15 @@ class Worker:
                 at(Phase.LOADING)
                 self.loaded = True
             at(Phase.ENCODING)
-        for step in range(request.steps + 1):
-            at(Phase.SAMPLING, step, request.steps)
-            if start.previews:
+        exists = isinstance(request, ImageRequest)
+        for step in range(steps + 1):
+            at(Phase.UPSCALING if exists else Phase.SAMPLING, step, steps)
+            if start.previews and not exists:
                 self.preview(start, index, step)
-        at(Phase.DECODING)
+        if not exists:
+            at(Phase.DECODING)
         at(Phase.SAVING)
-        recipe = Recipe(request.single(index), "fake", {"worker": "fake"})
+        recipe = Recipe(request if exists else request.single(index), "fake", {"worker": "fake"})
         with draft(Path(start.store), request.prompt, recipe.request.seed) as part:
             result = self.save(part, recipe, index, time.monotonic() - begin)
         if result is None:
@@ -203,15 +208,16 @@ class Worker:
         request = recipe.request
         files = {BASE_COLOR: f"{BASE_COLOR}.png", THUMBNAIL: f"{THUMBNAIL}.png"}
         scale = self.behaviour.get("scale", 1)
-        width, height = scale * request.size.width, scale * request.size.height
+        size = getattr(request, "size", Size(64, 64))
+        width, height = scale * size.width, scale * size.height
         noise = self.behaviour.get("noise", False)
         with disk_errors(part.root):
             picture = png(width, height, request.prompt, request.seed, recipe.dumps(), noise)
             (part.folder / files[BASE_COLOR]).write_bytes(picture)
-            for kind in self.behaviour.get("maps", ()):
-                files[kind] = f"{kind}.png"
+            for kind in dict.fromkeys((*self.behaviour.get("maps", ()), *request.finish.maps)):
+                files[str(kind)] = f"{kind}.png"
                 picture = png(width, height, f"{request.prompt} {kind}", request.seed, recipe.dumps(), noise)
-                (part.folder / files[kind]).write_bytes(picture)
+                (part.folder / files[str(kind)]).write_bytes(picture)
             self.faults("WRITING", request.prompt, index, 0)
             (part.folder / files[THUMBNAIL]).write_bytes(png(128, 128, request.prompt, request.seed, ""))
         result = Result(part.folder, files, recipe, seam_score=0.5, seconds=seconds)

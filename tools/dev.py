@@ -40,8 +40,11 @@ def main() -> int:
     bench.add_arguments(commands.add_parser("bench", help="measure what the extension costs"))
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
+    commands.add_parser(
+        "train-image-networks", help="train upscaler and map networks; options: tools.image_networks.train"
+    )
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "lock", "train-starter"):
+    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":
@@ -68,7 +71,8 @@ def main() -> int:
         if arguments.command == "screenshot":
             return screenshot.run(arguments)
         python = environments.ensure(environments.ENGINE)
-        return subprocess.run([python, "-m", "tools.starter.train", *others], cwd=ROOT).returncode
+        module = "tools.image_networks" if arguments.command == "train-image-networks" else "tools.starter"
+        return subprocess.run([python, "-m", f"{module}.train", *others], cwd=ROOT).returncode
     except MachineError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`blender --background --command tilewright generate ...`: textures without a window. Imports bpy, core and host."""
+"""`blender --background --command tilewright ...`: textures without a window. Imports bpy, core and host."""
 
 import argparse
 import contextlib
@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -17,14 +17,15 @@ from typing import Any, NoReturn
 import bpy
 
 from ..core.errors import ErrorKind, UserError
+from ..core.finish import MapKind
+from ..core.image_request import Request
 from ..core.jobs import Job
-from ..core.naming import slug
 from ..core.protocol import ImageDone
-from ..core.request import STARTER, Axes, Size, TextureRequest
+from ..core.request import STARTER, Axes, Size
 from ..core.results import PART, Result, disk_errors
 from ..host.session import Event, Session
 from ..host.store import Store
-from . import generation, request
+from . import generation, picture_commands, request
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
 _INTERRUPTED = 130
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
-            return _generate(wanted, _path(options.output), options.json, interruptions)
+            return _generate(wanted, picture_commands.output(options, _path), options.json, interruptions)
     except UserError as error:
         _complain(error)
         return 1
@@ -82,15 +83,21 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
+    picture_commands.add_finish(generate)
+    picture_commands.add_parsers(commands, program)
     return parser
 
 
-def _requests(options: argparse.Namespace) -> list[TextureRequest]:
+def _requests(options: argparse.Namespace) -> list[Request]:
     """One request for each prompt. Raises `UserError`: a wrong command line is refused before anything is made."""
+    if options.command in picture_commands.COMMANDS:
+        return [picture_commands.request(options, _path)]
+    finish = picture_commands.finish(options)
     prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
     return [
         request.make(
             prompt=prompt,
+            finish=finish,
             negative_prompt=options.negative,
             size=None if options.size is None else Size.parse(options.size),
             steps=options.steps,
@@ -125,7 +132,7 @@ def _read_prompts(path: Path) -> list[str]:
     return prompts
 
 
-def _generate(wanted: list[TextureRequest], output: Path, as_json: bool, interruptions: list[int]) -> int:
+def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interruptions: list[int]) -> int:
     """Make them one after the other; one that fails does not stop the others. Raises `UserError` where none can be."""
     made = _Made(output, as_json)
     # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
@@ -187,17 +194,20 @@ class _Made:
                     self.error = error
 
     def _publish(self, result: Result) -> None:
-        asked = result.recipe.request
         with disk_errors(self._output):
-            file = _reserve(self._output, f"{slug(asked.prompt)}-{asked.seed}")
-            try:
-                os.replace(result.path(), file)
-            except OSError:
-                file.unlink(missing_ok=True)
-                raise
+            file = _reserve(self._output, picture_commands.stem(result.recipe), result.path().suffix)
+            picture_commands.move(result.path(), file)
+            maps = {}
+            for kind in MapKind:
+                if kind.value in result.files:
+                    source = result.path(kind.value)
+                    target = _reserve(self._output, f"{file.stem}-{kind.value}", source.suffix)
+                    picture_commands.move(source, target)
+                    maps[kind.value] = target.name
             line = json.dumps(
                 {
                     "file": file.name,
+                    **({"maps": maps} if maps else {}),
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
@@ -209,15 +219,15 @@ class _Made:
         print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
 
 
-def _reserve(folder: Path, stem: str) -> Path:
+def _reserve(folder: Path, stem: str, suffix: str = ".png") -> Path:
     """A new, empty file: nothing that is there is overwritten, nor what another command makes at the same moment."""
-    file, number = folder / f"{stem}.png", 2
+    file, number = folder / f"{stem}{suffix}", 2
     while True:
         try:
             file.touch(exist_ok=False)
             return file
         except FileExistsError:
-            file, number = folder / f"{stem}-{number}.png", number + 1
+            file, number = folder / f"{stem}-{number}{suffix}", number + 1
 
 
 @contextlib.contextmanager

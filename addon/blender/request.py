@@ -7,6 +7,7 @@ from typing import Any
 
 from ..core.catalogue import ModelInfo
 from ..core.errors import ErrorKind, UserError
+from ..core.finish import Finish
 from ..core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from . import models
 
@@ -52,11 +53,18 @@ def make(
     axes: Axes = Axes.XY,
     scheduler: str = Scheduler.MODEL.value,
     model: str,
+    finish: Finish = Finish(),  # noqa: B008 - frozen
 ) -> TextureRequest:
     """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`."""
     # What is wrong with the texts is told before the model is looked at.
     request = TextureRequest(
-        prompt, negative_prompt, size or Size(512, 512), seed=0 if seed is None else seed, count=count, axes=axes
+        prompt,
+        negative_prompt,
+        size or Size(512, 512),
+        seed=0 if seed is None else seed,
+        count=count,
+        axes=axes,
+        finish=finish,
     )
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")

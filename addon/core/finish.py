@@ -108,7 +108,7 @@ def parse_maps(names: Iterable[object]) -> tuple[MapKind, ...]:
 
 def absolute(choice: str) -> str:
     """A choice of upscaler or map networks as it was typed: known words stay, paths become whole ones."""
-    if choice in (STARTER, LANCZOS, FILTER):
+    if choice in (STARTER, LANCZOS, FILTER) or not choice.strip():
         return choice
     try:
         return str(Path(choice).expanduser().absolute())

@@ -25,8 +25,9 @@ from .canvas import Canvas, to_dtype
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
 _STRIP = 64  # rows that are written at once
 
-# Pillow's guard against pictures that fill the memory; ours is the side, which is looked at before anything is decoded.
-Image.MAX_IMAGE_PIXELS = MAX_RESULT_SIDE**2
+# Pillow's guard against pictures that fill the memory refuses in its own words; ours is the side, which is looked at
+# before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
 
 
 def read(path: Path) -> NDArray[Any]:
@@ -44,7 +45,7 @@ def read(path: Path) -> NDArray[Any]:
             raise _bad(f"{path.name} is no picture that can be read.", "Use PNG, JPEG, WebP or TIFF.") from error
         reason = error.strerror or "it is broken or cut short"
         raise _bad(f"{path} cannot be read: {reason}.") from error
-    except (ValueError, SyntaxError, RuntimeError, EOFError, struct.error, Image.DecompressionBombError) as error:
+    except (ValueError, SyntaxError, RuntimeError, EOFError, struct.error) as error:
         raise _bad(f"{path} cannot be read: it is broken or cut short.") from error
 
 

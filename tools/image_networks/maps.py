@@ -8,13 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
 from .degrade import foreign_colours, some_blur, some_jpegs, some_noise
 from .networks import make_map_network
 from .pairs import DEPTH, Pairs
 
-BATCH = 10
+BATCH = 6  # steps count more than samples
 
 
 def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -79,6 +80,9 @@ def train(name: str, folder: Path, minutes: float, seed: int, pairs: Pairs) -> n
     """Train the network `name` ("surface" or "normal"), or go on; returns the averaged network, wrapped."""
     torch.manual_seed(seed)
     network = make_map_network()
+    surface = cache.load(folder / "surface.ckpt") if name == "normal" else None
+    if surface is not None:  # what sees heights is most of the way to seeing slopes
+        network.load_state_dict(surface["average"])
     nn.init.zeros_(network.model[-1].weight)
     nn.init.constant_(network.model[-1].bias, 0.5)
     network = wrap(network).to(memory_format=torch.channels_last)

@@ -12,7 +12,7 @@ from torch import nn
 
 
 def make_upscaler() -> nn.Module:
-    return Compact(num_in_ch=3, num_out_ch=3, num_feat=48, num_conv=12, upscale=2)
+    return Compact(num_in_ch=3, num_out_ch=3, num_feat=32, num_conv=8, upscale=2)
 
 
 def make_map_network() -> nn.Module:

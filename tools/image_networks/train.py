@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ..starter.cache import default_cache
-from . import maps, upscaler
+from . import export, figures, maps, upscaler
 from .pairs import make_pairs, read_pairs
 
 COUNTS = {64: 2500, 128: 8000, 256: 2500}

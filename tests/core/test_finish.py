@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What may be asked for after a picture, and for a picture that exists; the same verdict wherever it is asked."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from addon.core import protocol
+from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import Finish, MapKind, absolute, parse_maps
+from addon.core.image_request import Content, ImageRequest, request_from_json
+from addon.core.jobs import JobQueue
+from addon.core.protocol import Phase, Progress, Start
+from addon.core.recipe import Recipe
+from addon.core.request import Axes, Size, TextureRequest
+
+finishes = st.builds(
+    Finish,
+    upscale=st.sampled_from([1, 2, 4, 8]),
+    upscaler=st.sampled_from(["starter", "lanczos", "/models/4x.safetensors"]),
+    maps=st.lists(st.sampled_from(list(MapKind)), unique=True).map(tuple),
+    map_networks=st.sampled_from(["starter", "filter", "/models/maps"]),
+)
+image_requests = st.builds(
+    ImageRequest,
+    source=st.just("/pictures/wall é.png"),
+    finish=finishes,
+    axes=st.sampled_from([Axes.XY, Axes.X, Axes.Y]),
+    tileable=st.just(True),
+    content=st.sampled_from([Content.COLOR, Content.LINEAR]),
+    title=st.text(max_size=30),
+)
+
+
+@given(finishes)
+def test_a_finish_survives_json(finish):
+    assert Finish.from_json(json.loads(json.dumps(finish.to_json()))) == finish
+
+
+@given(image_requests)
+def test_a_pictures_request_survives_the_protocol_and_the_recipe(request_):
+    (message,) = protocol.FrameReader().feed(protocol.encode(Start("job", request_, "/store")))
+    assert message == Start("job", request_, "/store")
+    recipe = Recipe(request_, "0123", {"torch": "2"})
+    assert Recipe.loads(recipe.dumps()) == recipe
+
+
+def test_a_textures_request_carries_its_finish_through_the_protocol():
+    request = TextureRequest("wall", finish=Finish(4, maps=(MapKind.NORMAL, MapKind.HEIGHT)))
+    assert request.finish.maps == (MapKind.HEIGHT, MapKind.NORMAL)  # in one order, so that equal wishes are equal
+    (message,) = protocol.FrameReader().feed(protocol.encode(Start("job", request, "/store")))
+    assert message == Start("job", request, "/store")
+
+
+def test_recipes_from_before_there_was_upscaling_are_read():
+    data = TextureRequest("wall", seed=5).to_json()
+    del data["finish"]
+    assert request_from_json(data) == TextureRequest("wall", seed=5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"upscale": 3},
+        {"upscale": 0},
+        {"upscale": True},
+        {"upscale": "2"},
+        {"upscaler": ""},
+        {"upscaler": "relative.safetensors"},
+        {"upscaler": "/with\0nul"},
+        {"map_networks": "lanczos"},
+        {"maps": "height"},
+        {"maps": ["depth"]},
+        {"sharpen": 1},
+    ],
+)
+def test_a_wrong_finish_is_refused_everywhere(wrong):
+    with pytest.raises(UserError) as caught:
+        Finish.from_json(wrong)
+    assert caught.value.kind is ErrorKind.REQUEST
+    assert caught.value.message.endswith(".")
+    data = {"type": "Start", "job": "7", "request": {"prompt": "wall", "finish": wrong}, "store": "/store"}
+    with pytest.raises(protocol.InvalidRequest) as refused:
+        protocol.decode(json.dumps(data).encode())
+    assert refused.value.job == "7"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": "relative.png", "tileable": True},
+        {"source": "/a.png"},
+        {"source": "/a\0.png", "tileable": True},
+        {"source": "/a.png", "tileable": 1},
+        {"source": "/a.png", "tileable": True, "axes": "NONE"},
+        {"source": "/a.png", "tileable": True, "axes": "Z"},
+        {"source": "/a.png", "tileable": True, "content": "PHOTO"},
+        {"source": "/a.png", "finish": {"maps": ["height"]}, "content": "NORMAL"},
+        {"source": "/a.png", "tileable": True, "title": "x" * 2000},
+        {"source": "/a.png", "tileable": True, "prompt": "wall"},
+    ],
+)
+def test_a_wrong_request_for_a_picture_is_refused(wrong):
+    with pytest.raises(UserError) as caught:
+        request_from_json(wrong)
+    assert caught.value.kind is ErrorKind.REQUEST
+
+
+def test_a_result_may_not_grow_over_what_a_texture_may_have():
+    with pytest.raises(UserError, match="16384"):
+        TextureRequest("wall", size=Size(2048, 2048 + 64 - 64), finish=Finish(8)).finish.check_size(4096, 64)
+    Finish(8).check_size(2048, 2048)
+    with pytest.raises(UserError, match="131072 pixels long"):
+        Finish(8).check_size(16384, 10)
+
+
+def test_all_stands_for_every_map():
+    assert Finish(maps=parse_maps(["all", "height"])).maps == tuple(MapKind)
+
+
+def test_choices_are_words_or_whole_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("starter") == "starter"
+    assert absolute("up.safetensors") == str(tmp_path / "up.safetensors")
+
+
+def test_a_picture_is_called_by_its_title_or_its_files_name():
+    assert ImageRequest("/a/Old wall.png", tileable=True).prompt == "Old wall"
+    assert ImageRequest("/a/Old wall.png", tileable=True, title="Wall").prompt == "Wall"
+
+
+def test_the_progress_bar_never_runs_back_through_all_phases():
+    queue = JobQueue()
+    job = queue.add(ImageRequest("/a.png", Finish(8, maps=(MapKind.HEIGHT,)), tileable=True))
+    queue.begin_next()
+    seen = []
+    for phase, steps in (
+        (Phase.LOADING, 0),
+        (Phase.TILING, 0),
+        (Phase.UPSCALING, 4),
+        (Phase.MAPPING, 2),
+        (Phase.SAVING, 0),
+    ):
+        for step in range(steps + 1):
+            queue.apply(Progress(job.id, phase, 0, 1, step, steps))
+            seen.append(job.fraction)
+    assert seen == sorted(seen)
+    assert seen[0] == 0
+    assert 0.9 < seen[-1] < 1

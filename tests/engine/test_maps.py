@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Maps from colour: periodic, the same in tiles, of the right shape and meaning, with networks and without."""
+
+import numpy as np
+import pytest
+
+from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import MapKind
+from addon.core.image_networks import HEIGHT_DEPTH, map_networks
+from addon.core.image_request import Content
+from addon.core.pbr import angles, normals_of_height
+from addon.core.request import Axes
+from addon.engine import image_networks
+from addon.engine import maps as maps_module
+from addon.engine.canvas import canvases
+from addon.engine.maps import base_scale, check_network, make_maps
+from addon.engine.tiles import TileLimits
+from tests.engine.picture_networks import compact, save, span, texture, unshuffled
+
+ALL = tuple(MapKind)
+FREE = 8 << 30
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """As in a user's folder: a network a map, of three architectures."""
+    folder = tmp_path_factory.mktemp("networks")
+    files = {
+        "1x Height": (span(1, 1), (MapKind.HEIGHT,)),
+        "1x Normal": (unshuffled(), (MapKind.NORMAL,)),
+        "1x Roughness": (compact(1), (MapKind.ROUGHNESS,)),
+    }
+    made = {}
+    for name, (network, makes) in files.items():
+        made |= check_network(image_networks.load(save(network, folder / f"{name}.safetensors")), makes)
+    return made
+
+
+def make(color, sources, tmp_path, kinds=ALL, axes=Axes.XY, content=Content.COLOR, tile=None):
+    limits = TileLimits({"cpu": tile} if tile else {})
+    with canvases(tmp_path) as easel:
+        made = make_maps(color, kinds, sources, axes, content, easel, limits, FREE)
+        return {kind: np.array(value.array) for kind, value in made.items()}
+
+
+@pytest.mark.parametrize("way", ["networks", "filters"])
+def test_every_map_is_periodic_where_the_colour_is(way, networks, tmp_path):
+    sources, color = networks if way == "networks" else {}, texture(64, 48)
+    plain = make(color, sources, tmp_path)
+    rolled = make(np.roll(color, (12, 20), (0, 1)), sources, tmp_path)  # the unshuffling network's grid is 4
+    assert set(plain) == set(ALL)
+    for kind, value in plain.items():
+        assert value.shape == (64, 48, 3 if kind is MapKind.NORMAL else 1)
+        assert 0 <= value.min() <= value.max() <= 1
+        assert np.abs(np.roll(value, (12, 20), (0, 1)) - rolled[kind]).max() <= 1e-5
+
+
+def test_maps_do_not_depend_on_the_tile(networks, tmp_path):
+    color = texture(60, 52)
+    one, other = make(color, networks, tmp_path, tile=16), make(color, networks, tmp_path)
+    for kind in ALL:
+        assert np.abs(one[kind] - other[kind]).max() <= 1e-5
+
+
+def test_normals_have_unit_length(networks, tmp_path):
+    for sources in (networks, {}):
+        normal = make(texture(48, 48), sources, tmp_path)[MapKind.NORMAL] * 2 - 1
+        assert np.abs(np.linalg.norm(normal, axis=-1) - 1).max() < 1e-5
+
+
+def test_without_a_network_the_normal_is_the_heights(tmp_path):
+    made = make(texture(64, 64), {}, tmp_path)
+    expected = normals_of_height(made[MapKind.HEIGHT][..., 0], HEIGHT_DEPTH)
+    assert angles(made[MapKind.NORMAL], expected).max() < 0.01
+
+
+def test_hollows_are_occluded_and_plains_are_not(tmp_path):
+    color = np.full((96, 96, 3), 200, np.uint8)
+    color[40:48] = 30
+    occlusion = make(color, {}, tmp_path, (MapKind.OCCLUSION,))[MapKind.OCCLUSION][..., 0]
+    assert occlusion[44, 50] < 0.65
+    assert occlusion[0].min() > 0.99
+
+
+def test_a_large_picture_takes_its_low_frequencies_from_the_small_one(networks, tmp_path, monkeypatch):
+    """Shrunk back, the maps of a picture enlarged are about those of the picture."""
+    monkeypatch.setattr(maps_module, "BASE_SIDE", 32)
+    small = texture(32, 32)
+    large = small.repeat(4, 0).repeat(4, 1)
+    assert base_scale(128, 128) == 4
+    low, high = make(small, networks, tmp_path), make(large, networks, tmp_path)
+    rolled = make(np.roll(large, (16, 32), (0, 1)), networks, tmp_path)
+    for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS):
+        back = high[kind].reshape(32, 4, 32, 4, -1).mean((1, 3))
+        smooth = [np.fft.ifft2(np.fft.fft2(x[..., 0])[:6, :6], (8, 8)).real for x in (back, low[kind])]
+        assert np.abs(smooth[0] - smooth[1]).max() < 0.15 * np.abs(smooth[1]).max()
+    for kind in ALL:
+        assert np.abs(np.roll(high[kind], (16, 32), (0, 1)) - rolled[kind]).max() <= 2e-5
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "scale"), [(512, 512, 1), (1024, 1024, 2), (4096, 2048, 4), (1023, 2048, 1), (8192, 8192, 16)]
+)
+def test_the_base_is_about_the_size_that_was_taught(height, width, scale):
+    assert base_scale(height, width) == scale
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+@pytest.mark.parametrize(("dtype", "content"), [(np.uint16, Content.COLOR), (np.float32, Content.LINEAR)])
+def test_pictures_of_every_kind_work(networks, tmp_path, channels, dtype, content):
+    made = make(texture(24, 16, channels, dtype=dtype), networks, tmp_path, content=content)
+    assert all(np.isfinite(value).all() for value in made.values())
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 50), (3, 2)])
+def test_tiny_pictures_work(networks, tmp_path, height, width):
+    made = make(texture(height, width), networks, tmp_path)
+    assert made[MapKind.NORMAL].shape == (height, width, 3)
+
+
+def test_a_network_that_enlarges_makes_no_maps(tmp_path):
+    network = image_networks.load(save(compact(2), tmp_path / "height.safetensors"))
+    with pytest.raises(UserError, match="2x from 3 to 3") as caught:
+        check_network(network, (MapKind.HEIGHT,))
+    assert caught.value.kind is ErrorKind.MODEL
+
+
+def test_a_folders_files_are_found_by_their_names(tmp_path):
+    for name in ("1x-PBRify_Height.pth", "1x-PBRify_Height.safetensors", "1x_NormalV3.safetensors", "readme.txt"):
+        (tmp_path / name).write_bytes(b"")
+    found = {network.makes: network.file.name for network in map_networks(str(tmp_path))}
+    assert found == {
+        (MapKind.HEIGHT,): "1x-PBRify_Height.safetensors",
+        (MapKind.NORMAL,): "1x_NormalV3.safetensors",
+    }
+
+
+@pytest.mark.parametrize("make_folder", [True, False])
+def test_a_folder_without_networks_is_told(tmp_path, make_folder):
+    folder = tmp_path / "maps"
+    if make_folder:
+        folder.mkdir()
+    with pytest.raises(UserError) as caught:
+        map_networks(str(folder))
+    assert caught.value.kind is ErrorKind.MODEL
+    assert str(folder) in caught.value.message

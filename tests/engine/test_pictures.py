@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Picture files of every kind, read and written."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import MAX_RESULT_SIDE
+from addon.engine import pictures
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        *((mode, suffix) for mode in ("L", "LA", "RGB", "RGBA") for suffix in ("png", "tiff")),
+        ("RGB", "webp"),  # which knows no grey
+        ("RGBA", "webp"),
+    ],
+)
+def test_eight_bits_are_read_as_they_are(tmp_path, mode, suffix):
+    channels = len(mode)
+    pixels = RNG.integers(0, 256, (9, 13, channels)).astype(np.uint8)
+    Image.fromarray(pixels[..., 0] if channels == 1 else pixels, mode).save(
+        tmp_path / f"a.{suffix}", **({"lossless": True, "exact": True} if suffix == "webp" else {})
+    )
+    assert (pictures.read(tmp_path / f"a.{suffix}") == pixels).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_written_is_read_back(tmp_path, channels, dtype):
+    pixels = RNG.integers(0, np.iinfo(dtype).max + 1, (70, 13, channels)).astype(dtype)
+    pictures.write(tmp_path / "a.png", pixels, dtype, {"key": "text"})
+    back = pictures.read(tmp_path / "a.png")
+    assert back.dtype == dtype
+    assert (back == pixels).all()
+
+
+def test_floats_are_written_as_shares(tmp_path):
+    pictures.write(tmp_path / "a.png", np.array([[[0.0], [0.5], [1.0], [2.0]]], np.float32), np.uint16, {})
+    assert pictures.read(tmp_path / "a.png").ravel().tolist() == [0, 32768, 65535, 65535]
+
+
+def test_palettes_bits_and_cmyk_become_colours(tmp_path):
+    rgb = Image.fromarray(RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8))
+    rgb.quantize(16).save(tmp_path / "palette.png")
+    rgb.convert("1").save(tmp_path / "bits.png")
+    rgb.convert("CMYK").save(tmp_path / "cmyk.jpg")
+    transparent = rgb.quantize(16)
+    transparent.info["transparency"] = 3
+    transparent.save(tmp_path / "transparent.png", transparency=3)
+    shapes = [
+        pictures.read(tmp_path / name).shape[2] for name in ("palette.png", "bits.png", "cmyk.jpg", "transparent.png")
+    ]
+    assert shapes == [3, 1, 3, 4]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_arrays_are_read_without_a_copy(tmp_path, dtype):
+    array = (RNG.random((5, 6, 4)) * 100).astype(dtype)
+    np.save(tmp_path / "a.npy", array)
+    back = pictures.read(tmp_path / "a.npy")
+    assert isinstance(back, np.memmap)
+    assert (back == array).all()
+
+
+def header_only(width: int, height: int) -> bytes:
+    body = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + body + struct.pack(">I", zlib.crc32(b"IHDR" + body))
+    return b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
+
+
+@pytest.mark.parametrize(("width", "height"), [(MAX_RESULT_SIDE + 1, 1), (10, 100000), (60000, 60000)])
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(tmp_path, width, height):
+    (tmp_path / "a.png").write_bytes(header_only(width, height))
+    with pytest.raises(UserError, match=f"{width}x{height}") as caught:
+        pictures.read(tmp_path / "a.png")
+    assert caught.value.kind is ErrorKind.REQUEST
+
+
+def test_the_widest_picture_is_read(tmp_path):
+    Image.new("RGB", (MAX_RESULT_SIDE, 2), (1, 2, 3)).save(tmp_path / "a.png")
+    assert pictures.read(tmp_path / "a.png").shape == (2, MAX_RESULT_SIDE, 3)
+
+
+class Payload:
+    def __reduce__(self):
+        return print, ("it ran",)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "truncated", "truncated 16-bit", "pickle", "array"])
+def test_what_is_no_picture_is_refused_in_a_sentence(tmp_path, kind, capsys):
+    path = tmp_path / "a.png"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "text":
+        path.write_text("hello")
+    elif kind.startswith("truncated"):
+        pictures.write(path, RNG.integers(0, 256, (40, 40, 3)).astype(np.uint16), np.uint16, {})
+        if kind == "truncated":
+            Image.new("RGB", (40, 40)).save(path)
+        path.write_bytes(path.read_bytes()[:-30])
+    elif kind == "pickle":
+        path = tmp_path / "a.npy"
+        np.save(path, np.array([Payload()], object), allow_pickle=True)
+    elif kind == "array":
+        path = tmp_path / "a.npy"
+        np.save(path, np.zeros((2, 3, 4, 5)))
+    with pytest.raises(UserError) as caught:
+        pictures.read(path)
+    assert caught.value.kind is ErrorKind.REQUEST
+    assert "it ran" not in capsys.readouterr().out

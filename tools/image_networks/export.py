@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the trained networks as fp16 safetensors where the extension looks for them. May import torch, safetensors."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from ..starter import cache
+
+MODELS = cache.REPOSITORY / "addon" / "models"
+# stage -> file, as addon/core/image_networks.py names them
+FILES = {
+    "upscaler": Path("upscaler", "starter-2x.safetensors"),
+    "surface": Path("maps", "surface.safetensors"),
+    "normal": Path("maps", "normal.safetensors"),
+}
+
+
+def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
+    """Write the averaged weights of the checkpoints in `folder`; each file whole, then renamed.
+
+    Raises:
+        FileNotFoundError: a stage was not trained.
+    """
+    written = []
+    for stage in stages:
+        state = cache.load(folder / f"{stage}.ckpt")
+        if state is None:
+            raise FileNotFoundError(f"{stage} was not trained: there is no checkpoint in {folder.name}")
+        path = output / FILES[stage]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.to(torch.float16).contiguous() for name, value in state["average"].items()}
+        part = path.with_suffix(".part")
+        save_file(weights, part, {"format": "pt"})
+        part.chmod(0o644)
+        part.replace(path)
+        written.append(path)
+        seconds, steps = state["seconds"], state["step"]
+        print(
+            f"export: {path.name}, {path.stat().st_size / 1e6:.2f} MB, {steps} steps in {seconds / 60:.0f} min",
+            flush=True,
+        )
+    return written

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The figures of the model cards, on families kept out of training. May import the engine, numpy, scipy, torch.
+
+Each map is judged as a ratio to the best constant (the mean over all held-out pixels) and to the filter baseline.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from addon.core.color import delta_e, to_encoded, to_linear
+from addon.core.finish import MapKind
+from addon.core.image_networks import HEIGHT_DEPTH, SURFACE
+from addon.core.image_request import Content
+from addon.core.pbr import angles, normals_of_height
+from addon.core.request import Axes
+from addon.engine import image_networks
+from addon.engine.canvas import Easel, canvases
+from addon.engine.maps import check_network, make_maps
+from addon.engine.resampling import shrink
+from addon.engine.tiles import TileLimits
+from addon.engine.upscale import Means, upscale
+
+from ..starter.losses import local_amplitudes
+from . import maps
+from .degrade import halve
+from .export import FILES
+from .pairs import DEPTH, held_out
+
+PER_FAMILY = 8
+FREE = 4 << 30  # bytes; more than 256 px need
+SEED = 1
+
+
+def report(models: Path, per_family: int = PER_FAMILY) -> dict[str, float]:
+    """Measure and print all figures of the networks in `models`."""
+    figures = {**upscaler_figures(models, per_family), **map_figures(models, per_family)}
+    for name, value in figures.items():
+        print(f"{name:46s} {value:8.3f}", flush=True)
+    return figures
+
+
+@contextmanager
+def _easel() -> Iterator[Easel]:
+    with tempfile.TemporaryDirectory() as folder, canvases(Path(folder)) as easel:
+        yield easel
+
+
+def psnr(one: np.ndarray, other: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((one - other) ** 2)))
+
+
+def upscaler_figures(models: Path, per_family: int) -> dict[str, float]:
+    """Twice from half the size against Lanczos, as the extension does both, in dB and by the local spectrum."""
+    network = image_networks.load(models / FILES["upscaler"])
+    rows: dict[str, list[float]] = {}
+    for texture in held_out(SEED, per_family):
+        large = texture.color
+        for kernel in ("lanczos", "area"):
+            tensor = torch.from_numpy(large).permute(2, 0, 1)[None]
+            half = halve(tensor, kernel)[0].permute(1, 2, 0).clamp(0, 1).numpy()
+            small = np.rint(half * 255).astype(np.uint8)
+            for name, used in (("network", network), ("lanczos", None)):
+                with _easel() as easel:
+                    canvas = upscale(small, 2, Means(used, TileLimits(), FREE), Axes.XY, Content.COLOR, easel)
+                    result = np.array(canvas.array)
+                rows.setdefault(f"psnr {kernel} {name}", []).append(psnr(result, large))
+                rows.setdefault(f"spectrum {kernel} {name}", []).append(_spectral(result, large))
+                if name == "network" and kernel == "lanczos":
+                    back = to_encoded(shrink(to_linear(result), 2))
+                    rows.setdefault("colour drift (mean dE00)", []).append(float(delta_e(small / 255, back).mean()))
+    figures = {f"upscaler: {name}": float(np.mean(values)) for name, values in rows.items()}
+    for kernel in ("lanczos", "area"):
+        gain = figures[f"upscaler: psnr {kernel} network"] - figures[f"upscaler: psnr {kernel} lanczos"]
+        figures[f"upscaler: gain over Lanczos, shrunk by {kernel} (dB)"] = gain
+    return figures
+
+
+def _spectral(one: np.ndarray, other: np.ndarray) -> float:
+    """Mean difference of the local log amplitudes, in nepers."""
+    a, b = (local_amplitudes(torch.from_numpy(x).permute(2, 0, 1)[None] * 2 - 1) for x in (one, other))
+    return float((a - b).abs().mean())
+
+
+def map_figures(models: Path, per_family: int) -> dict[str, float]:
+    """Errors of network, filter and best constant, on clean pictures and on ones worsened as foreign pictures are."""
+    sources = check_network(image_networks.load(models / FILES["surface"]), SURFACE)
+    sources |= check_network(image_networks.load(models / FILES["normal"]), (MapKind.NORMAL,))
+    kinds = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
+    textures = held_out(SEED, per_family)
+    torch.manual_seed(SEED)
+    figures: dict[str, float] = {}
+    for name in ("clean", "foreign"):
+        made: dict[str, dict[MapKind, list[np.ndarray]]] = {"network": {}, "filter": {}}
+        for texture in textures:
+            color = texture.color
+            if name == "foreign":
+                worse = maps.worsen(torch.from_numpy(color).permute(2, 0, 1)[None].contiguous())
+                color = worse[0].permute(1, 2, 0).contiguous().numpy()
+            for way, used in (("network", sources), ("filter", {})):
+                with _easel() as easel:
+                    result = make_maps(color, kinds, used, Axes.XY, Content.COLOR, easel, TileLimits(), FREE)
+                    for kind, value in result.items():
+                        made[way].setdefault(kind, []).append(np.array(value.array))
+        figures |= _map_errors(name, textures, made)
+    return figures
+
+
+def _map_errors(name: str, textures: list, made: dict[str, dict[MapKind, list[np.ndarray]]]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS):
+        truth = np.stack([getattr(texture, kind.value) for texture in textures])
+        errors = {way: _rmse(np.stack(made[way][kind])[..., 0], truth) for way in made}
+        errors["constant"] = float(truth.std())
+        figures |= _ratios(f"{name} {kind.value} (RMSE)", errors)
+    truth = np.stack([normals_of_height(texture.height, DEPTH) for texture in textures])
+    errors = {way: float(angles(np.stack(made[way][MapKind.NORMAL]), truth).mean()) for way in made}
+    errors["constant"] = float(angles(np.broadcast_to(truth.mean((0, 1, 2)), truth.shape), truth).mean())
+    figures |= _ratios(f"{name} normal (degrees)", errors)
+    metal = np.stack([texture.metallic for texture in textures]) > 0.5
+    for way in made:
+        said = np.stack(made[way][MapKind.METALLIC])[..., 0] > 0.5
+        balanced = (said[metal].mean() + (~said[~metal]).mean()) / 2
+        figures[f"maps: {name} metallic balanced accuracy, {way}"] = float(balanced)
+    pairs = zip(made["network"][MapKind.NORMAL], made["network"][MapKind.HEIGHT], strict=True)
+    between = [angles(normal, normals_of_height(height[..., 0], HEIGHT_DEPTH)).mean() for normal, height in pairs]
+    figures[f"maps: {name} normal to height (degrees)"] = float(np.mean(between))
+    return figures
+
+
+def _rmse(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.sqrt(np.mean((one - other) ** 2)))
+
+
+def _ratios(name: str, errors: dict[str, float]) -> dict[str, float]:
+    figures = {f"maps: {name}, {way}": value for way, value in errors.items()}
+    for other in ("constant", "filter"):
+        figures[f"maps: {name}, network over {other}"] = errors["network"] / errors[other]
+    return figures
