@@ -59,9 +59,7 @@ def combination_hits(pipeline: StableDiffusionPipeline, model: Judge, seeds: Seq
         prompt = for_pair(family, word)
         # Of colours that are shades of one hue, any will do for a pair: the twelve plain words and gold.
         verdicts = judge(model, pictures(pipeline, prompt, seeds), (*COLOURS, "gold"))
-        right = [
-            v.material == material_of(family) and word == (v.wear if word in WEAR else v.colour) for v in verdicts
-        ]
+        right = [v.material == material_of(family) and word == (v.wear if word in WEAR else v.colour) for v in verdicts]
         hits[prompt] = float(np.mean(right))
     return hits
 

@@ -130,7 +130,9 @@ def run_guided(plan: Plan) -> None:
 
 
 def run_decoder(plan: Plan) -> None:
-    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder))
+    pixels = read_tiles(plan.tiles, 128, plan.counts[128]).pixels
+    latents = np.load(plan.folder / "latents-128.npy")
+    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder), pixels, latents)
 
 
 def run_export(plan: Plan) -> None:

@@ -248,7 +248,9 @@ def slabs(c: Canvas, style: Style) -> Surface:
     base = style.base(("9a9892", "b0aea8"), ("aba391", "c0b9a8"), ("84847f", "999994"))
     table = style.shades(base, cells.count, c.between(0.015, 0.035), 0.05, 0.1)
     joint = style.joint(("46443f", "58554f"), ("6b675e", "7d796f"))
-    s = laid(c, cells, table, joint, c.between(2.6, 4.2), rough_edge=0.25, bevel=2.5, cloud=0.06, speckle=0.1, tilt=0.02)
+    s = laid(
+        c, cells, table, joint, c.between(2.6, 4.2), rough_edge=0.25, bevel=2.5, cloud=0.06, speckle=0.1, tilt=0.02
+    )
     s.color = colours.shade(s.color, 0.05 * c.grain() * (1 - s.joint))
     pits(c, s, 4.0, 1.7, 0.2)
     return s
