@@ -2,7 +2,7 @@
 """A classifier that names material, colour and wear of a tile: it judges what the starter model draws.
 
 `python -m tools.starter.judge` trains it on procedural tiles alone; it never sees a generated one, and is frozen once
-trained. May import torch and the texture generator.
+trained. May import torch, diffusers and the texture generator.
 """
 
 import argparse
@@ -12,18 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderTiny
 from torch import nn
 from torch.nn import functional
 
-from . import cache
+from . import autoencoder, cache
+from .autoencoder import encode_tiles, to_batch
 from .data import Tiles, make_tiles, read_tiles
+from .networks import LATENT_CHANNELS, PIXELS_PER_LATENT, make_autoencoder
 from .schedule import Stage
 from .textures import FAMILIES, WEAR
 from .textures.colours import NAMED
+from .torus import wrap
 
 SIZE = 128
-BATCH = 32
-MINUTES = 60.0
+CHANNELS = LATENT_CHANNELS + 4
+BATCH = 64
+MINUTES = 15.0
 TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
 TEST_COUNT = 2000
 
@@ -40,34 +45,90 @@ def material_of(family: str) -> str:
 
 
 class Judge(nn.Module):
-    """(N, 3, H, W) in -1..1 on a torus to three rows of scores: MATERIALS, COLOURS and WEARS."""
+    """Sheets (N, CHANNELS, h, w) on a torus, one cell for every 8x8 px, to scores for MATERIALS, COLOURS and WEARS.
 
-    def __init__(self, width: int = 32) -> None:
+    It does not see pixels but what `look` makes of them: latents, and how strong the grain is. That is twenty times cheaper
+    to train than a classifier of pixels, and sees a joint or a weave as well; of blur it sees the grain's strength only.
+    """
+
+    def __init__(self, width: int = 96) -> None:
         super().__init__()
-        plan = ((3, width, 2), (width, 2 * width, 2), (2 * width, 4 * width, 2))
-        plan = (*plan, (4 * width, 4 * width, 1), (4 * width, 6 * width, 2), (6 * width, 6 * width, 1))
+        plan = ((CHANNELS, width, 1), (width, 128, 2), (128, 128, 1), (128, 192, 2))
         self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, stride) for a, b, stride in plan)
         self.norms = nn.ModuleList(nn.GroupNorm(8, b) for _, b, _ in plan)
-        wide = 2 * plan[-1][1] + 9  # mean and deviation over the tile, and colour as it is
+        wide = 2 * (CHANNELS + sum(b for _, b, _ in plan))
         self.heads = nn.ModuleList(
-            nn.Sequential(nn.Linear(wide, 256), nn.SiLU(), nn.Dropout(0.1), nn.Linear(256, len(names)))
+            nn.Sequential(nn.Linear(wide, 256), nn.SiLU(), nn.Dropout(0.2), nn.Linear(256, len(names)))
             for names in (MATERIALS, COLOURS, WEARS)
         )
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """What the three heads see: (N, features)."""
-        flat = x.flatten(2).float()
-        colour = torch.cat((flat.mean(2), flat.std(2), flat[..., ::7].median(2).values), 1)
+        """What the three heads see: mean and deviation of every layer over the picture, (N, features)."""
+        seen = [x]
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
             x = functional.silu(norm(convolution(torch.cat((x[..., -1:], x, x[..., :1]), -1))))
-        x = x.flatten(2).float()
-        return torch.cat((x.mean(2), x.std(2), colour), 1)
+            seen.append(x)
+        flat = [layer.flatten(2).float() for layer in seen]
+        # Not std(): its gradient has no limit where a channel is flat, and the clipping of gradients would stop all learning.
+        return torch.cat([part for f in flat for part in (f.mean(2), (f.var(2) + 1e-2).sqrt())], 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features = self.features(x)
         material, tint, wear = (head(features) for head in self.heads)
         return material, tint, wear
+
+
+def grain_strength(pixels: torch.Tensor) -> torch.Tensor:
+    """Log of the mean absolute differences of the luma at 1 and 2 px along both axes in every 8x8 px: (N, 4, h, w)."""
+    luma = (pixels * pixels.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(1, keepdim=True)
+    parts = [
+        functional.avg_pool2d((luma - luma.roll(step, axis)).abs(), PIXELS_PER_LATENT)
+        for step in (1, 2)
+        for axis in (-1, -2)
+    ]
+    return torch.log(torch.cat(parts, 1) + 0.01) + 3.0
+
+
+@torch.no_grad()
+def look(encoder: AutoencoderTiny, pixels: np.ndarray, latents: np.ndarray | None = None) -> torch.Tensor:
+    """What the judge sees of uint8 pictures (N, H, W, 3): float16 (N, CHANNELS, H / 8, W / 8).
+
+    latents: the encoder's, where they are known already.
+    """
+    if latents is None:
+        latents = encode_tiles(encoder, pixels)
+    grain = [grain_strength(to_batch(pixels[i : i + 64])) for i in range(0, len(pixels), 64)]
+    return torch.cat((torch.from_numpy(latents), torch.cat(grain).half()), 1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge with the encoder through which it looks; both are frozen, whatever encoder the judged model has."""
+
+    encoder: AutoencoderTiny
+    judge: Judge
+
+    def look(self, pixels: np.ndarray) -> torch.Tensor:
+        return look(self.encoder, pixels).float()
+
+    @torch.no_grad()
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """What the heads see of uint8 pictures (N, H, W, 3): float32 (N, features)."""
+        return np.concatenate(
+            [self.judge.features(self.look(pixels[i : i + 64])).numpy() for i in range(0, len(pixels), 64)]
+        )
+
+    @torch.no_grad()
+    def verdicts(self, pixels: np.ndarray, colours: tuple[str | None, ...] = COLOURS) -> list["Verdict"]:
+        """Name what is in uint8 pictures (N, H, W, 3) of any size from 128 px; the colour is chosen from `colours`."""
+        allowed = [COLOURS.index(colour) for colour in colours]
+        out = []
+        for start in range(0, len(pixels), 64):
+            material, tint, wear = self.judge(self.look(pixels[start : start + 64]))
+            rows = zip(material.argmax(1), tint[:, allowed].argmax(1), wear.argmax(1), strict=True)
+            out += [Verdict(MATERIALS[m], colours[c], WEARS[w]) for m, c, w in rows]
+        return out
 
 
 @dataclass(frozen=True)
@@ -79,24 +140,6 @@ class Verdict:
     wear: str | None
 
 
-def to_input(pixels: np.ndarray) -> torch.Tensor:
-    """uint8 (N, H, W, 3) to float32 (N, 3, H, W) in -1..1."""
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div(127.5).sub(1.0)
-
-
-@torch.no_grad()
-def judge(model: Judge, pixels: np.ndarray, colours: tuple[str | None, ...] = COLOURS) -> list[Verdict]:
-    """Name what is in uint8 pictures (N, H, W, 3) of any size from 128 px; the colour is chosen from `colours`."""
-    allowed = [COLOURS.index(colour) for colour in colours]
-    out = []
-    for start in range(0, len(pixels), 16):
-        with torch.autocast("cpu", torch.bfloat16):
-            material, tint, wear = model(to_input(pixels[start : start + 16]))
-        rows = zip(material.argmax(1), tint[:, allowed].argmax(1), wear.argmax(1), strict=True)
-        out += [Verdict(MATERIALS[m], colours[c], WEARS[w]) for m, c, w in rows]
-    return out
-
-
 def labels_of(tiles: Tiles) -> torch.Tensor:
     """(count, 3) int64: material, colour, wear."""
     rows = [
@@ -106,51 +149,53 @@ def labels_of(tiles: Tiles) -> torch.Tensor:
     return torch.tensor(rows)
 
 
-def train(folder: Path, tiles: Path, minutes: float, seed: int) -> Judge:
-    """Train, or go on, for `minutes` in all on the 128 px tiles in `tiles`; returns the averaged weights."""
-    model = Judge()
-    stage = Stage("judge", model, folder, minutes, peak=2e-3, seed=seed, decay=0.995)
-    average = stage.average
+def train(folder: Path, minutes: float, seed: int) -> Judge:
+    """Train, or go on, for `minutes` in all on the tiles and latents of 128 px in the cache; the averaged weights."""
+    stage = Stage("judge", Judge(), folder, minutes, peak=2e-3, seed=seed, decay=0.995)
+    model, average = stage.model, stage.average
     assert isinstance(average, Judge)
     if stage.done:
         return average
-    data = read_tiles(tiles, SIZE)
+    data = read_tiles(folder / "tiles", SIZE)
     labels = labels_of(data)
+    encoder = autoencoder.load(folder)
+    cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
+    sheets = look(encoder, data.pixels, np.load(folder / f"latents-{SIZE}.npy"))
     rng = np.random.default_rng((seed, stage.step))
+    stage.pause()
     while not stage.done:
-        rows = np.sort(rng.integers(len(labels), size=BATCH))
-        shift = tuple(int(n) for n in rng.integers(SIZE, size=2))
-        x = to_input(data.pixels[rows]).roll(shift, (2, 3))
-        x = x.flip(3) if rng.random() < 0.5 else x
+        rows = torch.from_numpy(rng.integers(len(labels), size=BATCH))
+        x = autoencoder.roll_each(sheets[rows].float())
         with torch.autocast("cpu", torch.bfloat16):
-            scores = model(x)
-        wanted = labels[torch.from_numpy(rows)]
-        losses = [functional.cross_entropy(scores[i].float(), wanted[:, i], label_smoothing=0.02) for i in range(3)]
+            scores = model(x + 0.05 * torch.randn_like(x))
+        losses = [functional.cross_entropy(scores[i].float(), labels[rows, i], label_smoothing=0.02) for i in range(3)]
         stage.update(losses[0] + 0.5 * losses[1] + 0.5 * losses[2])
         if stage.step % 100 == 0:
-            right = [float((scores[i].argmax(1) == wanted[:, i]).float().mean()) for i in range(3)]
+            right = [float((scores[i].argmax(1) == labels[rows, i]).float().mean()) for i in range(3)]
             stage.report(loss=losses[0].item(), material=right[0], colour=right[1], wear=right[2])
     return average
 
 
-def load(folder: Path) -> Judge:
+def load(folder: Path) -> Bench:
     """The judge in the cache.
 
     Raises:
         FileNotFoundError: it has not been trained.
     """
-    state = cache.load(folder / "judge.ckpt")
-    if state is None:
+    state, eye = cache.load(folder / "judge.ckpt"), cache.load(folder / "judge-encoder.ckpt")
+    if state is None or eye is None:
         raise FileNotFoundError("no judge in the cache: run python -m tools.starter.judge first")
-    model = Judge()
+    model, encoder = Judge(), make_autoencoder()
     model.load_state_dict(state["average"])
-    return model.eval().requires_grad_(False)
+    encoder.load_state_dict(eye)
+    wrap(encoder.eval().requires_grad_(False))
+    return Bench(encoder, model.eval().requires_grad_(False))
 
 
-def score(model: Judge, tiles: Tiles) -> dict[str, float]:
+def score(bench: Bench, tiles: Tiles) -> dict[str, float]:
     """The shares of tiles whose material, colour (where one was named) and wear are named right."""
-    verdicts = judge(model, tiles.pixels)
-    named = judge(model, tiles.pixels, tuple(NAMED))
+    verdicts = bench.verdicts(tiles.pixels)
+    named = bench.verdicts(tiles.pixels, tuple(NAMED))
     right = [v.material == material_of(f) for v, f in zip(verdicts, tiles.families, strict=True)]
     tints = [v.colour == c for v, c in zip(named, tiles.colours, strict=True) if c is not None]
     wears = [v.wear == w for v, w in zip(verdicts, tiles.wears, strict=True)]
@@ -163,10 +208,10 @@ def score(model: Judge, tiles: Tiles) -> dict[str, float]:
     }
 
 
-def confusions(model: Judge, tiles: Tiles, count: int = 12) -> list[tuple[str, str, int]]:
+def confusions(bench: Bench, tiles: Tiles, count: int = 12) -> list[tuple[str, str, int]]:
     """The most frequent mistakes: (right material, named material, how often)."""
     found: dict[tuple[str, str], int] = {}
-    for verdict, family in zip(judge(model, tiles.pixels), tiles.families, strict=True):
+    for verdict, family in zip(bench.verdicts(tiles.pixels), tiles.families, strict=True):
         if verdict.material != material_of(family):
             pair = (material_of(family), verdict.material)
             found[pair] = found.get(pair, 0) + 1
@@ -180,7 +225,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     make_tiles(options.cache / "judge-tiles", SIZE, TEST_COUNT, TEST_SEED, processes=1)
-    train(options.cache, options.cache / "tiles", options.minutes, options.seed)
+    train(options.cache, options.minutes, options.seed)
     unseen = read_tiles(options.cache / "judge-tiles", SIZE)
     frozen = load(options.cache)
     figures = score(frozen, unseen)

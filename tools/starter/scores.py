@@ -13,7 +13,7 @@ from diffusers import StableDiffusionPipeline
 
 from addon.core import seams
 
-from .judge import Judge, judge, material_of, to_input
+from .judge import Bench, material_of
 from .prompts import COMBINATIONS, SYNONYMS, for_family, for_pair
 from .sheet import draw
 from .textures import FAMILIES, WEAR, make_texture
@@ -30,57 +30,48 @@ def pictures(pipeline: StableDiffusionPipeline, prompt: str, seeds: Sequence[int
     return np.stack([np.asarray(image) for image in draw(pipeline, prompt, seeds, size)])
 
 
-def material_hits(pipeline: StableDiffusionPipeline, model: Judge, seeds: Sequence[int]) -> dict[str, float]:
+def material_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
     """For every family, the share of its pictures whose material the judge names right."""
     hits = {}
     for family in FAMILIES:
-        verdicts = judge(model, pictures(pipeline, for_family(family), seeds))
+        verdicts = bench.verdicts(pictures(pipeline, for_family(family), seeds))
         hits[family] = float(np.mean([verdict.material == material_of(family) for verdict in verdicts]))
     return hits
 
 
-def colour_hits(pipeline: StableDiffusionPipeline, model: Judge, seeds: Sequence[int]) -> dict[str, float]:
+def colour_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
     """For every one of COLOURS, the share of `{colour} {noun}` whose colour the judge, choosing of these, names right."""
     hits = {}
     for colour in COLOURS:
         verdicts = [
             verdict
             for noun in NOUNS
-            for verdict in judge(model, pictures(pipeline, f"{colour} {noun}", seeds), COLOURS)
+            for verdict in bench.verdicts(pictures(pipeline, f"{colour} {noun}", seeds), COLOURS)
         ]
         hits[colour] = float(np.mean([verdict.colour == colour for verdict in verdicts]))
     return hits
 
 
-def combination_hits(pipeline: StableDiffusionPipeline, model: Judge, seeds: Sequence[int]) -> dict[str, float]:
+def combination_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
     """For pairs that no caption held, the share of pictures in which the judge names both halves right."""
     hits = {}
     for family, word in COMBINATIONS:
         prompt = for_pair(family, word)
         # Of colours that are shades of one hue, any will do for a pair: the twelve plain words and gold.
-        verdicts = judge(model, pictures(pipeline, prompt, seeds), (*COLOURS, "gold"))
+        verdicts = bench.verdicts(pictures(pipeline, prompt, seeds), (*COLOURS, "gold"))
         right = [v.material == material_of(family) and word == (v.wear if word in WEAR else v.colour) for v in verdicts]
         hits[prompt] = float(np.mean(right))
     return hits
 
 
-def synonym_hits(pipeline: StableDiffusionPipeline, model: Judge, seeds: Sequence[int]) -> dict[str, float]:
+def synonym_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
     """For words that no caption held, the share of pictures that show one of the families the word may mean."""
     hits = {}
     for word, families in SYNONYMS:
         wanted = {material_of(family) for family in families}
-        verdicts = judge(model, pictures(pipeline, word, seeds))
+        verdicts = bench.verdicts(pictures(pipeline, word, seeds))
         hits[word] = float(np.mean([verdict.material in wanted for verdict in verdicts]))
     return hits
-
-
-@torch.no_grad()
-def features(model: Judge, pixels: np.ndarray) -> np.ndarray:
-    """What the judge's heads see of uint8 pictures (N, H, W, 3): float32 (N, features)."""
-    with torch.autocast("cpu", torch.bfloat16):
-        return np.concatenate(
-            [model.features(to_input(pixels[i : i + 16])).float().numpy() for i in range(0, len(pixels), 16)]
-        )
 
 
 def spread(rows: np.ndarray, scale: np.ndarray) -> float:
@@ -91,7 +82,7 @@ def spread(rows: np.ndarray, scale: np.ndarray) -> float:
     return float(between.sum() / (len(rows) * (len(rows) - 1)))
 
 
-def diversity(pipeline: StableDiffusionPipeline, model: Judge, count: int = 20) -> dict[str, float]:
+def diversity(pipeline: StableDiffusionPipeline, bench: Bench, count: int = 20) -> dict[str, float]:
     """For each family of DIVERSE: how far its pictures lie apart, over how far real tiles of it do.
 
     Distances are those between the judge's features. The real tiles are without wear and without a named colour, as the
@@ -106,8 +97,8 @@ def diversity(pipeline: StableDiffusionPipeline, model: Judge, count: int = 20) 
             i += 1
             if texture.wear is None and (texture.colour is None or family == "checkered tiles"):
                 drawn.append(np.uint8(texture.color * 255.0 + 0.5))
-        real[family] = features(model, np.stack(drawn))
-        made[family] = features(model, pictures(pipeline, for_family(family), range(count)))
+        real[family] = bench.features(np.stack(drawn))
+        made[family] = bench.features(pictures(pipeline, for_family(family), range(count)))
     scale = np.concatenate(list(real.values())).std(0) + 1e-6
     return {family: spread(made[family], scale) / spread(real[family], scale) for family in DIVERSE}
 
@@ -155,18 +146,18 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def nearest_tiles(
-    pipeline: StableDiffusionPipeline, model: Judge, tiles: np.ndarray, prompts: Sequence[str], candidates: int = 40
+    pipeline: StableDiffusionPipeline, bench: Bench, tiles: np.ndarray, prompts: Sequence[str], candidates: int = 40
 ) -> list[Nearest]:
     """For one 128 px picture of every prompt, the training tile (uint8 (N, 128, 128, 3)) that correlates most with it.
 
     Of all tiles, the `candidates` nearest by the judge's features are compared pixel by pixel, at every roll.
     """
-    known = features(model, tiles)
+    known = bench.features(tiles)
     scale = known.std(0) + 1e-6
     found = []
     for prompt in prompts:
         (picture,) = pictures(pipeline, prompt, (0,), 128)
-        distance = np.square((known - features(model, picture[None])) / scale).sum(1)
+        distance = np.square((known - bench.features(picture[None])) / scale).sum(1)
         close = np.argsort(distance)[:candidates]
         alike = [correlation(picture, tiles[row]) for row in close]
         best = int(np.argmax(alike))
