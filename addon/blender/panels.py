@@ -157,7 +157,7 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if info and not settings.steps:
         steps = f"Steps (model: {info.defaults.steps})"
     if info and not settings.guidance_scale:
-        guidance = f"Guidance (model: {info.defaults.guidance_scale:g})"
+        guidance = f"Guidance (model: {info.defaults.guidance_for(settings.negative_prompt):g})"
     whole = layout.column(align=True)
     whole.use_property_split = False  # the label is too long for half of the width
     whole.prop(settings, "steps", text=steps)

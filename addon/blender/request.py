@@ -74,7 +74,7 @@ def make(
         request,
         size=size or Size(info.defaults.size, info.defaults.size),
         steps=info.defaults.steps if steps is None else steps,
-        guidance_scale=info.defaults.guidance_scale if guidance_scale is None else guidance_scale,
+        guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
         seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
         scheduler=_fitting(scheduler, info),
     )

@@ -26,15 +26,27 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class Defaults:
-    """What suits a family or a model where the user has not chosen. `size` is one side in pixels."""
+    """What suits a family or a model where the user has not chosen. `size` is one side in pixels.
+
+    weighing: the guidance scale where there is a negative prompt, for models whose usual one is too low to weigh it; a
+    second pass a step, which costs time, is then worth it.
+    """
 
     steps: int
     guidance_scale: float
     size: int
+    weighing: float | None = None
+
+    def guidance_for(self, negative_prompt: str) -> float:
+        """The guidance scale that suits a request with this negative prompt."""
+        if self.weighing is None or not negative_prompt.strip():
+            return self.guidance_scale
+        return self.weighing
 
 
 _FAMILY_DEFAULTS = {Family.SD: Defaults(25, 7.0, 512), Family.SDXL: Defaults(25, 6.0, 1024)}
-_STARTER_DEFAULTS = Defaults(10, 3.0, 512)
+# Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough unless a negative prompt is weighed.
+_STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
 
 _ALL = tuple(Scheduler)
 # Straight-path models: the Euler and DDIM of diffusers ignore or refuse flow prediction (FIELD.md)

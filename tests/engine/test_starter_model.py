@@ -11,8 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from addon.core.catalogue import resolve
+from addon.core.request import STARTER
+
 MODEL = Path(__file__).resolve().parents[2] / "addon" / "models" / "starter"
-LIMIT = 40_000_000
+LIMIT = 50_000_000
 
 PLAIN = """
 import sys
@@ -30,13 +33,17 @@ def pipeline():
     return loaded
 
 
-def pictures(pipeline, prompt, seeds, height=128, width=128):
+DEFAULTS = resolve(STARTER).defaults
+
+
+def pictures(pipeline, prompt, seeds, height=128, width=128, negative="", guidance=None):
     images = pipeline(
         [prompt] * len(seeds),
+        negative_prompt=[negative] * len(seeds),
         height=height,
         width=width,
-        num_inference_steps=10,
-        guidance_scale=3.0,
+        num_inference_steps=DEFAULTS.steps,
+        guidance_scale=DEFAULTS.guidance_for(negative) if guidance is None else guidance,
         generator=[torch.Generator().manual_seed(seed) for seed in seeds],
     ).images
     return [np.asarray(image) for image in images]
@@ -74,6 +81,38 @@ def test_the_mean_hue_is_that_of_the_colour_word(pipeline, prompt, low, high):
     for pixels in pictures(pipeline, prompt, seeds=(0, 1, 2)):
         hue = hue_degrees(pixels)
         assert low <= hue <= high or low <= hue - 360.0 <= high, f"{prompt}: hue {hue:.0f}"
+
+
+def redness(pixels):
+    """By how many levels red outweighs the other channels, on average over the pictures."""
+    red, green, blue = np.mean(pixels, axis=(0, 1, 2))
+    return red - (green + blue) / 2
+
+
+def test_a_negative_prompt_takes_away_what_it_names(pipeline):
+    plain, less = (redness(pictures(pipeline, "bricks", (0, 1, 2), negative=words)) for words in ("", "red"))
+    assert less < plain - 5
+
+
+def test_more_guidance_follows_the_words_more(pipeline):
+    weak, strong = (redness(pictures(pipeline, "red wood", (0, 1, 2), guidance=scale)) for scale in (1.0, 2.5))
+    assert strong > weak + 2
+
+
+@pytest.mark.parametrize("prompt", ["", "qwrtz plim 1234", "☃ 木の板"])
+def test_nonsense_gives_a_texture_and_neither_noise_nor_a_flat_colour(pipeline, prompt):
+    for pixels in pictures(pipeline, prompt, (0, 1, 2)):
+        grey = pixels.mean(2)
+        assert grey.std() > 3
+        # Neighbours in white noise are unrelated; in a texture they are alike.
+        assert np.corrcoef(grey.ravel(), np.roll(grey, 1, 1).ravel())[0, 1] > 0.5
+
+
+def test_seeds_differ(pipeline):
+    made = pictures(pipeline, "cobblestone", range(4))
+    for i in range(4):
+        for j in range(i):
+            assert np.abs(made[i].astype(int) - made[j]).mean() > 8
 
 
 def test_black_is_darker_than_white(pipeline):

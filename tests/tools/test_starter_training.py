@@ -87,6 +87,58 @@ def test_tokens_are_those_of_the_pipelines_own_encode_prompt(words):
     assert torch.equal(ours, pipeline.encode_prompt("blue wood", "cpu", 1, False)[0])
 
 
+def toy_material(words):
+    """Four tiles of noise, each with two captions."""
+    rng = np.random.default_rng(0)
+    captions = [["red bricks", "blue bricks"], ["blue wood", "red wood"]] * 2
+
+    def tiles(size):
+        latents = rng.normal(size=(4, 8, size // 8, size // 8)).astype(np.float16)
+        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, captions))
+
+    return denoiser.Material(tiles, 1.0, words)
+
+
+def test_noise_blurs_words_but_neither_positions_nor_padding(words):
+    material = toy_material(words)
+    torch.manual_seed(0)
+    _, states = material.draw(material.tiles(128), 64, np.random.default_rng(0))
+    plain = words.encoder(torch.from_numpy(denoiser.tokenize(words.tokenizer, ["red bricks"])))[0]
+    empty = (states - material.empty()).abs().amax((1, 2)) < 1e-3
+    assert 1 <= empty.sum() <= 20, "about a tenth is without a caption"
+    named = states[~empty]
+    assert (named - plain)[..., text.WORD_WIDTH :].abs().max() < 1e-3
+    assert named[:, 3:, : text.WORD_WIDTH].abs().max() < 1e-3, "padding carries noise"
+    assert len(torch.unique(named[:, 1, 0])) == len(named), "words are the same each time"
+
+
+def test_guidance_is_baked_in_as_the_pipeline_would_apply_it(words):
+    """The teacher's velocity is what classifier-free guidance makes of its two passes."""
+    model = tiny_denoiser().eval()
+    states = words.encoder(torch.from_numpy(denoiser.tokenize(words.tokenizer, ["red bricks"])))[0]
+    empty = toy_material(words).empty()
+    x, t = torch.randn(1, 8, 16, 16), torch.tensor([500.0])
+    guided = denoiser.Teacher(model, empty, 3.0)(x, t, states)
+    with torch.no_grad():
+        named, without = model(x, t, states).sample, model(x, t, empty).sample
+    assert torch.allclose(guided, without + 3.0 * (named - without), atol=0.05)
+    assert torch.allclose(denoiser.Teacher(model, empty, 3.0)(x, t, empty), without, atol=0.05)
+
+
+def test_both_stages_of_the_denoiser_train_and_can_be_loaded_again(words, tmp_path, monkeypatch):
+    monkeypatch.setattr(denoiser, "PHASES", ((128, 2, 1.0),))
+    monkeypatch.setattr(denoiser, "GUIDED_PHASES", ((128, 2, 1.0),))
+    monkeypatch.setattr(denoiser, "make_denoiser", tiny_denoiser)
+    seen = []
+    material = toy_material(words)
+    denoiser.train(tmp_path, 0.02, 1, material, seen.append, preview_minutes=0.0, make_model=tiny_denoiser)
+    first = denoiser.load(tmp_path)
+    denoiser.bake_guidance(tmp_path, 0.02, 1, material, denoiser.load(tmp_path), seen.append, preview_minutes=0.0)
+    second = denoiser.load(tmp_path, "guided")
+    assert seen
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
 def test_an_interrupted_stage_goes_on_with_the_same_weights_and_clock(tmp_path):
     def stage():
         torch.manual_seed(0)

@@ -26,19 +26,20 @@ class Tiles:
     pixels: np.ndarray
     captions: list[list[str]]
     families: list[str]
-    colours: list[str]
+    colours: list[str | None]
+    wears: list[str | None]
 
 
 def _make_block(task: tuple[Path, int, int, int, int]) -> None:
     folder, seed, size, first, count = task
-    os.nice(5)
     pixels = np.empty((count, size, size, 3), np.uint8)
     labels = []
     for row in range(count):
         rng = np.random.default_rng((seed, size, first + row))
         texture = make_texture(rng, size)
         pixels[row] = np.clip(texture.color * 255.0 + 0.5, 0, 255).astype(np.uint8)
-        labels.append({"family": texture.family, "colour": texture.colour, "captions": list(texture.captions)})
+        label = {"family": texture.family, "colour": texture.colour, "wear": texture.wear}
+        labels.append({**label, "captions": list(texture.captions)})
     name = f"{size}-{first:06d}"
     (folder / f"{name}.json").write_text(json.dumps(labels), encoding="utf-8")
     np.save(folder / f"{name}.part.npy", pixels)
@@ -56,7 +57,7 @@ def make_tiles(folder: Path, size: int, count: int, seed: int, processes: int = 
     if not tasks:
         return
     started = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, os.nice, (5,)) as pool:
         for done, _ in enumerate(pool.imap_unordered(_make_block, tasks), start=1):
             print(f"data {size}px: block {done}/{len(tasks)}, {time.monotonic() - started:.0f} s", flush=True)
 
@@ -79,4 +80,5 @@ def read_tiles(folder: Path, size: int, count: int | None = None) -> Tiles:
         [label["captions"] for label in labels][:count],
         [label["family"] for label in labels][:count],
         [label["colour"] for label in labels][:count],
+        [label["wear"] for label in labels][:count],
     )

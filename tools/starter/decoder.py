@@ -13,21 +13,28 @@ from diffusers import AutoencoderTiny
 from torch import nn
 
 from . import cache
-from .autoencoder import BATCH, SIZE, reconstruction_loss, roll_each, save_comparison, to_batch
+from .autoencoder import reconstruction_loss, save_comparison, to_batch
 from .critic import Critic, critic_loss
-from .data import read_tiles
+from .networks import PIXELS_PER_LATENT
 from .schedule import Stage
 from .torus import wrap
 
+BATCH = 3  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
 WITHOUT_CRITIC = 300  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
 CRITIC_WEIGHT = 0.05
 
 
-def train(folder: Path, minutes: float, seed: int, autoencoder: AutoencoderTiny) -> AutoencoderTiny:
+def train(
+    folder: Path, minutes: float, seed: int, autoencoder: AutoencoderTiny, pixels: np.ndarray, latents: np.ndarray
+) -> AutoencoderTiny:
     """Train `autoencoder.decoder`, or go on, for `minutes` in all; returns the whole with the decoder's average in it.
 
     A small critic replaces the spectral loss of the first stage: where grain cannot be known from a latent, that loss
     was content with a dot in every 8x8 block, whose spectrum is flat.
+
+    Args:
+        pixels: uint8 (count, H, W, 3).
+        latents: what the encoder makes of them, (count, C, H / 8, W / 8); so it need not run again.
     """
     autoencoder.encoder.requires_grad_(False)
     decoder = autoencoder.decoder.requires_grad_(True)
@@ -35,14 +42,14 @@ def train(folder: Path, minutes: float, seed: int, autoencoder: AutoencoderTiny)
     stage = Stage("decoder", decoder, folder, minutes, peak=4e-4, seed=seed, decay=0.998)
     judge = Stage("critic", Critic(), folder, minutes, peak=4e-4, seed=seed + 1, decay=0.9)
     critic = judge.model
-    pixels = read_tiles(folder / "tiles", SIZE).pixels if not stage.done else np.empty(0)
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
-        x = roll_each(to_batch(pixels[np.sort(rng.integers(len(pixels), size=BATCH))]))
+        rows = np.sort(rng.integers(len(pixels), size=BATCH))
+        shift = tuple(int(n) for n in rng.integers(latents.shape[-1], size=2))
+        x = to_batch(pixels[rows]).roll([PIXELS_PER_LATENT * n for n in shift], (2, 3))
+        z = torch.from_numpy(latents[rows]).float().roll(shift, (2, 3))
+        z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
         with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                z = autoencoder.encoder(x).float()
-                z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
             y = decoder(z).float()
         judged = critic_loss(critic, x, y.detach())
         judge.update(judged)

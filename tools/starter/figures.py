@@ -1,86 +1,31 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Measures the starter model: `python -m tools.starter.figures`. May import torch, diffusers and the texture generator.
 
-Prints one line for each figure of the model card, so that the card can be checked by anyone.
+Prints the figures of the model card, so that anyone can check it. Those of materials, words and diversity need the judge
+(`python -m tools.starter.judge`).
 """
 
 import argparse
+import functools
+import io
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, StableDiffusionPipeline
 
-from . import cache
+from . import cache, scores
+from . import judge as judging
 from .autoencoder import to_batch
+from .data import read_tiles
 from .losses import local_amplitudes
 from .sheet import GUIDANCE, STEPS, draw, load_pipeline
 from .textures import FAMILIES, make_texture
 
 HELD_OUT_SEED = 987_654_321  # the training tiles are drawn from other seed sequences
-
-# Middle shades in sRGB; a picture's colour is named by the nearest of them in Oklab's plane of hues and lightness.
-PALETTE = {
-    "red": (178, 40, 36),
-    "orange": (226, 122, 40),
-    "yellow": (232, 196, 50),
-    "green": (62, 140, 60),
-    "blue": (50, 100, 195),
-    "purple": (120, 60, 165),
-    "pink": (230, 140, 180),
-    "brown": (115, 76, 42),
-    "grey": (135, 135, 136),
-    "black": (34, 34, 36),
-    "white": (236, 235, 232),
-    "teal": (26, 138, 136),
-}
-NOUNS = ("bricks", "wooden planks", "ceramic tiles", "fabric", "gravel", "leather")
-
-
-def oklab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB 0..1 (..., 3) -> Oklab (..., 3) (B. Ottosson, 2020)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    lms = linear @ np.array(
-        (
-            (0.4122214708, 0.2119034982, 0.0883024619),
-            (0.5363325363, 0.6806995451, 0.2817188376),
-            (0.0514459929, 0.1073969566, 0.6299787005),
-        )
-    )
-    return np.asarray(
-        np.cbrt(lms)
-        @ np.array(
-            (
-                (0.2104542553, 1.9779984951, 0.0259040371),
-                (0.7936177850, -2.4285922050, 0.7827717662),
-                (-0.0040720468, 0.4505937099, -0.8086757660),
-            )
-        )
-    )
-
-
-def name_colour(pixels: np.ndarray) -> str:
-    """The palette's name for the median colour of uint8 pixels (H, W, 3)."""
-    middle = np.median(oklab(pixels.reshape(-1, 3) / 255.0), axis=0)
-    names = list(PALETTE)
-    shades = oklab(np.array([PALETTE[name] for name in names]) / 255.0)
-    return names[int(np.argmin(np.linalg.norm(shades - middle, axis=1)))]
-
-
-def colour_hits(pipeline: StableDiffusionPipeline, seeds: Sequence[int] = (0, 1), size: int = 128) -> dict[str, float]:
-    """For every colour word, the share of pictures `{colour} {noun}` whose median colour is nearest to that word's."""
-    hits = {}
-    for colour in PALETTE:
-        found = [
-            name_colour(np.asarray(image)) == colour
-            for noun in NOUNS
-            for image in draw(pipeline, f"{colour} {noun}", seeds, size)
-        ]
-        hits[colour] = float(np.mean(found))
-    return hits
 
 
 @torch.no_grad()
@@ -114,33 +59,100 @@ def roll_error(model: AutoencoderTiny) -> float:
     return float((plain - rolled).abs().max() / plain.abs().max())
 
 
-def seconds(pipeline: StableDiffusionPipeline, size: int, runs: int = 3) -> float:
-    """Best of `runs` for one picture, prompt to pixels, in float32."""
+def seconds(pipeline: StableDiffusionPipeline, size: int = 512, runs: int = 5) -> list[float]:
+    """The time from prompt to PNG for one picture, in float32, warm, `runs` times."""
     times = []
-    for _ in range(runs):
+    for run in range(runs + 1):
         started = time.perf_counter()
-        draw(pipeline, "red brick wall", (0,), size)
+        (image,) = draw(pipeline, "red brick wall", (run,), size)
+        image.save(io.BytesIO(), "PNG")
         times.append(time.perf_counter() - started)
-    return min(times)
+    return times[1:]
+
+
+def folder_lines(pipeline: StableDiffusionPipeline, folder: Path) -> list[str]:
+    parts = ("unet", "vae", "text_encoder")
+    lines = [f"{name}: {sum(p.numel() for p in getattr(pipeline, name).parameters()) / 1e6:.2f} M" for name in parts]
+    weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+    return [*lines, f"weights: {weights / 1e6:.1f} MB"]
+
+
+def autoencoder_lines(pipeline: StableDiffusionPipeline) -> list[str]:
+    lines = [f"held-out tiles: {name} {value:.2f} dB" for name, value in reconstruction(pipeline.vae).items()]
+    return [*lines, f"decoder under roll: {roll_error(pipeline.vae):.1e}"]
+
+
+def judge_lines(model: judging.Judge, folder: Path) -> list[str]:
+    """How good the judge itself is."""
+    unseen = read_tiles(folder / "judge-tiles", judging.SIZE)
+    return [f"unseen tiles: {name} {share:.3f}" for name, share in judging.score(model, unseen).items()]
+
+
+def share_lines(hits: dict[str, float]) -> list[str]:
+    """The mean, the worst, and all."""
+    worst = min(hits, key=lambda name: hits[name])
+    every = ", ".join(f"{name} {share:.2f}" for name, share in sorted(hits.items(), key=lambda item: item[1]))
+    return [f"mean {np.mean(list(hits.values())):.3f}, worst {hits[worst]:.2f} ({worst})", every]
+
+
+def seam_lines(rejected: int, count: int) -> list[str]:
+    return [f"{rejected} of {count} rejected by the roll test at p < 0.01 ({rejected / count:.1%}; chance is 0.5 %)"]
+
+
+def time_lines(times: list[float]) -> list[str]:
+    """To be measured on a machine that does nothing else."""
+    return [
+        f"512x512: median {np.median(times):.2f} s, {min(times):.2f} to {max(times):.2f} s,"
+        f" on {torch.get_num_threads()} threads"
+    ]
+
+
+NAMES = (
+    "folder",
+    "autoencoder",
+    "judge",
+    "materials",
+    "colours",
+    "combinations",
+    "synonyms",
+    "diversity",
+    "seams",
+    "seconds",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter.figures", description=__doc__)
     parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
+    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="where the judge is")
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=NAMES, metavar="FIGURE", help=", ".join(NAMES))
+    parser.add_argument("--seeds", type=int, default=10, help="pictures of each prompt that is judged")
     options = parser.parse_args()
     pipeline = load_pipeline(options.model)
-    print(f"{STEPS} steps, guidance {GUIDANCE}; {platform.machine()}, {torch.get_num_threads()} threads")
-    for name in ("unet", "vae", "text_encoder"):
-        print(f"{name}: {sum(p.numel() for p in getattr(pipeline, name).parameters()) / 1e6:.2f} M parameters")
-    print(f"folder: {sum(f.stat().st_size for f in options.model.rglob('*') if f.is_file()) / 1e6:.1f} MB")
-    for name, value in reconstruction(pipeline.vae).items():
-        print(f"autoencoder, held-out tiles: {name} {value:.2f} dB")
-    print(f"decoder under roll: {roll_error(pipeline.vae):.1e}")
-    hits = colour_hits(pipeline)
-    print(f"colour follows the word: {np.mean(list(hits.values())):.2f} of all;", end=" ")
-    print(", ".join(f"{colour} {share:.2f}" for colour, share in hits.items()))
-    for size in (256, 512):
-        print(f"{size}x{size}: {seconds(pipeline, size):.2f} s")
+    seeds = range(options.seeds)
+
+    @functools.cache
+    def judge() -> judging.Judge:
+        return judging.load(options.cache)
+
+    # In this order, slow ones late; each measured only if it was asked for.
+    measures: dict[str, Callable[[], list[str]]] = {
+        "folder": lambda: folder_lines(pipeline, options.model),
+        "autoencoder": lambda: autoencoder_lines(pipeline),
+        "judge": lambda: judge_lines(judge(), options.cache),
+        "materials": lambda: share_lines(scores.material_hits(pipeline, judge(), seeds)),
+        "colours": lambda: share_lines(scores.colour_hits(pipeline, judge(), seeds[:2])),
+        "combinations": lambda: share_lines(scores.combination_hits(pipeline, judge(), seeds)),
+        "synonyms": lambda: share_lines(scores.synonym_hits(pipeline, judge(), seeds)),
+        "diversity": lambda: share_lines(scores.diversity(pipeline, judge())),
+        "seams": lambda: seam_lines(*scores.seams_rejected(pipeline)),
+        "seconds": lambda: time_lines(seconds(pipeline)),
+    }
+    print(f"{STEPS} steps, guidance {GUIDANCE:g}; {platform.machine()}", flush=True)
+    for name in NAMES:
+        if name in options.only:
+            for line in measures[name]():
+                print(f"{name}: {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The starter model's contact sheet: a fixed list of prompts, seeds 0 to 3, tiled 2x2, no selection.
 
-`python -m tools.starter.sheet --output FILE`. May import torch, diffusers, Pillow and the extension's engine.
+`python -m tools.starter.sheet --output FILE`. May import torch, diffusers, Pillow and the extension's core.
 """
 
 import argparse
@@ -12,35 +12,16 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image, ImageDraw
 
+from addon.core.catalogue import resolve
+from addon.core.request import STARTER
+
 from . import cache
+from .prompts import SEEN, UNSEEN
 from .torus import wrap
 
-# Those marked + hold words or pairs of words that no training caption holds (textures.HELD_OUT_*).
-PROMPTS = (
-    "red brick wall",
-    "old mossy bricks",
-    "wooden planks",
-    "dark brown parquet",
-    "green grass",
-    "grey cobblestone",
-    "cracked mud",
-    "rusty metal",
-    "white marble",
-    "black and white checkered tiles",
-    "blue knitted wool",
-    "lava",
-    "roof tiles with moss",
-    "beige woven fabric",
-    "sand dunes",
-    "mossy wooden planks",  # +
-    "blue cobblestone",  # +
-    "oak timber boards",  # +
-    "scarlet masonry",  # +
-    "azure hexagon tiles",  # +
-)
 SEEDS = (0, 1, 2, 3)
-STEPS = 10
-GUIDANCE = 3.0
+STEPS = int(resolve(STARTER).defaults.steps)
+GUIDANCE = float(resolve(STARTER).defaults.guidance_scale)
 
 
 def load_pipeline(model: Path) -> StableDiffusionPipeline:
@@ -75,14 +56,14 @@ def draw(
 
 def make_sheet(
     pipeline: StableDiffusionPipeline,
-    prompts: Sequence[str] = PROMPTS,
+    prompts: Sequence[str] = (*SEEN, *UNSEEN),
     size: int = 256,
-    cell: int = 192,
+    cell: int = 144,
     columns: int = 2,
     steps: int = STEPS,
     guidance: float = GUIDANCE,
 ) -> Image.Image:
-    """Rows of four cells under their prompt; each cell is a texture of `size` px tiled 2x2, shrunk to `cell` px."""
+    """Rows of four cells under their prompt, the second half of the prompts at the right; each cell is a texture of `size` px tiled 2x2, shrunk to `cell` px."""
     label, rows = 18, -(-len(prompts) // columns)
     wide = len(SEEDS) * (cell + 4) + 8
     sheet = Image.new("RGB", (columns * wide, rows * (cell + label + 4)), "white")
@@ -105,10 +86,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
     parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--cell", type=int, default=192)
+    parser.add_argument("--cell", type=int, default=144)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
-    parser.add_argument("--prompts", nargs="+", default=PROMPTS)
+    parser.add_argument("--prompts", nargs="+", default=(*SEEN, *UNSEEN))
     options = parser.parse_args()
     sheet = make_sheet(
         load_pipeline(options.model), options.prompts, options.size, options.cell, 2, options.steps, options.guidance

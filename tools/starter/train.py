@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 
-from . import autoencoder, cache, decoder, denoiser, export, text
+from . import autoencoder, cache, decoder, denoiser, export, judge, text
 from .data import make_tiles, read_tiles
 
-COUNTS = {64: 12000, 128: 10000, 256: 1500}
-MINUTES = {"autoencoder": 16.0, "denoiser": 72.0, "decoder": 26.0}
-STAGES = ("data", "text", "autoencoder", "latents", "denoiser", "decoder", "export")
+COUNTS = {64: 8000, 128: 12000, 256: 3000}
+MINUTES = {"autoencoder": 20.0, "judge": 15.0, "denoiser": 60.0, "guided": 10.0, "decoder": 30.0}
+STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "guided", "decoder", "export")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Plan:
     seed: int
     minutes: dict[str, float]
     counts: dict[int, int]
+    start: Path | None = None  # a model's folder, to begin with the autoencoder in it
 
     @property
     def tiles(self) -> Path:
@@ -64,7 +65,7 @@ def load_words(plan: Plan) -> denoiser.Words:
 
 
 def run_autoencoder(plan: Plan) -> None:
-    autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed)
+    autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed, plan.start)
 
 
 def run_latents(plan: Plan) -> None:
@@ -94,7 +95,12 @@ def publish(plan: Plan, model: UNet2DConditionModel) -> None:
     print(f"export: written to {plan.output.name}", flush=True)
 
 
-def run_denoiser(plan: Plan) -> None:
+def run_judge(plan: Plan) -> None:
+    """Before the denoiser, of which it is to know nothing."""
+    judge.train(plan.folder, plan.minutes["judge"], plan.seed)
+
+
+def load_material(plan: Plan) -> denoiser.Material:
     words = load_words(plan)
 
     def tiles(size: int) -> denoiser.Encoded:
@@ -107,17 +113,30 @@ def run_denoiser(plan: Plan) -> None:
         return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, labels[: len(latents)]))
 
     scale = json.loads((plan.folder / "scale.json").read_text(encoding="utf-8"))
+    return denoiser.Material(tiles, scale, words)
+
+
+def run_denoiser(plan: Plan) -> None:
     denoiser.train(
-        plan.folder, plan.minutes["denoiser"], plan.seed, tiles, scale, words, lambda model: publish(plan, model)
+        plan.folder, plan.minutes["denoiser"], plan.seed, load_material(plan), lambda model: publish(plan, model)
+    )
+
+
+def run_guided(plan: Plan) -> None:
+    model = denoiser.load(plan.folder)
+    denoiser.bake_guidance(
+        plan.folder, plan.minutes["guided"], plan.seed, load_material(plan), model, lambda model: publish(plan, model)
     )
 
 
 def run_decoder(plan: Plan) -> None:
-    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder))
+    pixels = read_tiles(plan.tiles, 128, plan.counts[128]).pixels
+    latents = np.load(plan.folder / "latents-128.npy")
+    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder), pixels, latents)
 
 
 def run_export(plan: Plan) -> None:
-    publish(plan, denoiser.load(plan.folder))
+    publish(plan, denoiser.load(plan.folder, "guided"))
 
 
 RUN = {
@@ -125,7 +144,9 @@ RUN = {
     "text": run_text,
     "autoencoder": run_autoencoder,
     "latents": run_latents,
+    "judge": run_judge,
     "denoiser": run_denoiser,
+    "guided": run_guided,
     "decoder": run_decoder,
     "export": run_export,
 }
@@ -136,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__)
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="data and checkpoints")
     parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="the model's folder")
+    parser.add_argument("--start", type=Path, metavar="DIR", help="begin with the autoencoder of this model's folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0: its own choice")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=", ".join(STAGES))
@@ -153,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         counts[int(name)] = int(value)
     if options.threads:
         torch.set_num_threads(options.threads)
-    plan = Plan(options.cache, options.output, options.seed, minutes, counts)
+    plan = Plan(options.cache, options.output, options.seed, minutes, counts, options.start)
     for stage in STAGES:
         if stage in options.stages:
             print(f"stage {stage}", flush=True)

@@ -77,7 +77,7 @@ def make_texture(
     kind = FAMILIES[family]
     canvas = Canvas(rng, height, width)
     style = Style(rng, colour)
-    if wear is None and kind.wear and canvas.chance(0.4):
+    if wear is None and kind.wear and canvas.chance(0.35):
         wear = canvas.choice(_allowed(family, kind.wear))
     if colour is None and kind.colours and canvas.chance(kind.named):
         style.colour = canvas.choice(_allowed(family, kind.colours))

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import families_ground as ground
 from . import families_laid as laid
+from . import families_made as made
 from . import families_metal as metal
 from . import families_soft as soft
 from . import families_stone as stone
@@ -46,6 +47,14 @@ FAMILIES: dict[str, Family] = {
         joint="joints",
         weight=0.7,
     ),
+    "basket bricks": _family(
+        laid.basket_bricks,
+        "basketweave bricks; basket weave brick paving; brick paving in basketweave; bricks in a basket weave",
+        ANY,
+        STONY,
+        joint="joints",
+        weight=0.7,
+    ),
     "stone blocks": _family(
         laid.stone_blocks,
         "stone blocks; stone block wall; castle wall; a wall of {} stone blocks; ashlar",
@@ -74,6 +83,14 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="joints",
+    ),
+    "slabs": _family(
+        laid.slabs,
+        "paving slabs; concrete slabs; pavement slabs; slabs; patio slabs",
+        ANY,
+        STONY,
+        joint="joints",
+        weight=0.8,
     ),
     "tiles": _family(
         tiles.tiles,
@@ -129,6 +146,14 @@ FAMILIES: dict[str, Family] = {
     "parquet": _family(
         wood.parquet, "parquet; parquet floor; parquet flooring; wood parquet", ANY, "old, dirt, dust, wet", weight=1.1
     ),
+    "chipboard": _family(
+        made.chipboard,
+        "chipboard; particle board; strand board; osb board; pressed wood board",
+        "brown, light brown, beige, yellow, grey, white, red, dark brown, green, blue",
+        "old, dirt, dust, wet",
+        named=0.35,
+        weight=0.7,
+    ),
     "bark": _family(
         wood.bark,
         "bark; tree bark; bark of a tree; tree trunk bark",
@@ -157,6 +182,30 @@ FAMILIES: dict[str, Family] = {
         "leaves; fallen leaves; leaf litter; foliage; ground covered in {} leaves",
         "green, dark green, light green, yellow, orange, red, dark red, brown, purple, gold, blue, pink, teal",
         "dirt, snow, wet",
+    ),
+    "ivy": _family(
+        ground.ivy,
+        "ivy; ivy leaves; ivy wall; a wall of {} ivy; climbing ivy",
+        "green, dark green, light green, red, dark red, yellow, brown, purple, blue, teal",
+        "dirt, snow, wet",
+        named=0.35,
+        weight=0.7,
+    ),
+    "straw": _family(
+        ground.straw,
+        "straw; hay; dry straw; loose straw; bale of {} straw",
+        "yellow, gold, beige, brown, light brown, dark brown, grey, green, red",
+        "dirt, snow, wet, dust",
+        named=0.35,
+        weight=0.7,
+    ),
+    "thatch": _family(
+        ground.thatch,
+        "thatch; thatched roof; thatch roof; reed thatch; a roof of {} thatch",
+        "yellow, gold, beige, brown, light brown, dark brown, grey, green, black",
+        "moss, old, snow, wet, dirt",
+        named=0.35,
+        weight=0.7,
     ),
     "soil": _family(
         ground.soil,
@@ -211,6 +260,14 @@ FAMILIES: dict[str, Family] = {
     ),
     "rock": _family(
         stone.rock, "rock; rock face; cliff; rough stone; rocky cliff", ANY, "moss, dirt, dust, wet, snow, cracks"
+    ),
+    "strata": _family(
+        stone.strata,
+        "rock strata; layered rock; sedimentary rock; sandstone layers; canyon wall",
+        ANY,
+        "moss, dirt, dust, wet, snow, cracks",
+        named=0.45,
+        weight=0.8,
     ),
     "concrete": _family(
         stone.concrete,
@@ -295,5 +352,44 @@ FAMILIES: dict[str, Family] = {
     "fur": _family(soft.fur, "fur; animal fur; fluffy fur; fur coat", ANY, "dirt, wet, snow"),
     "scales": _family(
         tiles.scales, "scales; dragon scales; fish scales; reptile scales; snake skin", ANY, "dirt, wet, dust, old"
+    ),
+    "wallpaper": _family(
+        made.wallpaper,
+        "wallpaper; wall paper; vintage {} wallpaper; patterned {} wallpaper",
+        ANY,
+        "old, dirt, dust",
+        weight=0.9,
+    ),
+    "paper": _family(
+        made.paper,
+        "crumpled paper; paper; wrinkled paper; crumpled paper sheet",
+        ANY,
+        "old, dirt, dust",
+        named=0.45,
+        weight=0.7,
+    ),
+    "cardboard": _family(
+        made.cardboard,
+        "cardboard; corrugated cardboard; cardboard box; a sheet of {} cardboard",
+        "brown, light brown, beige, grey, white, dark brown, red, blue, green, yellow",
+        "old, dirt, dust, wet",
+        named=0.35,
+        weight=0.7,
+    ),
+    "sponge": _family(
+        made.sponge,
+        "sponge; foam sponge; porous sponge; bath sponge",
+        "yellow, orange, beige, pink, blue, green, light blue, white, grey, purple, red, brown, teal",
+        "dirt, wet, dust",
+        named=0.5,
+        weight=0.7,
+    ),
+    "bubbles": _family(
+        made.bubbles,
+        "bubbles; foam; soap bubbles; foam bubbles; soap foam",
+        "blue, light blue, white, turquoise, teal, pink, purple, green, yellow, orange, grey, light green",
+        "dirt",
+        named=0.5,
+        weight=0.7,
     ),
 }

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import colours
-from .canvas import Canvas, blend, smoothstep
+from .canvas import Canvas, Field, blend, smoothstep
+from .strokes import ivy_leaves, soften, strokes
 from .strokes import leaves as scatter_leaves
-from .strokes import soften, strokes
 from .surface import Style, Surface
 
 
@@ -61,6 +61,53 @@ def leaves(c: Canvas, style: Style) -> Surface:
     scatter_leaves(c, color, height, table, size)
     color = colours.shade(color, 0.04 * c.noise(4.0, 1.2) + 0.02 * c.grain())
     return Surface(color, height, c.full(0.7), c.full(0.0), smoothstep(0.2, 0.1, height))
+
+
+def ivy(c: Canvas, style: Style) -> Surface:
+    """A wall of lobed leaves with pale veins."""
+    base = style.base(("2f5a26", "447534"), ("3b6a2c", "52833c"), ("2a4f2c", "3c683c"))
+    table = style.shades(base, 64, 0.05, 0.1, 0.14)
+    color = colours.shade(np.broadcast_to(colours.rgb(0.09, 0.11, 0.06), (*c.shape, 3)), 0.3 * c.noise(5.0, 1.1))
+    height = 0.06 + 0.02 * c.noise(5.0)
+    ivy_leaves(c, color, height, table, style.feature(19, 27))
+    color = colours.shade(color, 0.03 * c.noise(3.0, 1.0))
+    return Surface(color, height, c.full(0.55), c.full(0.0), smoothstep(0.2, 0.1, height))
+
+
+STRAW = (("c4a35a", "d8bb78"), ("b3924c", "c9aa66"), ("a58a58", "bba274"))
+
+
+def straw(c: Canvas, style: Style) -> Surface:
+    """Loose stalks, lying anyhow."""
+    return _stalks(c, style, None)
+
+
+def thatch(c: Canvas, style: Style) -> Surface:
+    """Reed laid downwards in overlapping courses."""
+    s = _stalks(c, style, np.float32(np.pi / 2) + 0.1 * c.noise(30.0))
+    rows = c.fits(c.height, style.feature(44, 60), 1)
+    edge = c.y + 2.5 * c.noise(7.0, 1.3, along_y=1.5)
+    v = np.mod(edge * np.float32(rows / c.height), 1.0).astype(np.float32)
+    shadow = smoothstep(0.28, 0.0, v)
+    s.color = colours.shade(s.color * (1 - 0.55 * shadow)[..., None], 0.14 * (v - 0.6))
+    s.height = 0.6 * s.height + 0.35 * v
+    s.joint = np.maximum(s.joint, shadow)
+    return s
+
+
+def _stalks(c: Canvas, style: Style, flow: Field | None) -> Surface:
+    base = style.base(*STRAW)
+    wide = style.feature(2.3, 3.1)
+    long = wide * c.between(11.0, 15.0)
+    table = style.shades(base, 64, 0.06, 0.07, 0.12)
+    table = table[np.argsort(table.sum(axis=1))]
+    color = colours.shade(np.broadcast_to(colours.darker(base, 0.3), (*c.shape, 3)), 0.2 * c.noise(6.0))
+    height = 0.08 + 0.03 * c.noise(6.0)
+    count = int(2.2 * c.height * c.width / (long * wide))
+    order = np.clip(np.arange(count) / count * 64 + c.normal(count) * 14, 0, 63).astype(int)
+    strokes(c, color, height, table[order], long, wide, curl=0.06, flow=flow)
+    color = colours.shade(soften(c, color, 0.4), 0.06 * c.noise(40.0))
+    return Surface(color, height, c.full(0.85), c.full(0.0), smoothstep(0.25, 0.12, height))
 
 
 def soil(c: Canvas, style: Style) -> Surface:

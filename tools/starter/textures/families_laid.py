@@ -120,11 +120,43 @@ def herringbone(c: Canvas, unit: float, ratio: int) -> tuple[Cells, Field]:
     return Cells((j0 % ny) * nx + i0 % nx, nx * ny, edge, dx, dy), upright.astype(np.float32)
 
 
+def basket(c: Canvas, unit: float, strips: int) -> tuple[Cells, Field]:
+    """Squares of `strips` strips each, lying and standing in turn; also 1.0 where they stand."""
+    nx, ny = (max(2, 2 * round(n / (unit * strips) / 2)) for n in (c.width, c.height))
+    sx, sy = c.width / nx, c.height / ny
+    i, j = np.floor(c.x / sx).astype(np.int64), np.floor(c.y / sy).astype(np.int64)
+    upright = (i + j) % 2 == 1
+    fx = np.broadcast_to(c.x / np.float32(sx) - i, c.shape)
+    fy = np.broadcast_to(c.y / np.float32(sy) - j, c.shape)
+    across = np.where(upright, fx, fy)
+    k = np.clip((across * strips).astype(np.int64), 0, strips - 1)
+    middle = (k + 0.5) / strips
+    dx = np.where(upright, (fx - middle) * sx, (fx - 0.5) * sx).astype(np.float32)
+    dy = np.where(upright, (fy - 0.5) * sy, (fy - middle) * sy).astype(np.float32)
+    edge = np.where(
+        upright,
+        np.minimum(sx / 2 / strips - np.abs(dx), sy / 2 - np.abs(dy)),
+        np.minimum(sx / 2 - np.abs(dx), sy / 2 / strips - np.abs(dy)),
+    ).astype(np.float32)
+    return Cells((j % ny * nx + i % nx) * strips + k, nx * ny * strips, edge, dx, dy), upright.astype(np.float32)
+
+
 def herringbone_bricks(c: Canvas, style: Style) -> Surface:
     """Brick paving in zigzag."""
     unit = style.feature(14, 19)
     ratio = 2 if unit * 6 > min(c.shape) / 1.5 else c.choice((2, 3))
     cells, _ = herringbone(c, unit, ratio)
+    base = style.base(("8f4030", "a9543c"), ("9a4a38", "b4654c"), ("7d3a30", "8f4a3c"), ("8d8377", "a0968a"))
+    table = style.shades(base, cells.count, c.between(0.025, 0.055), 0.08, 0.12)
+    s = laid(c, cells, table, style.joint(*MORTAR), max(1.8, unit * 0.13), bevel=2.0, rough_edge=0.4)
+    pits(c, s, 4.0, 1.6, 0.25)
+    return s
+
+
+def basket_bricks(c: Canvas, style: Style) -> Surface:
+    """Brick paving in squares of two or three, lying and standing in turn."""
+    unit = style.feature(14, 19)
+    cells, _ = basket(c, unit, c.choice((2, 3)))
     base = style.base(("8f4030", "a9543c"), ("9a4a38", "b4654c"), ("7d3a30", "8f4a3c"), ("8d8377", "a0968a"))
     table = style.shades(base, cells.count, c.between(0.025, 0.055), 0.08, 0.12)
     s = laid(c, cells, table, style.joint(*MORTAR), max(1.8, unit * 0.13), bevel=2.0, rough_edge=0.4)
@@ -205,4 +237,20 @@ def flagstones(c: Canvas, style: Style) -> Surface:
     layers = smoothstep(0.3, 0.9, c.shifted(c.noise(30.0, 2.0), cells)) * (1 - s.joint)
     s.color = colours.shade(s.color, -0.1 * layers)
     s.height = s.height - 0.05 * layers
+    return s
+
+
+def slabs(c: Canvas, style: Style) -> Surface:
+    """Square paving slabs cast from concrete, in straight or in staggered rows."""
+    size = style.feature(44, 58)
+    rows = c.fits(c.height, size, 2, even=True)
+    cells = c.grid(rows, c.fits(c.width, size, 2), c.choice((0.0, 0.5)), round_corners=2.0)
+    base = style.base(("9a9892", "b0aea8"), ("aba391", "c0b9a8"), ("84847f", "999994"))
+    table = style.shades(base, cells.count, c.between(0.015, 0.035), 0.05, 0.1)
+    joint = style.joint(("46443f", "58554f"), ("6b675e", "7d796f"))
+    s = laid(
+        c, cells, table, joint, c.between(2.6, 4.2), rough_edge=0.25, bevel=2.5, cloud=0.06, speckle=0.1, tilt=0.02
+    )
+    s.color = colours.shade(s.color, 0.05 * c.grain() * (1 - s.joint))
+    pits(c, s, 4.0, 1.7, 0.2)
     return s

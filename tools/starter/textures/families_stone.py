@@ -32,6 +32,26 @@ def marble(c: Canvas, style: Style) -> Surface:
     return Surface(color, 0.5 + 0.02 * clouds - 0.03 * main, 0.16 + 0.08 * main, c.full(0.0), c.full(0.0))
 
 
+def strata(c: Canvas, style: Style) -> Surface:
+    """Sedimentary rock, layer upon layer."""
+    base = style.base(("a5805a", "bd9a72"), ("b06a45", "c4825c"), ("8d8577", "a49c8d"), ("c2a77d", "d5bd96"))
+    thick = style.feature(13, 19)
+    bend = c.noise(70.0, 2.4, along_x=2.5) * (0.55 * thick) + c.noise(9.0, 1.6, along_x=3.0) * 1.2
+    rows = c.fits(c.height, thick, 4)
+    cells = c.grid(rows, 1, 0.0, 0.55, (0.0, bend))
+    lot = c.normal(rows)
+    table = style.shades(base, rows, 0.02, 0.1, 0.18)
+    table = colours.shade(table[:, None], (0.16 if style.colour is None else 0.11) * lot[:, None])[:, 0]
+    fine, bands = c.noise(4.0, 1.1), c.noise(3.0, 1.2, along_x=16.0)
+    v = np.clip(cells.dy / np.float32(thick), -0.6, 0.6)  # 0 in the middle of the layer, more towards its foot
+    ledge = smoothstep(0.22, 0.5, v)
+    crack = smoothstep(0.1, 0.03, np.abs(c.noise(26.0, 1.9, along_y=3.0))) * smoothstep(0.2, 1.0, c.noise(24.0))
+    tone = 0.08 * bands + 0.07 * fine - 0.3 * ledge + 0.1 * smoothstep(-0.2, -0.5, v) - 0.3 * crack
+    color = colours.shade(cells.pick(table), tone)
+    height = 0.45 + cells.pick(c.normal(rows)) * 0.08 - 0.25 * ledge + 0.03 * bands - 0.1 * crack
+    return Surface(color, height, 0.9 + 0.03 * fine, c.full(0.0), np.maximum(0.8 * ledge, crack))
+
+
 def granite(c: Canvas, style: Style) -> Surface:
     """Crystals of three minerals."""
     size = style.feature(6, 9)
@@ -62,7 +82,7 @@ def concrete(c: Canvas, style: Style) -> Surface:
     color = colours.shade(np.broadcast_to(base, (*c.shape, 3)), 0.075 * clouds + 0.045 * fine + 0.025 * c.grain())
     hole = smoothstep(1.9, 2.3, c.blobs(c.between(4.0, 6.5))) * smoothstep(-0.8, 0.6, c.noise(30.0))
     joint = c.full(0.0)
-    if c.chance(0.4):
+    if c.chance(0.25):
         size = style.feature(64, 90)
         cells = c.grid(c.fits(c.height, size, 1), c.fits(c.width, size * 1.3, 1), 0.0)
         joint = smoothstep(1.6, 0.6, cells.edge + 0.3 * fine)

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import colours
 from .canvas import Canvas, Cells, Field, blend, smoothstep
-from .families_laid import herringbone
+from .families_laid import basket, herringbone
 from .surface import Style, Surface
 
 # natural woods: (light, dark anchors) of the ground colour
@@ -207,27 +207,6 @@ def parquet(c: Canvas, style: Style) -> Surface:
         c.full(0.0),
         np.maximum(lying.joint * (1 - upright), stood.joint * upright),
     )
-
-
-def basket(c: Canvas, unit: float, strips: int) -> tuple[Cells, Field]:
-    """Squares of `strips` strips each, lying and standing in turn; also 1.0 where they stand."""
-    nx, ny = (max(2, 2 * round(n / (unit * strips) / 2)) for n in (c.width, c.height))
-    sx, sy = c.width / nx, c.height / ny
-    i, j = np.floor(c.x / sx).astype(np.int64), np.floor(c.y / sy).astype(np.int64)
-    upright = (i + j) % 2 == 1
-    fx = np.broadcast_to(c.x / np.float32(sx) - i, c.shape)
-    fy = np.broadcast_to(c.y / np.float32(sy) - j, c.shape)
-    across = np.where(upright, fx, fy)
-    k = np.clip((across * strips).astype(np.int64), 0, strips - 1)
-    middle = (k + 0.5) / strips
-    dx = np.where(upright, (fx - middle) * sx, (fx - 0.5) * sx).astype(np.float32)
-    dy = np.where(upright, (fy - 0.5) * sy, (fy - middle) * sy).astype(np.float32)
-    edge = np.where(
-        upright,
-        np.minimum(sx / 2 / strips - np.abs(dx), sy / 2 - np.abs(dy)),
-        np.minimum(sx / 2 - np.abs(dx), sy / 2 / strips - np.abs(dy)),
-    ).astype(np.float32)
-    return Cells((j % ny * nx + i % nx) * strips + k, nx * ny * strips, edge, dx, dy), upright.astype(np.float32)
 
 
 def bark(c: Canvas, style: Style) -> Surface:

@@ -78,3 +78,24 @@ def leaves(c: Canvas, color: Field, height: Field, table: colours.Colours, size:
         color[where] = under + (np.clip(tint, 0, 1) - under) * m[..., None]
         level = height[where]
         height[where] = level + (0.2 + 0.6 * i / count + 0.05 * rib - level) * m
+
+
+def ivy_leaves(c: Canvas, color: Field, height: Field, table: colours.Colours, size: float) -> None:
+    """Scatter five-lobed leaves about `size` px across over `color` and `height` in place."""
+    count = int(4.2 * c.height * c.width / (size * size))
+    for i in range(count):
+        reach = size * c.between(0.45, 0.62)
+        where, dx, dy = c.patch(c.between(0, c.width), c.between(0, c.height), reach * 1.1)
+        turn = np.float32(np.pi / 2 + c.between(-0.7, 0.7))  # leaves hang, more or less
+        angle = np.arctan2(dy, dx) - turn
+        far = np.hypot(dx, dy)
+        rim = reach * (0.62 + 0.2 * np.cos(5 * angle) + 0.16 * np.cos(angle))
+        inside = (rim - far).astype(np.float32)
+        m = smoothstep(-0.5, 0.9, inside)
+        vein = np.exp(-((far * np.sin(2.5 * angle) / 1.6) ** 2)) * (np.cos(5 * angle) > -0.2)
+        tone = 0.8 + 0.4 * i / count + 0.16 * vein - 0.22 * smoothstep(2.4, 0.0, inside)
+        tint = table[int(c.rng.integers(len(table)))] * tone[..., None]
+        under = color[where] * (1 - 0.45 * smoothstep(-3.0, 0.0, inside))[..., None]
+        color[where] = under + (np.clip(tint, 0, 1) - under) * m[..., None]
+        level = height[where]
+        height[where] = level + (0.2 + 0.65 * i / count + 0.04 * vein - level) * m

@@ -16,6 +16,9 @@ Colour = NDArray[np.float32]
 Pairs = tuple[tuple[str, str], ...]  # natural colours: pairs of hex anchors
 
 SIZES = {"small": 0.62, "large": 1.75}
+# All features are drawn this much larger than the families' numbers say. A row of bricks is then about 40 px, five of
+# the autoencoder's latents, high: at three, neither network could place a joint.
+SCALE = 1.4
 
 
 @dataclass
@@ -61,8 +64,8 @@ class Style:
         return colours.shades(self.rng, colour, count, lightness, hue * closer, chroma * closer)
 
     def feature(self, low: float, high: float) -> float:
-        """A feature's size in px, drawn from low..high and scaled by the size word."""
-        return float(self.rng.uniform(low, high)) * SIZES.get(self.size or "", 1.0)
+        """A feature's size in px, drawn from low..high, times `SCALE` and the factor of the size word."""
+        return float(self.rng.uniform(low, high)) * SCALE * SIZES.get(self.size or "", 1.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A classifier that names material, colour and wear of a tile: it judges what the starter model draws.
+
+`python -m tools.starter.judge` trains it on procedural tiles alone; it never sees a generated one, and is frozen once
+trained. May import torch, diffusers and the texture generator.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from torch import nn
+from torch.nn import functional
+
+from . import autoencoder, cache
+from .autoencoder import encode_tiles, to_batch
+from .data import Tiles, make_tiles, read_tiles
+from .networks import LATENT_CHANNELS, PIXELS_PER_LATENT, make_autoencoder
+from .schedule import Stage
+from .textures import FAMILIES, WEAR
+from .textures.colours import NAMED
+from .torus import wrap
+
+SIZE = 128
+CHANNELS = LATENT_CHANNELS + 4
+BATCH = 64
+MINUTES = 15.0
+TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
+TEST_COUNT = 2000
+
+# Families that nobody could tell apart by one tile, in any colour and wear, count as one material.
+ALIKE: dict[str, str] = {"rusty metal": "brushed metal"}
+MATERIALS = tuple(dict.fromkeys(ALIKE.get(family, family) for family in FAMILIES))
+COLOURS = (*NAMED, None)
+WEARS = (*WEAR, None)
+
+
+def material_of(family: str) -> str:
+    """The material as which the judge counts a family."""
+    return ALIKE.get(family, family)
+
+
+class Judge(nn.Module):
+    """Sheets (N, CHANNELS, h, w) on a torus, one cell for every 8x8 px, to scores for MATERIALS, COLOURS and WEARS.
+
+    It does not see pixels but what `look` makes of them: latents, and how strong the grain is. That is twenty times cheaper
+    to train than a classifier of pixels, and sees a joint or a weave as well; of blur it sees the grain's strength only.
+    """
+
+    def __init__(self, width: int = 96) -> None:
+        super().__init__()
+        plan = ((CHANNELS, width, 1), (width, 128, 2), (128, 128, 1), (128, 192, 2))
+        self.convolutions = nn.ModuleList(nn.Conv2d(a, b, 3, stride) for a, b, stride in plan)
+        self.norms = nn.ModuleList(nn.GroupNorm(8, b) for _, b, _ in plan)
+        wide = 2 * (CHANNELS + sum(b for _, b, _ in plan))
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(wide, 256), nn.SiLU(), nn.Dropout(0.2), nn.Linear(256, len(names)))
+            for names in (MATERIALS, COLOURS, WEARS)
+        )
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """What the three heads see: mean and deviation of every layer over the picture, (N, features)."""
+        seen = [x]
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
+            x = functional.silu(norm(convolution(torch.cat((x[..., -1:], x, x[..., :1]), -1))))
+            seen.append(x)
+        flat = [layer.flatten(2).float() for layer in seen]
+        # Not std(): its gradient has no limit where a channel is flat, and the clipping of gradients would stop all learning.
+        return torch.cat([part for f in flat for part in (f.mean(2), (f.var(2) + 1e-2).sqrt())], 1)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        features = self.features(x)
+        material, tint, wear = (head(features) for head in self.heads)
+        return material, tint, wear
+
+
+def grain_strength(pixels: torch.Tensor) -> torch.Tensor:
+    """Log of the mean absolute differences of the luma at 1 and 2 px along both axes in every 8x8 px: (N, 4, h, w)."""
+    luma = (pixels * pixels.new_tensor((0.299, 0.587, 0.114))[:, None, None]).sum(1, keepdim=True)
+    parts = [
+        functional.avg_pool2d((luma - luma.roll(step, axis)).abs(), PIXELS_PER_LATENT)
+        for step in (1, 2)
+        for axis in (-1, -2)
+    ]
+    return torch.log(torch.cat(parts, 1) + 0.01) + 3.0
+
+
+@torch.no_grad()
+def look(encoder: AutoencoderTiny, pixels: np.ndarray, latents: np.ndarray | None = None) -> torch.Tensor:
+    """What the judge sees of uint8 pictures (N, H, W, 3): float16 (N, CHANNELS, H / 8, W / 8).
+
+    latents: the encoder's, where they are known already.
+    """
+    if latents is None:
+        latents = encode_tiles(encoder, pixels)
+    grain = [grain_strength(to_batch(pixels[i : i + 64])) for i in range(0, len(pixels), 64)]
+    return torch.cat((torch.from_numpy(latents), torch.cat(grain).half()), 1)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A judge with the encoder through which it looks; both are frozen, whatever encoder the judged model has."""
+
+    encoder: AutoencoderTiny
+    judge: Judge
+
+    def look(self, pixels: np.ndarray) -> torch.Tensor:
+        return look(self.encoder, pixels).float()
+
+    @torch.no_grad()
+    def features(self, pixels: np.ndarray) -> np.ndarray:
+        """What the heads see of uint8 pictures (N, H, W, 3): float32 (N, features)."""
+        return np.concatenate(
+            [self.judge.features(self.look(pixels[i : i + 64])).numpy() for i in range(0, len(pixels), 64)]
+        )
+
+    @torch.no_grad()
+    def verdicts(self, pixels: np.ndarray, colours: tuple[str | None, ...] = COLOURS) -> list["Verdict"]:
+        """Name what is in uint8 pictures (N, H, W, 3) of any size from 128 px; the colour is chosen from `colours`."""
+        allowed = [COLOURS.index(colour) for colour in colours]
+        out = []
+        for start in range(0, len(pixels), 64):
+            material, tint, wear = self.judge(self.look(pixels[start : start + 64]))
+            rows = zip(material.argmax(1), tint[:, allowed].argmax(1), wear.argmax(1), strict=True)
+            out += [Verdict(MATERIALS[m], colours[c], WEARS[w]) for m, c, w in rows]
+        return out
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the judge sees in one picture. `colour` is one of those it could choose from; None is "no colour named"."""
+
+    material: str
+    colour: str | None
+    wear: str | None
+
+
+def labels_of(tiles: Tiles) -> torch.Tensor:
+    """(count, 3) int64: material, colour, wear."""
+    rows = [
+        (MATERIALS.index(material_of(family)), COLOURS.index(colour), WEARS.index(wear))
+        for family, colour, wear in zip(tiles.families, tiles.colours, tiles.wears, strict=True)
+    ]
+    return torch.tensor(rows)
+
+
+def train(folder: Path, minutes: float, seed: int) -> Judge:
+    """Train, or go on, for `minutes` in all on the tiles and latents of 128 px in the cache; the averaged weights."""
+    stage = Stage("judge", Judge(), folder, minutes, peak=2e-3, seed=seed, decay=0.995)
+    model, average = stage.model, stage.average
+    assert isinstance(average, Judge)
+    if stage.done:
+        return average
+    data = read_tiles(folder / "tiles", SIZE)
+    labels = labels_of(data)
+    encoder = autoencoder.load(folder)
+    cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
+    sheets = look(encoder, data.pixels, np.load(folder / f"latents-{SIZE}.npy"))
+    rng = np.random.default_rng((seed, stage.step))
+    stage.pause()
+    while not stage.done:
+        rows = torch.from_numpy(rng.integers(len(labels), size=BATCH))
+        x = autoencoder.roll_each(sheets[rows].float())
+        with torch.autocast("cpu", torch.bfloat16):
+            scores = model(x + 0.05 * torch.randn_like(x))
+        losses = [functional.cross_entropy(scores[i].float(), labels[rows, i], label_smoothing=0.02) for i in range(3)]
+        stage.update(losses[0] + 0.5 * losses[1] + 0.5 * losses[2])
+        if stage.step % 100 == 0:
+            right = [float((scores[i].argmax(1) == labels[rows, i]).float().mean()) for i in range(3)]
+            stage.report(loss=losses[0].item(), material=right[0], colour=right[1], wear=right[2])
+    return average
+
+
+def load(folder: Path) -> Bench:
+    """The judge in the cache.
+
+    Raises:
+        FileNotFoundError: it has not been trained.
+    """
+    state, eye = cache.load(folder / "judge.ckpt"), cache.load(folder / "judge-encoder.ckpt")
+    if state is None or eye is None:
+        raise FileNotFoundError("no judge in the cache: run python -m tools.starter.judge first")
+    model, encoder = Judge(), make_autoencoder()
+    model.load_state_dict(state["average"])
+    encoder.load_state_dict(eye)
+    wrap(encoder.eval().requires_grad_(False))
+    return Bench(encoder, model.eval().requires_grad_(False))
+
+
+def score(bench: Bench, tiles: Tiles) -> dict[str, float]:
+    """The shares of tiles whose material, colour (where one was named) and wear are named right."""
+    verdicts = bench.verdicts(tiles.pixels)
+    named = bench.verdicts(tiles.pixels, tuple(NAMED))
+    right = [v.material == material_of(f) for v, f in zip(verdicts, tiles.families, strict=True)]
+    tints = [v.colour == c for v, c in zip(named, tiles.colours, strict=True) if c is not None]
+    wears = [v.wear == w for v, w in zip(verdicts, tiles.wears, strict=True)]
+    plain = [r for r, wear in zip(right, tiles.wears, strict=True) if wear is None]
+    return {
+        "material": float(np.mean(right)),
+        "material without wear": float(np.mean(plain)),
+        "colour": float(np.mean(tints)),
+        "wear": float(np.mean(wears)),
+    }
+
+
+def confusions(bench: Bench, tiles: Tiles, count: int = 12) -> list[tuple[str, str, int]]:
+    """The most frequent mistakes: (right material, named material, how often)."""
+    found: dict[tuple[str, str], int] = {}
+    for verdict, family in zip(bench.verdicts(tiles.pixels), tiles.families, strict=True):
+        if verdict.material != material_of(family):
+            pair = (material_of(family), verdict.material)
+            found[pair] = found.get(pair, 0) + 1
+    return [(*pair, n) for pair, n in sorted(found.items(), key=lambda item: -item[1])[:count]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.starter.judge", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    make_tiles(options.cache / "judge-tiles", SIZE, TEST_COUNT, TEST_SEED, processes=1)
+    train(options.cache, options.minutes, options.seed)
+    unseen = read_tiles(options.cache / "judge-tiles", SIZE)
+    frozen = load(options.cache)
+    figures = score(frozen, unseen)
+    (options.cache / "judge.json").write_text(json.dumps(figures), encoding="utf-8")
+    for name, share in figures.items():
+        print(f"judge, unseen tiles: {name} {share:.3f}")
+    for right, named, count in confusions(frozen, unseen):
+        print(f"judge, unseen tiles: {right} taken for {named} {count} times of {TEST_COUNT}")
+
+
+if __name__ == "__main__":
+    main()
