@@ -44,15 +44,15 @@ STORIES: list[tuple[Iterator[float], dict]] = []
 def go_on() -> float | None:
     """The timer of a scenario in a Blender with a window: it yields the seconds until it wants to go on."""
     story, task = STORIES[0]
-    error = ""
+    value, error = None, ""
     try:
         return next(story)
-    except StopIteration:
-        pass
+    except StopIteration as end:
+        value = end.value
     except BaseException:  # noqa: BLE001 - it is passed on, in the report
         error = traceback.format_exc()
     bpy.ops.preferences.addon_disable(module="bl_ext.user_default.tilewright")
-    leave(task | {"hard_exit": True}, {"value": None, "error": error}, 0)
+    leave(task | {"hard_exit": True}, {"value": value, "error": error}, 0)
     return None
 
 

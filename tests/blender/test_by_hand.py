@@ -19,4 +19,6 @@ def test_texture_by_mouse_and_keyboard(blender: Blender, tmp_path: Path) -> None
     blender.seconds = 400
     pictures = tmp_path / "pictures"  # of each moment, for whoever has to find out what went wrong
     pictures.mkdir()
-    blender.run("by_hand.texture_by_mouse_and_keyboard", pictures=str(pictures))
+    lack = blender.run("by_hand.texture_by_mouse_and_keyboard", pictures=str(pictures))
+    if lack:
+        pytest.skip(lack)

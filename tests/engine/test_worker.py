@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from addon.core import recipe, results
+from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind
 from addon.core.protocol import (
     TERMINAL,
@@ -28,6 +28,7 @@ from addon.core.protocol import (
     ImageDone,
     Note,
     Phase,
+    Preview,
     Progress,
     Quit,
     Refused,
@@ -158,6 +159,38 @@ def test_a_count_of_three_makes_three_results_with_consecutive_seeds(
     assert all(0 <= estimate < 60 for estimate in estimates)
     places = [(m.image, m.phase.order, m.step) for m in shared.of("three") if isinstance(m, Progress)]
     assert places == sorted(places)
+
+
+def test_a_picture_in_the_making_is_told_as_a_file_that_is_gone_when_the_job_is(
+    shared: Client, long_request: TextureRequest
+) -> None:
+    shared.start("shown", long_request, previews=True)
+    told = shared.wait(Preview, job="shown")
+    path = Path(told.path)
+    assert path.parent.parent == shared.store
+    assert path.parent.name.startswith(results.PART)
+    drawn = sketch.read(path)
+    assert (drawn.width, drawn.height) == (96, 96)
+    shared.send(Cancel("shown"))
+    assert isinstance(shared.ended("shown"), Cancelled)
+    shared.start("next", replace(long_request, size=Size(64, 64), steps=2))
+    assert isinstance(shared.ended("next"), Finished)
+    assert not path.parent.exists()
+
+
+def test_a_worker_tells_how_long_the_parts_of_its_first_job_took(
+    client: MakeClient, request_of: TextureRequest
+) -> None:
+    worker = client()
+    worker.start("first", replace(request_of, steps=4))
+    first = worker.ended("first")
+    worker.start("second", replace(request_of, steps=4, prompt="oak"))
+    second = worker.ended("second")
+    assert isinstance(first, Finished)
+    assert isinstance(second, Finished)
+    assert all(seconds and seconds > 0 for seconds in first.pace.to_json().values())
+    assert (second.pace.start, second.pace.load) == (None, None)
+    assert second.pace.step
 
 
 def test_jobs_that_wait_are_done_in_their_order_and_the_model_is_loaded_once(

@@ -146,7 +146,14 @@ def test_the_bare_script_makes_the_workers_pixels() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # on a busy machine; a minute on a calm one
 def test_quick_figures_are_measured_and_only_they_are_on_stdout() -> None:
-    names = ("worker_over_bare", "seamless_over_plain", "starter_512_s", "cancel_s", "periodicity_starter")
+    names = (
+        "worker_over_bare",
+        "seamless_over_plain",
+        "starter_512_s",
+        "cancel_s",
+        "preview_over_none",
+        "periodicity_starter",
+    )
     done = bench(*names, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     figures = {figure["name"]: figure for figure in json.loads(done.stdout)}

@@ -45,6 +45,7 @@ MEASURES = {
     "heartbeat_gap_4096_ms": Measure("blender:heartbeat_gap_4096_ms", "ms", 16, in_blender=True),
     "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
     "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
+    "preview_over_none": Measure("previews:preview_over_none", "ratio", 1.02),
     "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
     "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),
     "periodicity_starter": Measure("chain_figures:periodicity_starter", "levels", 1),

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from addon.core.jobs import Job
-from addon.core.protocol import TERMINAL, Cancelled, Failed, Message, Phase, Progress
+from addon.core.protocol import TERMINAL, Cancelled, Failed, Message, Phase, Preview, Progress
 from addon.core.request import TextureRequest
 from addon.host.runtime import Runtime
 from addon.host.session import Session
@@ -34,10 +34,11 @@ def tick_seconds() -> float:
 class Engine:
     """A session with a worker of its own on the processor; a context manager that ends both.
 
-    python: the worker's. folder: takes results and log.
+    python: the worker's. folder: takes results and log. `previews` counts what was shown of pictures in the making.
     """
 
     def __init__(self, python: Path, folder: Path) -> None:
+        self.previews = 0
         self.session = Session(
             store=Store(folder / "results"),
             find_runtime=lambda: Runtime(python, "bench"),
@@ -88,6 +89,7 @@ class Engine:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             for event in self.session.pump():
+                self.previews += isinstance(event.message, Preview)
                 if event.job is not job:
                     continue
                 if wanted(event.message):

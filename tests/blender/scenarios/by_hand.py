@@ -13,7 +13,7 @@ from typing import Any
 
 import bpy
 from common import fresh, made
-from window import Story, _until
+from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
 TEXT, BUTTON, CANCEL = (134, 53), (134, 89), (74, 168)
@@ -99,6 +99,8 @@ def _status() -> Any:
 
 def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     """Open the sidebar, type, Generate, orbit meanwhile, look; undo, redo; Escape; cancel; an error."""
+    if lack := missing_hands():
+        return lack
     hand = Hand(Path(pictures))
     yield from _sit_down(hand)
     yield from _open_sidebar(hand)
@@ -161,6 +163,7 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     yield from hand.press(BUTTON)
     yield from _until(lambda: len(made()) == 5)
     assert _status().error == ""
+    return ""
 
 
 def _sit_down(hand: Hand) -> Story:

@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 from common import addon, fresh, made, wish
-from window import Story, _press, _until
+from window import Story, _press, _until, missing_hands
 
 
 def _window() -> bpy.types.Window:
@@ -23,6 +23,8 @@ def _place() -> dict[str, Any]:
 
 def texture_waits_for_a_grab() -> Story:
     """A grab half done must not end up in the texture's undo step."""
+    if lack := missing_hands():
+        return lack
     fresh()
     cube = bpy.data.objects["Cube"]
     with bpy.context.temp_override(**_place()):
@@ -35,6 +37,7 @@ def texture_waits_for_a_grab() -> Story:
     yield from _until(made)
     assert not _window().modal_operators
     assert tuple(cube.location) == (0.0, 0.0, 0.0)
+    return ""
 
 
 def _press_escape() -> None:
@@ -42,6 +45,8 @@ def _press_escape() -> None:
 
 
 def texture_waits_for_a_render(locked: bool) -> Story:
+    if lack := missing_hands():
+        return lack
     yield from _prepare_render()
     scene = bpy.context.scene
     scene.render.use_lock_interface = locked
@@ -54,9 +59,12 @@ def texture_waits_for_a_render(locked: bool) -> Story:
     _press_escape()
     yield from _until(made)
     assert not bpy.app.is_job_running("RENDER")
+    return ""
 
 
 def texture_waits_for_a_bake() -> Story:
+    if lack := missing_hands():
+        return lack
     yield from _prepare_render()
     cube = bpy.data.objects["Cube"]
     tree = cube.active_material.node_tree
@@ -72,6 +80,7 @@ def texture_waits_for_a_bake() -> Story:
     _press_escape()
     yield from _until(made)
     assert not bpy.app.is_job_running("OBJECT_BAKE")
+    return ""
 
 
 def _prepare_render() -> Story:

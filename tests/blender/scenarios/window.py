@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What only a Blender with a window does: its timer, tools in the middle of something, undo steps. Generators."""
 
+import shutil
 import subprocess
 import threading
 import time
@@ -10,6 +11,12 @@ import bpy
 from common import addon, fresh, made, push_undo, redo, undo, wish
 
 Story = Iterator[float]
+
+
+def missing_hands() -> str:
+    """What a user at the screen would lack, "" if nothing: said by scenarios that return at once for it."""
+    lacks = [program for program in ("xdotool", "import") if shutil.which(program) is None]
+    return f"beside this Blender there is no {' and no '.join(lacks)}" if lacks else ""
 
 
 def texture_arrives_by_the_timer() -> Story:
