@@ -34,7 +34,6 @@ class View:
     placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
     doomed: those of them that the user has deleted; they go when another file is opened.
     paths_before: the paths of images, by session uid, that were changed for the file to be saved.
-    previews: thumbnails of what was shown last; None: there is no window.
     """
 
     text: str = ""
@@ -48,7 +47,6 @@ class View:
     placed: set[str] = field(default_factory=set)
     doomed: set[str] = field(default_factory=set)
     paths_before: dict[int, str] = field(default_factory=dict)
-    previews: Any = None
 
 
 @dataclass
@@ -59,6 +57,7 @@ class State:
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
+    previews: thumbnails of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 
