@@ -47,7 +47,7 @@ def result(name: str) -> Result:
     """The result in that folder of the store. Raises `UserError` where there is none."""
     entry = get().find(name)
     if entry is None:
-        raise UserError(ErrorKind.REQUEST, f"There is no result {name!r} in the history.")
+        raise UserError(ErrorKind.REQUEST, rpt_("There is no result {name} in the history.").format(name=name))
     return entry.result
 
 
