@@ -47,7 +47,7 @@ def result(name: str) -> Result:
     """The result in that folder of the store. Raises `UserError` where there is none."""
     entry = get().find(name)
     if entry is None:
-        raise UserError(ErrorKind.REQUEST, f"There is no result {name!r} in the history.")
+        raise UserError(ErrorKind.REQUEST, rpt_("There is no result {name} in the history.").format(name=name))
     return entry.result
 
 
@@ -115,16 +115,16 @@ def _load_thumbnails(entries: Sequence[Entry]) -> None:
     """Blender reads the files later, in a thread of its own, when they are drawn."""
     if bpy.app.background:
         return
-    view = state.current.view
-    if view.previews is None:
-        view.previews = bpy.utils.previews.new()
-    wanted = {entry.name for entry in entries}
-    if len(view.previews) + len(wanted) > _MAX_PREVIEWS:
-        for name in [name for name in view.previews if name not in wanted]:
-            del view.previews[name]
+    now = state.current
+    if now.previews is None:
+        now.previews = bpy.utils.previews.new()
+    wanted = {entry.name for entry in entries} | {made.folder.name for made in now.results}
+    if len(now.previews) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
+        for name in [name for name in now.previews if name not in wanted]:
+            del now.previews[name]
     for entry in entries:
-        if entry.name not in view.previews and THUMBNAIL in entry.result.files:
-            view.previews.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
+        if entry.name not in now.previews and THUMBNAIL in entry.result.files:
+            now.previews.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
 
 
 # --- offers --------------------------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def _begin() -> None:
 
 
 def unregister() -> None:
-    """Stop the timers, write what is left to be written, forget the thumbnails."""
+    """Stop the timers, and write what is left to be written."""
     for timer in (tick, _begin):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
@@ -334,6 +334,3 @@ def unregister() -> None:
             now.history.delete(name)
         now.history.close()
         now.history = None
-    if now.view.previews is not None:
-        bpy.utils.previews.remove(now.view.previews)
-        now.view.previews = None

@@ -123,7 +123,7 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: i
 
 def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Thumbnails in as many columns as the sidebar has room for; the button below each selects it."""
-    view = state.current.view
+    view, previews = state.current.view, state.current.previews
     entries = history.entries_on_page(view)
     room = context.region.width / (context.preferences.system.ui_scale or 1.0) - _MARGIN  # 0 without a window
     columns = next((count for count in (6, 4, 3) if room / count >= 3.5 * _UNIT), 2)
@@ -131,7 +131,7 @@ def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=False)
     for entry in entries:
         cell = grid.column(align=True)
-        icon = view.previews[entry.name].icon_id if view.previews is not None and entry.name in view.previews else 0
+        icon = previews[entry.name].icon_id if previews is not None and entry.name in previews else 0
         cell.template_icon(icon_value=icon, scale=scale)
         cell.operator(
             "tilewright.select",

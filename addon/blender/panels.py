@@ -6,6 +6,7 @@ from typing import Any
 
 import blf
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import ErrorKind
 from ..core.naming import title
@@ -31,7 +32,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column.prop(settings, "prompt", text="", placeholder=_EXAMPLE)
     button = column.row()
     button.scale_y = 1.6
-    button.operator("tilewright.generate", text=f"Generate {settings.count}" if settings.count > 1 else "Generate")
+    words = iface_("Generate {count}") if settings.count > 1 else iface_("Generate")
+    button.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     _draw_target_line(layout, context)
     jobs = list(now.session.jobs) if now.session else []
     if jobs:
@@ -59,8 +61,8 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
     if error:
         _paragraph(layout, context, error.message, icon="INFO")
     elif obj:
-        place = obj.active_material.name if obj.active_material else "a new material"
-        layout.label(text=f"{obj.name}: {place}", icon="MATERIAL")
+        place = obj.active_material.name if obj.active_material else iface_("a new material")
+        layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
     if target.lacks_uv_map(obj):
         row = layout.row()
         label = row.row()
@@ -103,13 +105,16 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         row.operator("tilewright.show", text="", icon="TRIA_LEFT").step = -1
         middle = row.row(align=True)
         middle.alignment = "CENTER"
-        middle.label(text=f"{now.shown % count + 1} of {count}")
+        words = iface_("{number} of {count}")
+        middle.label(text=words.format(number=now.shown % count + 1, count=count), translate=False)
         row.operator("tilewright.show", text="", icon="TRIA_RIGHT").step = 1
     _paragraph(box, context, title(request.prompt))
     text, icon = _seam_text(result)
-    box.label(text=text, icon=icon)
-    made = f"Seed {request.seed}, " if isinstance(request, TextureRequest) else ""
-    box.label(text=f"{made}{_duration(result.seconds)}", icon="BLANK1")
+    box.label(text=text, icon=icon, translate=False)
+    text = _duration(result.seconds)
+    if isinstance(request, TextureRequest):
+        text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
+    box.label(text=text, icon="BLANK1", translate=False)
     for note in dict.fromkeys((*(now.last.notes if now.last else ()), *result.notes)):
         _paragraph(box, context, note, icon="INFO")
     if now.outcome:
@@ -120,14 +125,14 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
 def _seam_text(result: Result) -> tuple[str, str]:
     score = result.seam_score
     if score is None:
-        return "Seam not measured", "BLANK1"
+        return iface_("Seam not measured"), "BLANK1"
     if result.recipe.request.axes is Axes.NONE:
-        return f"Tiling was off ({score:.2f})", "BLANK1"
-    return (
-        (f"Seamless ({score:.2f})", "CHECKMARK")
-        if score <= SEAM_THRESHOLD
-        else (f"Seam visible ({score:.2f})", "ERROR")
-    )
+        words, icon = iface_("Tiling was off ({score:.2f})"), "BLANK1"
+    elif score <= SEAM_THRESHOLD:
+        words, icon = iface_("Seamless ({score:.2f})"), "CHECKMARK"
+    else:
+        words, icon = iface_("Seam visible ({score:.2f})"), "ERROR"
+    return words.format(score=score), icon
 
 
 def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -153,15 +158,16 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(settings, "model")
-    steps, guidance = "Steps", "Guidance"
+    steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
-        steps = f"Steps (model: {info.defaults.steps})"
+        steps = iface_("Steps (model: {steps})").format(steps=info.defaults.steps)
     if info and not settings.guidance_scale:
-        guidance = f"Guidance (model: {info.defaults.guidance_for(settings.negative_prompt):g})"
+        value = info.defaults.guidance_for(settings.negative_prompt)
+        guidance = iface_("Guidance (model: {guidance:g})").format(guidance=value)
     whole = layout.column(align=True)
     whole.use_property_split = False  # the label is too long for half of the width
-    whole.prop(settings, "steps", text=steps)
-    whole.prop(settings, "guidance_scale", text=guidance)
+    whole.prop(settings, "steps", text=steps, translate=False)
+    whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
     layout.operator("tilewright.free")
 
@@ -181,7 +187,7 @@ def _paragraph(
     column.scale_y = 0.8
     scale = context.preferences.system.ui_scale
     width = context.region.width - (66 + 20 * (margin + (icon != "NONE"))) * scale
-    for number, line in enumerate(_wrap(text, width, _measure(context))):
+    for number, line in enumerate(_wrap(iface_(text), width, _measure(context))):
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..core.errors import UserError
@@ -96,7 +97,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         subtype="DIR_PATH",
     )
     store_limit: FloatProperty(
-        name="Size Limit",
+        name="Size Limit (GB)",
         description="Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, "
         "no favourite, and nothing that the open file or a saved .blend has",
         default=0.0,
@@ -139,6 +140,11 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "yield_to_render")
         layout.prop(self, "store", placeholder=str(package.data_folder("results")))
         layout.prop(self, "store_limit")
+        history = state.current.history
+        if history is not None and history.ready:
+            words = iface_("{count} textures, {size:.2f} GB")
+            text = words.format(count=len(history.entries), size=history.size / 1e9)
+            layout.label(text=text, translate=False)
         layout.prop(self, "models")
         layout.prop(self, "author")
 

@@ -70,8 +70,6 @@ def take(events: Iterable[Event]) -> None:
             case ImageDone():
                 if now.last is not job:
                     now.last, now.shown, now.outcome = job, 0, ""
-                    if now.previews is not None:
-                        now.previews.clear()  # or a day's thumbnails would all stay in memory
                 _preview(job)
                 for handler in result_handlers:
                     handler(event.message.result)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
@@ -191,7 +192,7 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
-        return context.window_manager.invoke_props_dialog(self, confirm_text="Generate")
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -35,7 +35,6 @@ class View:
     placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
     doomed: those of them that the user has deleted; they go when another file is opened.
     paths_before: the paths of images, by session uid, that were changed for the file to be saved.
-    previews: thumbnails of what was shown last; None: there is no window.
     """
 
     text: str = ""
@@ -49,7 +48,6 @@ class View:
     placed: set[str] = field(default_factory=set)
     doomed: set[str] = field(default_factory=set)
     paths_before: dict[int, str] = field(default_factory=dict)
-    previews: Any = None
 
 
 @dataclass
@@ -63,6 +61,7 @@ class State:
     sketches: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
+    previews: thumbnails of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
     """
 

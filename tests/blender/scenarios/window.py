@@ -32,9 +32,11 @@ def texture_arrives_by_the_timer() -> Story:
     assert not made()
     redo()
     assert [image.tilewright.prompt for image in made()] == ["by the timer"]
+    addon("history").PAGE, addon("history")._MAX_PREVIEWS = 1, 3
     _press(prompt="another", count=2)
     yield from _until(lambda: len(made()) == 3)
-    assert len(addon("state").current.previews) == 2, "thumbnails that are not shown any more stay in memory"
+    names = {image.tilewright.result for image in made() if image.tilewright.prompt == "another"}
+    assert set(addon("state").current.previews) == names, "thumbnails that are not shown any more stay in memory"
 
 
 def texture_waits_for_a_tool_to_end() -> Story:
@@ -153,9 +155,8 @@ def history_shows_what_earlier_sessions_left() -> Story:
     """The store is read in the background when Blender has started, and its thumbnails are there."""
     view = addon("state").current.view
     yield from _until(lambda: view.found)
-    yield from _until(lambda: view.previews)
     assert len(view.offered) == 2
-    assert set(view.previews) == {entry.name for entry in view.found}
+    assert set(addon("state").current.previews) == {entry.name for entry in view.found}
     yield from _until(lambda: not bpy.app.timers.is_registered(addon("history").tick))
 
     assert not [thread for thread in threading.enumerate() if thread.name == "tilewright-history"]
