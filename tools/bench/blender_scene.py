@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -175,17 +175,17 @@ def heartbeat() -> Story:
     return {"scenes": scenes, "threads": threads(), "renderer": gpu.platform.renderer_get()}
 
 
-def watch_ticks() -> list[float]:
-    """Have the extension's timer tell its seconds: a list that grows with each tick."""
+def watch_ticks(clock: Callable[[], float] = time.perf_counter) -> list[float]:
+    """Have the extension's timer tell its seconds by a clock: a list that grows with each tick."""
     pump = sys.modules[f"{PACKAGE}.blender.pump"]
     original, seconds = pump._tick, []
 
     def tick() -> float | None:
-        begun = time.perf_counter()
+        begun = clock()
         try:
             return original()
         finally:
-            seconds.append(time.perf_counter() - begun)
+            seconds.append(clock() - begun)
 
     pump._tick = tick
     return seconds
@@ -254,8 +254,9 @@ def apply_maps() -> Story:
     pump, target, state, images = (
         sys.modules[f"{PACKAGE}.blender.{name}"] for name in ("pump", "target", "state", "images")
     )
-    ticks, now, files = watch_ticks(), state.current, 1 + len(maps)
-    told: dict[str, Any] = {key: [] for key in ("apply", "idle", "tick", "decode", "pack")}
+    ticks, busy = watch_ticks(), watch_ticks(time.thread_time)
+    now, files = state.current, 1 + len(maps)
+    told: dict[str, Any] = {key: [] for key in ("apply", "idle", "tick", "busy", "decode", "pack")}
     for number in range(SETTINGS["runs"]):
         for image in ours():
             bpy.data.images.remove(image)
@@ -265,6 +266,7 @@ def apply_maps() -> Story:
         now.targets[now.last.id] = target.choose(bpy.context, "BASE_COLOR", now.document)
         now.waiting.append(now.last)
         ticks.clear()
+        busy.clear()
         heart = Heart()
         heart.start()
         pump.ensure_running()
@@ -275,6 +277,7 @@ def apply_maps() -> Story:
         yield 0.3
         told["apply"].append(heart.stop())
         told["tick"].append(max(ticks))
+        told["busy"].append(max(busy))
         took = time.perf_counter() - begun
         yield from settle()
         heart.start()
