@@ -230,7 +230,7 @@ class _Maps:
         return [f"Still of the texture before: {', '.join(old)}."] if old else []
 
     def follow(self) -> None:
-        """See `follow`."""
+        """Link the height anew where the displacement method was changed, without new maps."""
         self._follow_method()
         if self.helpers:
             self._arrange(False)
@@ -351,13 +351,15 @@ class _Maps:
             return
         old = self._named(BUMP if self.displaced else DISPLACEMENT)
         feeds = {link.to_node.name for link in image.outputs["Color"].links}
-        if old is not None and old.name in feeds:
+        if old is not None and old.name not in feeds:
+            self.notes.append(f"Something stands between the nodes {TITLES[HEIGHT]} and {old.label}: it is left alone.")
+        elif old is not None:
             if self.displaced:
                 _take_out(self.tree, old, old.inputs["Normal"])
             else:
                 self.tree.nodes.remove(old)
             self._link_height(image)
-        normal_map = self._chain().normal_map
+        normal_map = self._chain().normal_map if self.helpers else None  # else what the user has chosen stays
         if normal_map is not None and is_ours(normal_map, NORMAL_MAP) and hasattr(normal_map, "base"):
             # From 5.2 on: of a surface that the same height has displaced, the relief would be counted twice.
             normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"

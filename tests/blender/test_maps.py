@@ -2,11 +2,12 @@
 """A whole material's maps: one run of Blender tries all rules, each from a new file."""
 
 import ast
+import os
 from pathlib import Path
 
 import pytest
 
-from .conftest import Blender
+from .conftest import BLENDER, Blender
 
 SOURCE = Path(__file__).resolve().parent / "scenarios" / "maps.py"
 RULES = [
@@ -55,3 +56,12 @@ def test_maps_of_a_lost_target_are_kept(with_maps: Blender) -> None:
 
 def test_one_undo_takes_the_whole_material_back(with_maps: Blender) -> None:
     with_maps.run("maps.undo_takes_the_whole_material_back", hard_exit=True)
+
+
+@pytest.mark.skipif(
+    not (BLENDER and os.environ.get("BLENDER_WINDOW")),
+    reason="BLENDER_WINDOW and BLENDER name no Blender with a window",
+)
+def test_asset_preview_is_rendered_in_a_window(with_maps: Blender) -> None:
+    with_maps.window = os.environ["BLENDER_WINDOW"]
+    with_maps.run("maps.asset_preview_is_rendered")

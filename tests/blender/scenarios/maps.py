@@ -4,7 +4,9 @@
 The fake engine makes height, normal, roughness, metallic and occlusion beside each colour.
 """
 
+import time
 import traceback
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
@@ -22,6 +24,7 @@ from common import (
     redo,
     start,
     undo,
+    wish,
 )
 
 ALL = ("occlusion", "metallic", "roughness", "normal", "height")
@@ -225,6 +228,19 @@ def rule_engine_that_does_not_displace_gets_a_bump() -> None:
     assert not displaces(_material(), "SOME_ADD_ON")
     _material().displacement_method = "BUMP"
     assert not displaces(_material(), "CYCLES")
+
+
+def rule_what_the_user_put_between_height_and_bump_is_left_alone() -> None:
+    generate()
+    tree, bump = _tree(), _source(_principled(), "Normal")
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    tree.links.new(_kinds()["height"].outputs["Color"], ramp.inputs[0])
+    tree.links.new(ramp.outputs[0], bump.inputs["Height"])
+    before = links(tree)
+    _material().displacement_method = "DISPLACEMENT"
+    generate()
+    assert links(tree) == before
+    assert "Something stands between the nodes Height and Bump" in _outcome()
 
 
 def rule_change_of_the_method_is_followed_both_ways() -> None:
@@ -633,3 +649,28 @@ def undo_takes_the_whole_material_back() -> None:
     redo()
     assert links(_tree()) == after
     assert len(made()) == 6
+
+
+# --- with a window -------------------------------------------------------------------------------------------------
+
+
+def asset_preview_is_rendered() -> Iterator[float]:
+    window = bpy.context.window_manager.windows[0]
+    wish(prompt="oak")
+    with bpy.context.temp_override(window=window):
+        assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    yield from _until(lambda: len(made()) == 6)
+    undo()
+    assert not made()
+    redo()
+    assert len(made()) == 6, "one step is the whole material"
+    with bpy.context.temp_override(window=window):
+        assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
+    yield from _until(lambda: _material().preview and any(_material().preview.image_pixels))
+
+
+def _until(condition: Callable[[], object]) -> Iterator[float]:
+    end = time.monotonic() + 60.0
+    while not condition():
+        assert time.monotonic() < end, addon("state").current.error
+        yield 0.2
