@@ -62,7 +62,7 @@ if any(part.endswith("bootstrap.py") for part in sys.orig_argv):
 def write_lock(path: Path, *wheels: tuple[str, bytes], targets: Sequence[str] = ()) -> None:
     """A list of these wheels, and of uv's real one, for this Python or for these targets."""
     uv = uv_wheel()
-    every = {file: data for file, data in (*wheels, (uv.name, uv.read_bytes()))}
+    every = dict((*wheels, (uv.name, uv.read_bytes())))
     data = {
         "format": 1,
         "backend": "index",
@@ -77,7 +77,8 @@ class Index:
     """Serves wheels: pages in JSON (or, with `html`, in HTML) and the files, in parts where asked.
 
     faults: a file's or a project's name -> what happens to its next requests, one after the other, the last for ever:
-    a status, "cut" (half of what was asked), "stall" (an answer that never comes), "wrong" (a byte changed), "slow", "" (all is well).
+    a status, "cut" (half of what was asked), "stall" (an answer that never comes), "wrong" (a byte changed), "slow",
+    "" (all is well).
     asked: paths and ranges of all requests.
     """
 

@@ -30,11 +30,11 @@ def main() -> int:
         "--bpy",
         default="",
         choices=environments.OTHER_BLENDERS,
-        help="run those of Blender's room in this one, as a module",
+        help="only those of Blender's room, in this one",
     )
     commands.add_parser("lint", help="ruff and mypy")
     commands.add_parser("build", help="the extension's zip, in dist/")
-    repository.add_arguments(commands.add_parser("repository", help="a folder that Blender installs and updates from"))
+    repository.add_arguments(commands.add_parser("repository", help="a folder to install and update from"))
     commands.add_parser("lock", help="the lists of packages that the extension installs; options as tools.locking's")
     commands.add_parser("engine", help="make the worker's environment and print its Python, for TILEWRIGHT_PYTHON")
     bench.add_arguments(commands.add_parser("bench", help="measure what the extension costs"))

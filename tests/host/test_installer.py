@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Environments made from a small index: whole, resumed, mended, updated, never half. FAULTS.md 24 to 27."""
 
+import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -14,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from addon.core import lock as locks
-from addon.core.errors import ErrorKind
+from addon.core.errors import ErrorKind, UserError
 from addon.core.lock import Lock, this_target
 from addon.host import environment, maker
 from addon.host.environment import Condition
 from addon.host.installer import Installer
-from addon.host.steps import Outcome, Stage, Task, Work
+from addon.host.steps import Outcome, Stage, Step, Task, Work
 from tests.index import Index, make_wheel, write_lock
 
 from .conftest import children, our_threads, until
@@ -80,6 +82,11 @@ class Site:
     def run(self, work: Work = Work.INSTALL, **changes: object) -> Outcome:
         return self.finish(self.start(work, **changes))
 
+    def fail(self, work: Work = Work.INSTALL, **changes: object) -> UserError:
+        error = self.run(work, **changes).error
+        assert error is not None
+        return error
+
     def install(self) -> None:
         outcome = self.run()
         assert outcome.error is None, f"{outcome.error}\n{self.log}"
@@ -120,7 +127,8 @@ def test_an_environment_is_made_and_told_about(site: Site) -> None:
             fractions.append(installer.step.fraction)
         time.sleep(0.002)
     outcome = installer.outcome
-    assert outcome and outcome.error is None, f"{outcome}\n{site.log}"
+    assert outcome
+    assert outcome.error is None, f"{outcome}\n{site.log}"
     assert "installed" in outcome.text
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
@@ -168,21 +176,21 @@ def test_without_a_network_what_is_lacking_is_named(site: Site) -> None:
     for file, data in site.index.files.items():
         (wheels / file).write_bytes(data)
     (wheels / SMALL[0]).unlink()
-    error = site.run(online=False, wheels=str(wheels)).error
-    assert error and error.kind is ErrorKind.NETWORK
+    error = site.fail(online=False, wheels=str(wheels))
+    assert error.kind is ErrorKind.NETWORK
     assert SMALL[0] in error.message
     assert "may not go online" in error.message
     assert site.index.asked == []
-    error = site.run(online=False).error
-    assert error and error.message == "Blender may not go online, and no folder with wheels is named."
+    error = site.fail(online=False)
+    assert error.message == "Blender may not go online, and no folder with wheels is named."
 
 
 def test_too_little_space_is_told_before_anything_is_downloaded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.loads(site.list.read_text())
     data["wheels"][SMALL[0]][0] = 10**15
     site.list.write_text(json.dumps(data))
-    error = site.run().error
-    assert error and error.kind is ErrorKind.DISK
+    error = site.fail()
+    assert error.kind is ErrorKind.DISK
     assert "GB free, and 2500000.2 GB are needed" in error.message
     assert str(site.root) in error.message
     assert site.index.asked == []
@@ -191,15 +199,15 @@ def test_too_little_space_is_told_before_anything_is_downloaded(site: Site, monk
 
 def test_a_place_where_no_folder_can_be_is_named(site: Site) -> None:
     site.root.write_text("a file")
-    error = site.run().error
-    assert error and error.kind is ErrorKind.DISK
+    error = site.fail()
+    assert error.kind is ErrorKind.DISK
     assert str(site.root) in error.message
 
 
 def test_a_python_without_packages_is_told(site: Site) -> None:
     write_lock(site.list, SMALL, targets=["cp39-linux-x86_64"])
-    error = site.run().error
-    assert error and "There are no packages of the engine for Python" in error.message
+    error = site.fail()
+    assert "There are no packages of the engine for Python" in error.message
 
 
 # --- 24: two at once ----------------------------------------------------------------------------------------------
@@ -297,7 +305,8 @@ def killed_in(site: Site, reached: Callable[[Installer], bool]) -> None:
     assert installer._process
     os.killpg(installer._process.pid, signal.SIGKILL)
     outcome = site.finish(installer)
-    assert outcome.error and "signal 9" in outcome.error.message
+    assert outcome.error
+    assert "signal 9" in outcome.error.message
     assert site.condition is not Condition.READY
 
 
@@ -345,11 +354,12 @@ def _step_by_step(installer: Installer, stage: Stage, package: str) -> bool:
     return False
 
 
-def _next(installer: Installer):  # type: ignore[no-untyped-def]
-    try:
-        return installer._told.get_nowait()
-    except Exception:
-        return None
+def _next(installer: Installer) -> Step | None:
+    with contextlib.suppress(queue.Empty):
+        told = installer._told.get_nowait()
+        assert isinstance(told, Step), told
+        return told
+    return None
 
 
 def test_fault_26_a_download_goes_on_where_it_was_cut(site: Site) -> None:
@@ -369,7 +379,8 @@ def test_fault_26_a_cancelled_download_goes_on_with_the_next_click(site: Site) -
     installer.cancel()
     outcome = site.finish(installer)
     assert time.monotonic() - begin < 1.0
-    assert outcome.error and "cancelled" in outcome.error.message
+    assert outcome.error
+    assert "cancelled" in outcome.error.message
     site.install()
     last = [asked for path, asked in site.index.asked if path.endswith(LARGE[0])][-1]
     assert last.startswith("bytes=")
@@ -377,9 +388,9 @@ def test_fault_26_a_cancelled_download_goes_on_with_the_next_click(site: Site) -
 
 def test_fault_26_one_changed_byte_on_the_way_is_refused_by_its_hash(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["wrong"]
-    error = site.run().error
+    error = site.fail()
     (wheel,) = [wheel for wheel in site.lock.wheels if wheel.name == "boulder"]
-    assert error and wheel.sha256 in error.message
+    assert wheel.sha256 in error.message
     assert LARGE[0] in error.message
     assert site.files_asked().count(LARGE[0]) == 3
     assert site.condition is not Condition.READY
@@ -393,8 +404,8 @@ def test_fault_26_one_changed_byte_in_a_folder_of_wheels_is_refused(site: Site) 
     for file, data in site.index.files.items():
         (wheels / file).write_bytes(data)
     (wheels / LARGE[0]).write_bytes(LARGE[1][:-1] + b"?")
-    error = site.run(online=False, wheels=str(wheels)).error
-    assert error and str(wheels / LARGE[0]) in error.message
+    error = site.fail(online=False, wheels=str(wheels))
+    assert str(wheels / LARGE[0]) in error.message
     assert "its hash is" in error.message
 
 
@@ -406,8 +417,8 @@ def test_fault_26_one_changed_byte_after_installing_is_found_and_mended(site: Si
     data[300_000] ^= 1
     victim.unlink()  # uv may have linked the file to its cache
     victim.write_bytes(data)
-    error = site.run(Work.VERIFY).error
-    assert error and error.message.startswith("boulder 1.0 is damaged: boulder_data.bin has the hash sha256=")
+    error = site.fail(Work.VERIFY)
+    assert error.message.startswith("boulder 1.0 is damaged: boulder_data.bin has the hash sha256=")
     assert site.condition is Condition.REPAIR
     site.index.asked.clear()
     site.install()
@@ -418,8 +429,8 @@ def test_fault_26_one_changed_byte_after_installing_is_found_and_mended(site: Si
 def test_fault_26_a_file_that_is_gone_is_found(site: Site) -> None:
     site.install()
     (site.packages / "gravel/deep/inside.txt").unlink()
-    error = site.run(Work.VERIFY).error
-    assert error and "gravel/deep/inside.txt is gone" in error.message
+    error = site.fail(Work.VERIFY)
+    assert "gravel/deep/inside.txt is gone" in error.message
 
 
 # --- 27: held by another program ----------------------------------------------------------------------------------
@@ -441,7 +452,7 @@ def test_fault_27_a_file_that_stays_held_is_named(tmp_path: Path) -> None:
     def change() -> None:
         raise PermissionError(13, "Access is denied", "torch.dll")
 
-    with pytest.raises(environment.UserError) as caught, environment.disk_errors(tmp_path):
+    with pytest.raises(UserError) as caught, environment.disk_errors(tmp_path):
         environment.patiently(change, pause=0.0)
     assert caught.value.kind is ErrorKind.DISK
     assert "torch.dll" in caught.value.message
@@ -479,7 +490,8 @@ def test_the_installer_ends_with_blender(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["slow"]
     installer = site.start()
     until(lambda: installer.pump() and installer.step.package == "boulder")
-    assert installer._process and installer._process.stdin
+    assert installer._process
+    assert installer._process.stdin
     installer._process.stdin.close()
     outcome = site.finish(installer, 5.0)
     assert outcome.error
@@ -490,11 +502,12 @@ def test_an_installer_that_cannot_be_started_is_told(tmp_path: Path) -> None:
     task = Task(Work.INSTALL, str(tmp_path / "no.json"), str(tmp_path / "root"))
     installer = Installer(task, tmp_path / "log", python=str(tmp_path / "nowhere"))
     until(lambda: installer.pump() is not None and installer.outcome is not None)
-    assert installer.outcome and installer.outcome.error
+    assert installer.outcome
+    assert installer.outcome.error
     assert "could not be started" in installer.outcome.error.message
 
 
 def test_a_damaged_list_is_told(site: Site) -> None:
     site.list.write_text("{")
-    error = site.run().error
-    assert error and error.message == "The list of the engine's packages is damaged: index.json."
+    error = site.fail()
+    assert error.message == "The list of the engine's packages is damaged: index.json."
