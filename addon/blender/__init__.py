@@ -3,9 +3,9 @@
 
 import bpy
 
-from . import commands, operators, package, panels, preferences, properties, pump
+from . import commands, operators, package, panels, picture_operators, preferences, properties, pump
 
-_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *panels.CLASSES)
+_CLASSES = (*properties.CLASSES, *preferences.CLASSES, *operators.CLASSES, *picture_operators.CLASSES, *panels.CLASSES)
 
 
 def register() -> None:
@@ -14,6 +14,7 @@ def register() -> None:
     for cls in _CLASSES:
         bpy.utils.register_class(cls)
     properties.register()
+    picture_operators.register()
     pump.register()
     commands.register()
 
@@ -22,6 +23,7 @@ def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     commands.unregister()
     pump.unregister()
+    picture_operators.unregister()
     properties.unregister()
     for cls in reversed(_CLASSES):
         bpy.utils.unregister_class(cls)

@@ -9,7 +9,7 @@ import bpy
 from ..core.errors import UserError
 from ..core.naming import title
 from ..core.results import Result
-from . import images, materials, state, target
+from . import images, materials, picture_sources, state, target
 from .target import Target
 
 _logger = logging.getLogger(__name__)
@@ -26,10 +26,13 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         try:
             made.append(images.load(result))
             images.keep(made[-1])
+            picture_sources.settle(made[-1], result)
         except UserError as error:
             lost = error
     if lost and not made:
         raise lost
+    if aim.kind == "IMAGE":  # of a picture, and meant for no material
+        return f"The image {made[0].name} was added."
     try:
         told = _place(made[0], aim)
     except UserError as error:
