@@ -21,7 +21,7 @@ def test_upscale_adds_a_new_image_and_touches_no_material(blender: Blender, tmp_
     source = str(tmp_path / "Old wall.png")
     assert request == ImageRequest(source, Finish(8), Axes.X, title="Old wall 8x")
     assert told["name"].startswith("Old wall 8x")
-    assert told["materials"] == 1  # the cube's
+    assert told["materials"] == 0
 
 
 def test_make_tileable_takes_the_image_of_the_material(blender: Blender, tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.what_cannot_be_done", folder=str(tmp_path))
     for message, words in zip(
-        told, ("is missing", "no image 'nothing'", "a movie", "whole path", "no image"), strict=True
+        told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True
     ):
         assert words in message
 
