@@ -15,6 +15,7 @@ from . import (
     package,
     panels,
     physical_size,
+    picture_operators,
     preferences,
     presets,
     properties,
@@ -33,6 +34,7 @@ _CLASSES = (
     *operators.CLASSES,
     *setup_operators.CLASSES,
     *material_operators.CLASSES,
+    *picture_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
@@ -42,7 +44,19 @@ _CLASSES = (
     *history_panel.CLASSES,
 )
 # Each has register() and unregister(), which take nothing; in this order, and back in reverse.
-_PARTS = (properties, physical_size, history_panel, presets, recipes, pump, status, history, handover, commands)
+_PARTS = (
+    properties,
+    physical_size,
+    picture_operators,
+    history_panel,
+    presets,
+    recipes,
+    pump,
+    status,
+    history,
+    handover,
+    commands,
+)
 
 
 def register() -> None:

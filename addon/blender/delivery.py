@@ -9,7 +9,7 @@ import bpy
 from ..core.errors import UserError
 from ..core.naming import title
 from ..core.results import MAPS, Result
-from . import images, material_maps, materials, state, target
+from . import images, material_maps, materials, picture_sources, state, target
 from .target import Target
 
 _logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         try:
             made.append(images.load(result))
             images.keep(made[-1])
+            picture_sources.settle(made[-1], result)
         except UserError as error:
             lost = error
     if lost and not made:
@@ -38,6 +39,8 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
             images.keep(maps[kind])
         except UserError as error:
             lost = error
+    if aim.kind == "IMAGE":  # of a picture, and meant for no material
+        return f"The image {made[0].name} was added."
     try:
         told = _place(made[0], maps, aim)
     except UserError as error:

@@ -163,13 +163,18 @@ class TextureRequest:
         return replace(self, seed=self.seeds()[index], count=1)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON, one entry a field; `size` is `[width, height]`."""
+        """Plain values for JSON, one entry a field; `size` is `[width, height]`.
+
+        `finish` only where it is not the default, so that recipes stay what they were before there was any.
+        """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        finish = data.pop("finish")
+        if finish != Finish():
+            data["finish"] = finish.to_json()
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
             "scheduler": self.scheduler.value,
-            "finish": self.finish.to_json(),
         }
 
     @classmethod

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, TypeVar
 
+from addon.core.image_request import Request
 from addon.core.protocol import TERMINAL, VERSION, Freed, Heartbeat, Hello, Message, Start, encode, read_message
-from addon.core.request import TextureRequest
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "addon" / "engine" / "bootstrap.py"
 M = TypeVar("M")
@@ -60,7 +60,7 @@ class Client:
     def greet(self) -> None:
         self.send(Hello(VERSION, os.getpid(), "test"))
 
-    def start(self, job: str, request: TextureRequest, **more: Any) -> None:
+    def start(self, job: str, request: Request, **more: Any) -> None:
         self.send(Start(job, request, str(self.store), **more))
 
     def wait(self, kind: type[M], seconds: float = 60, **fields: Any) -> M:

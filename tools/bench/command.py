@@ -32,7 +32,7 @@ class Measure:
 
     function: str
     unit: str
-    goal: float
+    goal: float | None
     in_blender: bool = False
 
 
@@ -49,6 +49,11 @@ MEASURES = {
     "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
     "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),
     "periodicity_starter": Measure("chain_figures:periodicity_starter", "levels", 1),
+    "upscale_memory_ratio": Measure("picture_figures:upscale_memory_ratio", "ratio", 1.1),
+    "tiled_over_untiled": Measure("picture_figures:tiled_over_untiled", "ratio", 1.15),
+    "upscale_colour_drift": Measure("picture_figures:upscale_colour_drift", "dE00", 1),
+    "periodicity_worst": Measure("picture_figures:periodicity_worst", "ratio", 1e-5),
+    "material_2048_s": Measure("picture_figures:material_2048_s", "s", None),
 }
 
 

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to images that exist: upscaled, with maps, or made tileable; the menu for it. Imports bpy and core."""
+
+import tempfile
+from pathlib import Path
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from ..core.errors import ErrorKind, UserError
+from ..core.finish import STARTER, Finish, MapKind, absolute
+from ..core.image_request import Content, ImageRequest
+from ..core.request import Axes
+from . import generation, picture_sources, preferences, pump, state, target
+from .target import Target
+
+_AXES = (
+    ("XY", "Both", "It repeats to all sides"),
+    ("X", "X", "It repeats to the left and right"),
+    ("Y", "Y", "It repeats up and down"),
+    ("NONE", "None", "It does not repeat"),
+)
+_CONTENTS = (
+    ("AUTO", "From the Image", "Color, or data where the image's color space is Non-Color"),
+    ("NORMAL", "Normals", "A normal map: its normals keep their length"),
+)
+
+
+def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
+    """The image of that name; without one the Image Editor's, or that of the selected or first image node."""
+    if name:
+        return bpy.data.images.get(name)
+    space = context.space_data
+    if space is not None and space.type == "IMAGE_EDITOR":
+        return space.image
+    material = context.object.active_material if context.object else None
+    if material is None or material.node_tree is None:
+        return None
+    nodes = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    active = material.node_tree.nodes.active
+    return active.image if active in nodes else nodes[0].image if nodes else None
+
+
+class _OnImage:
+    """What the operators share. `image`: a name, for scripts; empty: what `find` finds."""
+
+    image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
+    axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        # a script may name another image than the one that is shown
+        if not bpy.app.background and (error := picture_sources.problem(find(context))):
+            cls.poll_message_set(str(error))
+            return False
+        return True
+
+    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> set[str]:
+        """Queue the job and return at once; in background mode when it is done."""
+        now = state.current
+        now.error = None
+        try:
+            image = find(context, self.image)
+            if self.image and image is None:
+                raise UserError(ErrorKind.REQUEST, f"There is no image {self.image!r}.")
+            if error := picture_sources.problem(image):
+                raise error
+            preferences.check_engine()
+            session = generation.session()
+            folder = Path(tempfile.mkdtemp(prefix="picture-", dir=bpy.app.tempdir))  # goes with this Blender
+            path, content = picture_sources.prepare(image, folder)
+            if getattr(self, "content", "AUTO") == "NORMAL":
+                content = Content.NORMAL
+            request = ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+            aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
+            if into_material:
+                aim = target.choose(context, "BASE_COLOR", now.document)
+            job = session.submit(request)
+            now.targets[job.id] = aim
+            pump.ensure_running()
+            if bpy.app.background:
+                generation.wait(job)
+        except UserError as error:
+            now.error = error
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def _title(self, context: bpy.types.Context, word: str) -> str:
+        image = find(context, self.image)
+        return f"{Path(image.name).stem} {word}" if image else ""
+
+
+class TILEWRIGHT_OT_upscale(_OnImage, bpy.types.Operator):
+    """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
+
+    bl_idname = "tilewright.upscale"
+    bl_label = "Upscale"
+
+    scale: EnumProperty(
+        name="Scale",
+        description="How many times larger",
+        items=(("2", "2x", "Twice"), ("4", "4x", "Four times"), ("8", "8x", "Eight times")),
+        default="4",
+    )
+    upscaler: StringProperty(
+        name="Upscaler",
+        description='"starter", "lanczos", or the file of a network (.safetensors)',
+        default=STARTER,
+    )
+    content: EnumProperty(name="Content", items=_CONTENTS, description="What the image's numbers mean")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            finish = Finish(int(self.scale), absolute(self.upscaler))
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
+
+
+class TILEWRIGHT_OT_make_maps(_OnImage, bpy.types.Operator):
+    """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
+
+    bl_idname = "tilewright.make_maps"
+    bl_label = "Make Material from Image"
+
+    map_networks: StringProperty(
+        name="Networks",
+        description='"starter", "filter", or a folder of 1x networks named after their maps',
+        default=STARTER,
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            finish = Finish(maps=tuple(MapKind), map_networks=absolute(self.map_networks))
+        except UserError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
+
+
+class TILEWRIGHT_OT_make_tileable(_OnImage, bpy.types.Operator):
+    """Make the image repeat without a seam; the result is a new image"""
+
+    bl_idname = "tilewright.make_tileable"
+    bl_label = "Make Tileable"
+
+    axes: EnumProperty(name="Tiling", items=_AXES[:3], description="Where the picture shall repeat")
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.start(context, tileable=True, title=self._title(context, "tileable"))
+
+
+class TILEWRIGHT_MT_image(bpy.types.Menu):
+    bl_idname = "TILEWRIGHT_MT_image"
+    bl_label = "Tilewright"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator_menu_enum("tilewright.upscale", "scale")
+        self.layout.operator("tilewright.make_tileable")
+        self.layout.operator("tilewright.make_maps")
+
+
+def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.separator()
+    self.layout.menu("TILEWRIGHT_MT_image")
+
+
+CLASSES = (TILEWRIGHT_OT_upscale, TILEWRIGHT_OT_make_maps, TILEWRIGHT_OT_make_tileable, TILEWRIGHT_MT_image)
+
+
+def register() -> None:
+    """The Image Editor's menu."""
+    bpy.types.IMAGE_MT_image.append(_draw_menu)
+
+
+def unregister() -> None:
+    bpy.types.IMAGE_MT_image.remove(_draw_menu)

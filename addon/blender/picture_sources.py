@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an image in the .blend to a file that the worker reads, and back to an image. Imports bpy, numpy and core.
+
+Most images are files already, and are named. What is packed is written out as it is; what exists in Blender only
+(generated, painted on, float) is written as an array of its pixels, which takes a moment for large ones.
+"""
+
+import re
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..core.errors import ErrorKind, UserError
+from ..core.image_request import Content, ImageRequest
+from ..core.results import Result
+
+# what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
+_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
+_NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
+
+
+def problem(image: bpy.types.Image | None) -> UserError | None:
+    """Why nothing can be made of an image, for greyed buttons. Touches no file."""
+    if image is None:
+        return _refusal("There is no image.", "Open one in the Image Editor, or put one into the active material.")
+    if image.source in _NO_PICTURES:
+        return _refusal(f"{image.name} is {_NO_PICTURES[image.source]}, not one picture.", "Choose another image.")
+    if image.source == "FILE" and not image.packed_file and not image.filepath:
+        return _refusal(f"{image.name} has no file.", "Choose another image.")
+    return None
+
+
+def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
+    """The file to read, and what its numbers mean. What has to be written goes into `folder`.
+
+    The image is not changed. Raises `UserError` where its file is missing or it has no pixels.
+    """
+    if error := problem(image):
+        raise error
+    is_data = image.colorspace_settings.is_data
+    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    if image.source == "FILE" and not image.packed_file and not path.is_file():
+        raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
+    as_it_is = image.source == "FILE" and not image.is_dirty and path.suffix.lower() in _READ_BY_WORKER
+    if as_it_is and not image.packed_file:
+        return path, Content.DATA if is_data else Content.COLOR
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / (re.sub(r"\W+", "-", image.name).strip("-") or "image")
+    if as_it_is:
+        target = target.with_suffix(path.suffix.lower())
+        target.write_bytes(image.packed_file.data)
+        return target, Content.DATA if is_data else Content.COLOR
+    target = target.with_suffix(".npy")
+    np.save(target, _pixels(image), allow_pickle=False)
+    if is_data:
+        return target, Content.DATA
+    # Blender's float pixels are scene-linear, whatever the file held; those of 8-bit images are encoded
+    return target, Content.LINEAR if image.is_float else Content.COLOR
+
+
+def _pixels(image: bpy.types.Image) -> np.ndarray:
+    """(height, width, channels) from the top, uint8 or float32."""
+    width, height = image.size
+    if not image.has_data and not (width and height):
+        raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
+    flat = np.empty(width * height * image.channels, np.float32)
+    image.pixels.foreach_get(flat)
+    pixels = flat.reshape(height, width, image.channels)[::-1]
+    return np.ascontiguousarray(pixels) if image.is_float else np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
+
+
+def settle(image: bpy.types.Image, result: Result) -> None:
+    """Give the image of a picture's result the colour space that its numbers are in."""
+    request = result.recipe.request
+    if not isinstance(request, ImageRequest):
+        return
+    if request.content in (Content.DATA, Content.NORMAL):
+        image.colorspace_settings.is_data = True
+    elif result.path().suffix == ".exr":
+        for name in ("Linear Rec.709", "Linear"):  # since 4.0; as other colour managements call it
+            try:
+                image.colorspace_settings.name = name
+                return
+            except TypeError:
+                continue
+
+
+def _refusal(message: str, hint: str) -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)

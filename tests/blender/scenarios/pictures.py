@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to images that exist, with an engine that has no torch: which file it is given, and what comes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from common import addon, fresh, made, message_of
+
+
+def _image(folder: str, name: str = "Old wall.png", **settings: Any) -> Any:
+    """An image of a file."""
+    fresh()
+    path = Path(folder) / name
+    image = bpy.data.images.new("tmp", 8, 4, alpha=False)
+    image.file_format = "PNG"
+    image.filepath_raw = str(path)
+    image.save()
+    bpy.data.images.remove(image)
+    return bpy.data.images.load(str(path))
+
+
+def _request(image: Any) -> Any:
+    return addon("properties").recipe_of(image).request
+
+
+def upscale(folder: str) -> dict[str, Any]:
+    image = _image(folder)
+    before = len(bpy.data.materials)
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="8", axes="X") == {"FINISHED"}
+    (new,) = made()
+    assert new.use_fake_user
+    assert new != image
+    return {"recipe": new.tilewright.recipe, "name": new.name, "materials": len(bpy.data.materials) - before}
+
+
+def tileable_of_the_selected_node(folder: str) -> dict[str, Any]:
+    image = _image(folder)
+    material = bpy.data.objects["Cube"].active_material
+    material.use_nodes = True
+    node = material.node_tree.nodes.new("ShaderNodeTexImage")
+    node.image = image
+    assert bpy.ops.tilewright.make_tileable() == {"FINISHED"}
+    assert node.image == image
+    (new,) = made()
+    return {"recipe": new.tilewright.recipe}
+
+
+def maps_go_into_the_material(folder: str) -> dict[str, Any]:
+    image = _image(folder)
+    assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
+    new = next(image for image in made() if addon("properties").recipe_of(image))
+    nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
+    shown = [node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    return {"recipe": new.tilewright.recipe, "shown": shown, "files": _result_files()}
+
+
+def _result_files() -> list[str]:
+    return sorted(addon("state").current.result.files)
+
+
+def every_kind_of_image(folder: str) -> None:
+    prepare = addon("picture_sources").prepare
+    out = Path(folder) / "prepared"
+    image = _image(folder)
+    assert prepare(image, out) == (Path(folder) / "Old wall.png", "COLOR")
+    image.colorspace_settings.name = "Non-Color"
+    assert prepare(image, out)[1] == "DATA"
+    image.pack()
+    path, _ = prepare(image, out)
+    assert path.read_bytes() == (Path(folder) / "Old wall.png").read_bytes()
+    # generated, 8 bits: as it is encoded, from the top
+    generated = bpy.data.images.new("gen/erated", 3, 2)
+    values = np.arange(24, dtype=np.float32) / 24
+    generated.pixels.foreach_set(values)
+    path, content = prepare(generated, out)
+    array = np.load(path)
+    assert (array.dtype, array.shape, content) == (np.uint8, (2, 3, 4), "COLOR")
+    assert np.abs(array[1].ravel() / 255 - values[:12]).max() < 1 / 255
+    # float
+    floats = bpy.data.images.new("float", 3, 2, float_buffer=True)
+    floats.pixels.foreach_set(values * 10)
+    path, content = prepare(floats, out)
+    assert content == "LINEAR"
+    assert np.allclose(np.load(path)[::-1].ravel(), values * 10)
+    # an EXR on disk
+    floats.file_format, floats.filepath_raw = "OPEN_EXR", str(Path(folder) / "a.exr")
+    floats.save()
+    path, content = prepare(bpy.data.images.load(str(Path(folder) / "a.exr")), out)
+    assert (path.suffix, content) == (".npy", "LINEAR")
+    # painted on: the file is not what is seen
+    painted = _image(folder)
+    painted.pixels[0] = 1.0
+    assert painted.is_dirty
+    assert prepare(painted, out)[0].suffix == ".npy"
+
+
+def what_cannot_be_done(folder: str) -> list[str]:
+    image = _image(folder)
+    Path(folder, "Old wall.png").unlink()
+    told = [message_of(lambda: bpy.ops.tilewright.upscale(image=image.name))]
+    told.append(message_of(lambda: bpy.ops.tilewright.upscale(image="nothing")))
+    movie = bpy.data.images.new("film", 4, 4)
+    movie.source = "MOVIE"
+    told.append(message_of(lambda: bpy.ops.tilewright.make_tileable(image="film")))
+    fresh()
+    told.append(message_of(lambda: bpy.ops.tilewright.upscale()))
+    assert made() == []
+    return told
+
+
+def our_exr_is_blenders(path: str, shape: list[int]) -> list[float]:
+    """The pixels of a file that `core.exr` wrote, as Blender reads them, from the top."""
+    image = bpy.data.images.load(path)
+    assert tuple(image.size) == (shape[1], shape[0])
+    assert image.is_float
+    values = np.empty(shape[0] * shape[1] * image.channels, np.float32)
+    image.pixels.foreach_get(values)
+    pixels = values.reshape(shape[0], shape[1], image.channels)[::-1, :, : shape[2]]
+    return [float(value) for value in pixels.ravel()]

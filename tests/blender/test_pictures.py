@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operators for images that exist, with an engine that has no torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from addon.core.exr import ExrWriter
+from addon.core.finish import Finish, MapKind
+from addon.core.image_request import ImageRequest
+from addon.core.recipe import Recipe
+from addon.core.request import Axes
+
+from .conftest import Blender
+
+
+def test_upscale_adds_a_new_image_and_touches_no_material(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.upscale", folder=str(tmp_path))
+    request = Recipe.loads(told["recipe"]).request
+    source = str(tmp_path / "Old wall.png")
+    assert request == ImageRequest(source, Finish(8), Axes.X, title="Old wall 8x")
+    assert told["name"].startswith("Old wall 8x")
+    assert told["materials"] == 0
+
+
+def test_make_tileable_takes_the_image_of_the_material(blender: Blender, tmp_path: Path) -> None:
+    request = Recipe.loads(
+        blender.run("pictures.tileable_of_the_selected_node", folder=str(tmp_path))["recipe"]
+    ).request
+    assert request.tileable
+    assert request.source == str(tmp_path / "Old wall.png")
+
+
+def test_make_maps_puts_its_result_into_the_material(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.maps_go_into_the_material", folder=str(tmp_path))
+    request = Recipe.loads(told["recipe"]).request
+    assert request.finish == Finish(maps=tuple(MapKind), map_networks="filter")
+    assert told["shown"]
+    assert {kind.value for kind in MapKind} < set(told["files"])
+
+
+def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
+
+
+def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.what_cannot_be_done", folder=str(tmp_path))
+    for message, words in zip(
+        told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True
+    ):
+        assert words in message
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_blender_reads_our_exr(blender: Blender, tmp_path: Path, channels: int) -> None:
+    pixels = np.random.default_rng(0).random((5, 7, channels)).astype(np.float32) * 9
+    with ExrWriter(tmp_path / "a.exr", 7, 5, channels) as writer:
+        writer.write(pixels)
+    back = blender.run("pictures.our_exr_is_blenders", path=str(tmp_path / "a.exr"), shape=[5, 7, channels])
+    assert np.allclose(back, pixels.ravel(), rtol=1e-6)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Jobs on pictures that exist, from the file to the result in the store; and textures that are finished on the way."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from addon.core import results
+from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import Finish, MapKind
+from addon.core.image_request import Content, ImageRequest
+from addon.core.protocol import Cancel, Cancelled, Finished, ImageDone, Phase, Progress, Start
+from addon.core.recipe import read_png
+from addon.core.request import Axes, Size, TextureRequest
+from addon.engine import finish as finish_module
+from addon.engine import image_networks, pictures
+from addon.engine.generate import make_images
+from addon.engine.image_networks import NetworkCache
+from addon.engine.models import ModelCache
+from addon.engine.picture_job import make_result
+from tests.engine.picture_networks import compact, save, span, texture, unshuffled
+from tests.engine.test_generate import Stop, Watch
+from tests.engine.worker_client import Client
+
+ALL = tuple(MapKind)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+    """An upscaler's file and a folder of map networks."""
+    folder = tmp_path_factory.mktemp("networks")
+    (folder / "maps").mkdir()
+    save(unshuffled(), folder / "maps" / "normal.safetensors")
+    save(span(1, 1), folder / "maps" / "height.safetensors")
+    return str(save(compact(), folder / "up.safetensors")), str(folder / "maps")
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "Old wall.png"
+    Image.fromarray(texture(80, 64)).save(path)
+    return path
+
+
+def run(request, tmp_path, watch=None, cache=None):
+    watch = watch or Watch()
+    make_result(cache or NetworkCache(), Start("j", request, str(tmp_path / "store"), device="cpu"), watch)
+    return watch
+
+
+def test_everything_at_once(networks, source, tmp_path):
+    up, maps = networks
+    before = source.read_bytes()
+    request = ImageRequest(str(source), Finish(4, up, ALL, maps), tileable=True)
+    watch = run(request, tmp_path)
+    (result,) = watch.done
+    assert set(result.files) == {"base_color", "thumbnail", *(kind.value for kind in ALL)}
+    expected = {"base_color": (3, "uint8"), "height": (1, "uint16"), "normal": (3, "uint16")}
+    for kind in ("base_color", *(kind.value for kind in ALL)):
+        pixels = pictures.read(result.path(kind))
+        channels, dtype = expected.get(kind, (1, "uint8"))
+        assert (pixels.shape, pixels.dtype) == ((320, 256, channels), dtype)
+        assert read_png(result.path(kind)) == result.recipe
+    assert max(Image.open(result.path("thumbnail")).size) <= 256
+    assert result.recipe.request == request
+    assert "network up.safetensors" in result.recipe.environment
+    assert result.seam_score is not None
+    assert any("Seam score" in note for note in result.notes)
+    assert source.read_bytes() == before
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [result.folder.name]
+    phases = list(dict.fromkeys(phase for phase, *_ in watch.phases))
+    assert phases == sorted(phases, key=lambda phase: phase.order)
+    assert results.load(result.folder) == result
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_depth_and_channels_are_those_of_the_source(networks, tmp_path, channels, bits):
+    dtype = np.uint8 if bits == 8 else np.uint16
+    path = tmp_path / "a.png"
+    pictures.write(path, texture(20, 24, channels, dtype=dtype), dtype, {})
+    (result,) = run(ImageRequest(str(path), Finish(2, networks[0])), tmp_path).done
+    pixels = pictures.read(result.path())
+    assert (pixels.shape, pixels.dtype) == ((40, 48, channels), dtype)
+    assert result.seam_score is None  # too small to be judged
+
+
+def test_floats_become_an_exr_with_all_of_their_range(networks, tmp_path):
+    array = texture(32, 32, dtype=np.float32) * 8
+    np.save(tmp_path / "a.npy", array)
+    request = ImageRequest(str(tmp_path / "a.npy"), Finish(2, networks[0], ALL, "filter"), content=Content.LINEAR)
+    (result,) = run(request, tmp_path).done
+    assert result.path().suffix == ".exr"
+    rows = np.frombuffer(result.path().read_bytes()[-64 * (8 + 64 * 12) :], np.uint8).reshape(64, -1)[:, 8:]
+    values = np.ascontiguousarray(rows).view("<f4")
+    assert values.max() > 4
+    assert values.mean() == pytest.approx(array.mean(), rel=0.02)
+    assert pictures.read(result.path("normal")).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (5000, 1), (1, 5000), (16384, 3)])
+def test_extreme_shapes_work(tmp_path, width, height):
+    path = tmp_path / "a.png"
+    Image.fromarray(texture(height, width)).save(path)
+    request = ImageRequest(str(path), Finish(1, maps=ALL, map_networks="filter"), tileable=True)
+    (result,) = run(request, tmp_path).done
+    assert pictures.read(result.path("occlusion")).shape == (height, width, 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "finish", "told"),
+    [
+        (None, Finish(2), "cannot be read: No such file"),
+        ((16384, 2), Finish(2), "32768 pixels long"),
+        ((16385, 2), Finish(2), "16385x2"),
+        ((8, 8), Finish(2, "/nowhere/up.safetensors"), "no file"),
+        ((8, 8), Finish(2, "/nowhere/up.pt"), "can hold code"),
+        ((8, 8), Finish(1, maps=ALL, map_networks="/nowhere"), "/nowhere cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_a_sentence(tmp_path, make, finish, told):
+    path = tmp_path / "a.png"
+    if make:
+        Image.new("RGB", make).save(path)
+    with pytest.raises(UserError, match=told) as caught:
+        run(ImageRequest(str(path), finish), tmp_path)
+    assert caught.value.kind in (ErrorKind.REQUEST, ErrorKind.MODEL)
+    assert not list(tmp_path.glob("store/*"))
+
+
+def test_a_picture_too_large_to_be_made_tileable_says_so(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(finish_module, "_MAX_TILEABLE", 1000)
+    with pytest.raises(UserError, match="80 pixels are too many"):
+        run(ImageRequest(str(source), tileable=True), tmp_path)
+
+
+def test_a_cancel_anywhere_leaves_nothing(networks, source, tmp_path):
+    """FAULTS 4: at drawn places among all at which the job looks up."""
+    request = ImageRequest(str(source), Finish(2, networks[0], ALL, networks[1]), tileable=True)
+    cache = NetworkCache()
+    checks = run(request, tmp_path / "whole", cache=cache).checks
+    assert checks > 20
+    for stop_at in np.linspace(1, checks, 8).astype(int):
+        with pytest.raises(Stop):
+            run(request, tmp_path, Watch(stop_at=int(stop_at)), cache)
+        assert not list((tmp_path / "store").iterdir())
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(networks, source, tmp_path, monkeypatch):
+    """FAULTS 14."""
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pictures.PngWriter, "write", full)
+    with pytest.raises(UserError, match="No space left") as caught:
+        run(ImageRequest(str(source), Finish(2, networks[0])), tmp_path)
+    assert caught.value.kind is ErrorKind.DISK
+    assert str(tmp_path / "store") in caught.value.message
+    assert not list((tmp_path / "store").iterdir())
+
+
+@pytest.mark.parametrize("always", [False, True])
+def test_invalid_numbers_are_tried_once_more_in_float32(networks, source, tmp_path, monkeypatch, always):
+    """FAULTS 6."""
+    load = image_networks.load
+
+    def load_broken(file, device, dtype):
+        network = load(file, device, dtype)
+        if always or dtype is not torch.float32:
+            network.module.forward = lambda picture: torch.full_like(picture, torch.nan).repeat(1, 1, 2, 2)
+        return network
+
+    monkeypatch.setattr(image_networks, "load", load_broken)
+    monkeypatch.setattr(image_networks, "precision", lambda device: torch.bfloat16)
+    watch, request = Watch(), ImageRequest(str(source), Finish(2, networks[0]))
+    if always:
+        with pytest.raises(UserError) as caught:
+            run(request, tmp_path, watch)
+        assert caught.value.kind is ErrorKind.NUMERICS
+    else:
+        run(request, tmp_path, watch)
+        assert len(watch.done) == 1
+    assert any("float32" in note for note in watch.notes)
+
+
+def test_memory_that_never_suffices_is_told(networks, source, tmp_path, monkeypatch):
+    """FAULTS 5."""
+
+    def exhausted(*_arguments, **_named):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(image_networks._Clamped, "forward", exhausted)
+    monkeypatch.setattr(image_networks, "load", lambda file, device, dtype: _unmeasured(file))
+    with pytest.raises(UserError) as caught:
+        run(ImageRequest(str(source), Finish(2, networks[0])), tmp_path)
+    assert caught.value.kind is ErrorKind.MEMORY
+
+
+def _unmeasured(file):
+    descriptor = image_networks.spandrel.ModelLoader(device="cpu").load_from_file(file)
+    module, reach = image_networks._Clamped(descriptor), image_networks.Reach(4, exact=True)
+    return image_networks.ImageNetwork(Path(file), "Compact", module, 2, (3, 3), 1, reach, "cpu", torch.float32, 400.0)
+
+
+def test_a_generated_texture_is_finished_on_the_way(networks, sd_folder, tmp_path):
+    request = TextureRequest(
+        "bricks",
+        size=Size(64, 64),
+        steps=2,
+        seed=3,
+        model=str(sd_folder),
+        finish=Finish(2, networks[0], ALL, networks[1]),
+    )
+    watch = Watch()
+    make_images(ModelCache(), Start("j", request, str(tmp_path / "store"), device="cpu"), watch)
+    (result,) = watch.done
+    assert Image.open(result.path()).size == (128, 128)
+    assert {kind.value for kind in ALL} < set(result.files)
+    assert result.recipe.request == request
+    assert {"network up.safetensors", "diffusers"} <= set(result.recipe.environment)
+    phases = list(dict.fromkeys(phase for phase, *_ in watch.phases))
+    assert phases[-3:] == [Phase.UPSCALING, Phase.MAPPING, Phase.SAVING]
+
+
+def test_the_worker_does_it_and_hears_a_cancel_within_a_second(networks, tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(texture(512, 512)).save(path)
+    client = Client(tmp_path / "store")
+    try:
+        client.greet()
+        small = ImageRequest(str(path), Finish(2, "lanczos"), axes=Axes.X)
+        client.start("a", small, device="cpu")
+        assert isinstance(client.ended("a"), Finished)
+        assert sum(isinstance(message, ImageDone) for message in client.of("a")) == 1
+        client.start("b", ImageRequest(str(path), Finish(8, networks[0])), device="cpu")
+        client.wait(Progress, job="b", phase=Phase.UPSCALING)
+        begun = time.monotonic()
+        client.send(Cancel("b"))
+        client.wait(Cancelled, job="b")
+        assert time.monotonic() - begun < 1
+        # the thread hears of it too: the next job is done soon, and of the cancelled one nothing is left
+        client.start("c", small, device="cpu")
+        assert isinstance(client.ended("c"), Finished)
+        assert len(client.stored()) == 2
+    finally:
+        client.close()
