@@ -45,7 +45,8 @@ class Defaults:
 
 
 _FAMILY_DEFAULTS = {Family.SD: Defaults(25, 7.0, 512), Family.SDXL: Defaults(25, 6.0, 1024)}
-# Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough unless a negative prompt is weighed.
+# Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
+# to be weighed.
 _STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
 
 _ALL = tuple(Scheduler)

@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("scipy", reason="the textures need scipy, which is in the worker's environment")
 
-from tools.starter import data, judge, networks, nearest, prompts, scores
+from tools.starter import data, judge, nearest, networks, prompts, scores
 from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, HELD_OUT_WORDS, make_texture
 from tools.starter.textures.captions import captions
 from tools.starter.torus import wrap

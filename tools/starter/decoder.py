@@ -19,8 +19,9 @@ from .networks import PIXELS_PER_LATENT
 from .schedule import Stage
 from .torus import wrap
 
-BATCH = 3  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
-WITHOUT_CRITIC = 300  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
+BATCH = 2  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
+SEEN = 64  # px, of a tile that the critic sees: what it judges is local, and its cut edges are so in both pictures
+WITHOUT_CRITIC = 200  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
 CRITIC_WEIGHT = 0.05
 
 
@@ -51,12 +52,14 @@ def train(
         z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
         with torch.autocast("cpu", torch.bfloat16):
             y = decoder(z).float()
-        judged = critic_loss(critic, x, y.detach())
+        top, left = (int(n) for n in rng.integers(x.shape[-1] - SEEN + 1, size=2))
+        real, made = (part[..., top : top + SEEN, left : left + SEEN] for part in (x, y))
+        judged = critic_loss(critic, real, made.detach())
         judge.update(judged)
         loss, figures = reconstruction_loss(y, x, spectral_weight=0.0)
         if stage.step >= WITHOUT_CRITIC:
             # This pass leaves gradients in the critic as well; they are dropped below.
-            loss = loss - CRITIC_WEIGHT * critic(y).mean()
+            loss = loss - CRITIC_WEIGHT * critic(made).mean()
         stage.update(loss)
         judge.optimizer.zero_grad(set_to_none=True)
         if stage.step % 100 == 0:

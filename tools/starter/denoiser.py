@@ -81,7 +81,7 @@ def flow_loss(
 class Teacher:
     """A trained denoiser under classifier-free guidance, which is what its student learns to give in one pass.
 
-    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time, and reacts to a
+    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time. It reacts to a
     guidance scale above 1 and to a negative prompt as before, since the empty caption is taught as it was.
     """
 
@@ -167,7 +167,7 @@ def bake_guidance(
     preview: Callable[[UNet2DConditionModel], None],
     preview_minutes: float = 10.0,
 ) -> UNet2DConditionModel:
-    """Go on from the trained `model` for `minutes` in all, towards what it gives under GUIDANCE; the averaged weights."""
+    """Go on from the trained `model` for `minutes` in all, towards what it gives under GUIDANCE; averaged weights."""
     teacher = Teacher(wrap(copy.deepcopy(model).eval().requires_grad_(False)), material.empty(), GUIDANCE)
     student = wrap(model.train().requires_grad_(True))
     stage = Stage("guided", student, folder, minutes, peak=3e-4, seed=seed, decay=0.998)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures the starter model: `python -m tools.starter.figures`. May import torch, diffusers and the texture generator.
+"""Measures the starter model: `python -m tools.starter.figures`. May import torch, diffusers and the textures.
 
-Prints the figures of the model card, so that anyone can check it. Those of materials, words and diversity need the judge
-(`python -m tools.starter.judge`).
+Prints the figures of the model card, so that anyone can check it. Those of materials, words and diversity need the
+judge (`python -m tools.starter.judge`).
 """
 
 import argparse

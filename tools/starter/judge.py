@@ -28,7 +28,7 @@ from .torus import wrap
 SIZE = 128
 CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
-MINUTES = 15.0
+MINUTES = 4.0
 TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
 TEST_COUNT = 2000
 
@@ -47,8 +47,9 @@ def material_of(family: str) -> str:
 class Judge(nn.Module):
     """Sheets (N, CHANNELS, h, w) on a torus, one cell for every 8x8 px, to scores for MATERIALS, COLOURS and WEARS.
 
-    It does not see pixels but what `look` makes of them: latents, and how strong the grain is. That is twenty times cheaper
-    to train than a classifier of pixels, and sees a joint or a weave as well; of blur it sees the grain's strength only.
+    It does not see pixels but what `look` makes of them: latents, and how strong the grain is. That is twenty times
+    cheaper to train than a classifier of pixels, and sees a joint or a weave as well; of blur it sees the grain's
+    strength only.
     """
 
     def __init__(self, width: int = 96) -> None:
@@ -70,7 +71,7 @@ class Judge(nn.Module):
             x = functional.silu(norm(convolution(torch.cat((x[..., -1:], x, x[..., :1]), -1))))
             seen.append(x)
         flat = [layer.flatten(2).float() for layer in seen]
-        # Not std(): its gradient has no limit where a channel is flat, and the clipping of gradients would stop all learning.
+        # Not std(): its gradient has no limit where a channel is flat, and clipping it would stop all learning.
         return torch.cat([part for f in flat for part in (f.mean(2), (f.var(2) + 1e-2).sqrt())], 1)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -158,9 +159,12 @@ def train(folder: Path, minutes: float, seed: int) -> Judge:
         return average
     data = read_tiles(folder / "tiles", SIZE)
     labels = labels_of(data)
-    encoder = autoencoder.load(folder)
-    cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
-    sheets = look(encoder, data.pixels, np.load(folder / f"latents-{SIZE}.npy"))
+    path = folder / "judge-sheets.npy"
+    if not path.exists():
+        encoder = autoencoder.load(folder)
+        cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
+        np.save(path, look(encoder, data.pixels, np.load(folder / f"latents-{SIZE}.npy")).numpy())
+    sheets = torch.from_numpy(np.load(path))
     rng = np.random.default_rng((seed, stage.step))
     stage.pause()
     while not stage.done:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sheet of pictures, each beside the training tile nearest to it: `python -m tools.starter.nearest --output FILE`.
 
-Shows whether the model copies what it was trained on. Needs the judge and the training tiles of 128 px in the cache. May
-import torch, diffusers and Pillow.
+Shows whether the model copies what it was trained on. Needs the judge and the training tiles of 128 px in the
+cache. May import torch, diffusers and Pillow.
 """
 
 import argparse

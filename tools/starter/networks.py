@@ -27,8 +27,8 @@ AUTOENCODER: dict[str, Any] = {
 }
 
 # Words come in twice: pooled into the time embedding, which scales and shifts every block (so that colour and material
-# are known at all levels without attention), and token by token at the coarsest level. Attention at the finer levels took
-# half of the time and bought less than the steps it cost.
+# are known at all levels without attention), and token by token at the coarsest level. Attention at the finer levels
+# took a third of the time.
 DENOISER: dict[str, Any] = {
     "sample_size": DEFAULT_PIXELS // PIXELS_PER_LATENT,
     "in_channels": LATENT_CHANNELS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the judge says of the starter model's pictures, and how much they differ. May import torch and the extension's core.
+"""What the judge says of the starter model's pictures, and how much they differ. May import diffusers and core.
 
 Every function draws a fixed set of prompts and seeds and leaves nothing out.
 """
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from diffusers import StableDiffusionPipeline
 
 from addon.core import seams
@@ -40,7 +39,7 @@ def material_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequen
 
 
 def colour_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
-    """For every one of COLOURS, the share of `{colour} {noun}` whose colour the judge, choosing of these, names right."""
+    """For every one of COLOURS, the share of `{colour} {noun}` whose colour the judge, of these, names right."""
     hits = {}
     for colour in COLOURS:
         verdicts = [
@@ -139,7 +138,7 @@ class Nearest:
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """The greatest correlation of two uint8 pictures (H, W, 3) over all rolls of one on the other, each channel centred."""
+    """The greatest correlation of two uint8 pictures (H, W, 3) over all rolls of one; each channel is centred."""
     x, y = (p.astype(np.float64) - p.mean((0, 1)) for p in (a, b))
     product = np.fft.ifft2(np.fft.fft2(x, axes=(0, 1)) * np.conj(np.fft.fft2(y, axes=(0, 1))), axes=(0, 1))
     return float(product.real.sum(2).max() / max(np.sqrt(np.square(x).sum() * np.square(y).sum()), 1e-9))

@@ -63,7 +63,10 @@ def make_sheet(
     steps: int = STEPS,
     guidance: float = GUIDANCE,
 ) -> Image.Image:
-    """Rows of four cells under their prompt, the second half of the prompts at the right; each cell is a texture of `size` px tiled 2x2, shrunk to `cell` px."""
+    """Rows of four cells under their prompt, the second half of the prompts at the right.
+
+    Each cell is a texture of `size` px tiled 2x2, shrunk to `cell` px.
+    """
     label, rows = 18, -(-len(prompts) // columns)
     wide = len(SEEDS) * (cell + 4) + 8
     sheet = Image.new("RGB", (columns * wide, rows * (cell + label + 4)), "white")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Families of pressed, printed and foamed things: boards, paper, wallpaper, foam. Imports numpy and this package only."""
+"""Families of pressed, printed and foamed things: boards, paper, foam. Imports numpy and this package only."""
 
 from __future__ import annotations
 
@@ -74,15 +74,15 @@ def paper(c: Canvas, style: Style) -> Surface:
     return Surface(colours.shade(color, tone), height, c.full(0.88), c.full(0.0), c.full(0.0))
 
 
-def _motif(c: Canvas, columns: int, rows: int) -> tuple[Field, Field, Field]:
-    """(distance from the middle, angle, signed x) of a lattice whose odd columns hang half a row lower; lengths in px."""
+def _motif(c: Canvas, columns: int, rows: int) -> tuple[Field, Field]:
+    """(distance from the middle in px, angle) in a lattice whose odd columns hang half a row lower."""
     wide, high = c.width / columns, c.height / rows
     u = np.broadcast_to(c.x / np.float32(wide), c.shape)
     column = np.floor(u)
     v = c.y / np.float32(high) - 0.5 * (column % 2)
     x = (u - column - 0.5) * np.float32(wide)
     y = (v - np.floor(v) - 0.5) * np.float32(high)
-    return np.hypot(x, y).astype(np.float32), np.arctan2(y, x).astype(np.float32), x.astype(np.float32)
+    return np.hypot(x, y).astype(np.float32), np.arctan2(y, x).astype(np.float32)
 
 
 def wallpaper(c: Canvas, style: Style) -> Surface:
@@ -94,7 +94,7 @@ def wallpaper(c: Canvas, style: Style) -> Surface:
     second = colours.darker(base, c.between(0.13, 0.22) if light else -c.between(0.13, 0.22))
     if c.chance(0.25):
         second = colours.between(c.rng, "b8903c", "cda850")
-    far, angle, x = _motif(c, columns, rows)
+    far, angle = _motif(c, columns, rows)
     unit = np.float32(min(c.width / columns, c.height / rows) / 2)
     style.pattern = c.choice(("striped", "dotted", "floral", "damask"))
     third = c.full(0.0)
