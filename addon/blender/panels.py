@@ -111,6 +111,8 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     _paragraph(box, context, title(request.prompt))
     text, icon = _seam_text(result)
     box.label(text=text, icon=icon, translate=False)
+    if icon == "ERROR":
+        _draw_make_tileable(box, result)
     text = _duration(result.seconds)
     if isinstance(request, TextureRequest):
         text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
@@ -120,6 +122,13 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     if now.outcome:
         _paragraph(box, context, now.outcome, icon="INFO")
     box.operator("tilewright.apply")
+
+
+def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:
+    """The remedy for a seam, where the texture is an image in this file."""
+    image = next((image for image in bpy.data.images if image.tilewright.result == result.folder.name), None)
+    if image is not None:
+        layout.operator("tilewright.make_tileable").image = image.name
 
 
 def _seam_text(result: Result) -> tuple[str, str]:
@@ -145,6 +154,8 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column.prop(settings, "width")
     column.prop(settings, "height")
     layout.prop(settings, "tiling")
+    layout.prop(settings, "upscale")
+    layout.prop(settings, "maps")
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
     row = layout.row()

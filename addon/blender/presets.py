@@ -34,6 +34,8 @@ NAMES = (
     "steps",
     "guidance_scale",
     "tiling",
+    "upscale",
+    "maps",
     "model",
     "scheduler",
 )

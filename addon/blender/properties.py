@@ -130,6 +130,23 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         ),
         default="XY",
     )
+    upscale: EnumProperty(
+        name="Upscale",
+        description="Enlarge each texture afterwards, seamlessly and with its own colors",
+        items=(
+            ("1", "Off", "As large as it is made"),
+            ("2", "2x", "Twice as wide and high"),
+            ("4", "4x", "Four times as wide and high"),
+            ("8", "8x", "Eight times as wide and high"),
+        ),
+        default="1",
+    )
+    maps: BoolProperty(
+        name="Whole Material",
+        description="Make height, normal, roughness, metallic and occlusion of each texture, and put them into the "
+        "material beside its color",
+        default=False,
+    )
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",

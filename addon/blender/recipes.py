@@ -53,6 +53,7 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.guidance_scale = request.guidance_scale
     settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
     settings.tiling = request.axes.value
+    settings.upscale, settings.maps = str(request.finish.upscale), bool(request.finish.maps)
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:

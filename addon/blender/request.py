@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.catalogue import ModelInfo
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import Finish
+from ..core.finish import Finish, MapKind
 from ..core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from . import models
 
@@ -27,6 +27,7 @@ def from_settings(settings: Any) -> TextureRequest:
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         model=settings.model,
+        finish=Finish(int(settings.upscale), maps=tuple(MapKind) if settings.maps else ()),
     )
 
 

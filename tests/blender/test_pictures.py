@@ -40,15 +40,26 @@ def test_make_maps_puts_its_result_into_the_material(blender: Blender, tmp_path:
     assert {kind.value for kind in MapKind} < set(told["files"])
 
 
+def test_generate_upscales_and_makes_a_whole_material(blender: Blender) -> None:
+    told = blender.run("pictures.generated_whole")
+    assert Recipe.loads(told["recipe"]).texture.finish == Finish(4, maps=tuple(MapKind))
+    assert told["shown"] == sorted(["base_color", *(kind.value for kind in MapKind)])
+    assert told["again"] == ["4", True]
+
+
+def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Blender) -> None:
+    told = blender.run("pictures.a_seam_has_its_remedy")
+    assert Recipe.loads(told["recipe"]).request.tileable
+    assert "made from another picture" in told["refused"]
+
+
 def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp_path: Path) -> None:
     blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
 
 
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.what_cannot_be_done", folder=str(tmp_path))
-    for message, words in zip(
-        told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True
-    ):
+    for message, words in zip(told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True):
         assert words in message
 
 

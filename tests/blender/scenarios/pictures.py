@@ -56,6 +56,32 @@ def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     return {"recipe": new.tilewright.recipe, "shown": shown, "files": _result_files()}
 
 
+def generated_whole() -> dict[str, Any]:
+    """Generate with upscaling and maps; the settings, after they were changed and restored."""
+    fresh()
+    settings = bpy.context.scene.tilewright
+    settings.prompt, settings.upscale, settings.maps = "bricks", "4", True
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    new = next(image for image in made() if addon("properties").recipe_of(image))
+    settings.upscale, settings.maps = "1", False
+    bpy.ops.tilewright.restore_settings(image=new.name)
+    nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
+    shown = {node.image.tilewright.kind for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image}
+    return {"recipe": new.tilewright.recipe, "shown": sorted(shown), "again": [settings.upscale, settings.maps]}
+
+
+def a_seam_has_its_remedy() -> dict[str, Any]:
+    """Make Tileable on a result of the history, as the panel's button does it."""
+    fresh()
+    bpy.context.scene.tilewright.prompt = "bricks"
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    (first,) = made()
+    assert bpy.ops.tilewright.make_tileable(image=first.name) == {"FINISHED"}
+    second = next(image for image in made() if image != first)
+    refused = message_of(lambda: bpy.ops.tilewright.variations(result=second.tilewright.result))
+    return {"recipe": second.tilewright.recipe, "refused": refused}
+
+
 def _result_files() -> list[str]:
     return sorted(addon("state").current.result.files)
 
