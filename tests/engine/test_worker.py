@@ -178,9 +178,7 @@ def test_a_picture_in_the_making_is_told_as_a_file_that_is_gone_when_the_job_is(
     assert not path.parent.exists()
 
 
-def test_a_worker_tells_how_long_the_parts_of_its_first_job_took(
-    client: MakeClient, request_of: TextureRequest
-) -> None:
+def test_a_worker_tells_how_long_its_first_job_took(client: MakeClient, request_of: TextureRequest) -> None:
     worker = client()
     worker.start("first", replace(request_of, steps=4))
     first = worker.ended("first")
