@@ -27,6 +27,7 @@ def load(result: Result) -> bpy.types.Image:
     """
     path, name = result.path(), result.folder.name
     state.current.view.placed.add(name)
+    state.current.view.doomed.discard(name)
     for image in bpy.data.images:
         # one that was painted on or given another file since shows something else
         shows_it = image.tilewright.result == name and name in image.filepath and not image.is_dirty

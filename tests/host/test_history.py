@@ -242,14 +242,14 @@ def test_thousands_of_results_hold_nobody_up(store):
     slowest = 0.0
     history.refresh()
     while history.busy:
-        begin = time.perf_counter()
+        begin = time.thread_time()  # what it takes of the thread that draws, however busy the machine is
         history.pump()
-        slowest = max(slowest, time.perf_counter() - begin)
+        slowest = max(slowest, time.thread_time() - begin)
         time.sleep(0.001)
     assert len(history.entries) == 3001
     assert history.entries[0].name == "copy-2999"
-    assert slowest < 0.1, f"{slowest:.3f} s"
-    begin = time.perf_counter()
-    read(history)  # folders that have not changed are not read again
-    assert time.perf_counter() - begin < 2.0
+    assert slowest < 0.016, f"{slowest:.3f} s"
+    store.find = lambda name: pytest.fail("a folder that has not changed was read again")
+    assert len(read(history)) == 3001
+    assert history.error is None
     history.close()
