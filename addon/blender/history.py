@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -37,6 +38,7 @@ def get() -> History:
     if now.history is None or now.history.store.root != root:
         if now.history is not None:
             now.history.close(wait=False)
+            now.view.offered, now.view.doomed = (), set()
         now.history = History(Store(root), background=not bpy.app.background)
         if not bpy.app.background:  # where it would take its time here and now, only a script's word has it read
             refresh()
@@ -192,8 +194,15 @@ def _refers(image: bpy.types.Image, folder: Path) -> bool:
 
 def mark_favourite(name: str, favourite: bool) -> None:
     result(name)
-    get().mark(name, lambda marks: core_history.Marks(favourite, marks.taken_by))
+    get().mark(name, lambda marks: replace(marks, favourite=favourite))
     show()
+    _watch()
+
+
+def note_use(name: str) -> None:
+    """It was put into a material: another Blender's clean-up must not take it before this file is saved."""
+    now = time.time()
+    get().mark(name, lambda marks: replace(marks, used=now))
     _watch()
 
 
@@ -203,7 +212,7 @@ def limit() -> int:
 
 
 def clean_up() -> None:
-    """Bring the store below its limit, if it has one. What goes is found in the background, see `_tick`."""
+    """Bring the store below its limit, if it has one. What goes is found in the background, see `_take_over`."""
     history = state.current.history
     if limit() and history is not None and history.ready and history.size > limit():
         history.look_for_expendable(limit(), in_use())
@@ -256,9 +265,9 @@ def _take_over() -> None:
 
 
 @persistent
-def _on_saved(path: str, *_: object) -> None:
+def _on_saved(path: str = "", *_: object) -> None:
     """Note which results a .blend has taken."""
-    file = os.path.abspath(path)
+    file = os.path.abspath(path or bpy.data.filepath)
     view = state.current.view
     if os.path.abspath(bpy.data.filepath) != file:  # a copy was saved, and this one is still what is open
         images.paths_back()
@@ -288,10 +297,17 @@ def _on_load(*_: object) -> None:
     view = state.current.view
     doomed, view.doomed, view.placed = view.doomed, set(), set()
     view.paths_before.clear()
-    for name in doomed:
+    for name in doomed - in_use():  # a recovered file may refer to it after all
         get().delete(name)
     if doomed:
+        show()
         _watch()
+
+
+def _on_store() -> None:
+    """The user has named another folder."""
+    get()
+    show()
 
 
 _HANDLERS = (
@@ -305,6 +321,7 @@ def register() -> None:
     for handlers, handler in _HANDLERS:
         handlers.append(handler)
     pump.result_handlers.append(add)
+    preferences.store_handlers.append(_on_store)
     state.current.view.begun = time.time()
     if not bpy.app.background:
         bpy.app.timers.register(_begin, first_interval=1.0, persistent=True)
@@ -324,6 +341,7 @@ def unregister() -> None:
     for timer in (tick, _begin):
         if bpy.app.timers.is_registered(timer):
             bpy.app.timers.unregister(timer)
+    preferences.store_handlers.remove(_on_store)
     pump.result_handlers.remove(add)
     for handlers, handler in reversed(_HANDLERS):
         if handler in handlers:

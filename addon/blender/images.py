@@ -27,6 +27,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     """
     path, name = result.path(kind), result.folder.name
     state.current.view.placed.add(name)
+    state.current.view.doomed.discard(name)
     for image in bpy.data.images:
         facts = image.tilewright
         # one that was painted on or given another file since shows something else

@@ -122,6 +122,7 @@ class TILEWRIGHT_OT_apply(bpy.types.Operator):
                 now.waiting.remove(now.last)
                 now.targets.pop(now.last.id, None)
             now.outcome = delivery.deliver([result], aim)
+            history.note_use(result.folder.name)
         except UserError as error:
             now.error = error
             self.report({"ERROR"}, str(error))

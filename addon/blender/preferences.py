@@ -2,6 +2,7 @@
 """The user's preferences. Imports bpy, core and host."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 from ..core.errors import UserError
 from ..host import runtime
 from . import engine, package, setup_panel, state
+
+store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
+
+
+def _store_changed() -> None:
+    for handler in store_handlers:
+        handler()
 
 
 class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
@@ -95,6 +103,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         name="Results",
         description="Folder that keeps every texture. Empty: in Blender's folder of this user",
         subtype="DIR_PATH",
+        update=lambda self, context: _store_changed(),
     )
     store_limit: FloatProperty(
         name="Size Limit (GB)",

@@ -156,9 +156,9 @@ def redraw() -> None:
 
 
 @persistent
-def _on_save(path: str, *_: object) -> None:
+def _on_save(path: str = "", *_: object) -> None:
     stores = {*state.current.stores, preferences.store_folder()}
-    if preferences.get().on_save == "COPY":
+    if preferences.get().on_save == "COPY" and path:
         lost = images.copy_all(stores, Path(path))
     else:
         lost = images.pack_all(stores)

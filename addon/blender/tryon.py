@@ -140,6 +140,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
         try:
             aim = target.choose(context, context.scene.tilewright.target, state.current.document)
             state.current.outcome = Trial(aim, [history.result(self.result).folder.name]).wear(0)
+            history.note_use(self.result)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -177,6 +178,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
                 self.wear(context, self.trial.at - 1)
             elif event.type in _KEEP:
                 state.current.outcome = self.outcome
+                history.note_use(self.trial.names[self.trial.at])
                 self.leave(context)
                 return {"FINISHED"}
             elif event.type in _RESTORE:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The history as values: marks on a result, what a search finds, what a clean-up may take. Imports core only."""
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -27,34 +28,36 @@ class Marks:
     """What the user and the extension note about a result.
 
     taken_by: absolute paths of the .blend files that were saved with it, the oldest first.
+    used: when it was put into a material from the history, seconds since 1970; 0: never.
     """
 
     favourite: bool = False
     taken_by: tuple[str, ...] = ()
+    used: float = 0.0
 
     def taken(self, file: str) -> "Marks":
         """With one more file that has it."""
-        return self if file in self.taken_by else Marks(self.favourite, (*self.taken_by, file)[-_MAX_FILES:])
+        return self if file in self.taken_by else replace(self, taken_by=(*self.taken_by, file)[-_MAX_FILES:])
 
     def left(self, file: str) -> "Marks":
         """Without a file that has it no more."""
-        return Marks(self.favourite, tuple(known for known in self.taken_by if known != file))
+        return replace(self, taken_by=tuple(known for known in self.taken_by if known != file))
 
     def to_json(self) -> dict[str, Any]:
-        return {"favourite": self.favourite, "taken_by": list(self.taken_by)}
+        return {"favourite": self.favourite, "taken_by": list(self.taken_by), "used": self.used}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Marks":
         """The reverse of `to_json`. Raises `UserError` (kind `DISK`) on anything else."""
         try:
-            favourite, files = data["favourite"], data["taken_by"]
-            if not isinstance(favourite, bool) or not isinstance(files, list):
-                raise TypeError("a truth and a list")
+            favourite, files, used = data["favourite"], data["taken_by"], float(data["used"])
+            if not isinstance(favourite, bool) or not isinstance(files, list) or not math.isfinite(used):
+                raise TypeError("a truth, a list and a time")
             if not all(isinstance(file, str) and "\0" not in file for file in files):
                 raise TypeError("paths")
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UserError(ErrorKind.DISK, "The marks of a result cannot be read.") from error
-        return cls(favourite, tuple(files[-_MAX_FILES:]))
+        return cls(favourite, tuple(files[-_MAX_FILES:]), used)
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,14 @@ def expendable(
     """The names of what may go so that the rest takes at most `limit` bytes, the oldest first; as few as possible.
 
     Never among them: favourites; the names in `keep`, which the open .blend refers to; what a saved .blend took that
-    still exists; what is younger than a day. `now`: seconds since 1970.
+    still exists; what was made or used less than a day ago. `now`: seconds since 1970.
     """
     total = sum(entry.size for entry in entries)
     going = []
     for entry in reversed(newest_first(entries)):
         if total <= limit:
             break
-        if entry.marks.favourite or entry.name in keep or now - entry.result.created < YOUNG:
+        if entry.marks.favourite or entry.name in keep or now - max(entry.result.created, entry.marks.used) < YOUNG:
             continue
         if any(exists(file) for file in entry.marks.taken_by):
             continue

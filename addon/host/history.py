@@ -253,6 +253,9 @@ class History:
         self._known, self._reading, self.ready = known, False, True
         self.dismissed = max(self.dismissed, dismissed)
         changed = self._changed
+        if not changed:  # the usual case, and with thousands of results sorting takes its time
+            self.entries = tuple(fresh)
+            return
         kept = [entry for entry in fresh if entry.name not in changed]
         self.entries = history.newest_first([*kept, *(entry for entry in changed.values() if entry)])
 

@@ -17,10 +17,10 @@ from addon.core.results import Result
 NOW = 1_000_000.0
 
 
-def entry(name="a", prompt="mossy red bricks", created=0.0, size=10, favourite=False, taken_by=(), **request):
+def entry(name="a", prompt="mossy red bricks", created=0.0, size=10, favourite=False, taken_by=(), used=0.0, **request):
     recipe = Recipe(TextureRequest(prompt, **request), "weights")
     result = Result(Path("/store") / name, {"base_color": "base_color.png"}, recipe, created=created)
-    return Entry(result, Marks(favourite, tuple(taken_by)), size)
+    return Entry(result, Marks(favourite, tuple(taken_by), used), size)
 
 
 @pytest.mark.parametrize(
@@ -82,16 +82,18 @@ def test_marks_read_back_and_keep_each_file_once():
     marks = Marks(True).taken("/a.blend").taken("/b.blend").taken("/a.blend")
     assert marks.taken_by == ("/a.blend", "/b.blend")
     assert Marks.from_json(marks.to_json()) == marks
-    assert marks.left("/a.blend").taken_by == ("/b.blend",)
+    assert marks.left("/a.blend") == Marks(True, ("/b.blend",))
 
 
 @pytest.mark.parametrize(
     "data",
     [
         {},
-        {"favourite": 1, "taken_by": []},
-        {"favourite": True, "taken_by": ["a\0b"]},
-        {"favourite": True, "taken_by": "x"},
+        {"favourite": 1, "taken_by": [], "used": 0},
+        {"favourite": True, "taken_by": ["a\0b"], "used": 0},
+        {"favourite": True, "taken_by": "x", "used": 0},
+        {"favourite": True, "taken_by": [], "used": "soon"},
+        {"favourite": True, "taken_by": [], "used": float("nan")},
     ],
 )
 def test_marks_of_another_kind_are_refused(data):
@@ -111,6 +113,7 @@ def test_a_clean_up_takes_nothing_that_is_in_use():
         entry("open"),
         entry("saved", taken_by=["/gone.blend", "/there.blend"]),
         entry("young", created=NOW - YOUNG / 2),
+        entry("used", used=NOW - YOUNG / 2),  # perhaps in a file of another Blender that was not saved yet
         entry("of a file that is gone", taken_by=["/gone.blend"]),
     ]
     assert expendable(entries, 0, {"open"}, NOW, lambda file: file == "/there.blend") == ["of a file that is gone"]

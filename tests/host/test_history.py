@@ -233,7 +233,7 @@ def test_no_thread_is_left_when_there_is_nothing_to_do(store):
 def test_thousands_of_results_hold_nobody_up(store):
     first = publish(store.root, 0, 1.0)
     text = json.loads((first.folder / "result.json").read_text())
-    for number in range(3000):
+    for number in range(2000):
         folder = store.root / f"copy-{number}"
         folder.mkdir()
         os.link(first.path(), folder / "base_color.png")
@@ -242,14 +242,15 @@ def test_thousands_of_results_hold_nobody_up(store):
     slowest = 0.0
     history.refresh()
     while history.busy:
-        begin = time.perf_counter()
+        begin = time.thread_time()  # what it takes of the thread that draws, however busy the machine is
         history.pump()
-        slowest = max(slowest, time.perf_counter() - begin)
+        slowest = max(slowest, time.thread_time() - begin)
         time.sleep(0.001)
-    assert len(history.entries) == 3001
-    assert history.entries[0].name == "copy-2999"
-    assert slowest < 0.1, f"{slowest:.3f} s"
-    begin = time.perf_counter()
-    read(history)  # folders that have not changed are not read again
-    assert time.perf_counter() - begin < 2.0
+    assert len(history.entries) == 2001
+    assert history.entries[0].name == "copy-1999"
+    assert slowest < 0.016, f"{slowest:.3f} s"
+    read_again = []
+    store.find = read_again.append
+    assert len(read(history)) == 2001
+    assert read_again == []
     history.close()
