@@ -29,7 +29,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def served(zip_file: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     folder.mkdir()
-    publish(shutil.copy(zip_file, folder))
+    publish(Path(shutil.copy(zip_file, folder)))
     return folder
 
 
