@@ -75,7 +75,7 @@ def ensure(kind: Kind) -> Path:
     folder = environment_folder(kind, python)
     if not is_ready(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with only_maker(folder.with_suffix(".lock")):
+        with only_maker(folder.with_name(f"{folder.name}.lock")):
             if not is_ready(folder):
                 make(kind, python, folder)
     if kind.name.startswith(BLENDER.name):
@@ -123,7 +123,7 @@ def make(kind: Kind, python: Python, folder: Path) -> None:
     check_disk_space(folder.parent, kind.gigabytes)
     say(f"Making {kind.title} with Python {python.version} (once, some minutes): {folder}")
     begin = time.monotonic()
-    log = folder.with_suffix(".log")
+    log = folder.with_name(f"{folder.name}.log")
     with log.open("w", encoding="utf-8") as log_file:
         made = subprocess.run(
             [python.executable, "-m", "venv", folder],
@@ -204,7 +204,7 @@ def only_maker(lock: Path) -> Iterator[None]:
         told = False
         while not take_lock(file.fileno()):
             if not told:
-                say(f"Another run is making {lock.stem}; waiting for it.")
+                say(f"Another run is making {lock.name.removesuffix('.lock')}; waiting for it.")
                 told = True
             time.sleep(1)
         yield  # closing the file gives the lock back

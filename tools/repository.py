@@ -28,21 +28,23 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make(output: Path) -> Path:
-    """Build the zip into `output`, beside older versions that are there, and list them all with Blender's own command.
-
-    index.json is what Blender reads, index.html a page with links that can be dragged into it. Both are replaced whole.
+    """Build the zip into `output`, and list it with Blender's own command. Older zips may stay there, unlisted.
 
     Raises:
         MachineError: Blender's builder refuses something.
     """
     output.mkdir(parents=True, exist_ok=True)
-    package.build(output)
-    builder = package.builder_command(environments.ensure(environments.BLENDER))
-    # It writes into the folder that it lists, so it lists a copy: who reads meanwhile gets the old list or the new one.
-    with tempfile.TemporaryDirectory(prefix=".part-", dir=output) as part:
-        for zip_file in output.glob("*.zip"):
-            shutil.copy2(zip_file, part)
+    publish(package.build(output), package.builder_command(environments.ensure(environments.BLENDER)))
+    return output
+
+
+def publish(zip_file: Path, builder: list[str]) -> None:
+    """List the zip, and no other, in the folder where it lies: of several versions Blender would take the first.
+
+    index.json is what Blender reads, index.html a page with a link that can be dragged into it. Each is replaced whole.
+    """
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=zip_file.parent) as part:
+        shutil.copy2(zip_file, part)
         package.run_builder([*builder, "server-generate", "--repo-dir", part, "--html"])
         for name in ("index.json", "index.html"):
-            (Path(part) / name).replace(output / name)
-    return output
+            (Path(part) / name).replace(zip_file.parent / name)

@@ -115,6 +115,8 @@ def run_group(group: Group, paths: Sequence[Path], options: Sequence[str]) -> Co
     if group.uses_product:
         variables["TILEWRIGHT_PYTHON"] = str(environments.ensure(ENGINE))
         variables["TILEWRIGHT_ZIP"] = str(package.build())
+    if group.kind is environments.OTHER_BLENDERS["4.2"]:
+        variables["TILEWRIGHT_HARD_EXIT"] = "1"  # see tests/blender/conftest.py
     with tempfile.TemporaryDirectory(prefix="tilewright-test-") as folder:
         report = Path(folder) / "report.xml"
         command = [python, "-m", "pytest", f"--junitxml={report}", *options, *paths]

@@ -22,6 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BLENDER = os.environ.get("BLENDER", "")
 SECONDS = 120
+# bpy 4.2 as a module ends with a signal after all is done, whatever is still registered: its runs skip its own end.
+HARD_EXIT = bool(os.environ.get("TILEWRIGHT_HARD_EXIT"))
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Blender:
             "function": function,
             "arguments": arguments or {},
             "report": str(self.folder / "report.json"),
-            "hard_exit": hard_exit,
+            "hard_exit": hard_exit or HARD_EXIT,
             "extension": extension,
         }
         file = self.folder / "task.json"

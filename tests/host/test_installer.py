@@ -301,7 +301,7 @@ def test_fault_25_another_list_of_packages_is_an_update_in_place(site: Site) -> 
 
 def killed_in(site: Site, reached: Callable[[Installer], bool]) -> None:
     installer = site.start()
-    until(lambda: reached(installer), what="the phase")
+    until(lambda: reached(installer), 60.0, "the phase")
     assert installer._process
     os.killpg(installer._process.pid, signal.SIGKILL)
     outcome = site.finish(installer)
