@@ -46,9 +46,7 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
 
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.what_cannot_be_done", folder=str(tmp_path))
-    for message, words in zip(
-        told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True
-    ):
+    for message, words in zip(told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True):
         assert words in message
 
 
