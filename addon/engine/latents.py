@@ -2,7 +2,7 @@
 """Decodes latents, large ones in tiles on the torus where that is exact. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
-and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: it decodes in one piece.
+and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: it decodes whole.
 """
 
 from fractions import Fraction

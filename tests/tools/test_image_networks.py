@@ -8,8 +8,9 @@ from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, maps, networks, pairs, upscaler
+from tools.image_networks import degrade, export, maps, networks, pairs, solve, upscaler
 from tools.image_networks.refit import refit
+from tools.starter import cache
 from tools.starter.textures import FAMILIES
 from tools.starter.torus import wrap
 
@@ -88,11 +89,19 @@ def test_turned_and_mirrored_maps_still_belong_together(made):
     assert torch.equal(normal, maps.normals(surface[:, :1], depth))
 
 
-def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, tmp_path):
+def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(solve, "BATCHES", 1)
+    steps = []
     for _ in range(2):  # the second finds its time used up
-        upscaler.train(tmp_path, 0.01, 1, made)
-        maps.train("surface", tmp_path, 0.01, 1, made)
-        maps.train("normal", tmp_path, 0.01, 1, made)
+        trained = {
+            "upscaler": upscaler.train(tmp_path, 0.01, 1, made),
+            "surface": maps.train("surface", tmp_path, 0.01, 1, made),
+            "normal": maps.train("normal", tmp_path, 0.01, 1, made),
+        }
+        steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in trained])
+    assert steps[0] == steps[1]
+    for name, network in trained.items():
+        solve.solve(name, network, tmp_path, 1, made)
     files = export.export(tmp_path, tmp_path / "models")
     assert sum(file.stat().st_size for file in files[1:]) <= 5e6
     assert files[0].stat().st_size <= 3e6
