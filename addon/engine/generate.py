@@ -22,9 +22,10 @@ from ..core import recipe, results, seams
 from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
-from ..core.request import TextureRequest
+from ..core.request import Axes, TextureRequest
 from ..core.results import Draft, Result
 from .devices import is_out_of_memory
+from .latents import decode as decode_latents
 from .models import LoadedModel, ModelCache, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
@@ -162,7 +163,7 @@ def _sample_and_decode(
                 note(text)
             latents = sample(loaded, request, embeddings, index, watch, shown)
             watch.progress(Phase.DECODING, index)
-            return decode(loaded, latents, note)
+            return decode(loaded, latents, note, request.axes)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
 
@@ -208,8 +209,10 @@ def sample(
     ).images
 
 
-def decode(loaded: LoadedModel, latents: torch.Tensor, note: Callable[[str], None]) -> NDArray[np.uint8]:
-    """Pixels of one picture, shape (height, width, 3).
+def decode(
+    loaded: LoadedModel, latents: torch.Tensor, note: Callable[[str], None], axes: Axes = Axes.XY
+) -> NDArray[np.uint8]:
+    """Pixels of one picture, shape (height, width, 3). axes: those on which large pictures' tiles wrap.
 
     Not-a-number never becomes a picture: a decode at 16 bits is tried once more in float32, then `UserError` (kind
     `NUMERICS`).
@@ -228,7 +231,7 @@ def decode(loaded: LoadedModel, latents: torch.Tensor, note: Callable[[str], Non
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
             vae.to(dtype)
-            image = vae.decode(latents.to(loaded.plan.vae_device, dtype), return_dict=False)[0]
+            image = decode_latents(vae, latents.to(loaded.plan.vae_device, dtype), axes)
             if torch.isfinite(image).all():
                 break
             log.warning("the decoder gave numbers that are not finite, in %s", dtype)

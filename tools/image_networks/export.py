@@ -18,16 +18,16 @@ FILES = {
 
 
 def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
-    """Write the averaged weights of the checkpoints in `folder`; each file whole, then renamed.
+    """Write the solved networks in `folder` in fp16; each file whole, then renamed.
 
     Raises:
         FileNotFoundError: a stage was not trained.
     """
     written = []
     for stage in stages:
-        state = cache.load(folder / f"{stage}.ckpt")
+        state = cache.load(folder / f"{stage}.solved")
         if state is None:
-            raise FileNotFoundError(f"{stage} was not trained: there is no checkpoint in {folder.name}")
+            raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
         path = output / FILES[stage]
         path.parent.mkdir(parents=True, exist_ok=True)
         weights = {name: value.to(torch.float16).contiguous() for name, value in state["average"].items()}
@@ -36,9 +36,5 @@ def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -
         part.chmod(0o644)
         part.replace(path)
         written.append(path)
-        seconds, steps = state["seconds"], state["step"]
-        print(
-            f"export: {path.name}, {path.stat().st_size / 1e6:.2f} MB, {steps} steps in {seconds / 60:.0f} min",
-            flush=True,
-        )
+        print(f"export: {path.name}, {path.stat().st_size / 1e6:.2f} MB", flush=True)
     return written

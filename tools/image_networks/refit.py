@@ -14,6 +14,7 @@ from torch import nn
 from ..starter.torus import _Wrap
 
 RIDGE = 1e-4  # of the features' mean square
+PIXELS = 4096  # of each batch, drawn at random: a few hundred weights need no more
 
 
 def last_convolution(network: nn.Module) -> nn.Conv2d:
@@ -40,12 +41,14 @@ def refit(
     right = torch.zeros(outputs, count, dtype=torch.float64)
     try:
         for inputs, wanted, weights in examples:
-            network(inputs)
+            with torch.autocast("cpu", torch.bfloat16):
+                network(inputs)
             features = nn.functional.unfold(_Wrap.apply(seen.pop().float()), 3)  # (N, channels * 9, pixels)
             rows = features.permute(0, 2, 1).reshape(-1, count - 1)
-            rows = torch.cat((rows, torch.ones(len(rows), 1)), 1)
-            target = (wanted - residual(inputs)).permute(0, 2, 3, 1).reshape(-1, outputs)
-            each = weights.expand_as(wanted).permute(0, 2, 3, 1).reshape(-1, outputs)
+            drawn = torch.randperm(len(rows))[:PIXELS]
+            rows = torch.cat((rows[drawn], torch.ones(len(drawn), 1)), 1)
+            target = (wanted - residual(inputs)).permute(0, 2, 3, 1).reshape(-1, outputs)[drawn]
+            each = weights.expand_as(wanted).permute(0, 2, 3, 1).reshape(-1, outputs)[drawn]
             shared = weights.shape[1] == 1
             for output in range(outputs):
                 weighted = rows * each[:, output : output + 1]

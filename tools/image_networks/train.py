@@ -13,6 +13,7 @@ import torch
 from ..starter.cache import default_cache
 from . import export, figures, maps, upscaler
 from .pairs import make_pairs, read_pairs
+from .solve import solve
 
 COUNTS = {64: 2500, 128: 8000, 256: 2500}
 MINUTES = {"upscaler": 20.0, "surface": 28.0, "normal": 22.0}
@@ -51,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif stage in MINUTES:
             pairs = read_pairs(options.cache / "pairs", counts)
             if stage == "upscaler":
-                upscaler.train(options.cache, minutes[stage], options.seed, pairs)
+                network = upscaler.train(options.cache, minutes[stage], options.seed, pairs)
             else:
-                maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
+                network = maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
+            solve(stage, network, options.cache, options.seed, pairs)
         elif stage == "export":
             export.export(options.cache, options.output)
         else:

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decodes latents, large ones in tiles on the torus where that is exact. Imports core, engine, torch, diffusers.
+
+Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
+and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: it decodes whole.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+from numpy.typing import NDArray
+
+from ..core.request import Axes
+from .tiles import NotFinite, Reach, TileLimits, Tiler, measure_reach
+
+WHOLE = 1024  # pixels of a side; smaller pictures are decoded in one piece
+_TILE = 512  # pixels
+
+_limits = TileLimits()
+
+
+def decode(vae: Any, latents: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """The picture (1, 3, H, W) of scaled latents (1, C, h, w), in float32 where it was decoded in tiles."""
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    if not isinstance(vae, AutoencoderTiny) or max(latents.shape[-2:]) * factor <= WHOLE:
+        return vae.decode(latents, return_dict=False)[0]
+
+    def network(tile: torch.Tensor) -> torch.Tensor:
+        return vae.decode(tile, return_dict=False)[0]
+
+    device, dtype = str(latents.device), latents.dtype
+    reach = measure_reach(network, latents.shape[1], scale=Fraction(factor), device=device, dtype=dtype)
+    if not reach.exact:
+        return network(latents)
+    return _in_tiles(network, latents, reach, factor, axes)
+
+
+def _in_tiles(network: Any, latents: torch.Tensor, reach: Reach, factor: int, axes: Axes) -> torch.Tensor:
+    height, width = latents.shape[-2:]
+    picture = np.empty((height * factor, width * factor, 3), np.float32)
+
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        picture[rows, columns] = values
+
+    tiler = Tiler(
+        network, Fraction(factor), reach.halo, 1, _TILE // factor, str(latents.device), latents.dtype, _limits
+    )
+    try:
+        tiler.run(latents[0].permute(1, 2, 0).float().cpu().numpy(), write, axes)
+    except NotFinite:  # the caller looks at that, as it does for whole pictures
+        picture[:] = np.nan
+    return torch.from_numpy(picture).permute(2, 0, 1)[None]

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The making of upscaler and map networks, on data small enough for seconds."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from addon.core.pbr import normals_of_height
+from addon.engine import image_networks
+from tools.image_networks import degrade, export, maps, networks, pairs, solve, upscaler
+from tools.image_networks.refit import refit
+from tools.starter import cache
+from tools.starter.textures import FAMILIES
+from tools.starter.torus import wrap
+
+COUNTS = {64: 3, 128: 4, 256: 2}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs")
+    pairs.make_pairs(folder, COUNTS, seed=3)
+    return pairs.read_pairs(folder, COUNTS)
+
+
+def test_pairs_are_the_textures_at_one_size(made):
+    assert made.color.shape == (9, 128, 128, 3)
+    assert made.magnification.tolist() == [2, 2, 2, 1, 1, 1, 1, 0.5, 0.5]
+    texture = pairs.draw(3, 128, 1)
+    assert np.abs(made.height[4] / 65535 - texture.height).max() < 1e-4
+    assert np.abs(made.color[4] / 255 - texture.color).max() < 0.003
+
+
+def test_held_out_families_are_real_and_never_drawn():
+    assert set(pairs.HELD_OUT) < set(FAMILIES)
+    assert set(pairs.METALS) < set(FAMILIES)
+    assert not {pairs.draw(1, 64, index).family for index in range(60)} & set(pairs.HELD_OUT)
+    assert {texture.family for texture in pairs.held_out(1, 1, 64)} == set(pairs.HELD_OUT)
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_resizing_keeps_centres_and_repeats(size):
+    """A wave stays where it is, in parts of the tile."""
+    places = (np.arange(size) + 0.5) / size
+    wave = 0.5 + 0.3 * np.sin(2 * np.pi * places)[None] * np.cos(4 * np.pi * places)[:, None]
+    there = (np.arange(128) + 0.5) / 128
+    expected = 0.5 + 0.3 * np.sin(2 * np.pi * there)[None] * np.cos(4 * np.pi * there)[:, None]
+    assert np.abs(pairs.to_side(wave.astype(np.float32)) - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("kernel", ["area", "bicubic", "lanczos"])
+def test_halving_is_periodic_and_keeps_the_mean(kernel):
+    x = torch.rand(2, 3, 32, 48)
+    half = degrade.halve(x, kernel)
+    assert half.shape == (2, 3, 16, 24)
+    assert float(half.mean()) == pytest.approx(float(x.mean()), abs=1e-5)
+    assert torch.allclose(degrade.halve(x.roll((4, 6), (2, 3)), kernel), half.roll((2, 3), (2, 3)), atol=1e-6)
+
+
+def test_blur_is_periodic_and_each_example_has_its_own():
+    x = torch.rand(2, 3, 32, 32)
+    soft = degrade.blur(x, torch.tensor([0.0, 2.0]))
+    assert torch.allclose(soft[0], x[0], atol=1e-5)
+    assert soft[1].std() < 0.3 * x[1].std()
+    rolled = degrade.blur(x.roll((5, 9), (2, 3)), torch.tensor([0.0, 2.0]))
+    assert torch.allclose(rolled, soft.roll((5, 9), (2, 3)), atol=1e-5)
+
+
+def test_foreign_pictures_stay_pictures():
+    torch.manual_seed(0)
+    worse = maps.worsen(torch.rand(6, 3, 32, 32))
+    assert worse.shape == (6, 3, 32, 32)
+    assert 0 <= worse.min() <= worse.max() <= 1
+
+
+def test_the_normals_trained_for_are_those_of_the_engine():
+    height = np.random.default_rng(0).random((16, 24)).astype(np.float32)
+    ours = maps.normals(torch.from_numpy(height)[None, None], torch.tensor([8.0]))[0].permute(1, 2, 0).numpy()
+    assert np.abs((ours + 1) / 2 - normals_of_height(height, 8.0)).max() < 1e-6
+
+
+def test_turned_and_mirrored_maps_still_belong_together(made):
+    np.random.seed(0)
+    color, surface, normal = maps.batch(made, np.arange(4))
+    assert color.shape == surface.shape == normal.shape == (4, 3, 128, 128)
+    assert torch.allclose(normal.square().sum(1), torch.ones(4, 128, 128), atol=1e-5)
+    depth = torch.from_numpy(pairs.DEPTH * made.magnification[:4])
+    assert torch.equal(normal, maps.normals(surface[:, :1], depth))
+
+
+def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(solve, "BATCHES", 1)
+    steps = []
+    for _ in range(2):  # the second finds its time used up
+        trained = {
+            "upscaler": upscaler.train(tmp_path, 0.01, 1, made),
+            "surface": maps.train("surface", tmp_path, 0.01, 1, made),
+            "normal": maps.train("normal", tmp_path, 0.01, 1, made),
+        }
+        steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in trained])
+    assert steps[0] == steps[1]
+    for name, network in trained.items():
+        solve.solve(name, network, tmp_path, 1, made)
+    files = export.export(tmp_path, tmp_path / "models")
+    assert sum(file.stat().st_size for file in files[1:]) <= 5e6
+    assert files[0].stat().st_size <= 3e6
+    loaded = [image_networks.load(file) for file in files]
+    assert [(network.scale, network.channels) for network in loaded] == [(2, (3, 3)), (1, (3, 3)), (1, (3, 3))]
+    assert all(network.exact for network in loaded)
+
+
+def test_the_last_layer_is_solved():
+    """What a network of that shape computes is found again, whatever its last layer was."""
+    torch.manual_seed(0)
+    network = wrap(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.SiLU(), nn.Conv2d(8, 2, 3, padding=1)))
+    inputs = torch.rand(2, 3, 24, 24)
+    with torch.no_grad():
+        wanted = network(inputs)
+        network[2].weight.zero_()
+        refit(network, [(inputs, wanted, torch.ones(2, 1, 24, 24))])
+        assert (network(inputs) - wanted).abs().max() < 0.05 * wanted.abs().max()
+
+
+def test_the_shapes_are_what_spandrel_calls_them():
+    assert sum(p.numel() for p in networks.make_upscaler().parameters()) * 2 <= 3e6
+    assert 2 * sum(p.numel() for p in networks.make_map_network().parameters()) * 2 <= 5e6
