@@ -113,16 +113,17 @@ def test_noise_blurs_words_but_neither_positions_nor_padding(words):
 
 
 def test_guidance_is_baked_in_as_the_pipeline_would_apply_it(words):
-    """The teacher's velocity is what classifier-free guidance makes of its two passes."""
+    """The teacher's velocity is what classifier-free guidance makes of its two passes, in each channel at its scale."""
     model = tiny_denoiser().eval()
     states = words.encoder(torch.from_numpy(denoiser.tokenize(words.tokenizer, ["red bricks"])))[0]
     empty = toy_material(words).empty()
     x, t = torch.randn(1, 8, 16, 16), torch.tensor([500.0])
-    guided = denoiser.Teacher(model, empty, 3.0)(x, t, states)
+    scales = (1.0, 3.0, *[2.0] * 6)
+    guided = denoiser.Teacher(model, empty, scales)(x, t, states)
     with torch.no_grad():
         named, without = model(x, t, states).sample, model(x, t, empty).sample
-    assert torch.allclose(guided, without + 3.0 * (named - without), atol=0.05)
-    assert torch.allclose(denoiser.Teacher(model, empty, 3.0)(x, t, empty), without, atol=0.05)
+    assert torch.allclose(guided, without + torch.tensor(scales)[:, None, None] * (named - without), atol=0.05)
+    assert torch.allclose(denoiser.Teacher(model, empty, scales)(x, t, empty), without, atol=0.05)
 
 
 def test_both_stages_of_the_denoiser_train_and_can_be_loaded_again(words, tmp_path, monkeypatch):

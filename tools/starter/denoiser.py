@@ -22,9 +22,12 @@ from .torus import wrap
 # Tile size in pixels, batch, and the share of the time at which it ends. First small tiles, for many cheap steps; the
 # last tiles are of a size that shows more of a layout.
 PHASES = ((128, 16, 0.75), (256, 6, 1.0))
-# The second stage: the same networks, towards their own guided velocity, at this guidance scale.
-GUIDED_PHASES = ((128, 16, 0.5), (256, 5, 1.0))
-GUIDANCE = 2.0
+# The second stage: the same network, towards its own guided velocity.
+GUIDED_PHASES = ((128, 16, 0.6), (256, 5, 1.0))
+# The guidance scale of each latent channel: the first is brightness, the next two are colour, the others detail
+# (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but colour it only makes garish: moss pushes
+# the bricks below it to pink.
+GUIDANCE = (2.0, 1.3, 1.3, 2.5, 2.5, 2.5, 2.5, 2.5)
 EMPTY_CAPTIONS = 0.1
 # Noise on the word vectors, whose own deviation is 1: it blurs the words into regions, so that a word which no caption
 # held does what its neighbours do.
@@ -81,13 +84,14 @@ def flow_loss(
 class Teacher:
     """A trained denoiser under classifier-free guidance, which is what its student learns to give in one pass.
 
-    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time. It reacts to a
-    guidance scale above 1 and to a negative prompt as before, since the empty caption is taught as it was.
+    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time, and each latent
+    channel may have a scale of its own, which no sampler could be told. It reacts to a guidance scale above 1 and to a
+    negative prompt as before, since the empty caption is taught as it was.
     """
 
     model: UNet2DConditionModel
     empty: torch.Tensor  # states of the empty caption, (1, MAX_TOKENS, width)
-    guidance: float
+    guidance: Sequence[float]  # of each channel
 
     @torch.no_grad()
     def __call__(self, mixed: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
@@ -99,7 +103,7 @@ class Teacher:
                 torch.cat((self.empty.expand_as(states), states)),
             ).sample.float()
         without, named = both.chunk(2)
-        return without + self.guidance * (named - without)
+        return without + torch.tensor(self.guidance)[:, None, None] * (named - without)
 
 
 @dataclass(frozen=True)
