@@ -24,7 +24,7 @@ def start(context: bpy.types.Context) -> Job:
         wanted = request.from_settings(settings)
         preferences.check_engine()
         here = session()
-        here.previews = preferences.get().previews
+        here.previews = preferences.get().previews and not bpy.app.background
         job = here.submit(wanted)
     except UserError as error:
         now.error = error
