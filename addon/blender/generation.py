@@ -43,7 +43,7 @@ def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
             aim = target.choose(context, context.scene.tilewright.target, now.document)
         preferences.check_engine()
         here = session()
-        here.previews = preferences.get().previews
+        here.previews = preferences.get().previews and not bpy.app.background
         job = here.submit(wanted)
     except UserError as error:
         now.error = error

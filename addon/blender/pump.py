@@ -48,13 +48,16 @@ def _tick() -> float | None:
     if session is None:
         return None
     now = state.current
+    before = now.status, now.hindrance
     events = session.pump()
     take(events)
     delivered = deliver_waiting()
-    before, now.status = now.status, status.text()
-    if before != now.status:
+    now.status = status.text()
+    if now.status != before[0]:
         status.redraw()
-    if delivered or before != now.status or any(not isinstance(event.message, Progress) for event in events):
+    # progress is seen by its words, which do not change with every message
+    told = any(not isinstance(event.message, Progress) for event in events)
+    if delivered or told or (now.status, now.hindrance) != before:
         redraw()
     return _INTERVAL if len(session.jobs) or now.waiting else None
 

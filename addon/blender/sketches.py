@@ -49,12 +49,6 @@ def icon(job: Job) -> int:
     return int(shown[job.id].icon_id)
 
 
-def clear() -> None:
-    """Forget what was shown."""
-    if state.current.sketches is not None:
-        state.current.sketches.clear()
-
-
 def unregister() -> None:
     if state.current.sketches is not None:
         bpy.utils.previews.remove(state.current.sketches)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import fresh, made
+from common import addon, fresh, made
 from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
@@ -145,10 +145,11 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     for _ in range(3):
         yield from hand.press(BUTTON)
     yield from _until(lambda: _status().queued == 2)
-    yield 0.5
-    hand.look("queue")
+    jobs = list(addon("state").current.session.jobs)
     yield from hand.press(CANCEL)
-    yield from _until(lambda: _status().queued == 1)
+    yield from _until(lambda: any(job.state.value == "cancelled" for job in jobs))
+    assert not all(job.state.value == "cancelled" for job in jobs)
+    hand.look("queue")
     yield from _until(lambda: not _status().running)
     assert len(made()) == 4
 
