@@ -48,12 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     output.mkdir(parents=True, exist_ok=True)
     (output / "places.jsonl").unlink(missing_ok=True)  # the last run's; the folder may hold more than ours
     with tempfile.TemporaryDirectory(prefix="tilewright-screenshot-") as folder:
-        settings = Path(folder) / "settings.json"
+        settings, profile = Path(folder) / "settings.json", Path(folder) / "profile"
+        profile.mkdir()  # where it is not there, Blender takes the user's own
         wanted = {"prompt": arguments.prompt, "seed": arguments.seed, "size": arguments.size, "engine": engine}
         places = {"zip": zip_file, "root": str(ROOT), "output": str(output), "folder": folder}
         settings.write_text(json.dumps(wanted | places), encoding="utf-8")
         command = [blender, "--window-geometry", "0", "0", "1600", "1000", "--python", str(SCENE), "--", str(settings)]
-        variables = environments.clean_environment() | {"BLENDER_USER_RESOURCES": str(Path(folder) / "profile")}
+        variables = environments.clean_environment() | {"BLENDER_USER_RESOURCES": str(profile)}
         try:
             code = subprocess.run(command, env=variables, timeout=TIME_LIMIT_SECONDS).returncode
         except subprocess.TimeoutExpired as error:

@@ -168,14 +168,13 @@ def delete(name: str) -> str:
     What undo could bring back into the open file goes when that is closed; until then it is not listed.
     """
     view = state.current.view
-    doomed = result(name)
-    for image in bpy.data.images:
-        if image.tilewright.result == name and not image.packed_file and _refers(image, doomed.folder):
-            raise UserError(
-                ErrorKind.REQUEST,
-                rpt_("The open file shows this texture, as the image {name}.").format(name=image.name),
-                rpt_("Save the file, which then has a copy of its own, or remove the image."),
-            )
+    image = _shown_by(result(name).folder)
+    if image is not None:
+        raise UserError(
+            ErrorKind.REQUEST,
+            rpt_("The open file shows this texture, as the image {name}.").format(name=image.name),
+            rpt_("Save the file, which then has a copy of its own, or remove the image."),
+        )
     if name in view.placed:
         view.doomed.add(name)
         told = rpt_("It is deleted when another file is opened; until then undo could need it.")
@@ -188,8 +187,13 @@ def delete(name: str) -> str:
     return told
 
 
-def _refers(image: bpy.types.Image, folder: Path) -> bool:
-    return Path(os.path.abspath(bpy.path.abspath(image.filepath))).parent == folder
+def _shown_by(folder: Path) -> bpy.types.Image | None:
+    """The image of the open file that is read from this result's folder, None where there is none."""
+    for image in bpy.data.images:
+        ours = image.tilewright.result == folder.name and not image.packed_file
+        if ours and Path(os.path.abspath(bpy.path.abspath(image.filepath))).parent == folder:
+            return image
+    return None
 
 
 def mark_favourite(name: str, favourite: bool) -> None:
@@ -297,8 +301,9 @@ def _on_load(*_: object) -> None:
     view = state.current.view
     doomed, view.doomed, view.placed = view.doomed, set(), set()
     view.paths_before.clear()
-    for name in doomed - in_use():  # a recovered file may refer to it after all
-        get().delete(name)
+    for name in doomed:
+        if _shown_by(get().store.root / name) is None:  # a recovered file may refer to it after all
+            get().delete(name)
     if doomed:
         show()
         _watch()

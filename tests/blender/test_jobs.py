@@ -45,6 +45,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
     told = blender.run("jobs.defaults_are_the_models")
     assert told["shown"] == {
         "prompt": "",
+        "template": "",
         "negative_prompt": "",
         "width": 512,
         "height": 512,
