@@ -238,6 +238,7 @@ class _Maps:
     # --- making --------------------------------------------------------------------------------------------------
 
     def show(self, pictures: Mapping[str, bpy.types.Image]) -> None:
+        self._take_coordinates_of_known()
         untouched = self.base.made or self._untouched()
         for kind in MAPS:  # the normal map before the height, whose bump goes between it and Principled
             if kind not in pictures:
@@ -363,6 +364,15 @@ class _Maps:
         if normal_map is not None and is_ours(normal_map, NORMAL_MAP) and hasattr(normal_map, "base"):
             # From 5.2 on: of a surface that the same height has displaced, the relief would be counted twice.
             normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"
+
+    def _take_coordinates_of_known(self) -> None:
+        """Where only the colour's node is new, since the user deleted the old one, have the old Mapping serve it."""
+        sockets = [node.inputs["Vector"] for node in self.known.values() if node.inputs["Vector"].is_linked]
+        if self.base.made and sockets:
+            self.tree.links.new(sockets[0].links[0].from_socket, self.base.node.inputs["Vector"])
+            for node in self.base.made[1:]:
+                self.tree.nodes.remove(node)
+            self.base = Placed(self.base.node, self.base.note, self.principled, self.base.made[:1])
 
     def _share_coordinates(self) -> None:
         """Give new image nodes the coordinates of the colour, and those a Mapping, if there is none."""

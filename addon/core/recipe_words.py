@@ -33,5 +33,5 @@ def description(recipe: Recipe, model: str) -> str:
 
 def tags(recipe: Recipe) -> list[str]:
     """The words of a prompt that somebody would look for, each once, in order."""
-    words = re.findall(r"[^\W\d_]{3,}", recipe.request.prompt.casefold())
+    words = re.findall(r"[^\W\d_]{3,30}", recipe.request.prompt.casefold())
     return list(dict.fromkeys(word for word in words if word not in _LITTLE))[:_MAX_TAGS]

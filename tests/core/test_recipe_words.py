@@ -27,3 +27,8 @@ def test_tags_are_the_words_that_somebody_would_look_for() -> None:
     request = replace(RECIPE.request, prompt="Mossy red BRICK wall, with a red door and 12 Äpfel of it")
     assert tags(replace(RECIPE, request=request)) == ["mossy", "red", "brick", "wall", "door", "äpfel"]
     assert tags(replace(RECIPE, request=replace(RECIPE.request, prompt="🧱 1 2"))) == []
+
+
+def test_word_that_is_none_fits_into_a_tag() -> None:
+    request = replace(RECIPE.request, prompt="x" * 20_000)
+    assert all(len(tag.encode()) <= 63 for tag in tags(replace(RECIPE, request=request)))

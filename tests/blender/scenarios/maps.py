@@ -299,6 +299,17 @@ def rule_nodes_that_the_user_has_moved_and_relinked_are_used() -> None:
     assert _kinds() == kinds
 
 
+def rule_colour_whose_node_was_deleted_comes_back_with_the_same_mapping() -> None:
+    generate(prompt="first")
+    tree, types = _tree(), _type_names()
+    tree.nodes.remove(_kinds()["base_color"])
+    generate(prompt="second")
+    assert _type_names() == types
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
+    assert len({_source(node, "Vector").name for node in _kinds().values()}) == 1
+    _nothing_overlaps()
+
+
 def rule_colour_that_was_there_first_gets_its_maps() -> None:
     state = addon("state").current
     generate(prompt="first")
@@ -327,6 +338,17 @@ def rule_maps_of_another_texture_are_told() -> None:
     assert _kinds()["roughness"].image.tilewright.prompt == "second"
     assert _kinds()["normal"].image.tilewright.prompt == "first"
     assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
+
+
+def rule_map_whose_file_is_gone_is_told_and_the_others_arrive() -> None:
+    job = start(prompt="lost", count=1)
+    session, pump = addon("state").current.session, addon("pump")
+    session.wait(job, tick=pump.take)
+    job.results[0].path("normal").unlink()
+    pump.deliver_waiting()
+    assert set(_kinds()) == {"base_color", *ALL} - {"normal"}
+    assert "normal.png cannot be read" in _outcome(), _outcome()
+    assert _source(_principled(), "Normal").inputs["Strength"].default_value == 1, "no normal map has the relief"
 
 
 # --- what the user has linked --------------------------------------------------------------------------------------
