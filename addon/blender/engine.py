@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine's packages as Blender sees them: which lists there are, what is installed. Imports core and host."""
 
-from collections.abc import Callable
+import threading
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,24 +50,28 @@ class Environments:
 
 @dataclass
 class Chore:
-    """Something that goes on in a background thread and may take its time: `title` while it does."""
+    """Something that goes on in a background thread and may take its time: `title` while it does.
+
+    stop: set, it ends soon where it can.
+    """
 
     title: str
+    thread: threading.Thread
     future: "Future[str]"
+    stop: threading.Event
 
 
 @dataclass
 class Setup:
     """installer: the one that runs, or ran last. chore: what else goes on. told: how the last of both ended.
 
-    error: why it failed, until it is closed or something is begun anew. done: called once when the installer has ended.
+    error: why it failed, until it is closed or something is begun anew.
     """
 
     installer: Installer | None = None
     chore: Chore | None = None
     told: str = ""
     error: UserError | None = None
-    done: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def installing(self) -> bool:

@@ -69,6 +69,9 @@ def start(work: Work) -> None:
 
 
 def cancel() -> None:
+    """Stop what goes on, where it can be stopped."""
+    if state.current.setup.chore:
+        state.current.setup.chore.stop.set()
     if state.current.setup.installer:
         state.current.setup.installer.cancel()
 
@@ -76,7 +79,7 @@ def cancel() -> None:
 def check_python() -> None:
     """Ask the engine's Python what it has. Raises `UserError` where there is none."""
     python = preferences.find_engine().python
-    _begin("Asking the engine's Python", lambda: probe.ask(python).text)
+    _begin("Asking the engine's Python", lambda stop: probe.ask(python, stopped=stop.is_set).text)
 
 
 def self_test() -> None:
@@ -86,11 +89,15 @@ def self_test() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tilewright-test-"))
     session = generation.make_session(folder)  # its own: what the panel shows stays as it is
 
-    def test() -> str:
+    def test(stop: threading.Event) -> str:
+        def tick(events: object) -> None:
+            if stop.is_set():
+                raise UserError(ErrorKind.RUNTIME, "Stopped.")
+
         try:
-            about = probe.ask(python).text
+            about = probe.ask(python, stopped=stop.is_set).text
             job = session.submit(wanted)
-            session.wait(job, timeout=_PATIENCE)
+            session.wait(job, timeout=_PATIENCE, tick=tick)
             if job.error:
                 raise job.error
             if not job.results:
@@ -114,7 +121,7 @@ def remove_environment(folder: Path) -> None:
     root = preferences.environments_folder()
     _let_go_of_engine()
 
-    def remove() -> str:
+    def remove(stop: threading.Event) -> str:
         environment.remove(root, folder)
         return f"{folder.name} was removed."
 
@@ -130,7 +137,7 @@ def remove_everything(results: bool) -> None:
     _let_go_of_engine()
     package.close_log()
 
-    def remove() -> str:
+    def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
         with environment.disk_errors(root):
@@ -149,8 +156,11 @@ def close() -> None:
     """End what goes on; for when the extension is disabled."""
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+    cancel()
     if state.current.setup.installer:
         state.current.setup.installer.close()
+    if state.current.setup.chore:
+        state.current.setup.chore.thread.join(2.0)
 
 
 # --- going on ----------------------------------------------------------------------------------------------------
@@ -204,21 +214,23 @@ def _go_on() -> None:
     redraw()
 
 
-def _begin(title: str, function: Callable[[], str]) -> None:
+def _begin(title: str, function: Callable[[threading.Event], str]) -> None:
     setup = state.current.setup
     if setup.busy:
         raise UserError(ErrorKind.RUNTIME, "Something else is being done with the engine's packages.", "Wait for it.")
     setup.told, setup.error = "", None
     future: Future[str] = Future()
+    stop = threading.Event()
 
     def run() -> None:
         try:
-            future.set_result(function())
+            future.set_result(function(stop))
         except BaseException as error:  # noqa: BLE001 - the future passes it on
             future.set_exception(error)
 
-    setup.chore = Chore(title, future)
-    threading.Thread(target=run, name="tilewright-chore", daemon=True).start()
+    thread = threading.Thread(target=run, name="tilewright-chore", daemon=True)
+    setup.chore = Chore(title, thread, future, stop)
+    thread.start()
     _go_on()
 
 

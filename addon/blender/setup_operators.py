@@ -71,7 +71,7 @@ class TILEWRIGHT_OT_cancel_install(_Setup, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return state.current.setup.installing
+        return state.current.setup.busy
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         setup.cancel()

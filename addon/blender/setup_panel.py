@@ -76,6 +76,7 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
         column.operator("tilewright.cancel_install", text="Cancel")
     elif now.chore:
         column.label(text=f"{now.chore.title}...", icon="TIME")
+        column.operator("tilewright.cancel_install", text="Stop")
 
 
 def _draw_error(layout: Any, context: bpy.types.Context, paragraph: Paragraph, error: UserError) -> None:

@@ -56,16 +56,21 @@ class Fetcher:
         self._opener: urllib.request.OpenerDirector | None = None
 
     def fetch(self, wheel: Wheel, folder: Path, tell: Callable[[int], object]) -> Path:
-        """The wheel in `folder`. tell: called with how many of its bytes are there. Raises `UserError`."""
+        """The wheel, in a folder of the user's where it lies in one, else in `folder`. Raises `UserError`.
+
+        tell: called with how many of its bytes are there.
+        """
         target = folder / wheel.file
         if _is_whole(target, wheel):
             tell(wheel.size)
             return target
         for place in self._settings.folders:
             if (place / wheel.file).is_file():
-                self._take(place / wheel.file, wheel, target)
+                found = _digest(place / wheel.file)
+                if found != wheel.sha256:
+                    raise _wrong_hash(wheel, found, place / wheel.file)
                 tell(wheel.size)
-                return target
+                return place / wheel.file
         link = self._find(wheel)
         for attempt in range(_TRIES):
             try:
@@ -136,17 +141,6 @@ class Fetcher:
         raise AssertionError("the last try raises")
 
     # --- fetching ------------------------------------------------------------------------------------------------
-
-    def _take(self, source: Path, wheel: Wheel, target: Path) -> None:
-        """From a folder of the user's, which stays as it is."""
-        part = target.with_name(target.name + ".part")
-        with disk_errors(target.parent):
-            shutil.copyfile(source, part)
-            found = _digest(part)
-            if found != wheel.sha256:
-                part.unlink()
-                raise _wrong_hash(wheel, found, source)
-            patiently(lambda: os.replace(part, target))
 
     def _download(self, link: Link, wheel: Wheel, target: Path, tell: Callable[[int], object]) -> None:
         part = target.with_name(target.name + ".part")

@@ -98,6 +98,7 @@ class _Maker:
         self._folder = environment.folder_of(root, lock)
         self._downloads = root / environment.DOWNLOADS
         self._teller = teller
+        self._files: dict[str, Path] = {}  # where each wheel is
 
     def make(self) -> str:
         if self._is_ready():
@@ -173,12 +174,12 @@ class _Maker:
                 self._teller.step(Step(Stage.DOWNLOADING, wheel.name, done, total, left))
 
             tell(0)
-            fetcher.fetch(wheel, self._downloads, tell)
+            self._files[wheel.file] = fetcher.fetch(wheel, self._downloads, tell)
             before += wheel.size
         return self._unpack_uv()
 
     def _unpack_uv(self) -> Path:
-        wheel = self._downloads / self._lock.installer.file
+        wheel = self._files[self._lock.installer.file]
         name = "uv.exe" if sys.platform == "win32" else "uv"
         target = self._downloads / _UV_FOLDER / name
         with disk_errors(self._downloads), zipfile.ZipFile(wheel) as archive:
@@ -201,7 +202,7 @@ class _Maker:
         total, done = sum(wheel.size for wheel in missing), 0
         for wheel in missing:
             self._teller.step(Step(Stage.INSTALLING, wheel.name, done, total))
-            file = self._downloads / wheel.file
+            file = self._files[wheel.file]
             asked = self._downloads / "wheel.txt"
             with disk_errors(self._downloads):
                 asked.write_text(f"{wheel.name} @ {file.as_uri()} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
@@ -210,7 +211,8 @@ class _Maker:
             self._run(uv, arguments, f"{wheel.name} {wheel.version} could not be installed")
             done += wheel.size
             with disk_errors(self._downloads):
-                patiently(lambda file=file: file.unlink(missing_ok=True))  # type: ignore[misc]
+                if file.parent == self._downloads:  # and not in a folder of the user's
+                    patiently(file.unlink)
                 patiently(lambda: _remove_tree(self._downloads / "cache"))
         self._teller.step(Step(Stage.INSTALLING, "", total, total))
 

@@ -8,6 +8,8 @@ import json
 import os
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,26 +68,37 @@ class Answer:
         return f"Python {self.python} with torch {torch} has all {len(REQUIRED)} packages. It computes on {where}."
 
 
-def ask(python: Path, seconds: float = _SECONDS) -> Answer:
-    """Run that Python and have it tell. Raises `UserError` (kind `RUNTIME`), listing all that is missing or too old."""
+def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = lambda: False) -> Answer:
+    """Run that Python and have it tell. Raises `UserError` (kind `RUNTIME`), listing all that is missing or too old.
+
+    stopped: asked now and then; True gives it up.
+    """
+    begin = time.monotonic()
     try:
-        done = subprocess.run(
+        with subprocess.Popen(
             [str(python), "-I", "-X", "utf8", "-c", _SCRIPT % (tuple(REQUIRED),)],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
             errors="replace",
-            timeout=seconds,
             env=environment(os.environ),
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-    except subprocess.TimeoutExpired as error:
-        raise UserError(ErrorKind.RUNTIME, f"{python} did not answer within {seconds:g} s.") from error
+        ) as process:
+            while True:
+                try:
+                    said, _ = process.communicate(timeout=0.1)
+                    break
+                except subprocess.TimeoutExpired as late:
+                    if stopped() or time.monotonic() - begin > seconds:
+                        process.kill()
+                        message = f"{python} did not answer within {seconds:g} s."
+                        raise UserError(ErrorKind.RUNTIME, "Stopped." if stopped() else message) from late
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(ErrorKind.RUNTIME, f"{python} cannot be started: {reason}.", "Name a Python's file.") from error
-    line = next((line for line in done.stdout.splitlines() if line.startswith("TOLD ")), "")
+    line = next((line for line in said.splitlines() if line.startswith("TOLD ")), "")
     try:
         told = json.loads(line.removeprefix("TOLD "))
         packages, error_text = dict(told["packages"]), str(told["error"])

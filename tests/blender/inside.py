@@ -20,7 +20,10 @@ def main() -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parent / "scenarios"))
     # A Blender has loaded its preferences and enabled the extension; bpy as a module starts without any.
     if not hasattr(bpy.types.Scene, "tilewright") and task["extension"]:
-        bpy.ops.wm.read_userpref()
+        if bpy.app.version >= (4, 3):
+            bpy.ops.wm.read_userpref()
+        else:  # bpy 4.2 as a module dies when it reads preferences, whatever is in them
+            bpy.ops.preferences.addon_enable(module="bl_ext.user_default.tilewright")
     report = {"value": None, "error": ""}
     code = 0
     try:

@@ -75,6 +75,11 @@ def test_self_test_tells_in_plain_words(blender: Blender) -> None:
     blender.run("setting_up.self_test_in_plain_words")
 
 
+def test_disabling_ends_a_self_test(blender: Blender) -> None:
+    blender.use_fake({"step_seconds": 5.0})
+    blender.run("setting_up.disabled_in_a_self_test")
+
+
 @pytest.mark.skipif(bool(os.environ.get("BLENDER")), reason="a Python that this process can reach is named")
 def test_own_python_is_checked_by_running_it(blender: Blender) -> None:
     blender.variables["TILEWRIGHT_PYTHON"] = sys.executable

@@ -22,8 +22,10 @@ TIME_LIMIT_SECONDS = 400
 NO_WINDOW = "needs a Blender with a window: name it in BLENDER, or a script that gives it a virtual screen"
 
 
-def run_in_blender(setup: Setup, story: str, *, window: bool, **settings: Any) -> dict[str, Any]:
+def run_in_blender(setup: Setup, story: str, *, window: bool, engine: bool = True, **settings: Any) -> dict[str, Any]:
     """What a story of `blender_scene` reports, from $BLENDER with a window or from the module without one.
+
+    engine: whether the engine's Python is named, or the extension is to install it.
 
     Raises:
         MachineError: there is no window, Blender died, or the story broke off.
@@ -45,7 +47,7 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, **settings: Any) -
             command = [str(environments.ensure(environments.BLENDER)), "-B", str(SCENE), str(file)]
         variables = environments.clean_environment() | {
             "BLENDER_USER_RESOURCES": str(folder / "profile"),
-            "TILEWRIGHT_PYTHON": str(setup.python),
+            "TILEWRIGHT_PYTHON": str(setup.python) if engine else "",
         }
         log = folder / "blender.log"
         code = run_group(command, variables, log)

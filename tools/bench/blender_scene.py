@@ -310,7 +310,23 @@ def show_panel() -> Story:
     yield 1.0
 
 
-STORIES = {"generate": generate, "heartbeat": heartbeat, "idle": idle, "apply_maps": apply_maps}
+def fresh() -> Story:
+    """Seconds for installing the extension and its packages, and for the first texture after that."""
+    begun = time.perf_counter()
+    install()
+    bpy.context.preferences.addons[PACKAGE].preferences.wheels = SETTINGS["wheels"]
+    assert bpy.ops.tilewright.install() == {"FINISHED"}
+    setup = sys.modules[f"{PACKAGE}.blender.state"].current.setup
+    while setup.busy:
+        yield BEAT
+    if setup.error:
+        raise RuntimeError(str(setup.error))
+    installed = time.perf_counter() - begun
+    took = yield from timed_texture(1)
+    return {"install": installed, "texture": took}
+
+
+STORIES = {"generate": generate, "heartbeat": heartbeat, "idle": idle, "apply_maps": apply_maps, "fresh": fresh}
 
 
 def report(told: dict[str, Any]) -> None:

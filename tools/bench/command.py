@@ -28,12 +28,16 @@ from tools.machine import MachineError
 
 @dataclass(frozen=True)
 class Measure:
-    """How a figure is measured: the module and function, its unit and goal for when that fails."""
+    """How a figure is measured: the module and function, its unit and goal for when that fails.
+
+    alone: only measured where it is named: it takes long, or much of the disk.
+    """
 
     function: str
     unit: str
     goal: float | None
     in_blender: bool = False
+    alone: bool = False
 
 
 # The order is that of the table.
@@ -47,6 +51,7 @@ MEASURES = {
     "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
     "preview_over_none": Measure("previews:preview_over_none", "ratio", 1.02),
     "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
+    "fresh_start_s": Measure("fresh:fresh_start_s", "s", 60.0, in_blender=True, alone=True),
     "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),
     "periodicity_starter": Measure("chain_figures:periodicity_starter", "levels", 1),
     "upscale_memory_ratio": Measure("picture_figures:upscale_memory_ratio", "ratio", 1.1),
@@ -66,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print. 0 if all could be measured, whether good enough or not."""
-    names = arguments.names or list(MEASURES)
+    names = arguments.names or [name for name, how in MEASURES.items() if not how.alone]
     if unknown := [name for name in names if name not in MEASURES]:
         raise MachineError(f"There is no figure {unknown[0]}: choose from {', '.join(MEASURES)}.")
     # What making the environments says, and what goes on, is not part of the result.

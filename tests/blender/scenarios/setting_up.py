@@ -8,6 +8,7 @@ from typing import Any
 
 import bpy
 from common import PACKAGE, addon, drive, finish, generate, message_of, start
+from files import children
 
 Story = Iterator[float]
 
@@ -104,11 +105,23 @@ def self_test_in_plain_words() -> None:
     now = addon("state").current
     before = len(bpy.data.images)
     setup = addon("setup")
-    setup.probe.ask = lambda python: type("Answer", (), {"text": "Python 3.11 has all packages."})()
+    setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": "Python 3.11 has all packages."})()
     bpy.ops.tilewright.self_test()
     assert now.setup.told.startswith("The engine works. Python 3.11 has all packages. A texture of 256x256 took")
     assert len(bpy.data.images) == before
     assert now.last is None, "what the panel shows stays as it is"
+
+
+def disabled_in_a_self_test() -> None:
+    """Fault 8, for what goes on beside the jobs."""
+    setup, now = addon("setup"), addon("state").current
+    setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": ""})()
+    setup.start.__globals__["_go_on"] = lambda: None  # as in a window, where a timer goes on
+    setup.self_test()
+    drive(lambda: len(children()) > 0)
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    assert not now.setup.chore.thread.is_alive()
+    assert children() == []
 
 
 def own_python_is_checked() -> None:
