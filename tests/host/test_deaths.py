@@ -9,7 +9,7 @@ import pytest
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobState
-from addon.core.protocol import Failed
+from addon.core.protocol import Failed, Phase
 from tests.host.conftest import children, fault, is_running, our_threads, until
 from tests.phases import PHASES
 
