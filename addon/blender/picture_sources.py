@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From an image in the .blend to a file that the worker reads, and back to an image. Imports bpy, numpy and core.
+"""From an image in the .blend to a file that the worker reads, and back to an image. Imports bpy and core.
 
 Most images are files already, and are named. What is packed is written out as it is; what exists in Blender only
 (generated, painted on, float) is written as an array of its pixels, which takes a moment for large ones.
 """
 
 import re
+from array import array
 from pathlib import Path
 
 import bpy
-import numpy as np
 
+from ..core import pixel_file
 from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content, ImageRequest
 from ..core.results import Result
@@ -52,22 +53,20 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
         target.write_bytes(image.packed_file.data)
         return target, Content.DATA if is_data else Content.COLOR
     target = target.with_suffix(".npy")
-    np.save(target, _pixels(image), allow_pickle=False)
+    _save_pixels(image, target)
     if is_data:
         return target, Content.DATA
     # Blender's float pixels are scene-linear, whatever the file held; those of 8-bit images are encoded
     return target, Content.LINEAR if image.is_float else Content.COLOR
 
 
-def _pixels(image: bpy.types.Image) -> np.ndarray:
-    """(height, width, channels) from the top, uint8 or float32."""
+def _save_pixels(image: bpy.types.Image, path: Path) -> None:
     width, height = image.size
-    if not image.has_data and not (width and height):
+    if not width or not height:
         raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
-    flat = np.empty(width * height * image.channels, np.float32)
-    image.pixels.foreach_get(flat)
-    pixels = flat.reshape(height, width, image.channels)[::-1]
-    return np.ascontiguousarray(pixels) if image.is_float else np.rint(pixels * 255).clip(0, 255).astype(np.uint8)
+    values = array("f", bytes(4 * width * height * image.channels))
+    image.pixels.foreach_get(values)
+    pixel_file.save(path, values, width, height, image.channels, as_bytes=not image.is_float)
 
 
 def settle(image: bpy.types.Image, result: Result) -> None:

@@ -125,6 +125,9 @@ def _write_files(
         used[network.file.name] = network.fingerprint
         if network.warning:
             note(network.warning)
+        if not network.exact:
+            halo, error = network.reach.halo, 100 * network.reach.error
+            note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
         return network
 
     # Everything is loaded first: what is wrong with a file is told before the work.
@@ -134,9 +137,14 @@ def _write_files(
         upscaler = load(file) if file is not None else None
     sources: dict[MapKind, Source] = {}
     if task.finish.maps:
-        for wanted in image_networks.map_networks(task.finish.map_networks):
-            if any(_needed(kind, task.finish.maps) for kind in wanted.makes):
-                sources |= check_network(load(wanted.file), wanted.makes)
+        found = image_networks.map_networks(task.finish.map_networks)
+        needed = set(task.finish.maps)
+        of_height = {MapKind.OCCLUSION, MapKind.NORMAL} - {kind for network in found for kind in network.makes}
+        if needed & of_height:
+            needed.add(MapKind.HEIGHT)
+        for network in found:
+            if needed & set(network.makes):
+                sources |= check_network(load(network.file), network.makes)
     networks = {f"network {name}": value for name, value in used.items()}
     made = replace(made_from, environment={**made_from.environment, **networks})
     text = {recipe.PNG_KEY: made.dumps()}
@@ -160,10 +168,6 @@ def _write_files(
                 pictures.write(path, made_map.array, _MAP_DTYPES.get(kind, np.uint8), text, made_map.canvas)
     watch.progress(Phase.SAVING, task.image)
     return Files(files, made, score)
-
-
-def _needed(kind: MapKind, wanted: tuple[MapKind, ...]) -> bool:
-    return kind in wanted or (kind is MapKind.HEIGHT and MapKind.OCCLUSION in wanted)
 
 
 def _color(task: Task, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:

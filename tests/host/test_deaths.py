@@ -11,11 +11,12 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobState
 from addon.core.protocol import Failed, Phase
 from tests.host.conftest import children, fault, is_running, our_threads, until
+from tests.phases import PHASES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", PHASES)
 def test_fault_1_a_killed_worker_fails_its_job_in_any_phase(bench, phase):
     b = bench(fault("signal", phase.name, signal=signal.SIGKILL))
     job = b.run("trouble")

@@ -11,11 +11,12 @@ from addon.core.protocol import Cancelled, Phase
 from addon.host import session as session_module
 from addon.host.process import WorkerProcess
 from tests.host.conftest import children, fault, impatient, is_running
+from tests.phases import PHASES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", PHASES)
 def test_fault_3_standing_still_in_a_phase_fails_at_its_deadline(bench, phase):
     b = bench(
         fault("hang", phase.name, step=0),
@@ -86,7 +87,7 @@ def test_fault_3_a_process_that_no_signal_reaches_does_not_hold_up_the_next_job(
     real(stuck)
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", PHASES)
 def test_fault_4_cancel_is_heard_in_every_phase(bench, phase):
     b = bench(fault("hang", phase.name, step=0))
     job = b.submit("trouble")
@@ -100,7 +101,7 @@ def test_fault_4_cancel_is_heard_in_every_phase(bench, phase):
     assert children() == {worker}
 
 
-@pytest.mark.parametrize("phase", Phase)
+@pytest.mark.parametrize("phase", PHASES)
 def test_fault_4_a_worker_that_does_not_hear_is_killed_after_its_grace(bench, phase):
     b = bench(
         fault("hang", phase.name, step=0) | {"ignore_cancel": True},

@@ -100,8 +100,8 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
         }
         steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in trained])
     assert steps[0] == steps[1]
-    for name, network in trained.items():
-        solve.solve(name, network, tmp_path, 1, made)
+    for name in ("surface", "normal"):
+        solve.solve(name, trained[name], tmp_path, 1, made)
     files = export.export(tmp_path, tmp_path / "models")
     assert sum(file.stat().st_size for file in files[1:]) <= 5e6
     assert files[0].stat().st_size <= 3e6

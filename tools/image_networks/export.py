@@ -18,14 +18,14 @@ FILES = {
 
 
 def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
-    """Write the solved networks in `folder` in fp16; each file whole, then renamed.
+    """Write the trained networks in `folder` in fp16; each file whole, then renamed.
 
     Raises:
         FileNotFoundError: a stage was not trained.
     """
     written = []
     for stage in stages:
-        state = cache.load(folder / f"{stage}.solved")
+        state = cache.load(folder / f"{stage}.{'ckpt' if stage == 'upscaler' else 'solved'}")
         if state is None:
             raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
         path = output / FILES[stage]

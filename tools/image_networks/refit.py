@@ -6,7 +6,7 @@ without steps: after short trainings that is worth more than the minutes it take
 the one that sees heights.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -25,12 +25,10 @@ def last_convolution(network: nn.Module) -> nn.Conv2d:
 def refit(
     network: nn.Module,
     examples: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
-    residual: Callable[[torch.Tensor], torch.Tensor | float] = lambda inputs: 0.0,
 ) -> None:
     """Solve the last 3x3 convolution of `network`, a function on a torus, in place.
 
-    examples: inputs (N, 3, H, W), wanted outputs of that convolution before any shuffle (N, C, h, w), and weights of
-    the pixels (N, 1 or C, h, w). residual: what the network adds to that output, of the inputs.
+    examples: inputs (N, 3, H, W), wanted outputs (N, C, H, W), and weights of the pixels (N, 1 or C, H, W).
     """
     layer = last_convolution(network)
     seen: list[torch.Tensor] = []
@@ -47,7 +45,7 @@ def refit(
             rows = features.permute(0, 2, 1).reshape(-1, count - 1)
             drawn = torch.randperm(len(rows))[:PIXELS]
             rows = torch.cat((rows[drawn], torch.ones(len(drawn), 1)), 1)
-            target = (wanted - residual(inputs)).permute(0, 2, 3, 1).reshape(-1, outputs)[drawn]
+            target = wanted.permute(0, 2, 3, 1).reshape(-1, outputs)[drawn]
             each = weights.expand_as(wanted).permute(0, 2, 3, 1).reshape(-1, outputs)[drawn]
             shared = weights.shape[1] == 1
             for output in range(outputs):

@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif stage in MINUTES:
             pairs = read_pairs(options.cache / "pairs", counts)
             if stage == "upscaler":
-                network = upscaler.train(options.cache, minutes[stage], options.seed, pairs)
+                upscaler.train(options.cache, minutes[stage], options.seed, pairs)
             else:
                 network = maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
-            solve(stage, network, options.cache, options.seed, pairs)
+                solve(stage, network, options.cache, options.seed, pairs)
         elif stage == "export":
             export.export(options.cache, options.output)
         else:
