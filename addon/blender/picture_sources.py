@@ -2,16 +2,17 @@
 """From an image in the .blend to a file that the worker reads, and back to an image. Imports bpy and core.
 
 Most images are files already, and are named. What is packed is written out as it is; what exists in Blender only
-(generated, painted on, float) is written as an array of its pixels, which takes a moment for large ones.
+(generated, painted on, float) is written as its pixels, which takes a moment for large ones.
 """
 
 import re
+import struct
+import sys
 from array import array
 from pathlib import Path
 
 import bpy
 
-from ..core import pixel_file
 from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content, ImageRequest
 from ..core.results import Result
@@ -52,21 +53,49 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
         target = target.with_suffix(path.suffix.lower())
         target.write_bytes(image.packed_file.data)
         return target, Content.DATA if is_data else Content.COLOR
+    if not image.is_float:
+        target = target.with_suffix(".png")
+        _write_png(image, target)
+        return target, Content.DATA if is_data else Content.COLOR
     target = target.with_suffix(".npy")
-    _save_pixels(image, target)
-    if is_data:
-        return target, Content.DATA
-    # Blender's float pixels are scene-linear, whatever the file held; those of 8-bit images are encoded
-    return target, Content.LINEAR if image.is_float else Content.COLOR
+    _write_array(image, target)
+    # Blender's float pixels are scene-linear, whatever the file held
+    return target, Content.DATA if is_data else Content.LINEAR
 
 
-def _save_pixels(image: bpy.types.Image, path: Path) -> None:
+def _write_png(image: bpy.types.Image, path: Path) -> None:
+    """The 8-bit pixels as they are seen, painted ones too."""
+    _refuse_without_pixels(image)
+    before = image.file_format
+    try:
+        image.file_format = "PNG"
+        image.save(filepath=str(path), save_copy=True)
+    finally:
+        image.file_format = before
+
+
+def _write_array(image: bpy.types.Image, path: Path) -> None:
+    """A .npy file of float32, (height, width, channels) from the top; by hand, since some Blenders have no numpy."""
+    _refuse_without_pixels(image)
     width, height = image.size
-    if not width or not height:
+    shape = (height, width, image.channels)
+    row = 4 * width * image.channels  # bytes
+    pixels = array("f", bytes(row * height))
+    image.pixels.foreach_get(pixels)
+    if sys.byteorder == "big":
+        pixels.byteswap()
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"  # the data begins at a multiple of 64 (numpy.lib.format)
+    values = memoryview(pixels).cast("B")
+    with path.open("wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode("ascii"))
+        for y in reversed(range(height)):  # Blender counts from the bottom
+            file.write(values[y * row : (y + 1) * row])
+
+
+def _refuse_without_pixels(image: bpy.types.Image) -> None:
+    if not image.has_data and not all(image.size):
         raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
-    values = array("f", bytes(4 * width * height * image.channels))
-    image.pixels.foreach_get(values)
-    pixel_file.save(path, values, width, height, image.channels, as_bytes=not image.is_float)
 
 
 def settle(image: bpy.types.Image, result: Result) -> None:

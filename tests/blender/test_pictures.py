@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from addon.core.exr import ExrWriter
 from addon.core.finish import Finish, MapKind
@@ -54,7 +55,22 @@ def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Bl
 
 
 def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp_path: Path) -> None:
-    blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
+    made = blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
+    assert {name: content for name, (_path, content) in made.items()} == {
+        "generated": "COLOR",
+        "float": "LINEAR",
+        "exr": "LINEAR",
+        "painted": "COLOR",
+    }
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)[::-1] / 24  # from the top
+    generated = np.asarray(Image.open(made["generated"][0]))
+    assert generated.shape == (2, 3, 4)
+    assert np.abs(generated / 255 - values).max() < 1 / 255
+    for name in ("float", "exr"):
+        array = np.load(made[name][0], allow_pickle=False)
+        assert array.dtype == np.float32
+        assert np.allclose(array[..., :3], values[..., :3] * 10, rtol=1e-3 if name == "exr" else 1e-6)
+    assert np.asarray(Image.open(made["painted"][0]))[-1, 0, 0] == 255
 
 
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:

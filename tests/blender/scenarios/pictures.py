@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-import numpy as np
 from common import addon, fresh, made, message_of
 
 
@@ -86,7 +85,8 @@ def _result_files() -> list[str]:
     return sorted(addon("state").current.result.files)
 
 
-def every_kind_of_image(folder: str) -> None:
+def every_kind_of_image(folder: str) -> dict[str, list[str]]:
+    """Has the file that the worker would read made of each. Those with new pixels are named, with their content."""
     prepare = addon("picture_sources").prepare
     out = Path(folder) / "prepared"
     image = _image(folder)
@@ -96,30 +96,30 @@ def every_kind_of_image(folder: str) -> None:
     image.pack()
     path, _ = prepare(image, out)
     assert path.read_bytes() == (Path(folder) / "Old wall.png").read_bytes()
-    # generated, 8 bits: as it is encoded, from the top
-    generated = bpy.data.images.new("gen/erated", 3, 2)
-    values = np.arange(24, dtype=np.float32) / 24
+    made: dict[str, list[str]] = {}
+
+    def remember(name: str, image: Any) -> None:
+        path, content = prepare(image, out / name)
+        made[name] = [str(path), str(content)]
+
+    values = [index / 24 for index in range(24)]
+    generated = bpy.data.images.new("gen/erated", 3, 2, alpha=True)
     generated.pixels.foreach_set(values)
-    path, content = prepare(generated, out)
-    array = np.load(path)
-    assert (array.dtype, array.shape, content) == (np.uint8, (2, 3, 4), "COLOR")
-    assert np.abs(array[1].ravel() / 255 - values[:12]).max() < 1 / 255
-    # float
+    generated.file_format = "JPEG"
+    remember("generated", generated)
+    assert generated.file_format == "JPEG"
     floats = bpy.data.images.new("float", 3, 2, float_buffer=True)
-    floats.pixels.foreach_set(values * 10)
-    path, content = prepare(floats, out)
-    assert content == "LINEAR"
-    assert np.allclose(np.load(path)[::-1].ravel(), values * 10)
-    # an EXR on disk
+    floats.pixels.foreach_set([10 * value for value in values])
+    remember("float", floats)
     floats.file_format, floats.filepath_raw = "OPEN_EXR", str(Path(folder) / "a.exr")
     floats.save()
-    path, content = prepare(bpy.data.images.load(str(Path(folder) / "a.exr")), out)
-    assert (path.suffix, content) == (".npy", "LINEAR")
-    # painted on: the file is not what is seen
-    painted = _image(folder)
+    remember("exr", bpy.data.images.load(str(Path(folder) / "a.exr")))
+    painted = _image(folder)  # the file is not what is seen
     painted.pixels[0] = 1.0
     assert painted.is_dirty
-    assert prepare(painted, out)[0].suffix == ".npy"
+    remember("painted", painted)
+    assert painted.is_dirty
+    return made
 
 
 def what_cannot_be_done(folder: str) -> list[str]:
@@ -141,7 +141,8 @@ def our_exr_is_blenders(path: str, shape: list[int]) -> list[float]:
     image = bpy.data.images.load(path)
     assert tuple(image.size) == (shape[1], shape[0])
     assert image.is_float
-    values = np.empty(shape[0] * shape[1] * image.channels, np.float32)
+    values = [0.0] * (shape[0] * shape[1] * image.channels)
     image.pixels.foreach_get(values)
-    pixels = values.reshape(shape[0], shape[1], image.channels)[::-1, :, : shape[2]]
-    return [float(value) for value in pixels.ravel()]
+    pixels = [values[start : start + shape[2]] for start in range(0, len(values), image.channels)]
+    rows = [pixels[start : start + shape[1]] for start in range(0, len(pixels), shape[1])]
+    return [value for row in reversed(rows) for pixel in row for value in pixel]
