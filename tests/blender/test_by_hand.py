@@ -14,7 +14,10 @@ pytestmark = [needs_window, pytest.mark.slow, pytest.mark.timeout(500)]
 
 def test_texture_by_mouse_and_keyboard(blender: Blender, tmp_path: Path) -> None:
     dying = {"do": "signal", "phase": "SAMPLING", "step": 1, "prompt": "dies"}
-    blender.use_fake({"step_seconds": 0.8, "faults": [dying]})
+    # long enough for a slow hand on a busy machine
+    long = [{"do": "hang", "phase": "SAMPLING", "step": 5, "prompt": p, "seconds": 20} for p in ("red brick", "blue")]
+    stuck = {"do": "hang", "phase": "SAMPLING", "step": 5, "prompt": "stuck"}
+    blender.use_fake({"step_seconds": 0.2, "faults": [dying, *long, stuck]})
     blender.window = WINDOW
     blender.seconds = 400
     pictures = tmp_path / "pictures"  # of each moment, for whoever has to find out what went wrong
