@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         places = {"zip": zip_file, "root": str(ROOT), "output": str(output), "folder": folder}
         settings.write_text(json.dumps(wanted | places), encoding="utf-8")
         command = [blender, "--window-geometry", "0", "0", "1600", "1000", "--python", str(SCENE), "--", str(settings)]
-        variables = environments.clean_environment() | {"BLENDER_USER_RESOURCES": str(Path(folder) / "profile")}
+        profile = Path(folder) / "profile"
+        profile.mkdir()  # where it is missing, Blender takes the user's own
+        variables = environments.clean_environment() | {"BLENDER_USER_RESOURCES": str(profile)}
         try:
             code = subprocess.run(command, env=variables, timeout=TIME_LIMIT_SECONDS).returncode
         except subprocess.TimeoutExpired as error:

@@ -43,8 +43,10 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, **settings: Any) -
             command += ["--python", str(SCENE), "--", str(file)]
         else:
             command = [str(environments.ensure(environments.BLENDER)), "-B", str(SCENE), str(file)]
+        profile = folder / "profile"
+        profile.mkdir()  # where it is missing, Blender takes the user's own
         variables = environments.clean_environment() | {
-            "BLENDER_USER_RESOURCES": str(folder / "profile"),
+            "BLENDER_USER_RESOURCES": str(profile),
             "TILEWRIGHT_PYTHON": str(setup.python),
         }
         log = folder / "blender.log"
