@@ -56,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
             ),
             encoding="utf-8",
         )
+        profile = Path(folder) / "profile"
+        profile.mkdir()  # where it is missing, Blender takes the user's own
         variables = environments.clean_environment() | {
-            "BLENDER_USER_RESOURCES": str(Path(folder) / "profile"),
+            "BLENDER_USER_RESOURCES": str(profile),
             "TILEWRIGHT_PYTHON": str(worker),
         }
         log = output / "demo.log"

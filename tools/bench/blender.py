@@ -45,8 +45,10 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, engine: bool = Tru
             command += ["--python", str(SCENE), "--", str(file)]
         else:
             command = [str(environments.ensure(environments.BLENDER)), "-B", str(SCENE), str(file)]
+        profile = folder / "profile"
+        profile.mkdir()  # where it is missing, Blender takes the user's own
         variables = environments.clean_environment() | {
-            "BLENDER_USER_RESOURCES": str(folder / "profile"),
+            "BLENDER_USER_RESOURCES": str(profile),
             "TILEWRIGHT_PYTHON": str(setup.python) if engine else "",
         }
         log = folder / "blender.log"
