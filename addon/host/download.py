@@ -256,11 +256,12 @@ def _make_opener(settings: Settings) -> urllib.request.OpenerDirector:
     except (OSError, ssl.SSLError) as error:
         message = f"The file of certificates cannot be read: {settings.certificates}."
         raise UserError(ErrorKind.NETWORK, message, "Mend the setting cert of pip, or SSL_CERT_FILE.") from error
-    if not context.get_ca_certs() and importlib.util.find_spec("certifi"):
-        # Blender's own Python may look for the system's certificates where its builder had them.
-        import certifi  # type: ignore[import-not-found, unused-ignore]
-
-        context.load_verify_locations(certifi.where())
+    bundled = importlib.util.find_spec("certifi")
+    if not context.get_ca_certs() and bundled and bundled.origin:
+        # Blender's own Python may look for the system's certificates where its builder had them; it brings these.
+        file = Path(bundled.origin).with_name("cacert.pem")
+        if file.is_file():
+            context.load_verify_locations(file)
     return urllib.request.build_opener(*handlers, urllib.request.HTTPSHandler(context=context))
 
 
