@@ -6,7 +6,7 @@ that: so they are run twice, on the picture shrunk to about that size and on the
 frequencies, the second the rest. Each part is a function on the torus, and so is the whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -141,8 +141,11 @@ class _Work:
         if key not in self._made:
             self._made[key] = self._run(source.network)
             if kind is MapKind.NORMAL:
-                self._unit(self._made[key])
-        return Map(self._made[key], slice(source.first, source.first + source.channels))
+                self._in_strips(self._made[key], slice(0, 3), unit_normals)
+        made = Map(self._made[key], slice(source.first, source.first + source.channels))
+        if kind is MapKind.METALLIC:
+            self._in_strips(made.canvas, made.channels, decided)
+        return made
 
     def by_filter(self, kind: MapKind) -> Map:
         """Height: the luminance, its mean at a half and four standard deviations across. Roughness: dark is rough."""
@@ -274,12 +277,21 @@ class _Work:
         mean = total / count
         return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
 
-    def _unit(self, canvas: Canvas) -> None:
+    def _in_strips(
+        self, canvas: Canvas, channels: slice, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    ) -> None:
         for top in range(0, canvas.array.shape[0], 64):
             self._check()
-            strip = canvas.array[top : top + 64]
-            strip[...] = unit_normals(strip)
+            strip = canvas.array[top : top + 64, :, channels]
+            strip[...] = change(strip)
             canvas.touched(strip.nbytes)
+
+
+def decided(metallic: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a network is unsure of, moved towards no metal or all of it: a pixel is one or the other, and a third of a
+    metal looks like none. What is above a half stays above it."""
+    t = ((metallic - 0.3) / 0.4).clip(0, 1)
+    return t * t * (3 - 2 * t)
 
 
 def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[MapKind, Source]:

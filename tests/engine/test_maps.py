@@ -74,6 +74,15 @@ def test_without_a_network_the_normal_is_the_heights(tmp_path):
     assert angles(made[MapKind.NORMAL], expected).max() < 0.01
 
 
+def test_metal_is_decided_and_keeps_its_side():
+    values = np.linspace(0, 1, 101, dtype=np.float32)
+    sharp = maps_module.decided(values)
+    assert ((sharp > 0.5) == (values > 0.5)).all()
+    assert sharp[33] < 0.05
+    assert sharp[67] > 0.95
+    assert (np.diff(sharp) >= 0).all()
+
+
 def test_hollows_are_occluded_and_plains_are_not(tmp_path):
     color = np.full((96, 96, 3), 200, np.uint8)
     color[40:48] = 30
