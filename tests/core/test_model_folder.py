@@ -241,3 +241,14 @@ def test_an_unknown_model_is_refused_with_a_way_out(model):
 def test_a_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match="nowhere"):
         catalogue.resolve(str(tmp_path / "nowhere"))
+
+
+def test_only_a_negative_prompt_raises_the_starters_guidance():
+    defaults = catalogue.resolve("starter").defaults
+    assert defaults.guidance_for("") == defaults.guidance_for("  ") == defaults.guidance_scale
+    assert defaults.guidance_for("moss") > 1.0, "up to 1 a negative prompt is not weighed"
+
+
+def test_other_models_keep_one_guidance(folder):
+    defaults = catalogue.resolve(str(folder)).defaults
+    assert defaults.guidance_for("moss") == defaults.guidance_for("") == defaults.guidance_scale

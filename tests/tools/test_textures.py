@@ -252,8 +252,8 @@ def features(size: str | None, tile: int) -> float:
 
 
 def test_features_keep_their_size_in_pixels_whatever_the_tile():
-    assert 20 <= features(None, 256) <= 36
-    assert 20 <= features(None, 512) <= 36
+    assert 28 <= features(None, 256) <= 50
+    assert 28 <= features(None, 512) <= 50
 
 
 def test_small_and_large_change_the_size_of_features():

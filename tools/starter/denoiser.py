@@ -25,8 +25,8 @@ PHASES = ((128, 16, 0.75), (256, 6, 1.0))
 # The second stage: the same network, towards its own guided velocity.
 GUIDED_PHASES = ((128, 16, 0.6), (256, 5, 1.0))
 # The guidance scale of each latent channel: the first is brightness, the next two are colour, the others detail
-# (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but colour it only makes garish: moss pushes
-# the bricks below it to pink.
+# (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but makes colour
+# garish: moss pushes the bricks below it to pink.
 GUIDANCE = (2.0, 1.3, 1.3, 2.5, 2.5, 2.5, 2.5, 2.5)
 EMPTY_CAPTIONS = 0.1
 # Noise on the word vectors, whose own deviation is 1: it blurs the words into regions, so that a word which no caption
@@ -84,9 +84,9 @@ def flow_loss(
 class Teacher:
     """A trained denoiser under classifier-free guidance, which is what its student learns to give in one pass.
 
-    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time, and each latent
-    channel may have a scale of its own, which no sampler could be told. It reacts to a guidance scale above 1 and to a
-    negative prompt as before, since the empty caption is taught as it was.
+    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time, and each of
+    the latent's channels may have its own scale, which no sampler could be told. It reacts to a guidance scale above 1
+    and to a negative prompt as before, since the empty caption is taught as it was.
     """
 
     model: UNet2DConditionModel

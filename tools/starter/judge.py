@@ -26,6 +26,7 @@ from .textures.colours import NAMED
 from .torus import wrap
 
 SIZE = 128
+SHEETS = "judge-sheets.npy"  # what the judge sees of the training tiles
 CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
 MINUTES = 4.0
@@ -114,11 +115,13 @@ class Bench:
         return look(self.encoder, pixels).float()
 
     @torch.no_grad()
+    def features_of(self, sheets: torch.Tensor) -> np.ndarray:
+        """What the heads see, float32 (N, features), of what `look` made of N pictures."""
+        return np.concatenate([self.judge.features(part.float()).numpy() for part in sheets.split(64)])
+
     def features(self, pixels: np.ndarray) -> np.ndarray:
         """What the heads see of uint8 pictures (N, H, W, 3): float32 (N, features)."""
-        return np.concatenate(
-            [self.judge.features(self.look(pixels[i : i + 64])).numpy() for i in range(0, len(pixels), 64)]
-        )
+        return self.features_of(look(self.encoder, pixels))
 
     @torch.no_grad()
     def verdicts(self, pixels: np.ndarray, colours: tuple[str | None, ...] = COLOURS) -> list["Verdict"]:
@@ -159,7 +162,7 @@ def train(folder: Path, minutes: float, seed: int) -> Judge:
         return average
     data = read_tiles(folder / "tiles", SIZE)
     labels = labels_of(data)
-    path = folder / "judge-sheets.npy"
+    path = folder / SHEETS
     if not path.exists():
         encoder = autoencoder.load(folder)
         cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())

@@ -9,6 +9,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 from . import cache
@@ -40,8 +42,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
     options = parser.parse_args()
     tiles = read_tiles(options.cache / "tiles", judging.SIZE).pixels
-    judge = judging.load(options.cache)
-    pairs = nearest_tiles(load_pipeline(options.model), judge, tiles, (*SEEN, *UNSEEN))
+    bench = judging.load(options.cache)
+    known = bench.features_of(torch.from_numpy(np.load(options.cache / judging.SHEETS)))
+    pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, known, (*SEEN, *UNSEEN))
     make_sheet(pairs).save(options.output, quality=70, method=6)
     print(f"greatest correlation with a training tile: {max(pair.correlation for pair in pairs):.2f} (a copy has 1)")
 
