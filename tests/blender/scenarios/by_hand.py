@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import fresh, made
+from common import addon, fresh, made
 from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
@@ -134,7 +134,7 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     yield from _until(lambda: _status().running)
     yield from hand.point_at_cube()
     hand.do("key", "g")
-    yield from _until(lambda: not _status().queued and not _status().phase, 60.0)
+    yield from _until(lambda: addon("state").current.waiting, 60.0)
     yield 1.0
     hand.look("grabbing")
     assert len(made()) == 1, "it came in the middle of a grab"
