@@ -87,7 +87,7 @@ def test_the_worker_is_isolated_offline_and_gets_the_engine(log, python, tmp_pat
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     script = python(f'{{ echo "$@"; echo "$PYTHONPATH:$HF_HUB_OFFLINE"; }} > "{tmp_path}/said"')
     assert last(WorkerProcess(script, log)) == Ended(0)
-    assert (tmp_path / "said").read_text() == f"-I -X utf8 {BOOTSTRAP}\n:1\n"
+    assert (tmp_path / "said").read_text() == f"-I -X utf8 {BOOTSTRAP} 600\n:1\n"
 
 
 def test_it_has_a_group_of_its_own(log, python):

@@ -22,10 +22,12 @@ TIME_LIMIT_SECONDS = 400
 NO_WINDOW = "needs a Blender with a window: name it in BLENDER, or a script that gives it a virtual screen"
 
 
-def run_in_blender(setup: Setup, story: str, *, window: bool, engine: bool = True, **settings: Any) -> dict[str, Any]:
+def run_in_blender(
+    setup: Setup, story: str, *, window: bool, engine: bool = True, limit: float = TIME_LIMIT_SECONDS, **settings: Any
+) -> dict[str, Any]:
     """What a story of `blender_scene` reports, from $BLENDER with a window or from the module without one.
 
-    engine: whether the engine's Python is named, or the extension is to install it.
+    engine: whether the engine's Python is named, or the extension is to install it. limit: seconds until it is ended.
 
     Raises:
         MachineError: there is no window, Blender died, or the story broke off.
@@ -52,7 +54,7 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, engine: bool = Tru
             "TILEWRIGHT_PYTHON": str(setup.python) if engine else "",
         }
         log = folder / "blender.log"
-        code = run_group(command, variables, log)
+        code = run_group(command, variables, log, limit)
         if not report.is_file():
             last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
             raise MachineError(f"Blender ended with {code}: {last[0]}")
@@ -62,7 +64,7 @@ def run_in_blender(setup: Setup, story: str, *, window: bool, engine: bool = Tru
     return dict(told)
 
 
-def run_group(command: list[str], variables: dict[str, str], log: Path) -> int:
+def run_group(command: list[str], variables: dict[str, str], log: Path, limit: float = TIME_LIMIT_SECONDS) -> int:
     """Run a program, and end what it started with it: $BLENDER may be a script that starts a screen as well.
 
     Raises:
@@ -73,9 +75,9 @@ def run_group(command: list[str], variables: dict[str, str], log: Path) -> int:
             command, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
-            return process.wait(TIME_LIMIT_SECONDS)
+            return process.wait(limit)
         except subprocess.TimeoutExpired as error:
-            raise MachineError(f"Blender did not end within {TIME_LIMIT_SECONDS} s.") from error
+            raise MachineError(f"Blender did not end within {limit:g} s.") from error
         finally:
             if hasattr(os, "killpg"):
                 with contextlib.suppress(ProcessLookupError):

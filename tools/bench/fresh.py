@@ -21,7 +21,14 @@ def fresh_start_s(setup: Setup) -> list[Figure]:
     """Two clicks: Install, with the list's own wheels from a folder, and Generate. Once: it writes 6 GB."""
     wheels = downloaded()
     told = run_in_blender(
-        setup, "fresh", window=setup.blender is not None, engine=False, side=256, steps=0, wheels=str(wheels)
+        setup,
+        "fresh",
+        window=setup.blender is not None,
+        engine=False,
+        limit=1800,
+        side=256,
+        steps=0,
+        wheels=str(wheels),
     )
     note = "a fresh profile, the real list of packages from a folder, then the first texture of 256x256; once"
     return [
