@@ -21,7 +21,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.results import disk_errors
 
 IN_MEMORY = 64 << 20  # bytes; larger canvases are files
-_RELEASE_EVERY = 32 << 20  # bytes written or read before pages are given back
+_RELEASE_EVERY = 4 << 20  # bytes written or read before pages are given back
 _SPARE = 256 << 20  # bytes that are left free on the disk, for the results themselves
 
 
