@@ -82,9 +82,7 @@ def pack_all(stores: Collection[Path]) -> list[str]:
             _logger.error("%s could not be packed: %s", image.name, error)
             lost.append(image.name)
             continue
-        # Files of different results have the same name: unpacked side by side they would overwrite each other.
-        kind = image.tilewright.kind
-        name = f"//textures/{result}{f'-{kind}' if kind in MAPS else ''}{path.suffix}"
+        name = f"//textures/{_own_stem(image)}{path.suffix}"
         for packed in image.packed_files:
             packed.filepath = name
         image.filepath_raw = name
@@ -106,14 +104,14 @@ def copy_all(stores: Collection[Path], file: Path) -> list[str]:
         result = image.tilewright.result
         path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
         stored = path.parent.name == result and path.parent.parent in stores
-        along = path.parent == before and path.stem == result and not path.is_symlink()
+        along = path.parent == before and path.stem == _own_stem(image) and not path.is_symlink()
         if not result or image.library or image.packed_file or path.parent == here or not (stored or along):
             continue
         try:
             if image.is_dirty:
                 image.pack()
                 continue
-            copied = _copy(path, here, f"{result}{path.suffix}")
+            copied = _copy(path, here, f"{_own_stem(image)}{path.suffix}")
         except (OSError, RuntimeError) as error:
             _logger.error("%s could not be copied beside %s: %s", image.name, file, error)
             lost.append(image.name)
@@ -121,6 +119,12 @@ def copy_all(stores: Collection[Path], file: Path) -> list[str]:
         paths[image.session_uid] = image.filepath_raw
         image.filepath_raw = _relative(copied, before.parent if before else None)
     return lost
+
+
+def _own_stem(image: bpy.types.Image) -> str:
+    """The name of an image's file outside of the store, where the files of many results lie side by side."""
+    facts = image.tilewright
+    return f"{facts.result}-{facts.kind}" if facts.kind in MAPS else str(facts.result)
 
 
 def paths_back() -> None:

@@ -22,6 +22,17 @@ _RESTORE = {"ESC", "RIGHTMOUSE"}
 _NAVIGATE = {"MIDDLEMOUSE", "MOUSEMOVE", "MOUSEROTATE", "NDOF_MOTION", "TRACKPADPAN", "TRACKPADZOOM"}
 
 
+@dataclass(frozen=True)
+class _Node:
+    """What a texture may change in a node that was there before. image: its uid; values: unlinked inputs of a bump."""
+
+    image: int
+    extension: str
+    frame: str
+    location: tuple[float, float]
+    values: tuple[float, ...]
+
+
 @dataclass
 class Trial:
     """One object, and the results that it wears one after the other.
@@ -35,7 +46,8 @@ class Trial:
     at: int = -1
     placed: set[str] = field(default_factory=set)
     images: dict[int, tuple[bool, int]] = field(default_factory=dict)  # uid -> its fake user, what it replaced
-    nodes: dict[str, tuple[int, str]] | None = None  # the material's nodes -> their image and extension; None: no nodes
+    nodes: dict[str, _Node] | None = None  # the material's nodes by name; None: it has none
+    links: frozenset[tuple[str, str, str, str]] = frozenset()
     slots: int = 0
 
     def __post_init__(self) -> None:
@@ -44,10 +56,8 @@ class Trial:
             self.images[image.session_uid] = (image.use_fake_user, _uid(image.tilewright.before))
         material = target.find_material(self.aim)
         if material is not None and material.node_tree is not None:
-            self.nodes = {
-                node.name: (_uid(node.image), node.extension) if node.bl_idname == "ShaderNodeTexImage" else (0, "")
-                for node in material.node_tree.nodes
-            }
+            self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
+            self.links = frozenset(_ends(link) for link in material.node_tree.links)
         obj = target.object_of(self.aim)
         self.slots = len(obj.material_slots) if obj else 0
 
@@ -92,13 +102,13 @@ class Trial:
         for node in list(tree.nodes):
             if node.name not in self.nodes:
                 tree.nodes.remove(node)
-                continue
-            image, extension = self.nodes[node.name]
-            if node.bl_idname == "ShaderNodeTexImage":
-                if _uid(node.image) != image:
-                    node.image = target.by_uid(bpy.data.images, image)
-                if node.extension != extension:
-                    node.extension = extension
+        for link in list(tree.links):
+            if _ends(link) not in self.links:
+                tree.links.remove(link)
+        for link in self.links - {_ends(link) for link in tree.links}:
+            _link(tree, *link)
+        for node in tree.nodes:
+            _bring_back(node, self.nodes[node.name], tree)
 
     def _remove_material(self) -> None:
         """The one that was made for an object without any."""
@@ -111,6 +121,50 @@ class Trial:
         else:
             obj.data.materials.clear()
         bpy.data.materials.remove(material)
+
+
+def _remember(node: bpy.types.Node) -> _Node:
+    pictured = node.bl_idname == "ShaderNodeTexImage"
+    return _Node(
+        _uid(node.image) if pictured else 0,
+        node.extension if pictured else "",
+        node.parent.name if node.parent else "",
+        tuple(node.location),
+        _values(node),
+    )
+
+
+def _values(node: bpy.types.Node) -> tuple[float, ...]:
+    if node.bl_idname != "ShaderNodeBump":
+        return ()
+    return tuple(node.inputs[name].default_value for name in ("Strength", "Distance"))
+
+
+def _bring_back(node: bpy.types.Node, known: _Node, tree: bpy.types.NodeTree) -> None:
+    """Set what differs, and nothing else: what is set counts as a change for Blender."""
+    if node.bl_idname == "ShaderNodeTexImage":
+        if _uid(node.image) != known.image:
+            node.image = target.by_uid(bpy.data.images, known.image)
+        if node.extension != known.extension:
+            node.extension = known.extension
+    if (node.parent.name if node.parent else "") != known.frame:
+        node.parent = tree.nodes.get(known.frame)
+    if tuple(node.location) != known.location:
+        node.location = known.location
+    if _values(node) != known.values:
+        node.inputs["Strength"].default_value, node.inputs["Distance"].default_value = known.values
+
+
+def _ends(link: bpy.types.NodeLink) -> tuple[str, str, str, str]:
+    return link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier
+
+
+def _link(tree: bpy.types.NodeTree, from_node: str, from_socket: str, to_node: str, to_socket: str) -> None:
+    outputs, inputs = tree.nodes[from_node].outputs, tree.nodes[to_node].inputs
+    tree.links.new(
+        next(socket for socket in outputs if socket.identifier == from_socket),
+        next(socket for socket in inputs if socket.identifier == to_socket),
+    )
 
 
 def _uid(item: bpy.types.ID | None) -> int:

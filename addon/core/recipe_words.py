@@ -25,7 +25,8 @@ def description(recipe: Recipe, model: str) -> str:
         return " ".join(lines)
     if request.negative_prompt.strip():
         lines.append(f"Without: “{' '.join(request.negative_prompt.split())}”.")
-    lines.append(f"{request.size.width} x {request.size.height} pixels, {_TILING[request.axes]}.")
+    width, height = (side * request.finish.upscale for side in (request.size.width, request.size.height))
+    lines.append(f"{width} x {height} pixels, {_TILING[request.axes]}.")
     lines.append(f"Made by Tilewright with the model {model}.")
     lines.append(f"Seed {request.seed}, {request.steps} steps, guidance {request.guidance_scale:g}.")
     return " ".join(lines)

@@ -39,6 +39,14 @@ def test_saved_file_holds_all_maps(with_maps: Blender, tmp_path: Path) -> None:
     with_maps.run("maps.saved_and_reopened", file=str(tmp_path / "saved.blend"))
 
 
+def test_maps_are_copied_beside_the_file_under_names_of_their_own(with_maps: Blender, tmp_path: Path) -> None:
+    with_maps.run("maps.saved_with_copies", file=str(tmp_path / "saved.blend"))
+
+
+def test_try_on_restores_a_whole_material_exactly(with_maps: Blender) -> None:
+    with_maps.run("maps.try_on_restores_a_whole_material")
+
+
 def test_catalog_is_written_beside_the_file_and_keeps_what_stood_there(with_maps: Blender, tmp_path: Path) -> None:
     catalogs = tmp_path / "blender_assets.cats.txt"
     mine = "# mine\nVERSION 1\n\n11111111-2222-3333-4444-555555555555:Mine/Own:Mine-Own\n"

@@ -4,6 +4,7 @@
 The fake engine makes height, normal, roughness, metallic and occlusion beside each colour.
 """
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from common import (
     undo,
     wish,
 )
+from history import fingerprint
 
 ALL = ("occlusion", "metallic", "roughness", "normal", "height")
 NAMES = {
@@ -632,6 +634,48 @@ def saved_and_reopened(file: str) -> None:
     assert max(_material().preview.image_size) >= 64
     bpy.ops.tilewright.apply()
     assert len(made()) == 6
+
+
+def saved_with_copies(file: str) -> None:
+    """Copied beside the .blend, the maps of one result keep apart."""
+    bpy.context.preferences.addons[PACKAGE].preferences.on_save = "COPY"
+    generate(prompt="copied")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.save_mainfile()
+    paths = {os.path.abspath(bpy.path.abspath(image.filepath)) for image in made()}
+    assert len(made()) == len(paths) == 6
+    assert {os.path.dirname(path) for path in paths} == {os.path.join(os.path.dirname(file), "textures")}
+    assert all(os.path.isfile(path) for path in paths)
+    assert len(os.listdir(os.path.join(os.path.dirname(file), "textures"))) == 6
+
+
+def try_on_restores_a_whole_material() -> None:
+    """Walks through results with maps, then Escape: with maps already, without, and with an image of the user's."""
+    folders = [generate(prompt=f"number {number}").tilewright.result for number in range(2)]
+    tryon, state = addon("tryon"), addon("state")
+
+    def walk() -> None:
+        before = fingerprint()
+        aim = addon("target").choose(bpy.context, "BASE_COLOR", state.current.document)
+        trial = tryon.Trial(aim, folders)
+        worn = set()
+        for step in (0, 1, 0):
+            trial.wear(step)
+            worn.add(fingerprint())
+        assert len(worn) == 2
+        trial.restore()
+        assert fingerprint() == before, f"{before}\n{fingerprint()}"
+
+    walk()  # on top of the maps that are there
+    fresh()
+    walk()
+    tree = _material().node_tree
+    own = tree.nodes.new("ShaderNodeTexImage")
+    own.location = (-700.0, 90.0)
+    own.image = bpy.data.images.new("the user's", 4, 4)
+    principled = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeBsdfPrincipled")
+    tree.links.new(own.outputs["Color"], principled.inputs["Base Color"])
+    walk()
 
 
 def catalog_is_written_beside_the_file(file: str, catalogs: str) -> str:
