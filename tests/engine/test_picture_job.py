@@ -237,17 +237,17 @@ def test_the_worker_does_it_and_hears_a_cancel_within_a_second(networks, tmp_pat
         client.greet()
         small = ImageRequest(str(path), Finish(2, "lanczos"), axes=Axes.X)
         client.start("a", small, device="cpu")
-        assert isinstance(client.ended("a"), Finished)
+        assert isinstance(client.ended("a", 180), Finished)
         assert sum(isinstance(message, ImageDone) for message in client.of("a")) == 1
         client.start("b", ImageRequest(str(path), Finish(8, networks[0])), device="cpu")
-        client.wait(Progress, job="b", phase=Phase.UPSCALING)
+        client.wait(Progress, 180, job="b", phase=Phase.UPSCALING)
         begun = time.monotonic()
         client.send(Cancel("b"))
         client.wait(Cancelled, job="b")
         assert time.monotonic() - begun < 1
         # the thread hears of it too: the next job is done soon, and of the cancelled one nothing is left
         client.start("c", small, device="cpu")
-        assert isinstance(client.ended("c"), Finished)
+        assert isinstance(client.ended("c", 180), Finished)
         assert len(client.stored()) == 2
     finally:
         client.close()
