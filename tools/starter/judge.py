@@ -29,7 +29,7 @@ SIZE = 128
 SHEETS = "judge-sheets.npy"  # what the judge sees of the training tiles
 CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
-MINUTES = 4.0
+MINUTES = 10.0
 TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
 TEST_COUNT = 2000
 

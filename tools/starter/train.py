@@ -18,7 +18,7 @@ from . import autoencoder, cache, decoder, denoiser, export, judge, text
 from .data import make_tiles, read_tiles
 
 COUNTS = {64: 8000, 128: 12000, 256: 3000}
-MINUTES = {"autoencoder": 20.0, "judge": 4.0, "denoiser": 60.0, "guided": 10.0, "decoder": 30.0}
+MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "guided": 10.0, "decoder": 20.0}
 STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "guided", "decoder", "export")
 
 
