@@ -72,8 +72,13 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Tar
 def push_undo(message: str) -> None:
     """One step that takes back all that changed since the last one.
 
-    Timers have no window, and without one there is no undo step; in background mode a window is there too.
+    Timers have no window, and without one there is no undo step: they borrow the first. Where there is one, as in
+    background mode, nothing is overridden: Blender lets other threads run while an operator does, and with Python 3.11
+    it reads an overridden context without holding Python's lock, which crashes when a thread of ours runs meanwhile.
     """
+    if bpy.context.window is not None:
+        bpy.ops.ed.undo_push(message=message)
+        return
     for window in bpy.context.window_manager.windows[:1]:
         # Scene and view layer too: where a script has overridden them, Blender would mix the two, and crash.
         with bpy.context.temp_override(window=window, scene=window.scene, view_layer=window.view_layer):

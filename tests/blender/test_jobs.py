@@ -54,6 +54,8 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "seed": 0,
         "use_random_seed": True,
         "count": 1,
+        "upscale": "1",
+        "maps": False,
         "tiling": "XY",
         "scheduler": "MODEL",
         "model": "starter",
