@@ -8,7 +8,13 @@ import pytest
 
 from tools.machine import ROOT
 
-SOURCES = sorted(path for folder in ("addon", "tests", "tools") for path in (ROOT / folder).rglob("*.py"))
+PRESETS = ROOT / "addon" / "blender" / "presets"  # data in the form that Blender gives a preset
+SOURCES = sorted(
+    path
+    for folder in ("addon", "tests", "tools")
+    for path in (ROOT / folder).rglob("*.py")
+    if not path.is_relative_to(PRESETS)
+)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -17,8 +17,10 @@ from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
 TEXT, BUTTON, CANCEL, CANCEL_ALL = (134, 53), (134, 89), (74, 168), (190, 168)
+THIRD_RESULT, APPLY_SELECTED = (208, 689), (68, 561)  # of the history, below a texture that has just been made
 TABS = 10  # from the right edge
 PATIENCE = 40.0  # seconds
+SEED = 1892  # with which the fake engine's pictures of these prompts differ most, also on the cube's dark sides
 CUBE = 110  # pixels, half of a square that is full of cube
 
 
@@ -98,7 +100,7 @@ def _status() -> Any:
 
 
 def texture_by_mouse_and_keyboard(pictures: str) -> Story:
-    """Open the sidebar, type, Generate, orbit meanwhile, look; undo, redo; Escape; cancel; an error."""
+    """Open the sidebar, type, Generate, orbit meanwhile, look; undo, redo; Escape; cancel; an error; the history."""
     if lack := missing_hands():
         return lack
     hand = Hand(Path(pictures))
@@ -164,12 +166,26 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     yield from hand.press(BUTTON)
     yield from _until(lambda: len(made()) == 3)
     assert _status().error == ""
+
+    last = [image.tilewright.result for image in made() if image.tilewright.prompt == "the next one"]
+    assert addon("state").current.view.selected in last
+    yield 1.0
+    before = hand.look("before the history")
+    yield from hand.press(THIRD_RESULT)
+    first = next(image for image in made() if image.tilewright.prompt == "red brick")
+    yield from _until(lambda: addon("state").current.view.selected == first.tilewright.result)
+    hand.look("selected in the history")
+    yield from hand.press(APPLY_SELECTED)
+    yield from hand.see("from the history", lambda seen: changed(before, seen) > 0.5)
+    assert bpy.data.objects["Cube"].active_material.node_tree.nodes["Image Texture"].image == first
     return ""
 
 
 def _sit_down(hand: Hand) -> Story:
     """Blender as it starts, with the textures shown, and the cube near enough to fill the middle."""
     fresh()
+    settings = bpy.context.scene.tilewright
+    settings.use_random_seed, settings.seed = False, SEED
     yield 1.0
     space = next(area for area in _window().screen.areas if area.type == "VIEW_3D").spaces.active
     space.shading.color_type = "TEXTURE"  # shown without a render engine, which software OpenGL is slow at
