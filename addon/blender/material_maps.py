@@ -353,7 +353,9 @@ class _Maps:
         old = self._named(BUMP if self.displaced else DISPLACEMENT)
         feeds = {link.to_node.name for link in image.outputs["Color"].links}
         if old is not None and old.name not in feeds:
-            self.notes.append(f"Something stands between the nodes {TITLES[HEIGHT]} and {old.label}: it is left alone.")
+            self.notes.append(
+                f"Something stands between the nodes {TITLES[MapKind.HEIGHT]} and {old.label}: it is left alone."
+            )
         elif old is not None:
             if self.displaced:
                 _take_out(self.tree, old, old.inputs["Normal"])
