@@ -115,6 +115,7 @@ class Blender:
         return self.script("command_line.run", arguments={"arguments": arguments})
 
     def popen(self, command: list[str]) -> subprocess.Popen[str]:
+        self.profile.mkdir(exist_ok=True)  # where it is missing, Blender takes the user's own
         return subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8", env=self.environment()
         )

@@ -119,7 +119,8 @@ def textures_are_tried_on_by_keys() -> Story:
     assert _worn() == worn
 
     yield from _try_on()
-    yield from _keys("Right", lambda: _worn() != first)
+    begun = _worn()
+    yield from _keys("Right", lambda: _worn() != begun)
     kept = _worn()
     yield from _keys("Return", lambda: not _tools())
     assert _worn() == kept
