@@ -90,7 +90,7 @@ def train(name: str, folder: Path, minutes: float, seed: int, pairs: Pairs) -> n
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
         color, surface, normal = batch(pairs, np.sort(rng.integers(len(pairs), size=BATCH)))
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             y = stage.model(worsen(color).contiguous(memory_format=torch.channels_last)).float()
         loss, figures = surface_loss(y, surface) if name == "surface" else normal_loss(y, normal)
         stage.update(loss)

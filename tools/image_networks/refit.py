@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from ..starter import cache
 from ..starter.torus import _Wrap
 
 RIDGE = 1e-4  # of the features' mean square
@@ -39,7 +40,7 @@ def refit(
     right = torch.zeros(outputs, count, dtype=torch.float64)
     try:
         for inputs, wanted, weights in examples:
-            with torch.autocast("cpu", torch.bfloat16):
+            with cache.mixed_precision():
                 network(inputs)
             features = nn.functional.unfold(_Wrap.apply(seen.pop().float()), 3)  # (N, channels * 9, pixels)
             rows = features.permute(0, 2, 1).reshape(-1, count - 1)

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
 from .degrade import halve, some_blur, some_jpegs, some_noise
@@ -42,7 +43,7 @@ def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
     sharp = np.flatnonzero(pairs.magnification <= 1)
     while not stage.done:
         x = to_batch(pairs.color[np.sort(rng.choice(sharp, BATCH))])
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             y = stage.model(worsen(x).contiguous(memory_format=torch.channels_last)).float()
         difference = y - x
         plain = torch.sqrt(difference**2 + 1e-4).mean()

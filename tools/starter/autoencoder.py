@@ -65,7 +65,7 @@ def train(folder: Path, minutes: float, seed: int, start: Path | None = None) ->
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
         x = roll_each(to_batch(pixels[np.sort(rng.integers(len(pixels), size=BATCH))]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             z = model.encoder(x)
         z = z.float()
         penalty = latent_penalty(z)
@@ -73,7 +73,7 @@ def train(folder: Path, minutes: float, seed: int, start: Path | None = None) ->
         if rng.random() < 0.2:
             z, target = torch.nn.functional.avg_pool2d(z, 2), torch.nn.functional.avg_pool2d(x, 2)
         z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             y = model.decoder(z)
         loss, figures = reconstruction_loss(y.float(), target)
         stage.update(loss + 0.02 * penalty)
@@ -95,7 +95,7 @@ def _finished(stage: Stage) -> AutoencoderTiny:
 def save_comparison(model: AutoencoderTiny, pixels: np.ndarray, path: Path) -> None:
     """Originals above, reconstructions below."""
     x = to_batch(pixels)
-    with torch.autocast("cpu", torch.bfloat16):
+    with cache.mixed_precision():
         y = model.decoder(model.encoder(x)).float()
     both = torch.cat((torch.cat(list(x), -1), torch.cat(list(y), -1)), -2)
     image = both.add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0).numpy()
@@ -104,10 +104,10 @@ def save_comparison(model: AutoencoderTiny, pixels: np.ndarray, path: Path) -> N
 
 @torch.no_grad()
 def encode_tiles(model: AutoencoderTiny, pixels: np.ndarray, batch: int = 16) -> np.ndarray:
-    """Raw latents of tiles, float16 (count, channels, height / 8, width / 8), in float32 arithmetic's bf16 autocast."""
+    """Raw latents of tiles, float16 (count, channels, height / 8, width / 8), computed by `cache.mixed_precision`."""
     parts = []
     for start in range(0, len(pixels), batch):
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             parts.append(model.encoder(to_batch(pixels[start : start + batch])).float().half().numpy())
     return np.concatenate(parts)
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where the starter model's data and checkpoints are kept: outside the repository. May import numpy and torch."""
+"""Where trainings keep data and checkpoints, outside the repository, and how they compute. May import numpy, torch."""
 
 import os
 import random
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def mixed_precision() -> AbstractContextManager[object]:
+    """bfloat16 where the processor multiplies it, else nothing: without such instructions it is slower than float32."""
+    if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported():
+        return torch.autocast("cpu", torch.bfloat16)
+    return nullcontext()
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ def train(
         x = to_batch(pixels[rows]).roll([PIXELS_PER_LATENT * n for n in shift], (2, 3))
         z = torch.from_numpy(latents[rows]).float().roll(shift, (2, 3))
         z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             y = decoder(z).float()
         top, left = (int(n) for n in rng.integers(x.shape[-1] - SEEN + 1, size=2))
         real, made = (part[..., top : top + SEEN, left : left + SEEN] for part in (x, y))

@@ -74,7 +74,7 @@ def flow_loss(
     sigmas = draw_sigmas(len(latents))
     mix = sigmas[:, None, None, None]
     mixed = (1 - mix) * latents + mix * noise
-    with torch.autocast("cpu", torch.bfloat16):
+    with cache.mixed_precision():
         velocity = model(mixed, sigmas * TRAIN_TIMESTEPS, states).sample
     target = noise - latents if teacher is None else teacher(mixed, sigmas * TRAIN_TIMESTEPS, states)
     return (velocity.float() - target).square().mean()
@@ -96,7 +96,7 @@ class Teacher:
     @torch.no_grad()
     def __call__(self, mixed: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         """The guided velocity, float32, shaped as `mixed`."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             both = self.model(
                 torch.cat((mixed, mixed)),
                 torch.cat((timesteps, timesteps)),

@@ -173,7 +173,7 @@ def train(folder: Path, minutes: float, seed: int) -> Judge:
     while not stage.done:
         rows = torch.from_numpy(rng.integers(len(labels), size=BATCH))
         x = autoencoder.roll_each(sheets[rows].float())
-        with torch.autocast("cpu", torch.bfloat16):
+        with cache.mixed_precision():
             scores = model(x + 0.05 * torch.randn_like(x))
         losses = [functional.cross_entropy(scores[i].float(), labels[rows, i], label_smoothing=0.02) for i in range(3)]
         stage.update(losses[0] + 0.5 * losses[1] + 0.5 * losses[2])
