@@ -46,17 +46,13 @@ def latent_penalty(z: torch.Tensor) -> torch.Tensor:
     return mean.square().mean() + variance.clamp_min(1e-6).log().square().mean()
 
 
-def train(folder: Path, minutes: float, seed: int, start: Path | None = None) -> AutoencoderTiny:
+def train(folder: Path, minutes: float, seed: int) -> AutoencoderTiny:
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
-
-    `start` is a model's folder, to begin from the autoencoder in it; None begins from nothing.
 
     Latents are noised a little, and in every fifth batch they are halved and must decode to the halved image (as
     in EQ-VAE, Kouzelis et al. 2025): both keep them smooth, which is what the denoiser needs.
     """
     model = make_autoencoder()
-    if start is not None:
-        model.load_state_dict(AutoencoderTiny.from_pretrained(start / "vae", local_files_only=True).state_dict())
     wrap(model)
     stage = Stage("autoencoder", model, folder, minutes, peak=6e-4, seed=seed, decay=0.995)
     if stage.done:

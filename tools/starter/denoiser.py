@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Trains the starter model's denoiser by flow matching on encoded tiles. May import torch, diffusers, transformers."""
 
-import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ from .torus import wrap
 # Tile size in pixels, batch, and the share of the time at which it ends. First small tiles, for many cheap steps; the
 # last tiles are of a size that shows more of a layout.
 PHASES = ((128, 16, 0.75), (256, 6, 1.0))
-# The second stage: the same network, towards its own guided velocity.
-GUIDED_PHASES = ((128, 16, 0.6), (256, 5, 1.0))
 # The guidance scale of each latent channel: the first is brightness, the next two are colour, the others detail
 # (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but makes colour
 # garish: moss pushes the bricks below it to pink.
@@ -61,49 +58,31 @@ def draw_sigmas(count: int) -> torch.Tensor:
 
 
 def flow_loss(
-    model: UNet2DConditionModel, latents: torch.Tensor, states: torch.Tensor, teacher: "Teacher | None" = None
+    model: UNet2DConditionModel, latents: torch.Tensor, states: torch.Tensor, empty: torch.Tensor
 ) -> torch.Tensor:
     """Mean squared error of the velocity `noise - latents` on the straight path between them (Lipman et al. 2023).
+
+    The model gives the guided velocity in one pass, with a scale for each latent channel, which no sampler could be
+    told. So what is compared with the data is the velocity that, guided by GUIDANCE, would be the model's: without
+    guidance itself, it is a step back towards what the model says of the empty caption (guidance-free training, Chen
+    et al. 2025). The empty caption is taught as it is, so a guidance scale above 1 and a negative prompt still work.
 
     Args:
         latents: (N, C, h, w) with variance about 1.
         states: the captions' encoder states, (N, MAX_TOKENS, width).
-        teacher: if given, its guided velocity is the target.
+        empty: those of the empty caption, (1, MAX_TOKENS, width).
     """
     noise = torch.randn_like(latents)
     sigmas = draw_sigmas(len(latents))
     mix = sigmas[:, None, None, None]
-    mixed = (1 - mix) * latents + mix * noise
+    mixed = ((1 - mix) * latents + mix * noise).contiguous(memory_format=torch.channels_last)
+    unnamed = (states == empty).flatten(1).all(1)[:, None, None, None]
     with cache.mixed_precision():
-        velocity = model(mixed, sigmas * TRAIN_TIMESTEPS, states).sample
-    target = noise - latents if teacher is None else teacher(mixed, sigmas * TRAIN_TIMESTEPS, states)
-    return (velocity.float() - target).square().mean()
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """A trained denoiser under classifier-free guidance, which is what its student learns to give in one pass.
-
-    The guidance is baked in (Meng et al. 2023, for one fixed scale): the model then needs half the time, and each of
-    the latent's channels may have its own scale, which no sampler could be told. It reacts to a guidance scale above 1
-    and to a negative prompt as before, since the empty caption is taught as it was.
-    """
-
-    model: UNet2DConditionModel
-    empty: torch.Tensor  # states of the empty caption, (1, MAX_TOKENS, width)
-    guidance: Sequence[float]  # of each channel
-
-    @torch.no_grad()
-    def __call__(self, mixed: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        """The guided velocity, float32, shaped as `mixed`."""
-        with cache.mixed_precision():
-            both = self.model(
-                torch.cat((mixed, mixed)),
-                torch.cat((timesteps, timesteps)),
-                torch.cat((self.empty.expand_as(states), states)),
-            ).sample.float()
-        without, named = both.chunk(2)
-        return without + torch.tensor(self.guidance)[:, None, None] * (named - without)
+        with torch.no_grad():
+            without = model(mixed, sigmas * TRAIN_TIMESTEPS, empty.expand_as(states)).sample.float()
+        guided = model(mixed, sigmas * TRAIN_TIMESTEPS, states).sample.float()
+    step = (guided - without) / torch.tensor(GUIDANCE)[:, None, None]
+    return (torch.where(unnamed, guided, without + step) - (noise - latents)).square().mean()
 
 
 @dataclass(frozen=True)
@@ -156,48 +135,23 @@ def train(
 
     Args:
         preview: called with the averaged weights every `preview_minutes`; its time is not counted.
-        make_model: makes the network; tests pass a tiny one.
+        make_model: makes the network to begin with.
     """
-    stage = Stage("denoiser", wrap(make_model()), folder, minutes, peak=8e-4, seed=seed, decay=0.999)
-    return _run(stage, PHASES, material, None, preview, preview_minutes)
-
-
-def bake_guidance(
-    folder: Path,
-    minutes: float,
-    seed: int,
-    material: Material,
-    model: UNet2DConditionModel,
-    preview: Callable[[UNet2DConditionModel], None],
-    preview_minutes: float = 10.0,
-) -> UNet2DConditionModel:
-    """Go on from the trained `model` for `minutes` in all, towards what it gives under GUIDANCE; averaged weights."""
-    teacher = Teacher(wrap(copy.deepcopy(model).eval().requires_grad_(False)), material.empty(), GUIDANCE)
-    student = wrap(model.train().requires_grad_(True))
-    stage = Stage("guided", student, folder, minutes, peak=3e-4, seed=seed, decay=0.998)
-    return _run(stage, GUIDED_PHASES, material, teacher, preview, preview_minutes)
-
-
-def _run(
-    stage: Stage,
-    phases: Sequence[tuple[int, int, float]],
-    material: Material,
-    teacher: Teacher | None,
-    preview: Callable[[UNet2DConditionModel], None],
-    preview_minutes: float,
-) -> UNet2DConditionModel:
-    model, average = stage.model, stage.average
+    model = wrap(make_model().to(memory_format=torch.channels_last))
+    stage = Stage("denoiser", model, folder, minutes, peak=6e-4, seed=seed, decay=0.999)
+    average = stage.average
     assert isinstance(model, UNet2DConditionModel)
     assert isinstance(average, UNet2DConditionModel)
     rng = np.random.default_rng((stage.seed, stage.step))
+    empty = material.empty()
     running, shown, side = [], time.monotonic(), 0
     while not stage.done:
-        size, batch = next((size, batch) for size, batch, until in phases if stage.progress < until)
+        size, batch = next((size, batch) for size, batch, until in PHASES if stage.progress < until)
         if size != side:
             chosen, side = material.tiles(size), size
             stage.pause()
         latents, states = material.draw(chosen, batch, rng)
-        loss = flow_loss(model, latents, states, teacher)
+        loss = flow_loss(model, latents, states, empty)
         running.append(loss.item())
         stage.update(loss)
         if stage.step % 100 == 0:
@@ -210,15 +164,15 @@ def _run(
     return average
 
 
-def load(folder: Path, name: str = "denoiser") -> UNet2DConditionModel:
-    """The averaged weights of the checkpoint in `folder`: of the stage "denoiser", or of "guided".
+def load(folder: Path) -> UNet2DConditionModel:
+    """The averaged weights of the checkpoint in `folder`.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
     """
-    state = cache.load(folder / f"{name}.ckpt")
+    state = cache.load(folder / "denoiser.ckpt")
     if state is None:
-        raise FileNotFoundError(f"no {name} in the cache: run that stage first")
+        raise FileNotFoundError("no denoiser in the cache: run that stage first")
     model = make_denoiser()
     model.load_state_dict(state["average"])
     return model.eval().requires_grad_(False)

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
+from transformers import BertModel, BertTokenizer
 
 from . import autoencoder, cache, decoder, denoiser, export, judge, text
 from .data import make_tiles, read_tiles
+from .networks import make_denoiser
 
 COUNTS = {64: 8000, 128: 12000, 256: 3000}
-MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "guided": 10.0, "decoder": 20.0}
-STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "guided", "decoder", "export")
+MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "decoder": 20.0}
+STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "decoder", "export")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Plan:
     seed: int
     minutes: dict[str, float]
     counts: dict[int, int]
-    start: Path | None = None  # a model's folder, to begin with the autoencoder in it
+    start: Path | None = None  # a model's folder, to go on from: with its words and its encoder, so its latents
 
     @property
     def tiles(self) -> Path:
@@ -45,7 +47,7 @@ def run_data(plan: Plan) -> None:
 
 def run_text(plan: Plan) -> None:
     """The word table, once: the denoiser is trained for this one."""
-    if (plan.folder / "words.npy").exists():
+    if plan.start is not None or (plan.folder / "words.npy").exists():
         return
     captions = [
         caption
@@ -60,12 +62,21 @@ def run_text(plan: Plan) -> None:
 
 
 def load_words(plan: Plan) -> denoiser.Words:
+    if plan.start is not None:
+        encoder = BertModel.from_pretrained(plan.start / "text_encoder", local_files_only=True)
+        tokenizer = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True)
+        return denoiser.Words(encoder.eval().requires_grad_(False), tokenizer)
     vocabulary = json.loads((plan.folder / "words.json").read_text(encoding="utf-8"))
     return denoiser.Words(text.make_encoder(np.load(plan.folder / "words.npy")), text.make_tokenizer(vocabulary))
 
 
 def run_autoencoder(plan: Plan) -> None:
-    autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed, plan.start)
+    if plan.start is None:
+        autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed)
+    elif not (plan.folder / "autoencoder.ckpt").exists():
+        model = AutoencoderTiny.from_pretrained(plan.start / "vae", local_files_only=True)
+        cache.save(plan.folder / "autoencoder.ckpt", {"average": model.state_dict()})
+        (plan.folder / "scale.json").write_text(json.dumps(model.config.scaling_factor), encoding="utf-8")
 
 
 def run_latents(plan: Plan) -> None:
@@ -117,15 +128,19 @@ def load_material(plan: Plan) -> denoiser.Material:
 
 
 def run_denoiser(plan: Plan) -> None:
+    def begin() -> UNet2DConditionModel:
+        if plan.start is None:
+            return make_denoiser()
+        model = UNet2DConditionModel.from_pretrained(plan.start / "unet", local_files_only=True)
+        return model.train().requires_grad_(True)
+
     denoiser.train(
-        plan.folder, plan.minutes["denoiser"], plan.seed, load_material(plan), lambda model: publish(plan, model)
-    )
-
-
-def run_guided(plan: Plan) -> None:
-    model = denoiser.load(plan.folder)
-    denoiser.bake_guidance(
-        plan.folder, plan.minutes["guided"], plan.seed, load_material(plan), model, lambda model: publish(plan, model)
+        plan.folder,
+        plan.minutes["denoiser"],
+        plan.seed,
+        load_material(plan),
+        lambda model: publish(plan, model),
+        make_model=begin,
     )
 
 
@@ -136,7 +151,7 @@ def run_decoder(plan: Plan) -> None:
 
 
 def run_export(plan: Plan) -> None:
-    publish(plan, denoiser.load(plan.folder, "guided"))
+    publish(plan, denoiser.load(plan.folder))
 
 
 RUN = {
@@ -146,7 +161,6 @@ RUN = {
     "latents": run_latents,
     "judge": run_judge,
     "denoiser": run_denoiser,
-    "guided": run_guided,
     "decoder": run_decoder,
     "export": run_export,
 }
@@ -157,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__)
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="data and checkpoints")
     parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="the model's folder")
-    parser.add_argument("--start", type=Path, metavar="DIR", help="begin with the autoencoder of this model's folder")
+    parser.add_argument("--start", type=Path, metavar="DIR", help="go on from the model in this folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0: its own choice")
     parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=", ".join(STAGES))
