@@ -21,7 +21,7 @@ SIZE = 64
 
 def to_batch(pixels: np.ndarray) -> torch.Tensor:
     """uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in -1..1."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0).contiguous()
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
 
 
 def roll_each(x: torch.Tensor) -> torch.Tensor:
@@ -119,5 +119,5 @@ def load(folder: Path) -> AutoencoderTiny:
         raise FileNotFoundError("no autoencoder in the cache: run that stage first")
     model = make_autoencoder()
     model.load_state_dict(state["average"])
-    wrap(model.eval().requires_grad_(False))
+    wrap(model.eval().requires_grad_(False).to(memory_format=torch.channels_last))
     return model

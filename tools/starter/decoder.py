@@ -22,7 +22,8 @@ from .torus import wrap
 BATCH = 2  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
 SEEN = 64  # px, of a tile that the critic sees: what it judges is local, and its cut edges are so in both pictures
 WITHOUT_CRITIC = 200  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
-CRITIC_WEIGHT = 0.05
+CRITIC_WEIGHT = 0.15
+SPECTRAL_WEIGHT = 0.04
 
 
 def train(
@@ -30,8 +31,8 @@ def train(
 ) -> AutoencoderTiny:
     """Train `autoencoder.decoder`, or go on, for `minutes` in all; returns the whole with the decoder's average in it.
 
-    A small critic replaces the spectral loss of the first stage: where grain cannot be known from a latent, that loss
-    was content with a dot in every 8x8 block, whose spectrum is flat.
+    A small critic takes over from most of the first stage's spectral loss: where grain cannot be known from a latent,
+    that loss alone is content with a dot in every 8x8 block, whose spectrum is flat.
 
     Args:
         pixels: uint8 (count, H, W, 3).
@@ -39,9 +40,11 @@ def train(
     """
     autoencoder.encoder.requires_grad_(False)
     decoder = autoencoder.decoder.requires_grad_(True)
-    wrap(decoder)
+    wrap(decoder.to(memory_format=torch.channels_last))
     stage = Stage("decoder", decoder, folder, minutes, peak=4e-4, seed=seed, decay=0.998)
-    judge = Stage("critic", Critic(), folder, minutes, peak=4e-4, seed=seed + 1, decay=0.9)
+    judge = Stage(
+        "critic", Critic().to(memory_format=torch.channels_last), folder, minutes, peak=4e-4, seed=seed + 1, decay=0.9
+    )
     critic = judge.model
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
@@ -56,7 +59,7 @@ def train(
         real, made = (part[..., top : top + SEEN, left : left + SEEN] for part in (x, y))
         judged = critic_loss(critic, real, made.detach())
         judge.update(judged)
-        loss, figures = reconstruction_loss(y, x, spectral_weight=0.0)
+        loss, figures = reconstruction_loss(y, x, spectral_weight=SPECTRAL_WEIGHT)
         if stage.step >= WITHOUT_CRITIC:
             # This pass leaves gradients in the critic as well; they are dropped below.
             loss = loss - CRITIC_WEIGHT * critic(made).mean()

@@ -31,7 +31,7 @@ CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
 # Training tiles that it sees once more as the autoencoder gives them back, and how far the grain's strength wanders: a
 # model draws what its decoder can draw, and how sharp that is is another figure than what it is.
-DECODED = 6000
+DECODED = 2500
 GRAIN_NOISE = 0.3
 MINUTES = 12.0
 TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones

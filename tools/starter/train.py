@@ -82,7 +82,7 @@ def run_autoencoder(plan: Plan) -> None:
 def run_latents(plan: Plan) -> None:
     """Encode every tile, and measure the scale that gives the latents variance 1."""
     model = autoencoder.load(plan.folder)
-    for size in sorted(plan.counts):
+    for size in sorted(size for size, count in plan.counts.items() if count):
         path = plan.folder / f"latents-{size}.npy"
         if not path.exists():
             np.save(path, autoencoder.encode_tiles(model, read_tiles(plan.tiles, size, plan.counts[size]).pixels))
