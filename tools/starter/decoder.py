@@ -22,8 +22,9 @@ from .torus import wrap
 BATCH = 2  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
 SEEN = 64  # px, of a tile that the critic sees: what it judges is local, and its cut edges are so in both pictures
 WITHOUT_CRITIC = 200  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
-CRITIC_WEIGHT = 0.15
-SPECTRAL_WEIGHT = 0.04
+CRITIC_SHARE = (
+    0.5  # how strongly it pulls at the last layer, of the other losses' pull (as in VQGAN, Esser et al. 2021)
+)
 
 
 def train(
@@ -31,8 +32,8 @@ def train(
 ) -> AutoencoderTiny:
     """Train `autoencoder.decoder`, or go on, for `minutes` in all; returns the whole with the decoder's average in it.
 
-    A small critic takes over from most of the first stage's spectral loss: where grain cannot be known from a latent,
-    that loss alone is content with a dot in every 8x8 block, whose spectrum is flat.
+    A small critic replaces the spectral loss of the first stage: where grain cannot be known from a latent, that loss
+    was content with a dot in every 8x8 block, whose spectrum is flat; even a twentieth of its weight left them.
 
     Args:
         pixels: uint8 (count, H, W, 3).
@@ -45,7 +46,7 @@ def train(
     judge = Stage(
         "critic", Critic().to(memory_format=torch.channels_last), folder, minutes, peak=4e-4, seed=seed + 1, decay=0.9
     )
-    critic = judge.model
+    critic, last = judge.model, list(decoder.parameters())[-2]
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
         rows = np.sort(rng.integers(len(pixels), size=BATCH))
@@ -59,10 +60,12 @@ def train(
         real, made = (part[..., top : top + SEEN, left : left + SEEN] for part in (x, y))
         judged = critic_loss(critic, real, made.detach())
         judge.update(judged)
-        loss, figures = reconstruction_loss(y, x, spectral_weight=SPECTRAL_WEIGHT)
+        loss, figures = reconstruction_loss(y, x, spectral_weight=0.0)
         if stage.step >= WITHOUT_CRITIC:
             # This pass leaves gradients in the critic as well; they are dropped below.
-            loss = loss - CRITIC_WEIGHT * critic(made).mean()
+            doubt = -critic(made).mean()
+            pulls = [torch.autograd.grad(part, last, retain_graph=True)[0].norm() for part in (loss, doubt)]
+            loss = loss + CRITIC_SHARE * (pulls[0] / (pulls[1] + 1e-6)) * doubt
         stage.update(loss)
         judge.optimizer.zero_grad(set_to_none=True)
         if stage.step % 100 == 0:

@@ -45,7 +45,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="joints",
-        weight=0.7,
+        weight=1.6,
     ),
     "basket bricks": _family(
         laid.basket_bricks,
@@ -53,7 +53,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="joints",
-        weight=0.7,
+        weight=1.4,
     ),
     "stone blocks": _family(
         laid.stone_blocks,
@@ -68,6 +68,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="mortar",
+        weight=1.6,
     ),
     "cobblestone": _family(
         laid.cobblestone,
@@ -83,6 +84,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="joints",
+        weight=1.6,
     ),
     "slabs": _family(
         laid.slabs,
@@ -90,7 +92,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         STONY,
         joint="joints",
-        weight=0.8,
+        weight=1.6,
     ),
     "tiles": _family(
         tiles.tiles,
@@ -98,6 +100,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         "cracks, old, dirt, dust, wet",
         joint="grout",
+        weight=2.0,
     ),
     "checkered tiles": _family(
         tiles.checkered,
@@ -113,7 +116,7 @@ FAMILIES: dict[str, Family] = {
         ANY,
         "cracks, old, dirt, dust, wet",
         joint="grout",
-        weight=0.8,
+        weight=1.6,
     ),
     "mosaic": _family(
         tiles.mosaic,
@@ -144,7 +147,7 @@ FAMILIES: dict[str, Family] = {
         weight=1.4,
     ),
     "parquet": _family(
-        wood.parquet, "parquet; parquet floor; parquet flooring; wood parquet", ANY, "old, dirt, dust, wet", weight=1.1
+        wood.parquet, "parquet; parquet floor; parquet flooring; wood parquet", ANY, "old, dirt, dust, wet", weight=1.6
     ),
     "chipboard": _family(
         made.chipboard,
@@ -226,6 +229,7 @@ FAMILIES: dict[str, Family] = {
         "pebbles; river stones; river pebbles; round stones; pebble beach",
         ANY,
         "moss, dirt, dust, wet, snow",
+        weight=1.4,
     ),
     "cracked mud": _family(
         ground.cracked_mud,
@@ -315,30 +319,40 @@ FAMILIES: dict[str, Family] = {
         weight=0.8,
     ),
     "diamond plate": _family(
-        metal.diamond_plate, "diamond plate; tread plate; checker plate; metal floor plate", ANY, METALLIC, weight=0.8
+        metal.diamond_plate, "diamond plate; tread plate; checker plate; metal floor plate", ANY, METALLIC, weight=1.4
     ),
     "corrugated metal": _family(
         metal.corrugated,
         "corrugated metal; corrugated iron; corrugated steel sheet; metal siding",
         ANY,
         METALLIC + ", moss",
-        weight=0.8,
+        weight=1.2,
     ),
     "metal panels": _family(
         metal.metal_panels,
         "metal panels; riveted metal plates; steel plates with rivets; riveted steel",
         ANY,
         METALLIC,
-        weight=0.9,
+        weight=1.4,
     ),
     "fabric": _family(
-        soft.fabric, "woven fabric; fabric; cloth; woven cloth; canvas fabric", ANY, "old, dirt, dust, wet", named=0.7
+        soft.fabric,
+        "woven fabric; fabric; cloth; woven cloth; canvas fabric",
+        ANY,
+        "old, dirt, dust, wet",
+        named=0.7,
+        weight=1.6,
     ),
     "denim": _family(
         soft.denim, "denim; denim fabric; jeans; denim cloth", ANY, "old, dirt, dust, wet", named=0.45, weight=0.7
     ),
     "knit": _family(
-        soft.knit, "knitted wool; knit; knitted fabric; knitted sweater; wool knit", ANY, "old, dirt, wet", named=0.65
+        soft.knit,
+        "knitted wool; knit; knitted fabric; knitted sweater; wool knit",
+        ANY,
+        "old, dirt, wet",
+        named=0.65,
+        weight=1.4,
     ),
     "plaid": _family(
         soft.plaid, "plaid fabric; tartan; plaid; tartan cloth", ANY, "old, dirt, wet", named=0.65, weight=0.6
@@ -358,7 +372,7 @@ FAMILIES: dict[str, Family] = {
         "wallpaper; wall paper; vintage {} wallpaper; patterned {} wallpaper",
         ANY,
         "old, dirt, dust",
-        weight=0.9,
+        weight=1.6,
     ),
     "paper": _family(
         made.paper,

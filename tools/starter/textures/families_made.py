@@ -42,18 +42,15 @@ def chipboard(c: Canvas, style: Style) -> Surface:
 def cardboard(c: Canvas, style: Style) -> Surface:
     """Brown board: fibres, and the flutes inside showing through as faint ridges."""
     base = style.base(("b08a5c", "c39d6f"), ("a57f54", "b8946a"))
-    upright = c.chance(0.5)
-    canvas = c.transposed() if upright else c
-    n = canvas.fits(canvas.height, style.feature(7, 10), 4)
-    ridge = np.sin(canvas.y * np.float32(2 * np.pi * n / canvas.height) + 0.25 * canvas.noise(30.0))
-    fibre = canvas.noise(2.0, 1.0, along_x=6.0)
-    speck = smoothstep(2.0, 2.6, canvas.noise(2.4, 1.2, along_x=3.0))
+    n = c.fits(c.height, style.feature(7, 10), 4)
+    ridge = np.sin(c.y * np.float32(2 * np.pi * n / c.height) + 0.25 * c.noise(30.0))
+    fibre = c.noise(2.0, 1.0, along_x=6.0)
+    speck = smoothstep(2.0, 2.6, c.noise(2.4, 1.2, along_x=3.0))
     color = colours.shade(
-        np.broadcast_to(base, (*canvas.shape, 3)),
-        0.085 * ridge + 0.05 * fibre + 0.04 * canvas.noise(40.0) - 0.25 * speck,
+        np.broadcast_to(base, (*c.shape, 3)),
+        0.085 * ridge + 0.05 * fibre + 0.04 * c.noise(40.0) - 0.25 * speck,
     )
-    s = Surface(color, 0.5 + 0.05 * ridge + 0.02 * fibre, canvas.full(0.9), canvas.full(0.0), canvas.full(0.0))
-    return s.transposed() if upright else s
+    return Surface(color, 0.5 + 0.05 * ridge + 0.02 * fibre, c.full(0.9), c.full(0.0), c.full(0.0))
 
 
 def paper(c: Canvas, style: Style) -> Surface:

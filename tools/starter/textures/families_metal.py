@@ -25,17 +25,14 @@ def _metal(style: Style, *natural: tuple[str, str]) -> tuple[Colour, float]:
 
 def brushed(c: Canvas, style: Style) -> Surface:
     base, metal = _metal(style, *METALS, ("b87a52", "c98b62"))
-    upright = c.chance(0.4)
-    canvas = c.transposed() if upright else c
-    streak = canvas.noise(1.6, 0.7, along_x=60.0)
-    broad = canvas.noise(10.0, 1.4, along_x=24.0)
-    scratch = smoothstep(2.3, 3.0, canvas.noise(1.2, 0.6, along_x=40.0))
+    streak = c.noise(1.6, 0.7, along_x=60.0)
+    broad = c.noise(10.0, 1.4, along_x=24.0)
+    scratch = smoothstep(2.3, 3.0, c.noise(1.2, 0.6, along_x=40.0))
     color = colours.shade(
-        np.broadcast_to(base, (*canvas.shape, 3)),
-        0.085 * streak + 0.06 * broad + 0.2 * scratch + 0.012 * canvas.grain(),
+        np.broadcast_to(base, (*c.shape, 3)),
+        0.085 * streak + 0.06 * broad + 0.2 * scratch + 0.012 * c.grain(),
     )
-    s = Surface(color, 0.5 + 0.02 * streak, np.clip(0.34 + 0.05 * streak, 0.1, 1), canvas.full(metal), canvas.full(0.0))
-    return s.transposed() if upright else s
+    return Surface(color, 0.5 + 0.02 * streak, np.clip(0.34 + 0.05 * streak, 0.1, 1), c.full(metal), c.full(0.0))
 
 
 def rusty_metal(c: Canvas, style: Style) -> Surface:
@@ -73,7 +70,7 @@ def diamond_plate(c: Canvas, style: Style) -> Surface:
 def corrugated(c: Canvas, style: Style) -> Surface:
     """Wavy sheets with overlaps and screws."""
     pitch = style.feature(14, 20)
-    upright = c.chance(0.75)
+    upright = c.chance(0.9)
     canvas = c if upright else c.transposed()
     n = canvas.fits(canvas.width, pitch, 4, even=True)  # a screw on every second wave
     phase = canvas.x * np.float32(n / canvas.width) * np.float32(2 * np.pi)

@@ -127,11 +127,19 @@ def _nails(c: Canvas, s: Surface, cells: Cells) -> None:
     s.height = s.height - 0.08 * m
 
 
-def planks(c: Canvas, style: Style) -> Surface:
-    upright = c.chance(0.4)
+def stands(c: Canvas, style: Style) -> bool:
+    """Whether the grain runs along y. Seldom, and then captions say so: unsaid, a small model draws both at once."""
+    upright = c.chance(0.2)
     style.grain = "y" if upright else "x"
-    if c.chance(0.5):
-        style.pattern = "vertical" if upright else "horizontal"
+    if upright:
+        style.pattern = "vertical"
+    elif c.chance(0.15):
+        style.pattern = "horizontal"
+    return upright
+
+
+def planks(c: Canvas, style: Style) -> Surface:
+    upright = stands(c, style)
     canvas = c.transposed() if upright else c
     wide = style.feature(32, 48)
     cells, _ = boards(canvas, wide, wide * c.between(3.2, 6.0), c.choice((0.0, 0.0, 0.25)))
@@ -155,8 +163,7 @@ def planks(c: Canvas, style: Style) -> Surface:
 
 def wood_grain(c: Canvas, style: Style) -> Surface:
     """One sheet of wood without joints."""
-    upright = c.chance(0.4)
-    style.grain = "y" if upright else "x"
+    upright = stands(c, style)
     canvas = c.transposed() if upright else c
     h, w = canvas.shape
     whole = Cells(np.zeros((h, w), np.int64), 1, canvas.full(99.0), canvas.full(0.0), canvas.full(0.0))
