@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from ..starter import cache
 
@@ -15,22 +15,32 @@ FILES = {
     "surface": Path("maps", "surface.safetensors"),
     "normal": Path("maps", "normal.safetensors"),
 }
+LAST = ("model.7.weight", "model.7.bias")  # of the map networks, which differ in nothing else
 
 
-def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
+def shipped(stage: str) -> dict[str, torch.Tensor]:
+    """The weights in the package, in float32: where a training begins."""
+    return {name: value.float() for name, value in load_file(MODELS / FILES[stage]).items()}
+
+
+def export(folder: Path, output: Path) -> list[Path]:
     """Write the trained networks in `folder` in fp16; each file whole, then renamed.
 
     Raises:
         FileNotFoundError: a stage was not trained.
     """
+    upscaler, maps = (cache.load(folder / name) for name in ("upscaler.ckpt", "maps.solved"))
+    if upscaler is None or maps is None:
+        raise FileNotFoundError(f"{folder.name} does not hold both trainings, upscaler and maps")
     written = []
-    for stage in stages:
-        state = cache.load(folder / f"{stage}.{'ckpt' if stage == 'upscaler' else 'solved'}")
-        if state is None:
-            raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
-        path = output / FILES[stage]
+    for stage, file in FILES.items():
+        weights = (upscaler if stage == "upscaler" else maps)["average"]
+        if stage != "upscaler":
+            rows = slice(0, 3) if stage == "surface" else slice(3, 6)
+            weights = weights | {name: weights[name][rows] for name in LAST}
+        path = output / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.to(torch.float16).contiguous() for name, value in state["average"].items()}
+        weights = {name: value.to(torch.float16).contiguous() for name, value in weights.items()}
         part = path.with_suffix(".part")
         save_file(weights, part, {"format": "pt"})
         part.chmod(0o644)
