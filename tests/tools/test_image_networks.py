@@ -21,7 +21,7 @@ COUNTS = {64: 3, 128: 4, 256: 2}
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     pairs.make_pairs(folder, COUNTS, seed=3)
-    return pairs.read_pairs(folder, COUNTS, seed=3)
+    return pairs.read_pairs(folder, COUNTS)
 
 
 def test_pairs_are_the_textures_at_one_size(made):
@@ -30,7 +30,6 @@ def test_pairs_are_the_textures_at_one_size(made):
     texture = pairs.draw(3, 128, 1)
     assert np.abs(made.height[4] / 65535 - texture.height).max() < 1e-4
     assert np.abs(made.color[4] / 255 - texture.color).max() < 0.003
-    assert pairs.TRAINED[made.family[4]] == texture.family
 
 
 def test_held_out_families_are_real_and_never_drawn():
@@ -96,11 +95,13 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
     for _ in range(2):  # the second finds its time used up
         trained = {
             "upscaler": upscaler.train(tmp_path, 0.01, 1, made),
-            "maps": maps.train(tmp_path, 0.01, 1, made),
+            "surface": maps.train("surface", tmp_path, 0.01, 1, made),
+            "normal": maps.train("normal", tmp_path, 0.01, 1, made),
         }
         steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in trained])
     assert steps[0] == steps[1]
-    solve.solve(trained["maps"], tmp_path, 1, made)
+    for name in ("surface", "normal"):
+        solve.solve(name, trained[name], tmp_path, 1, made)
     files = export.export(tmp_path, tmp_path / "models")
     assert sum(file.stat().st_size for file in files[1:]) <= 5e6
     assert files[0].stat().st_size <= 3e6
@@ -117,8 +118,7 @@ def test_the_last_layer_is_solved():
     with torch.no_grad():
         wanted = network(inputs)
         network[2].weight.zero_()
-        errors = refit(network, [(inputs, wanted, torch.ones(2, 2, 24, 24), torch.arange(2))], 2)
-        assert max(errors) < 0.01
+        refit(network, [(inputs, wanted, torch.ones(2, 1, 24, 24))])
         assert (network(inputs) - wanted).abs().max() < 0.05 * wanted.abs().max()
 
 

@@ -15,7 +15,6 @@ FILES = {
     "surface": Path("maps", "surface.safetensors"),
     "normal": Path("maps", "normal.safetensors"),
 }
-LAST = ("model.7.weight", "model.7.bias")  # of the map networks, which differ in nothing else
 
 
 def shipped(stage: str) -> dict[str, torch.Tensor]:
@@ -23,24 +22,20 @@ def shipped(stage: str) -> dict[str, torch.Tensor]:
     return {name: value.float() for name, value in load_file(MODELS / FILES[stage]).items()}
 
 
-def export(folder: Path, output: Path) -> list[Path]:
+def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
     """Write the trained networks in `folder` in fp16; each file whole, then renamed.
 
     Raises:
         FileNotFoundError: a stage was not trained.
     """
-    upscaler, maps = (cache.load(folder / name) for name in ("upscaler.ckpt", "maps.solved"))
-    if upscaler is None or maps is None:
-        raise FileNotFoundError(f"{folder.name} does not hold both trainings, upscaler and maps")
     written = []
-    for stage, file in FILES.items():
-        weights = (upscaler if stage == "upscaler" else maps)["average"]
-        if stage != "upscaler":
-            rows = slice(0, 3) if stage == "surface" else slice(3, 6)
-            weights = weights | {name: weights[name][rows] for name in LAST}
-        path = output / file
+    for stage in stages:
+        state = cache.load(folder / f"{stage}.{'ckpt' if stage == 'upscaler' else 'solved'}")
+        if state is None:
+            raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
+        path = output / FILES[stage]
         path.parent.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.to(torch.float16).contiguous() for name, value in weights.items()}
+        weights = {name: value.to(torch.float16).contiguous() for name, value in state["average"].items()}
         part = path.with_suffix(".part")
         save_file(weights, part, {"format": "pt"})
         part.chmod(0o644)

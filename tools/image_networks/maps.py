@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the starter map networks: colour to height, roughness, metallic and normal. May import numpy, torch."""
+"""Trains the starter map networks: colour to normal, and to height, roughness and metallic. May import numpy, torch."""
 
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
 from .degrade import foreign_colours, some_blur, some_jpegs, some_noise
-from .export import LAST, shipped
 from .networks import make_map_network
 from .pairs import DEPTH, Pairs
 
@@ -70,30 +69,31 @@ def surface_loss(y: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, d
 
 
 def normal_loss(y: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-    """Of encoded normals (0..1): the mean chord, which for small angles is the mean angle, and the plain difference."""
+    """Of encoded normals (0..1): their angle, and the plain difference."""
     vector = y * 2 - 1
-    chord = (functional.normalize(vector, dim=1) - target).square().sum(1).add(1e-4).sqrt().mean()
+    angle = 1 - functional.cosine_similarity(vector, target, dim=1).mean()
     plain = (vector - target).abs().mean()
-    return chord + plain, {"chord": chord.item(), "plain": plain.item()}
+    return angle + plain, {"angle": angle.item(), "plain": plain.item()}
 
 
-def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
-    """Train, or go on, beginning with what is shipped; returns the averaged network, wrapped, of six channels."""
+def train(name: str, folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
+    """Train the network `name` ("surface" or "normal"), or go on; returns the averaged network, wrapped."""
     torch.manual_seed(seed)
     network = make_map_network()
-    surface, normal = shipped("surface"), shipped("normal")
-    both = {name: torch.cat((surface[name], normal[name])) for name in LAST}
-    network.load_state_dict(surface | both)
+    surface = cache.load(folder / "surface.ckpt") if name == "normal" else None
+    if surface is not None:  # what sees heights is most of the way to seeing slopes
+        network.load_state_dict(surface["average"])
+    nn.init.zeros_(network.model[-1].weight)
+    nn.init.constant_(network.model[-1].bias, 0.5)
     network = wrap(network).to(memory_format=torch.channels_last)
-    stage = Stage("maps", network, folder, minutes, peak=1e-3, seed=seed, decay=0.99)
+    stage = Stage(name, network, folder, minutes, peak=1.5e-3, seed=seed, decay=0.998)
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
         color, surface, normal = batch(pairs, np.sort(rng.integers(len(pairs), size=BATCH)))
         with cache.mixed_precision():
             y = stage.model(worsen(color).contiguous(memory_format=torch.channels_last)).float()
-        loss, figures = surface_loss(y[:, :3], surface)
-        more, angles = normal_loss(y[:, 3:], normal)
-        stage.update(loss + more)
-        if stage.step % 50 == 0:
-            stage.report(**figures, **angles)
+        loss, figures = surface_loss(y, surface) if name == "surface" else normal_loss(y, normal)
+        stage.update(loss)
+        if stage.step % 100 == 0:
+            stage.report(**figures)
     return stage.average

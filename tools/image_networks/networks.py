@@ -2,8 +2,8 @@
 """The networks' shapes, as spandrel knows them, so that its loader takes the files. May import torch and spandrel.
 
 Upscaler: a compact SRVGGNet, 2x. Maps: ESRGAN's network with one block and a pixel-unshuffle by 2 in front: it works at
-half size, so it sees 40 pixels (SPAN: 21) at a third of SPAN's cost. It is trained with six channels; spandrel wants three:
-one file for height, roughness and metallic, one for the normal, with the same weights but for the last layer's.
+half size, so it sees 40 pixels (SPAN: 21) at a third of SPAN's cost, and spandrel gives it three channels: one file
+for the normal, one for height, roughness and metallic.
 """
 
 from spandrel.architectures.Compact import Compact
@@ -16,4 +16,4 @@ def make_upscaler() -> nn.Module:
 
 
 def make_map_network() -> nn.Module:
-    return ESRGAN(in_nc=12, out_nc=6, num_filters=32, num_blocks=1, scale=2, shuffle_factor=2)
+    return ESRGAN(in_nc=12, out_nc=3, num_filters=32, num_blocks=1, scale=2, shuffle_factor=2)

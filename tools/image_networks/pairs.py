@@ -21,7 +21,6 @@ from ..starter.textures import FAMILIES, Texture, make_texture
 SIDE = 128  # pixels of every stored example
 BLOCK = 250
 HELD_OUT = ("stone wall", "hexagon tiles", "parquet", "gravel", "corrugated metal", "carpet")
-TRAINED = tuple(name for name in FAMILIES if name not in HELD_OUT)
 METALS = ("rusty metal", "brushed metal", "diamond plate", "metal panels")
 METAL_WEIGHT = 2.5  # else one pixel in thirty is metal
 # Pixels of depth that a height of 0 to 1 stands for, in a texture at the size it was drawn. A convention of the
@@ -33,15 +32,13 @@ DTYPES = {"color": np.uint8, "height": np.uint16, "roughness": np.uint8, "metall
 @dataclass(frozen=True)
 class Pairs:
     """Examples in memory-mapped arrays. color (n, 128, 128, 3) uint8 sRGB; height uint16, roughness and metallic uint8
-    (n, 128, 128), full range; magnification (n,): pixels here for one pixel of the texture as it was drawn; family (n,):
-    a number for each."""
+    (n, 128, 128), full range; magnification (n,): pixels here for one pixel of the texture as it was drawn."""
 
     color: NDArray[np.uint8]
     height: NDArray[np.uint16]
     roughness: NDArray[np.uint8]
     metallic: NDArray[np.uint8]
     magnification: NDArray[np.float32]
-    family: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.color)
@@ -50,13 +47,9 @@ class Pairs:
 def draw(seed: int, size: int, index: int) -> Texture:
     """Training texture `index` of a source size: never one of the held-out families."""
     rng = np.random.default_rng((seed, size, index))
-    return make_texture(rng, size, TRAINED[_family(rng)])
-
-
-def _family(rng: np.random.Generator) -> int:
-    """Which of `TRAINED` comes next."""
-    weights = np.array([FAMILIES[name].weight * (METAL_WEIGHT if name in METALS else 1.0) for name in TRAINED])
-    return int(rng.choice(len(TRAINED), p=weights / weights.sum()))
+    names = [name for name in FAMILIES if name not in HELD_OUT]
+    weights = np.array([FAMILIES[name].weight * (METAL_WEIGHT if name in METALS else 1.0) for name in names])
+    return make_texture(rng, size, names[int(rng.choice(len(names), p=weights / weights.sum()))])
 
 
 def held_out(seed: int, per_family: int, size: int = 256) -> list[Texture]:
@@ -121,7 +114,7 @@ def make_pairs(folder: Path, counts: dict[int, int], seed: int, processes: int =
                 print(f"pairs: block {done}/{len(tasks)}, {time.monotonic() - started:.0f} s", flush=True)
 
 
-def read_pairs(folder: Path, counts: dict[int, int], seed: int) -> Pairs:
+def read_pairs(folder: Path, counts: dict[int, int]) -> Pairs:
     """Every example of `counts`, in memory. Raises FileNotFoundError where some were not made."""
     blocks = [(size, first) for size, count in counts.items() for first in range(0, count, BLOCK)]
     arrays = {
@@ -129,7 +122,4 @@ def read_pairs(folder: Path, counts: dict[int, int], seed: int) -> Pairs:
         for name in DTYPES
     }
     magnification = np.concatenate([np.full(count, SIDE / size, np.float32) for size, count in counts.items()])
-    family = [
-        _family(np.random.default_rng((seed, size, index))) for size, count in counts.items() for index in range(count)
-    ]
-    return Pairs(**arrays, magnification=magnification, family=np.array(family))
+    return Pairs(**arrays, magnification=magnification)

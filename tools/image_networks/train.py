@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the starter upscaler and map networks: `python -m tools.image_networks.train`. A killed run goes on.
 
-A training begins with the weights in the package.
+The upscaler's training begins with the weights in the package.
 
 Needs the engine's packages and scipy.
 """
@@ -18,8 +18,8 @@ from .pairs import make_pairs, read_pairs
 from .solve import solve
 
 COUNTS = {64: 2500, 128: 8000, 256: 2500}
-MINUTES = {"upscaler": 20.0, "maps": 50.0}
-STAGES = ("data", "upscaler", "maps", "export", "figures")
+MINUTES = {"upscaler": 20.0, "surface": 28.0, "normal": 22.0}
+STAGES = ("data", "upscaler", "surface", "normal", "export", "figures")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if stage == "data":
             make_pairs(options.cache / "pairs", counts, options.seed)
         elif stage in MINUTES:
-            pairs = read_pairs(options.cache / "pairs", counts, options.seed)
+            pairs = read_pairs(options.cache / "pairs", counts)
             if stage == "upscaler":
                 upscaler.train(options.cache, minutes[stage], options.seed, pairs)
             else:
-                network = maps.train(options.cache, minutes[stage], options.seed, pairs)
-                solve(network, options.cache, options.seed, pairs)
+                network = maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
+                solve(stage, network, options.cache, options.seed, pairs)
         elif stage == "export":
             export.export(options.cache, options.output)
         else:
