@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from .image_networks import ImageNetwork
 from .resampling import LANCZOS_HALO, Lanczos, shrink
 from .tiles import TileLimits, Tiler, blocks, gather
 
+# How often the difference of colours is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods of
+# the source, 0.3 dB of it; four times cost half of that, and the colours are as near (mean dE00 0.38 for 0.33).
+_SMOOTHINGS = 4
 _CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
 
@@ -216,10 +220,11 @@ def keep_colors(
     check: Check = lambda: None,
 ) -> None:
     """Give an enlarged picture the low frequencies of its source, in linear light, in place."""
+    give = partial(give_low_frequencies, source, canvas, factor, axes, easel, check, smoothings=_SMOOTHINGS)
     if content is Content.COLOR:
-        give_low_frequencies(source, canvas, factor, axes, easel, check, read=to_linear, write=_encoded)
+        give(read=to_linear, write=_encoded)
     else:
-        give_low_frequencies(source, canvas, factor, axes, easel, check, write=lambda values: np.maximum(values, 0))
+        give(write=lambda values: np.maximum(values, 0))
 
 
 def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -236,11 +241,12 @@ def give_low_frequencies(
     *,
     read: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values,
     write: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values.clip(0, 1),
+    smoothings: int = 1,
 ) -> None:
     """Correct the first channels of a canvas (H * factor, W * factor, C) so that shrunk it is like `small` (H, W, c).
 
-    The difference at the small size, smoothed once so that noise and the pixels' grid stay out of it, is enlarged and
-    added. read, write: from and to the values in which means are taken.
+    The difference at the small size, smoothed so that noise and the pixels' grid stay out of it, is enlarged and added.
+    read, write: from and to the values in which means are taken.
     """
     height, width, colors = small.shape
     lanczos = Lanczos(factor)
@@ -256,7 +262,7 @@ def give_low_frequencies(
     for block in blocks(height, width, side):
         check()
         rows, columns = block.scaled(Fraction(1))
-        patch = _smooth(gather(difference.array, block, LANCZOS_HALO + 1, axes))
+        patch = _smooth(gather(difference.array, block, LANCZOS_HALO + smoothings, axes), smoothings)
         with torch.inference_mode():
             more = lanczos(torch.from_numpy(patch).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         first = LANCZOS_HALO * factor
@@ -272,10 +278,12 @@ def _enlarged(part: slice, factor: int) -> slice:
     return slice(part.start * factor, part.stop * factor)
 
 
-def _smooth(patch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """By 1 2 1 on both axes; loses a pixel on each side."""
-    patch = (patch[:-2] + 2 * patch[1:-1] + patch[2:]) / 4
-    return np.ascontiguousarray((patch[:, :-2] + 2 * patch[:, 1:-1] + patch[:, 2:]) / 4)
+def _smooth(patch: NDArray[np.float32], times: int) -> NDArray[np.float32]:
+    """By 1 2 1 on both axes; loses a pixel on each side each time."""
+    for _ in range(times):
+        patch = (patch[:-2] + 2 * patch[1:-1] + patch[2:]) / 4
+        patch = (patch[:, :-2] + 2 * patch[:, 1:-1] + patch[:, 2:]) / 4
+    return np.ascontiguousarray(patch)
 
 
 def _renormalise(canvas: Canvas, check: Check) -> None:

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from ..starter import cache
 
@@ -15,6 +15,11 @@ FILES = {
     "surface": Path("maps", "surface.safetensors"),
     "normal": Path("maps", "normal.safetensors"),
 }
+
+
+def shipped(stage: str) -> dict[str, torch.Tensor]:
+    """The weights in the package, in float32: where a training begins."""
+    return {name: value.float() for name, value in load_file(MODELS / FILES[stage]).items()}
 
 
 def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:

@@ -84,7 +84,6 @@ def to_side(field: NDArray[np.float32], side: int = SIDE) -> NDArray[np.float32]
 
 def _make_block(task: tuple[Path, int, int, int, int]) -> None:
     folder, seed, size, first, count = task
-    os.nice(5)
     arrays = {
         name: np.empty((count, SIDE, SIDE) + ((3,) if name == "color" else ()), dtype) for name, dtype in DTYPES.items()
     }
@@ -110,7 +109,7 @@ def make_pairs(folder: Path, counts: dict[int, int], seed: int, processes: int =
     ]
     started = time.monotonic()
     if tasks:
-        with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        with multiprocessing.get_context("spawn").Pool(processes, os.nice, (5,)) as pool:
             for done, _ in enumerate(pool.imap_unordered(_make_block, tasks), start=1):
                 print(f"pairs: block {done}/{len(tasks)}, {time.monotonic() - started:.0f} s", flush=True)
 

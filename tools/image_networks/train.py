@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the starter upscaler and map networks: `python -m tools.image_networks.train`. A killed run goes on.
 
+The upscaler's training begins with the weights in the package.
+
 Needs the engine's packages and scipy.
 """
 
