@@ -53,6 +53,20 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     return image
 
 
+def follow(old: Path, new: Path) -> None:
+    """Let images that are read from results in `old` be read from `new`, where those have moved."""
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        if not result or image.library or image.packed_file:
+            continue
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        moved = new / result / path.name
+        if path.parent == old / result and not path.is_file() and moved.is_file():
+            image.filepath_raw = str(moved)
+            if not (image.has_data or image.is_dirty):
+                image.reload()
+
+
 def keep(image: bpy.types.Image | None) -> None:
     """See to it that an image survives being saved without a user."""
     if image is not None and image.library is None:

@@ -4,6 +4,7 @@
 Nothing here waits, but in background mode, where timers do not run and scripts read from top to bottom.
 """
 
+import contextlib
 import logging
 import shutil
 import tempfile
@@ -129,11 +130,11 @@ def remove_environment(folder: Path) -> None:
 
 
 def remove_everything(results: bool) -> None:
-    """Delete environments, logs and what else lies in this user's folder; the textures only if asked."""
+    """Delete environments, logs and what else lies in the extension's folders; the textures only if asked."""
     root, data = preferences.environments_folder(), package.data_folder("")
-    kept = set() if results else {preferences.store_folder()}
-    if results and preferences.store_folder().parent != data:
-        kept = {preferences.store_folder()}  # a folder that the user chose may hold more than ours
+    ours = {package.results_folder(), package.old_results_folder()}
+    # a folder that the user chose may hold more than ours
+    kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
     _let_go_of_engine()
     package.close_log()
 
@@ -141,8 +142,11 @@ def remove_everything(results: bool) -> None:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
         with environment.disk_errors(root):
-            for place in (root / environment.DOWNLOADS, *([data] if data.is_dir() else [])):
+            for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
+            for place in ours:
+                with contextlib.suppress(OSError):  # there is something else in it
+                    place.parent.rmdir()
             (root / ".lock").unlink(missing_ok=True)
             if root.is_dir() and not any(root.iterdir()):
                 root.rmdir()
