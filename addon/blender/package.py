@@ -32,7 +32,7 @@ def data_folder(name: str) -> Path:
 def results_folder() -> Path:
     """Where textures go unless the user names a folder: not where Blender deletes them together with the extension.
 
-    All Blenders share it, but for a portable one, or one whose folders the user has put elsewhere: there it is in those.
+    All Blenders share it, but for a portable one, or one whose folders the user has put elsewhere: those keep it.
     """
     user = Path(bpy.utils.resource_path("USER"))
     portable = Path(bpy.utils.resource_path("LOCAL")).parent
