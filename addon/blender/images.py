@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import image_name
@@ -38,7 +39,9 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
         image = bpy.data.images.load(str(path), check_existing=False)
     except RuntimeError as error:
         raise UserError(
-            ErrorKind.DISK, f"The texture {path} cannot be read.", "Generate it again with its seed."
+            ErrorKind.DISK,
+            rpt_("The texture {path} cannot be read.").format(path=path),
+            "Generate it again with its seed.",
         ) from error
     request = result.recipe.request
     image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)

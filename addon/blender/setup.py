@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.request import STARTER, Size
@@ -274,9 +275,12 @@ def redraw() -> None:
 def progress_text(step: Step) -> str:
     """ "torch, 812 of 3103 MB, 40 s left"."""
     if step.stage is Stage.DOWNLOADING:
-        text = f"{step.package}, {step.done / 1e6:.0f} of {step.total / 1e6:.0f} MB"
-        return text if step.left is None else f"{text}, {_duration(step.left)} left"
-    return f"{step.stage.value}: {step.package}" if step.package else step.stage.value
+        words = iface_("{package}, {done:.0f} of {total:.0f} MB")
+        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
+        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        return f"{text}, {left}" if left else text
+    stage = iface_(step.stage.value)
+    return f"{stage}: {step.package}" if step.package else stage
 
 
 def _duration(seconds: float) -> str:
