@@ -8,7 +8,7 @@ from ..core.errors import UserError
 from . import package
 from .german import TEXTS as GERMAN
 
-_CONTEXTS = ("*", "Operator")  # what most texts are, and what buttons of operators are
+_CONTEXTS = ("*", "Operator", package.TITLE)  # most texts, buttons of operators, what Blender would say otherwise
 
 
 def told(error: UserError) -> str:
