@@ -98,7 +98,10 @@ def _trimmed(output: Path, place: dict[str, Any]) -> "Image.Image":
     with Image.open(output / f"{place['name']}.png") as file:
         picture = file.convert("RGB").crop((left, file.height - bottom - height, left + width, file.height - bottom))
     empty = Image.new("RGB", picture.size, picture.getpixel((6, picture.height - 6)))
-    used = ImageChops.difference(picture, empty).crop((0, 0, picture.width - 30, picture.height)).getbbox()
+    inner = (20, 0, picture.width - 50, picture.height - 10)  # without the lines at its edges
+    used = (
+        ImageChops.difference(picture, empty).convert("L").point(lambda value: 255 * (value > 8)).crop(inner).getbbox()
+    )
     return picture.crop((0, 0, picture.width - 24, min(used[3] + 8, picture.height) if used else picture.height))
 
 
