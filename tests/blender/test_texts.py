@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Texts of the interface can be translated: Blender looks up whole texts, so none may be put together before. Reads the
-sources only."""
+sources, but for the last test."""
 
 import ast
 import re
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from .conftest import BLENDER, Blender
 
 ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 MODULES = (
@@ -169,3 +171,8 @@ def test_german_translates_nothing_that_is_not_there() -> None:
         if file.name != "german.py"
     )
     assert [text for text in GERMAN if text not in sources.replace('\\"', '"')] == []
+
+
+@pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender: the module has no other languages")
+def test_blender_set_to_german_shows_it(blender: Blender) -> None:
+    assert blender.run("languages.left_in_english") == []
