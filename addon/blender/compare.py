@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..core.errors import UserError
-from . import history, images, languages, materials, pump, state, target
+from . import history, images, languages, materials, properties, pump, state, target
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
         if not placed:  # a look is not yet a use
             state.current.view.placed.discard(name)
     else:
-        other = image.tilewright.before
+        other = properties.before_of(image)
     if other is None or other == image:
         return None
     exchange = Exchange(

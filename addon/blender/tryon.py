@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import title
-from . import delivery, history, languages, pump, state, target
+from . import delivery, history, languages, properties, pump, state, target
 from .target import Target
 
 _FORWARD = {"RIGHT_ARROW", "DOWN_ARROW", "WHEELDOWNMOUSE"}
@@ -53,7 +53,7 @@ class Trial:
     def __post_init__(self) -> None:
         self.placed = set(state.current.view.placed)
         for image in bpy.data.images:
-            self.images[image.session_uid] = (image.use_fake_user, _uid(image.tilewright.before))
+            self.images[image.session_uid] = (image.use_fake_user, _uid(properties.before_of(image)))
         material = target.find_material(self.aim)
         if material is not None and material.node_tree is not None:
             self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
@@ -88,7 +88,7 @@ class Trial:
                 fake, before = known
                 if image.use_fake_user != fake:
                     image.use_fake_user = fake
-                if _uid(image.tilewright.before) != before:
+                if _uid(properties.before_of(image)) != before:
                     image.tilewright.before = target.by_uid(bpy.data.images, before)
         state.current.view.placed = set(self.placed)
 
