@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two environments, as with users: one with bpy and no torch, one with torch and no bpy. Standard library only.
+"""The two environments, as with users: one with bpy and no torch, one with torch and no bpy. Imports addon.host.
 
 An environment is a folder in the cache, named after what it was made from: the text of its requirements, the Python,
 the platform. So a second checkout finds it ready, and a change of the requirements makes a new one. A stamp, written
@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from addon.host.environment import take_lock
 from tools.machine import (
     ROOT,
     MachineError,
@@ -208,23 +209,6 @@ def only_maker(lock: Path) -> Iterator[None]:
                 told = True
             time.sleep(1)
         yield  # closing the file gives the lock back
-
-
-def take_lock(descriptor: int) -> bool:
-    """Lock the open file for this process; False if another holds it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def clean_environment() -> dict[str, str]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tools import environments, package
 from tools.environments import BLENDER, ENGINE, say
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SCENE = ROOT / "tools" / "screenshot_scene.py"
 PICTURE = ROOT / "tools" / "images" / "panel.webp"
 LIGHT = PICTURE.with_name("panel-light.webp")
+MANUAL = ROOT / "tools" / "manual"
 MAX_BYTES = 200_000  # of the picture in the repository
 TIME_LIMIT_SECONDS = 2400
 
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "screenshots", metavar="DIR")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--manual", action="store_true", help="the pictures of the manual instead")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings, profile = Path(folder) / "settings.json", Path(folder) / "profile"
         profile.mkdir()  # where it is not there, Blender takes the user's own
         wanted = {"prompt": arguments.prompt, "seed": arguments.seed, "size": arguments.size, "engine": engine}
+        wanted["manual"] = arguments.manual
         places = {"zip": zip_file, "root": str(ROOT), "output": str(output), "folder": folder}
         settings.write_text(json.dumps(wanted | places), encoding="utf-8")
         command = [blender, "--window-geometry", "0", "0", "1600", "1000", "--python", str(SCENE), "--", str(settings)]
@@ -63,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise MachineError(f"Blender ended with {code}: what went wrong stands above.")
     python = environments.ensure(BLENDER) if "PIL" not in sys.modules else Path(sys.executable)
     subprocess.run([python, "-m", "tools.screenshot", str(output)], cwd=ROOT, check=True)
-    say(f"{output}; for the README: {PICTURE}, {LIGHT}")
+    say(f"{output}; for the README and the manual: {PICTURE.parent}, {MANUAL}")
     return 0
 
 
@@ -73,7 +76,11 @@ def crop(output: Path) -> None:
 
     told = [json.loads(line) for line in (output / "places.jsonl").read_text(encoding="ascii").splitlines()]
     places = {entry["name"]: entry for entry in told}
-    PICTURE.parent.mkdir(exist_ok=True)
+    if "manual-main" in places:
+        for name, place in places.items():
+            if name.startswith("manual-"):
+                _save(_trimmed(output, place), MANUAL / f"{name.removeprefix('manual-')}.webp")
+        return
     for name, target, (left, bottom, width, height) in (
         ("readme", PICTURE, places["readme"]["window"]),
         ("light", LIGHT, places["light"]["panels"]["VIEW_3D"]),
@@ -81,6 +88,21 @@ def crop(output: Path) -> None:
         with Image.open(output / f"{name}.png") as picture:
             top = picture.height - bottom - height
             _save(picture.convert("RGB").crop((left, top, left + width, top + height)), target)
+
+
+def _trimmed(output: Path, place: dict[str, Any]) -> "Image.Image":
+    """The sidebar, or the whole editor where it has none, without its tabs and the empty part below the last panel."""
+    from PIL import Image, ImageChops
+
+    left, bottom, width, height = place["panels"].get("VIEW_3D") or place["window"]
+    with Image.open(output / f"{place['name']}.png") as file:
+        picture = file.convert("RGB").crop((left, file.height - bottom - height, left + width, file.height - bottom))
+    empty = Image.new("RGB", picture.size, picture.getpixel((6, picture.height - 6)))
+    inner = (20, 0, picture.width - 50, picture.height - 10)  # without the lines at its edges
+    used = (
+        ImageChops.difference(picture, empty).convert("L").point(lambda value: 255 * (value > 8)).crop(inner).getbbox()
+    )
+    return picture.crop((0, 0, picture.width - 24, min(used[3] + 8, picture.height) if used else picture.height))
 
 
 def _save(picture: "Image.Image", target: Path) -> None:

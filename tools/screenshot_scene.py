@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The part of the screenshots that runs inside a Blender with a window: installs, shows each state of the panel."""
 
+import contextlib
 import json
 import logging
 import os
@@ -107,6 +108,72 @@ def story() -> Story:
     yield from take("several", area, shader)
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
     yield from take("camera", area, shader)
+
+
+def manual() -> Story:
+    """Each panel alone and open, for the pages of the manual; and the whole in German."""
+    yield 1.0
+    bpy.ops.extensions.package_install_files(filepath=SETTINGS["zip"], repo="user_default", enable_on_install=True)
+    area = prepare()
+    bpy.context.preferences.system.use_region_overlap = False  # so that nothing shines through
+    bpy.context.preferences.view.show_tooltips = False
+    yield 0.5
+    for region in sidebars(area):
+        region.active_panel_category = "Tilewright"
+    use(SETTINGS["engine"])
+    wish = bpy.context.scene.tilewright
+    wish.use_random_seed, wish.seed = False, SETTINGS["seed"]
+    wish.width = wish.height = 256
+    for prompt in PROMPTS[:5]:
+        wish.prompt = prompt
+        bpy.ops.tilewright.generate()
+    yield from until_done()
+    bpy.ops.tilewright.favourite(result=history().found[1].name)
+    wish.prompt, wish.maps = SETTINGS["prompt"], True
+    bpy.ops.tilewright.generate()
+    yield from until_done()
+    yield 1.0
+    parts = {name.removeprefix(_PANEL): getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PANEL)}
+    for name in parts:
+        with alone(parts, name):
+            yield from take(f"manual-{name}", area)
+    use_language("de_DE")
+    yield from take("manual-german", area)
+    for name in ("texture", "material", "history"):
+        with alone(parts, name):
+            yield from take(f"german-{name}", area)
+    use_language("en_US")
+    area.ui_type = "PREFERENCES"
+    bpy.context.preferences.active_section = "ADDONS"
+    bpy.context.window_manager.addon_search = "Tilewright"
+    bpy.ops.preferences.addon_expand(module=PACKAGE)
+    yield 1.0
+    yield from take("manual-preferences", area)
+
+
+_PANEL = "TILEWRIGHT_PT_view3d_"
+
+
+@contextlib.contextmanager
+def alone(parts: dict[str, type], name: str) -> Iterator[None]:
+    """Have the sidebar show one panel and no other, and that one open."""
+    for part in reversed(parts.values()):
+        bpy.utils.unregister_class(part)
+    kept = {key: value for key, value in vars(parts[name]).items() if key in ("bl_label", "draw", "draw_header_preset")}
+    shown = type(f"TILEWRIGHT_PT_alone_{name}", parts[name].__bases__, kept)
+    bpy.utils.register_class(shown)
+    try:
+        yield
+    finally:
+        bpy.utils.unregister_class(shown)
+        for part in sorted(parts.values(), key=lambda part: "bl_parent_id" in vars(part)):
+            bpy.utils.register_class(part)
+
+
+def use_language(name: str) -> None:
+    view = bpy.context.preferences.view
+    view.language = name
+    view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
 
 
 def history() -> Any:
@@ -221,5 +288,5 @@ def tell(told: Story) -> float | None:
 
 
 bpy.context.preferences.view.show_splash = False
-STORY = story()
+STORY = manual() if SETTINGS["manual"] else story()
 bpy.app.timers.register(lambda: tell(STORY), first_interval=1.0)

@@ -10,6 +10,7 @@ from . import (
     history,
     history_operators,
     history_panel,
+    languages,
     material_operators,
     operators,
     package,
@@ -45,6 +46,7 @@ _CLASSES = (
 )
 # Each has register() and unregister(), which take nothing; in this order, and back in reverse.
 _PARTS = (
+    languages,
     properties,
     physical_size,
     picture_operators,

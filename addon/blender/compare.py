@@ -9,7 +9,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..core.errors import UserError
-from . import history, images, materials, pump, state, target
+from . import history, images, languages, materials, properties, pump, state, target
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
         if not placed:  # a look is not yet a use
             state.current.view.placed.discard(name)
     else:
-        other = image.tilewright.before
+        other = properties.before_of(image)
     if other is None or other == image:
         return None
     exchange = Exchange(
@@ -82,14 +82,14 @@ class TILEWRIGHT_OT_compare(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         error = target.problem(context, context.scene.tilewright.target) if context.scene else None
         if error:
-            cls.poll_message_set(str(error))
+            cls.poll_message_set(languages.told(error))
         return context.scene is not None and error is None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
             self.exchange = begin(context, self.result)
         except UserError as error:
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, languages.told(error))
             return {"CANCELLED"}
         if self.exchange is None:
             self.report({"INFO"}, rpt_("There is no texture to compare with."))

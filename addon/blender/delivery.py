@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import UserError
 from ..core.naming import title
@@ -40,11 +41,12 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         except UserError as error:
             lost = error
     if aim.kind == "IMAGE":  # of a picture, and meant for no material
-        return f"The image {made[0].name} was added."
+        return rpt_("The image {name} was added.").format(name=made[0].name)
     try:
         told = _place(made[0], maps, aim)
     except UserError as error:
-        told = f"{error.message} The image {made[0].name} is kept without it."
+        kept = rpt_("The image {name} is kept without it.").format(name=made[0].name)
+        told = f"{error.message} {kept}"
     return f"{told} {lost.message}" if lost else told
 
 
@@ -56,17 +58,22 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Tar
         obj.active_material = material
         if obj.active_material != material:
             bpy.data.materials.remove(material)
-            raise target.refusal(f"{obj.name} did not take a material.")
+            raise target.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
     placed = materials.put(material, image, aim.kind, aim.node)
     left = material_maps.put(material, placed, maps, bpy.context.scene.render.engine)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
-    told = placed.note or f"In {material.name}, node {placed.node.label or placed.node.name}."
+    node = placed.node.label or placed.node.name
+    told = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
     if maps:
-        told += f" With {', '.join(material_maps.TITLES[kind] for kind in maps)}."
-    told = f"{told} {left}".rstrip()
+        names = ", ".join(rpt_(material_maps.TITLES[kind]) for kind in maps)
+        told.append(rpt_("With {maps}.").format(maps=names))
+    if left:
+        told.append(left)
     obj = target.object_of(aim)
-    return f"{told} {obj.name} has no UV map to show it with." if target.lacks_uv_map(obj) else told
+    if target.lacks_uv_map(obj):
+        told.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
+    return " ".join(told)
 
 
 def push_undo(message: str) -> None:

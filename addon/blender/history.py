@@ -21,8 +21,8 @@ from ..core.errors import ErrorKind, UserError, bug
 from ..core.history import Entry, Which
 from ..core.results import THUMBNAIL, Result
 from ..host.history import History
-from ..host.store import Store
-from . import images, preferences, pump, state
+from ..host.store import Store, adopt
+from . import images, package, preferences, pump, state
 
 _logger = logging.getLogger(__name__)
 PAGE = 12  # results on a page: whole rows of 2, 3, 4 or 6
@@ -39,7 +39,10 @@ def get() -> History:
         if now.history is not None:
             now.history.close(wait=False)
             now.view.offered, now.view.doomed = (), set()
-        now.history = History(Store(root), background=not bpy.app.background)
+        old, new = package.old_results_folder(), package.results_folder()
+        if bpy.app.background:
+            adopt(old, new)
+        now.history = History(Store(root), background=not bpy.app.background, before=lambda: adopt(old, new))
         if not bpy.app.background:  # where it would take its time here and now, only a script's word has it read
             refresh()
     return now.history
@@ -261,6 +264,7 @@ def _take_over() -> None:
             history.delete(name)
     if going:
         _logger.info("Cleaned up, for the size limit: %s", ", ".join(going))
+    images.follow(package.old_results_folder(), package.results_folder())
     if history.error:
         state.current.error, history.error = history.error, None
     if history.ready and not state.current.view.offered:
@@ -301,6 +305,7 @@ def _on_load(*_: object) -> None:
     view = state.current.view
     doomed, view.doomed, view.placed = view.doomed, set(), set()
     view.paths_before.clear()
+    images.follow(package.old_results_folder(), package.results_folder())
     for name in doomed:
         if _shown_by(get().store.root / name) is None:  # a recovered file may refer to it after all
             get().delete(name)

@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ..core.errors import UserError
 from ..core.history import Which
 from ..core.naming import title
-from . import history, images, state
+from . import history, images, languages, state
 
 
 def _result_property() -> object:
@@ -74,7 +74,7 @@ class TILEWRIGHT_OT_favourite(bpy.types.Operator):
         try:
             history.mark_favourite(self.result, self.favourite)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -91,7 +91,7 @@ class TILEWRIGHT_OT_delete(bpy.types.Operator):
         try:
             prompt = title(history.result(self.result).recipe.request.prompt)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return context.window_manager.invoke_confirm(
             self,
@@ -106,7 +106,7 @@ class TILEWRIGHT_OT_delete(bpy.types.Operator):
         try:
             self.report({"INFO"}, history.delete(self.result))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -131,7 +131,7 @@ class TILEWRIGHT_OT_open_in_image_editor(bpy.types.Operator):
         try:
             image = images.load(history.result(self.result))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         area = next((area for area in context.screen.areas if area.type == "IMAGE_EDITOR"), None)
         if area is None:
@@ -161,7 +161,7 @@ class TILEWRIGHT_OT_show_file(bpy.types.Operator):
         try:
             folder = history.result(self.result).folder
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(folder))
 

@@ -15,7 +15,7 @@ from ..core.history import Entry, Which
 from ..core.naming import title
 from ..core.request import Axes, TextureRequest
 from ..core.results import SEAM_THRESHOLD
-from . import compare, history, panels, state
+from . import compare, history, package, panels, state
 
 _WHICH = (
     (Which.ALL.value, "All", "All textures", "IMGDISPLAY", 0),
@@ -205,6 +205,7 @@ def _classes() -> tuple[type, ...]:
     for place, name in panels.PLACES:
         members = {
             "bl_label": "History",
+            "bl_translation_context": package.TITLE,  # Blender's own word for it is another in some languages
             "bl_parent_id": f"TILEWRIGHT_PT_{name}_main",
             "bl_order": 0,  # before the settings that are rarely touched
             "draw": lambda self, context: draw(self.layout, context),

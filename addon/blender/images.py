@@ -10,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import image_name
@@ -38,7 +39,9 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
         image = bpy.data.images.load(str(path), check_existing=False)
     except RuntimeError as error:
         raise UserError(
-            ErrorKind.DISK, f"The texture {path} cannot be read.", "Generate it again with its seed."
+            ErrorKind.DISK,
+            rpt_("The texture {path} cannot be read.").format(path=path),
+            "Generate it again with its seed.",
         ) from error
     request = result.recipe.request
     image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
@@ -51,6 +54,20 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
             _logger.info("This colour management has no sRGB; %s is used.", image.colorspace_settings.name)
     properties.describe(image, result, kind)
     return image
+
+
+def follow(old: Path, new: Path) -> None:
+    """Let images that are read from results in `old` be read from `new`, where those have moved."""
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        if not result or image.library or image.packed_file:
+            continue
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        moved = new / result / path.name
+        if path.parent == old / result and not path.is_file() and moved.is_file():
+            image.filepath_raw = str(moved)
+            if not (image.has_data or image.is_dirty):
+                image.reload()
 
 
 def keep(image: bpy.types.Image | None) -> None:

@@ -2,10 +2,11 @@
 """What the buttons for a whole material do: read the context, call one function, report. Imports bpy and core."""
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ..core.errors import UserError
-from . import assets, material_maps, materials, package, physical_size, preferences, target
+from . import assets, languages, material_maps, materials, physical_size, preferences, target
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -20,7 +21,7 @@ def active_material(context: bpy.types.Context) -> bpy.types.Material:
 
 def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
     """For poll: grey the button, and say why."""
-    cls.poll_message_set(str(error))
+    cls.poll_message_set(languages.told(error))
     return False
 
 
@@ -42,7 +43,7 @@ class _OfMaterial:
         return _explain(cls, error) if error else True
 
     def complain(self, error: UserError) -> set[str]:
-        self.report({"ERROR"}, str(error))
+        self.report({"ERROR"}, languages.told(error))
         return {"CANCELLED"}
 
 
@@ -76,11 +77,12 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
             settings.width, settings.height = fit.size.width, fit.size.height
         material_maps.set_relief(material)
         size = material.tilewright.tile_size * metres
-        self.report(
-            {"INFO"},
-            f"One tile is {size:g} m on {obj.name}: scale {fit.mapping[0]:.3g} by {fit.mapping[1]:.3g}, "
-            f"{fit.size} pixels for {self.texels_per_metre:g} a metre.",
+        words = rpt_(
+            "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre."
         )
+        x, y = fit.mapping[0], fit.mapping[1]
+        density = self.texels_per_metre
+        self.report({"INFO"}, words.format(size=size, name=obj.name, x=x, y=y, pixels=fit.size, density=density))
         return {"FINISHED"}
 
 
@@ -95,10 +97,10 @@ class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
         if material_maps.multiply_node(material) is not None:
             return None
         if material_maps.occlusion_node(material) is None:
-            return target.refusal(f"{material.name} has no ambient occlusion of {package.TITLE}'s.")
+            return target.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
         principled = materials.find_principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
-            return target.refusal(f"Nothing is linked to the Base Color of {material.name}.")
+            return target.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -120,7 +122,7 @@ class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
     @classmethod
     def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
         if not material_maps.is_outdated(material, context.scene.render.engine):
-            return target.refusal(f"The nodes of {material.name} fit its displacement method.")
+            return target.refusal(rpt_("The nodes of {name} fit its displacement method.").format(name=material.name))
         return None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -154,7 +156,7 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
             note = assets.mark(material, author=self.author or preferences.get().author, catalog=self.catalog)
         except UserError as error:
             return self.complain(error)
-        self.report({"INFO"}, f"{material.name} is an asset. {note}".rstrip())
+        self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
         return {"FINISHED"}
 
 

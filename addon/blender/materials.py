@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.finish import MapKind
 from . import images
@@ -63,12 +64,13 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
         if node is not None and node.bl_idname == IMAGE:
             shown = principled is not None and single_image_node(principled.inputs["Base Color"]) == node
             return _replace(node, image, principled if shown else None)
-        return _add(tree, image, None, note=f"The node {node_name} is gone; the texture is in a new one.")
+        note = rpt_("The node {name} is gone; the texture is in a new one.").format(name=node_name)
+        return _add(tree, image, None, note=note)
     if kind == "NEW_NODE":
         return _add(tree, image, principled)
     if principled is None:
-        note = f"{material.name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing."
-        return _add(tree, image, None, note=note)
+        note = rpt_("{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.")
+        return _add(tree, image, None, note=note.format(name=material.name))
     socket = principled.inputs["Base Color"]
     if not socket.is_linked:
         placed = _add(tree, image, principled, linked=True)
@@ -77,8 +79,8 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     node = single_image_node(socket)
     if node is not None:
         return _replace(node, image, principled)
-    note = f"Base Color of {material.name} is not made from one image alone; the texture is in a new node beside it."
-    return _add(tree, image, principled, note=note)
+    note = rpt_("Base Color of {name} is not made from one image alone; the texture is in a new node beside it.")
+    return _add(tree, image, principled, note=note.format(name=material.name))
 
 
 def image_node(material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = "") -> bpy.types.Node | None:

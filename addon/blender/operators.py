@@ -2,15 +2,16 @@
 """What buttons do: read the context, call one function, report. Imports bpy and core."""
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from . import delivery, generation, history, package, preferences, pump, request, state, target, uv
+from . import delivery, generation, history, languages, package, preferences, pump, request, state, target, uv
 
 
 def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
     """For poll: grey the button, and say why."""
-    cls.poll_message_set(str(error))
+    cls.poll_message_set(languages.told(error))
     return False
 
 
@@ -37,7 +38,7 @@ class TILEWRIGHT_OT_generate(bpy.types.Operator):
             if bpy.app.background:
                 generation.wait(job)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -125,7 +126,7 @@ class TILEWRIGHT_OT_apply(bpy.types.Operator):
             history.note_use(result.folder.name)
         except UserError as error:
             now.error = error
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -164,7 +165,9 @@ class TILEWRIGHT_OT_add_uv_map(bpy.types.Operator):
         if obj.mode != "OBJECT":
             return _explain(cls, UserError(ErrorKind.TARGET, "Go to Object Mode first."))
         if obj.data.library or obj.data.override_library:
-            return _explain(cls, UserError(ErrorKind.TARGET, f"{obj.data.name} is linked from another file."))
+            return _explain(
+                cls, UserError(ErrorKind.TARGET, rpt_("{name} is linked from another file.").format(name=obj.data.name))
+            )
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:

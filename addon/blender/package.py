@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ..host.runtime import VARIABLE
+from ..host.store import user_data
 
 NAME = (__package__ or "").rpartition(".")[0]  # such as "bl_ext.user_default.tilewright"
 TITLE = "Tilewright"
@@ -24,8 +25,26 @@ def version() -> str:
 
 
 def data_folder(name: str) -> Path:
-    """A folder for what this user makes; it outlives the extension's updates. It need not exist yet."""
+    """A folder for what the extension needs; it outlives updates and goes with the extension. It need not exist yet."""
     return Path(bpy.utils.extension_path_user(NAME, path=name))
+
+
+def results_folder() -> Path:
+    """Where textures go unless the user names a folder: not where Blender deletes them together with the extension.
+
+    All Blenders share it, but for a portable one, or one whose folders the user has put elsewhere: those keep it.
+    """
+    user = Path(bpy.utils.resource_path("USER"))
+    portable = Path(bpy.utils.resource_path("LOCAL")).parent
+    moved = os.environ.get("BLENDER_USER_RESOURCES")
+    if user.is_relative_to(portable) or (moved and user.is_relative_to(moved)):
+        return user / "tilewright" / "results"
+    return user_data() / "results"
+
+
+def old_results_folder() -> Path:
+    """Where they went before that."""
+    return data_folder("results")
 
 
 def names_python() -> bool:

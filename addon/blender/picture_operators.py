@@ -5,13 +5,14 @@ import tempfile
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
 from ..core.finish import STARTER, Finish, MapKind, absolute
 from ..core.image_request import Content, ImageRequest
 from ..core.request import Axes
-from . import generation, picture_sources, preferences, pump, state, target
+from . import generation, languages, picture_sources, preferences, pump, state, target
 from .target import Target
 
 _AXES = (
@@ -51,7 +52,7 @@ class _OnImage:
     def poll(cls, context: bpy.types.Context) -> bool:
         # a script may name another image than the one that is shown
         if not bpy.app.background and (error := picture_sources.problem(find(context))):
-            cls.poll_message_set(str(error))
+            cls.poll_message_set(languages.told(error))
             return False
         return True
 
@@ -62,7 +63,7 @@ class _OnImage:
         try:
             image = find(context, self.image)
             if self.image and image is None:
-                raise UserError(ErrorKind.REQUEST, f"There is no image {self.image!r}.")
+                raise UserError(ErrorKind.REQUEST, rpt_("There is no image {name}.").format(name=repr(self.image)))
             if error := picture_sources.problem(image):
                 raise error
             preferences.check_engine()
@@ -82,7 +83,7 @@ class _OnImage:
                 generation.wait(job)
         except UserError as error:
             now.error = error
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -114,7 +115,7 @@ class TILEWRIGHT_OT_upscale(_OnImage, bpy.types.Operator):
         try:
             finish = Finish(int(self.scale), absolute(self.upscaler))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
 
@@ -135,7 +136,7 @@ class TILEWRIGHT_OT_make_maps(_OnImage, bpy.types.Operator):
         try:
             finish = Finish(maps=tuple(MapKind), map_networks=absolute(self.map_networks))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 

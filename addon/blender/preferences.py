@@ -101,7 +101,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     store: StringProperty(
         name="Results",
-        description="Folder that keeps every texture. Empty: in Blender's folder of this user",
+        description="Folder that keeps every texture. Empty: one of yours that stays when Tilewright is uninstalled",
         subtype="DIR_PATH",
         update=lambda self, context: _store_changed(),
     )
@@ -147,7 +147,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout.prop(self, "on_save")
         layout.prop(self, "idle_minutes")
         layout.prop(self, "yield_to_render")
-        layout.prop(self, "store", placeholder=str(package.data_folder("results")))
+        layout.prop(self, "store", placeholder=str(package.results_folder()))
         layout.prop(self, "store_limit")
         history = state.current.history
         if history is not None and history.ready:
@@ -165,7 +165,7 @@ def get() -> Any:
 
 def store_folder() -> Path:
     """Where results go."""
-    return chosen_path(get().store) or package.data_folder("results")
+    return chosen_path(get().store) or package.results_folder()
 
 
 def models_folder() -> Path | None:

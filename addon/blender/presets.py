@@ -17,7 +17,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from . import models, request
+from . import languages, models, request
 from .request import PLACE
 
 _SUBDIR = "tilewright"
@@ -106,7 +106,7 @@ class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
         try:
             apply(context.scene.tilewright, read(Path(self.filepath)))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
         return {"FINISHED"}

@@ -231,6 +231,12 @@ def recipe_of(image: bpy.types.Image) -> Recipe | None:
     return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
 
 
+def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
+    """The image that this one took the place of, None where it is gone: Blender 5.0 goes on pointing to it then."""
+    before = image.tilewright.before
+    return next((item for item in bpy.data.images if item == before), None)
+
+
 CLASSES = (TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
 
 _POINTERS = (

@@ -11,6 +11,7 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import UserError, bug
 from ..core.jobs import Job
@@ -132,7 +133,7 @@ def _hindrance() -> str:
         for operator in window.modal_operators:
             if operator.bl_idname in _TOLD_BY_JOBS:
                 continue
-            return f"Waits for {operator.name or operator.bl_idname} to end"
+            return rpt_("Waits for {name} to end").format(name=operator.name or operator.bl_idname)
     return ""
 
 
@@ -166,7 +167,8 @@ def _on_save(path: str = "", *_: object) -> None:
     else:
         lost = images.pack_all(stores)
     if lost:
-        state.current.outcome = f"Could not be saved into the file: {', '.join(lost)}."
+        words = rpt_("Could not be saved into the file: {names}.")
+        state.current.outcome = words.format(names=", ".join(lost))
 
 
 @persistent

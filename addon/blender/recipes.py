@@ -17,7 +17,7 @@ from ..core import recipe as core_recipe
 from ..core.errors import ErrorKind, UserError
 from ..core.recipe import Recipe
 from ..core.request import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from . import generation, history, models, package, preferences, properties, target
+from . import generation, history, languages, models, package, preferences, properties, target
 
 
 def of_image(image: bpy.types.Image) -> Recipe | None:
@@ -74,7 +74,7 @@ def _submit(operator: bpy.types.Operator, context: bpy.types.Context, request: T
         if bpy.app.background:
             generation.wait(job)
     except UserError as error:
-        operator.report({"ERROR"}, str(error))
+        operator.report({"ERROR"}, languages.told(error))
         return {"CANCELLED"}
     return {"FINISHED"}
 
@@ -90,7 +90,7 @@ class _Again:
             return True
         error = target.problem(context, context.scene.tilewright.target)
         if error:
-            cls.poll_message_set(str(error))
+            cls.poll_message_set(languages.told(error))
         return error is None
 
 
@@ -118,7 +118,7 @@ class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
                 raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
             note = restore(context.scene.tilewright, recipe, own=bool(self.result))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
         return {"FINISHED"}
@@ -155,7 +155,7 @@ class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
         try:
             request = history.result(self.result).recipe.texture
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return _submit(self, context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
 
@@ -190,7 +190,7 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
         try:
             size = history.result(self.result).recipe.texture.size
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
@@ -200,7 +200,7 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
             request = history.result(self.result).recipe.texture
             size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return _submit(self, context, replace(request, size=size))
 

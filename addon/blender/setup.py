@@ -4,6 +4,7 @@
 Nothing here waits, but in background mode, where timers do not run and scripts read from top to bottom.
 """
 
+import contextlib
 import logging
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.request import STARTER, Size
@@ -129,11 +131,11 @@ def remove_environment(folder: Path) -> None:
 
 
 def remove_everything(results: bool) -> None:
-    """Delete environments, logs and what else lies in this user's folder; the textures only if asked."""
+    """Delete environments, logs and what else lies in the extension's folders; the textures only if asked."""
     root, data = preferences.environments_folder(), package.data_folder("")
-    kept = set() if results else {preferences.store_folder()}
-    if results and preferences.store_folder().parent != data:
-        kept = {preferences.store_folder()}  # a folder that the user chose may hold more than ours
+    ours = {package.results_folder(), package.old_results_folder()}
+    # a folder that the user chose may hold more than ours
+    kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
     _let_go_of_engine()
     package.close_log()
 
@@ -141,8 +143,11 @@ def remove_everything(results: bool) -> None:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
         with environment.disk_errors(root):
-            for place in (root / environment.DOWNLOADS, *([data] if data.is_dir() else [])):
+            for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
+            for place in ours:
+                with contextlib.suppress(OSError):  # there is something else in it
+                    place.parent.rmdir()
             (root / ".lock").unlink(missing_ok=True)
             if root.is_dir() and not any(root.iterdir()):
                 root.rmdir()
@@ -270,9 +275,12 @@ def redraw() -> None:
 def progress_text(step: Step) -> str:
     """ "torch, 812 of 3103 MB, 40 s left"."""
     if step.stage is Stage.DOWNLOADING:
-        text = f"{step.package}, {step.done / 1e6:.0f} of {step.total / 1e6:.0f} MB"
-        return text if step.left is None else f"{text}, {_duration(step.left)} left"
-    return f"{step.stage.value}: {step.package}" if step.package else step.stage.value
+        words = iface_("{package}, {done:.0f} of {total:.0f} MB")
+        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
+        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        return f"{text}, {left}" if left else text
+    stage = iface_(step.stage.value)
+    return f"{stage}: {step.package}" if step.package else stage
 
 
 def _duration(seconds: float) -> str:

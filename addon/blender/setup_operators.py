@@ -8,7 +8,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from ..core.errors import UserError
 from ..host.steps import Work
-from . import diagnostics, preferences, setup, state
+from . import diagnostics, languages, preferences, setup, state
 
 
 class _Setup:
@@ -20,7 +20,7 @@ class _Setup:
         try:
             function()
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         if bpy.app.background and state.current.setup.told:
             self.report({"INFO"}, state.current.setup.told)

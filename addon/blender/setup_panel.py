@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 
 from ..core.errors import UserError
 from ..host.environment import Condition
@@ -43,7 +44,8 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: 
     found = now.environments
     if not now.setup.error:
         paragraph(box, context, now.lost_engine.message, icon="INFO")
-    paragraph(box, context, f"Up to {_size(found.lock.size)} are downloaded, into {_short(str(found.root))}.")
+    words = iface_("Up to {size} are downloaded, into {place}.")
+    paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
     if not bpy.app.online_access and not _preferences().wheels.strip():
         paragraph(
             box,
@@ -75,7 +77,7 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
         column.progress(factor=now.installer.step.fraction, text=setup.progress_text(now.installer.step))
         column.operator("tilewright.cancel_install", text="Cancel")
     elif now.chore:
-        column.label(text=f"{now.chore.title}...", icon="TIME")
+        column.label(text=f"{iface_(now.chore.title)}...", icon="TIME", translate=False)
         column.operator("tilewright.cancel_install", text="Stop")
 
 
@@ -142,10 +144,10 @@ def _status() -> tuple[str, str]:
     if _named():
         return "A Python of your own is used.", "CHECKMARK"
     found = now.environments
-    verified = (
-        "" if found and found.lock and found.lock.verified else " This list was not tried on such a machine by us."
-    )
-    return f"The engine's packages are installed.{verified}", "CHECKMARK"
+    text = iface_("The engine's packages are installed.")
+    if not (found and found.lock and found.lock.verified):
+        text = f"{text} {iface_('This list was not tried on such a machine by us.')}"
+    return text, "CHECKMARK"
 
 
 def _draw_found(layout: Any) -> None:
@@ -153,9 +155,9 @@ def _draw_found(layout: Any) -> None:
     found = state.current.environments
     for item in found.found if found else ():
         row = layout.row()
-        size = "half made" if item.size is None else _size(item.size)
-        use = ", in use" if item.current else ", not used by this Blender"
-        row.label(text=f"{item.title}: {size}{use}", icon="PACKAGE")
+        size = iface_("half made") if item.size is None else _size(item.size)
+        use = iface_("in use") if item.current else iface_("not used by this Blender")
+        row.label(text=f"{item.title}: {size}, {use}", icon="PACKAGE", translate=False)
         row.operator("tilewright.remove_environment", text="", icon="X").name = item.folder.name
 
 
@@ -165,5 +167,5 @@ def _lines(layout: Any, text: str, icon: str) -> None:
 
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(text, 90)):
+    for number, line in enumerate(textwrap.wrap(iface_(text), 90)):
         column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ..core.errors import ErrorKind, UserError
 
@@ -38,11 +39,15 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
     if obj is None:
         raise refusal("No object is active.", "Select the object that gets the texture.")
     if obj.type not in _WITH_MATERIALS:
-        raise refusal(f"{obj.name} cannot have a material.", "Select an object that can, such as a mesh.")
+        raise refusal(
+            rpt_("{name} cannot have a material.").format(name=obj.name), "Select an object that can, such as a mesh."
+        )
     material = obj.active_material
     if material is None:
         if kind == "SELECTED_NODE":
-            raise refusal(f"{obj.name} has no material.", "Choose the target Base Color: one is made.")
+            raise refusal(
+                rpt_("{name} has no material.").format(name=obj.name), "Choose the target Base Color: one is made."
+            )
         _check_slot(obj)
         return Target(document, kind, obj.session_uid, 0, "", obj.name)
     check_editable(material)
@@ -50,7 +55,10 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
     if kind == "SELECTED_NODE":
         active = material.node_tree.nodes.active if material.node_tree else None
         if active is None or not active.select or active.bl_idname != "ShaderNodeTexImage":
-            raise refusal(f"No Image Texture node is selected in {material.name}.", "Select one in the Shader Editor.")
+            raise refusal(
+                rpt_("No Image Texture node is selected in {name}.").format(name=material.name),
+                "Select one in the Shader Editor.",
+            )
         node = active.name
     return Target(document, kind, obj.session_uid, material.session_uid, node, material.name)
 
@@ -69,11 +77,11 @@ def find_material(target: Target) -> bpy.types.Material | None:
     if target.material:
         material = by_uid(bpy.data.materials, target.material)
         if material is None:
-            raise refusal(f"The material {target.title} is gone.")
+            raise refusal(rpt_("The material {name} is gone.").format(name=target.title))
     else:
         obj = object_of(target)
         if obj is None:
-            raise refusal(f"The object {target.title} is gone.")
+            raise refusal(rpt_("The object {name} is gone.").format(name=target.title))
         material = obj.active_material  # another job may have made one meanwhile
         if material is None:
             _check_slot(obj)
@@ -91,20 +99,29 @@ def check_editable(material: bpy.types.Material) -> None:
     """Raise `UserError` where a material's nodes cannot be changed."""
     if material.library:
         raise refusal(
-            f"The material {material.name} is linked from {material.library.filepath}.",
+            rpt_("The material {name} is linked from {place}.").format(
+                name=material.name, place=material.library.filepath
+            ),
             "Make it local, or choose another material.",
         )
     if material.override_library:
         reference = material.override_library.reference
         place = reference.library.filepath if reference and reference.library else "another file"
         raise refusal(
-            f"The material {material.name} is a library override of one in {place}, whose nodes cannot be changed.",
+            rpt_("The material {name} is a library override of one in {place}, whose nodes cannot be changed.").format(
+                name=material.name, place=place
+            ),
             "Make it local, or choose another material.",
         )
     if not _is_editable(material):
-        raise refusal(f"The material {material.name} cannot be edited.", "Choose another material.")
+        raise refusal(
+            rpt_("The material {name} cannot be edited.").format(name=material.name), "Choose another material."
+        )
     if material.is_grease_pencil:
-        raise refusal(f"{material.name} is a Grease Pencil material, which has no nodes.", "Choose another material.")
+        raise refusal(
+            rpt_("{name} is a Grease Pencil material, which has no nodes.").format(name=material.name),
+            "Choose another material.",
+        )
 
 
 def lacks_uv_map(obj: bpy.types.Object | None) -> bool:
@@ -118,10 +135,12 @@ def _check_slot(obj: bpy.types.Object) -> None:
     owner = obj if slot and slot.link == "OBJECT" else obj.data
     for item in (obj, owner):
         if item.library or not _is_editable(item):
-            place = f" is linked from {item.library.filepath}" if item.library else " cannot be edited"
-            raise refusal(
-                f"{obj.name} has no material, and {item.name}{place}.", "Make it local, or choose another object."
-            )
+            words = rpt_("{name} has no material, and {owner} cannot be edited.")
+            if item.library:
+                words = rpt_("{name} has no material, and {owner} is linked from {place}.")
+            place = item.library.filepath if item.library else ""
+            message = words.format(name=obj.name, owner=item.name, place=place)
+            raise refusal(message, "Make it local, or choose another object.")
 
 
 def _is_editable(item: bpy.types.ID) -> bool:

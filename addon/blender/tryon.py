@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import title
-from . import delivery, history, pump, state, target
+from . import delivery, history, languages, properties, pump, state, target
 from .target import Target
 
 _FORWARD = {"RIGHT_ARROW", "DOWN_ARROW", "WHEELDOWNMOUSE"}
@@ -53,7 +53,7 @@ class Trial:
     def __post_init__(self) -> None:
         self.placed = set(state.current.view.placed)
         for image in bpy.data.images:
-            self.images[image.session_uid] = (image.use_fake_user, _uid(image.tilewright.before))
+            self.images[image.session_uid] = (image.use_fake_user, _uid(properties.before_of(image)))
         material = target.find_material(self.aim)
         if material is not None and material.node_tree is not None:
             self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
@@ -88,7 +88,7 @@ class Trial:
                 fake, before = known
                 if image.use_fake_user != fake:
                     image.use_fake_user = fake
-                if _uid(image.tilewright.before) != before:
+                if _uid(properties.before_of(image)) != before:
                     image.tilewright.before = target.by_uid(bpy.data.images, before)
         state.current.view.placed = set(self.placed)
 
@@ -186,7 +186,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         error = target.problem(context, context.scene.tilewright.target) if context.scene else None
         if error:
-            cls.poll_message_set(str(error))
+            cls.poll_message_set(languages.told(error))
         return context.scene is not None and error is None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -196,7 +196,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
             state.current.outcome = Trial(aim, [history.result(self.result).folder.name]).wear(0)
             history.note_use(self.result)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -212,7 +212,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
             self.outcome = ""
             self.wear(context, names.index(wanted) if wanted in names else 0)
         except UserError as error:
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, languages.told(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -239,7 +239,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
                 self.cancel(context)
                 return {"CANCELLED"}
         except UserError as error:  # this one cannot be worn; the walk goes on
-            self.report({"WARNING"}, str(error))
+            self.report({"WARNING"}, languages.told(error))
         return {"RUNNING_MODAL"}
 
     def wear(self, context: bpy.types.Context, at: int) -> None:

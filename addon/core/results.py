@@ -112,17 +112,17 @@ class Draft:
         """
         with disk_errors(self.root):
             for name in result.files.values():
-                _sync(self.folder / name)
+                sync(self.folder / name)
             target = _free_name(self.root, self.name)
             final = Result(**{**result.__dict__, "folder": target, "created": result.created or time.time()})
             index = self.folder / _INDEX
             index.write_text(json.dumps(final.to_json() | {"folder": target.name}, indent=1), encoding="ascii")
-            _sync(index)
-            _sync(self.folder)
+            sync(index)
+            sync(self.folder)
             if not allowed():
                 return None
             os.rename(self.folder, target)
-            _sync(self.root)
+            sync(self.root)
         return final
 
 
@@ -182,7 +182,7 @@ def _free_name(root: Path, name: str) -> Path:
     return target
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until the file or folder is on disk. Folders cannot be opened on Windows: there the rename is durable."""
     flags = os.O_RDONLY
     if path.is_dir():

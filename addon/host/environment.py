@@ -210,10 +210,11 @@ def only_maker(root: Path) -> Iterator[bool]:
         root.mkdir(parents=True, exist_ok=True)
         file = (root / ".lock").open("a+b")
     with file:
-        yield _take_lock(file.fileno())  # closing the file gives the lock back
+        yield take_lock(file.fileno())  # closing the file gives the lock back
 
 
-def _take_lock(descriptor: int) -> bool:
+def take_lock(descriptor: int) -> bool:
+    """Lock the open file for this process; False if another holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

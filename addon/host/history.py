@@ -37,8 +37,10 @@ class History:
     dismissed: what was made before (seconds since 1970) is not offered any more. error: what went wrong last.
     """
 
-    def __init__(self, store: Store, *, background: bool) -> None:
+    def __init__(self, store: Store, *, background: bool, before: Callable[[], object] = lambda: None) -> None:
+        """before: called, where the disk is read, before each reading of the store."""
         self.store = store
+        self._before = before
         self.entries: tuple[Entry, ...] = ()
         self.ready = False
         self.dismissed = 0.0
@@ -230,6 +232,12 @@ class History:
 
     def _read(self) -> _Outcome:
         """Runs on the second thread, and so changes nothing but what it returns."""
+        problem: UserError | None = None
+        try:
+            self._before()
+        except UserError as error:  # what is there is shown all the same
+            _logger.error("%s", error)
+            problem = error
         known: dict[str, tuple[int, Entry]] = {}
         for count, name in enumerate(self.store.names()):
             if self._closed.is_set():
@@ -247,9 +255,12 @@ class History:
                 known[name] = (stamp, _entry(result))
         fresh = history.newest_first(entry for _stamp, entry in known.values())
         dismissed = _read_time(self.store.root / _DISMISSED)
-        return lambda: self._take_over(known, fresh, dismissed)
+        return lambda: self._take_over(known, fresh, dismissed, problem)
 
-    def _take_over(self, known: dict[str, tuple[int, Entry]], fresh: Iterable[Entry], dismissed: float) -> None:
+    def _take_over(
+        self, known: dict[str, tuple[int, Entry]], fresh: Iterable[Entry], dismissed: float, problem: UserError | None
+    ) -> None:
+        self.error = problem or self.error
         self._known, self._reading, self.ready = known, False, True
         self.dismissed = max(self.dismissed, dismissed)
         changed = self._changed

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ..core.errors import ErrorKind, UserError
 from .log import CappedLog
+from .process import await_end, kill_group
 from .process import environment as worker_environment
 from .steps import MAX_LINE, Outcome, Stage, Step, Task, decode
 
@@ -61,7 +61,7 @@ class Installer:
         with self._lock:
             self._cancelled = True
             if self._process:
-                _kill_group(self._process)
+                kill_group(self._process)
 
     def close(self, limit: float = 1.0) -> bool:
         """Cancel it and wait until it is gone. False if it is not within `limit` seconds."""
@@ -96,7 +96,7 @@ class Installer:
         with self._lock:
             self._process = process
             if self._cancelled:
-                _kill_group(process)
+                kill_group(process)
         self._log.write(f"--- installer {process.pid}: {self.task.work}, {self.task.root}\n".encode(errors="replace"))
         drain = threading.Thread(target=self._drain, args=(process,), name="tilewright-pipe", daemon=True)
         drain.start()
@@ -115,14 +115,9 @@ class Installer:
 
     def _reap(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for its end, end what it left behind, and free its process id."""
-        if sys.platform != "win32" and hasattr(os, "waitid"):
-            # Waited for, but not yet reaped: so its id cannot be another's when its group is killed.
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        else:
-            process.wait()
+        await_end(process)
         with self._lock:
-            _kill_group(process)
+            kill_group(process)
             self._process = None
             return process.wait()
 
@@ -152,12 +147,3 @@ class Installer:
         with process.stderr as pipe:
             while data := os.read(pipe.fileno(), 1 << 16):
                 self._log.write(data)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the process and what it started; on Windows to itself, and uv ends with the wheel that it is at."""
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)

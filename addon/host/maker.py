@@ -6,6 +6,7 @@ packages and from damage. uv makes the environment and installs into it; it neve
 """
 
 import base64
+import contextlib
 import csv
 import hashlib
 import logging
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -35,6 +36,7 @@ _logger = logging.getLogger(__name__)
 _TELL_SECONDS = 0.2  # between two steps of the same kind
 _WAIT_SECONDS = 0.5
 _UV_FOLDER = "uv"
+_BATCH = 1_000_000_000  # bytes of wheels that are installed at once
 
 
 def main(task: str, replies: BinaryIO) -> int:
@@ -145,7 +147,7 @@ class _Maker:
             wheel.size for wheel in missing if (self._downloads / wheel.file).is_file() and not self._task.wheels
         )
         needed = environment.space_needed(self._lock, sum(wheel.size for wheel in missing) - here)
-        free = shutil.disk_usage(self._root).free
+        free = self._free()
         if free < needed:
             raise UserError(
                 ErrorKind.DISK,
@@ -156,10 +158,13 @@ class _Maker:
     def _download(self, missing: list[Wheel]) -> Path:
         """Fetch what is missing, and uv before it. Returns uv's executable."""
         folder = Path(self._task.wheels) if self._task.wheels else None
-        settings = indexes.read_settings(self._task.index, folder)
-        settings = replace(settings, indexes=(*settings.indexes, *self._lock.indexes))
-        fetcher = Fetcher(settings, online=self._task.online)
         wheels = [self._lock.installer, *missing]
+        if folder and all((folder / wheel.file).is_file() for wheel in wheels):
+            settings = indexes.Settings(folders=(folder,))  # nothing to ask pip for, which takes its seconds
+        else:
+            settings = indexes.read_settings(self._task.index, folder)
+            settings = replace(settings, indexes=(*settings.indexes, *self._lock.indexes))
+        fetcher = Fetcher(settings, online=self._task.online)
         total, before, begin = sum(wheel.size for wheel in wheels), 0, time.monotonic()
         first: int | None = None  # bytes that were there when the clock began
         for wheel in wheels:
@@ -199,22 +204,39 @@ class _Maker:
         self._run(uv, arguments, "The engine's environment could not be made")
 
     def _install(self, uv: Path, missing: list[Wheel]) -> None:
+        """Several wheels at a time, which uv unpacks side by side. `_download` has compared their hashes."""
         total, done = sum(wheel.size for wheel in missing), 0
-        for wheel in missing:
-            self._teller.step(Step(Stage.INSTALLING, wheel.name, done, total))
-            file = self._files[wheel.file]
-            asked = self._downloads / "wheel.txt"
+        for batch in _batches(missing):
+            size, files = sum(wheel.size for wheel in batch), [self._files[wheel.file] for wheel in batch]
+            asked = self._downloads / "wheels.txt"
             with disk_errors(self._downloads):
-                asked.write_text(f"{wheel.name} @ {file.as_uri()} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+                lines = [f"{wheel.name} @ {file.as_uri()}\n" for wheel, file in zip(batch, files, strict=True)]
+                asked.write_text("".join(lines), encoding="utf-8")
+                tell = self._unpacking(batch, files, done, total)
             arguments = ["pip", "install", "--python", str(environment.executable(self._folder))]
-            arguments += ["--no-index", "--no-deps", "--reinstall", "--require-hashes", "--requirement", str(asked)]
-            self._run(uv, arguments, f"{wheel.name} {wheel.version} could not be installed")
-            done += wheel.size
+            arguments += ["--no-index", "--no-deps", "--reinstall", "--requirement", str(asked)]
+            names = f"{batch[0].name} {batch[0].version}" if len(batch) == 1 else "The engine's packages"
+            self._run(uv, arguments, f"{names} could not be installed", tell)
+            done += size
             with disk_errors(self._downloads):
-                if file.parent == self._downloads:  # and not in a folder of the user's
-                    patiently(file.unlink)
+                for file in files:
+                    if file.parent == self._downloads:  # and not in a folder of the user's
+                        patiently(file.unlink)
                 patiently(lambda: _remove_tree(self._downloads / "cache"))
         self._teller.step(Step(Stage.INSTALLING, "", total, total))
+
+    def _unpacking(self, batch: list[Wheel], files: list[Path], done: int, total: int) -> Callable[[], None]:
+        """Tells how far uv is, which does not say so itself, by the space that the disk has lost."""
+        size, unpacked, free = sum(wheel.size for wheel in batch), _unpacked_size(files), self._free()
+
+        def tell() -> None:
+            part = min(max((free - self._free()) / unpacked, 0.0), 1.0)
+            self._teller.step(Step(Stage.INSTALLING, batch[0].name, done + round(size * part), total))
+
+        return tell
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._root).free
 
     def _remove_others(self, uv: Path) -> None:
         """What an earlier list asked for and this one does not."""
@@ -231,7 +253,7 @@ class _Maker:
         total, done = sum(wheel.size for wheel in missing), 0
         for wheel in missing:
             self._teller.step(Step(Stage.CHECKING, wheel.name, done, total))
-            damage = damaged_files(packages, wheel)
+            damage = damaged_files(packages, wheel, sizes_only=True)  # what was just written would be read from memory
             if damage:
                 raise _damaged(wheel, damage)
             done += wheel.size
@@ -256,12 +278,15 @@ class _Maker:
         )
         environment.write_stamp(self._folder, stamp)
 
-    def _run(self, uv: Path, arguments: list[str], failed: str) -> None:
-        """Run uv, which says on stderr what is wrong. Tries again where another program holds a file."""
+    def _run(self, uv: Path, arguments: list[str], failed: str, tell: Callable[[], None] = lambda: None) -> None:
+        """Run uv, which says on stderr what is wrong. Tries again where another program holds a file.
+
+        tell: called every now and then while it runs.
+        """
         cache = ["--no-config", "--offline", "--color", "never", "--cache-dir", str(self._downloads / "cache")]
         for attempt in range(3):
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [str(uv), *arguments, *cache],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
@@ -276,13 +301,39 @@ class _Maker:
                 raise UserError(
                     ErrorKind.RUNTIME, f"uv, which installs packages, could not be started: {error}."
                 ) from error
-            if done.returncode == 0:
+            output = None
+            while output is None:
+                tell()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    output, _ = process.communicate(timeout=_TELL_SECONDS)
+            if process.returncode == 0:
                 return
-            _logger.error("uv ended with %d:\n%s", done.returncode, done.stdout)
-            if attempt < 2 and _HELD.search(done.stdout):
+            _logger.error("uv ended with %d:\n%s", process.returncode, output)
+            if attempt < 2 and _HELD.search(output):
                 time.sleep(1.0)
                 continue
-            raise _explained(failed, done.stdout, self._root)
+            raise _explained(failed, output, self._root)
+
+
+def _batches(wheels: list[Wheel]) -> Iterator[list[Wheel]]:
+    """The largest first and side by side. Not all at once: without hard links uv needs the space of a batch twice."""
+    batch: list[Wheel] = []
+    for wheel in sorted(wheels, key=lambda wheel: -wheel.size):
+        batch.append(wheel)
+        if sum(wheel.size for wheel in batch) >= _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _unpacked_size(wheels: Iterable[Path]) -> int:
+    """Bytes that wheels take when they are installed; at least 1."""
+    total = 1
+    for file in wheels:
+        with zipfile.ZipFile(file) as archive:
+            total += sum(entry.file_size for entry in archive.infolist())
+    return total
 
 
 _QUIET = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console's window on Windows
@@ -324,10 +375,10 @@ def _clean_environment() -> dict[str, str]:
 # --- verifying ----------------------------------------------------------------------------------------------------
 
 
-def damaged_files(packages: Path, wheel: Wheel) -> list[str]:
+def damaged_files(packages: Path, wheel: Wheel, *, sizes_only: bool = False) -> list[str]:
     """What is wrong with an installed wheel: a sentence's part for each file, none if it is whole.
 
-    Reads each of its files, and compares it with the hash that the package's RECORD names.
+    Reads each of its files, and compares it with the hash that the package's RECORD names; or looks at its size alone.
     """
     record = packages / wheel.info_folder / "RECORD"
     try:
@@ -337,12 +388,21 @@ def damaged_files(packages: Path, wheel: Wheel) -> list[str]:
         return [f"{wheel.info_folder} has no RECORD"]
     if not rows:
         return [f"{wheel.info_folder} has an empty RECORD"]
-    return [problem for row in rows for problem in _problems(packages, row)]
+    return [problem for row in rows for problem in _problems(packages, row, sizes_only)]
 
 
-def _problems(packages: Path, row: list[str]) -> Iterable[str]:
-    if len(row) < 2 or not row[1]:
+def _problems(packages: Path, row: list[str], sizes_only: bool) -> Iterable[str]:
+    if len(row) < 3 or not row[1]:
         return  # RECORD itself, and bytecode, have no hash
+    if sizes_only and row[2].isdigit():
+        try:
+            size = os.stat(packages / row[0]).st_size
+        except OSError:
+            yield f"{row[0]} is gone"
+        else:
+            if size != int(row[2]):
+                yield f"{row[0]} has {size} bytes, not {row[2]}"
+        return
     kind, _, expected = row[1].partition("=")
     path = packages / row[0]
     try:

@@ -105,7 +105,7 @@ class WorkerProcess:
         with self._lock:
             self._kill_wanted = True
             if self._process:
-                _kill_group(self._process)
+                kill_group(self._process)
 
     def finish(self, grace: float = 0.5, limit: float = 1.0) -> bool:
         """Block until the worker is gone, killed if `grace` seconds do not do. False if it is not within `limit`."""
@@ -148,7 +148,7 @@ class WorkerProcess:
         with self._lock:
             self._process = process
             if self._kill_wanted:
-                _kill_group(process)
+                kill_group(process)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._log.write(f"--- {stamp} worker {process.pid}: {self._command[0]}\n".encode(errors="replace"))
         jobs = ((self._read, process.stdout), (self._write, process.stdin), (self._drain, process.stderr))
@@ -168,14 +168,9 @@ class WorkerProcess:
 
     def _reap(self, process: subprocess.Popen[bytes]) -> int:
         """Wait for the worker's end, end what it left behind, and free its process id."""
-        if sys.platform != "win32" and hasattr(os, "waitid"):
-            # Waited for, but not yet reaped: so its id cannot be another's when its group is killed.
-            with contextlib.suppress(ChildProcessError):
-                os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        else:
-            process.wait()
+        await_end(process)
         with self._lock:
-            _kill_group(process)
+            kill_group(process)
             self._process = None
             return process.wait()
 
@@ -219,7 +214,16 @@ def environment(base: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in base.items() if name not in ("PYTHONHOME", "PYTHONPATH")} | _OFFLINE
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def await_end(process: subprocess.Popen[bytes]) -> None:
+    """Block until it has ended. Not yet reaped where the system can do that: so its id is still its own."""
+    if sys.platform != "win32" and hasattr(os, "waitid"):
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL to the process and what it started (on Windows to itself alone; what it started ends with its pipes)."""
     if sys.platform == "win32":
         process.kill()

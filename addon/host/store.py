@@ -4,6 +4,8 @@
 The folders are the truth: there is nothing else that could be lost or disagree with them.
 """
 
+import contextlib
+import errno
 import logging
 import os
 import re
@@ -11,10 +13,11 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from ..core.errors import ErrorKind, UserError
-from ..core.results import PART, Result, disk_errors, load
+from ..core.results import PART, Result, disk_errors, load, sync
 
 _logger = logging.getLogger(__name__)
 _DAY = 86400.0  # seconds
@@ -94,6 +97,68 @@ class Store:
         except OSError as error:
             _logger.warning("The results in %s cannot be listed: %s", self.root, error)
             return []
+
+
+def user_data(platform: str = sys.platform, variables: Mapping[str, str] = os.environ) -> Path:
+    """The system's folder for what this user makes with Tilewright: the same for every Blender, and none deletes it."""
+    if platform == "win32":
+        base = Path(variables.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(variables.get("XDG_DATA_HOME", ""))
+        if not base.is_absolute():  # the standard has those ignored
+            base = Path.home() / ".local" / "share"
+    return base / "tilewright"
+
+
+def adopt(old: Path, new: Path) -> bool:
+    """Move all results of the store `old` into the store `new`. True if there were any.
+
+    Each is whole in one of them at any time, and what a crash has interrupted is gone on with. What a process is still
+    making stays for the next call. Raises `UserError` (kind `DISK`).
+    """
+    names = [name for name in Store(old)._names() if not name.startswith(PART)]
+    if not names:
+        return False
+    with disk_errors(new):
+        new.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            try:
+                _move(old / name, new / name)
+            except FileNotFoundError:
+                continue  # another Blender was quicker
+    _logger.info("%d results moved from %s to %s.", len(names), old, new)
+    with contextlib.suppress(OSError):
+        old.rmdir()
+    return True
+
+
+def _move(source: Path, target: Path) -> None:
+    """Names are unique: what has that name already was copied before a crash, or by another Blender meanwhile."""
+    if not target.exists():
+        try:
+            os.rename(source, target)
+            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        part = target.with_name(f"{PART}{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            if source.is_dir():
+                shutil.copytree(source, part)
+            else:
+                shutil.copyfile(source, part)
+            for path in (*part.rglob("*"), part):
+                sync(path)
+            with contextlib.suppress(FileExistsError):
+                os.rename(part, target)
+            sync(target.parent)
+        finally:
+            _remove(part)
+    aside = source.with_name(f"{PART}{os.getpid()}-{secrets.token_hex(4)}")
+    os.rename(source, aside)
+    _remove(aside)
 
 
 def _remove(path: Path) -> bool:

@@ -44,14 +44,18 @@ class Blender:
 
     @property
     def data(self) -> Path:
-        """The folder for what the user of this profile makes."""
+        """The extension's folder in this profile, which goes when it is uninstalled."""
         return self.profile / "extensions" / ".user" / "user_default" / "tilewright"
 
     @property
     def results(self) -> list[Path]:
         """The results in the default store, as folders."""
-        store = self.data / "results"
-        return sorted(store.iterdir()) if store.is_dir() else []
+        return sorted(self.store.iterdir()) if self.store.is_dir() else []
+
+    @property
+    def store(self) -> Path:
+        """Where results go by default."""
+        return self.profile / "tilewright" / "results"
 
     def use_fake(self, behaviour: Mapping[str, Any] | None = None) -> None:
         """From now on the engine's Python is one that behaves like this; see `tests.fake`."""

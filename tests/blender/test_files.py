@@ -15,7 +15,7 @@ def test_fault_13_unsaved_file_keeps_all_its_textures_without_the_store(blender:
     file = tmp_path / "saved.blend"
     saved = blender.run("files.make_and_save", file=str(file))
     assert len(saved) == 4
-    shutil.rmtree(blender.data / "results")
+    shutil.rmtree(blender.store)
     assert blender.run("files.reopen", file=str(file)) == saved
 
 
@@ -40,7 +40,7 @@ def test_painted_image_is_saved_as_painted_and_the_store_keeps_the_original(blen
 
 
 def test_saving_goes_on_where_a_result_is_gone(blender: Blender, tmp_path: Path) -> None:
-    blender.run("files.save_without_the_store", file=str(tmp_path / "saved.blend"), store=str(blender.data / "results"))
+    blender.run("files.save_without_the_store", file=str(tmp_path / "saved.blend"), store=str(blender.store))
 
 
 def test_result_that_is_gone_does_not_hold_the_others_back(blender: Blender) -> None:

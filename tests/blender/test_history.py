@@ -70,7 +70,7 @@ def test_13_copied_textures_are_shown_on_another_machine(blender: Blender, tmp_p
     first, elsewhere, copy = map(str, places)
     told = blender.run("history.copies_go_beside_the_file", file=first, elsewhere=elsewhere, copy=copy)
     assert len(told) == 4
-    shutil.rmtree(blender.data / "results")
+    shutil.rmtree(blender.store)
     for place, count in zip(places, (3, 4, 3), strict=True):
         moved = tmp_path / "another machine"
         place.parent.rename(moved)

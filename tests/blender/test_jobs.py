@@ -38,7 +38,7 @@ def test_image_carries_the_recipe_that_its_png_has(blender: Blender) -> None:
         "scheduler": "UNIPC",
         "model": "starter",
     }
-    assert Path(told["file"]).parent.parent == blender.data / "results"
+    assert Path(told["file"]).parent.parent == blender.store
 
 
 def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> None:
@@ -206,7 +206,7 @@ def test_fault_14_full_disk_leaves_no_partial_file_and_older_results_whole(blend
     blender.use_fake(dying(do="full", phase="SAVING", bytes=100))
     blender.run("jobs.image_carries_its_recipe")
     before = [(path.name, path.read_bytes()) for folder in blender.results for path in folder.iterdir()]
-    blender.run("jobs.full_disk", folder=str(blender.data / "results"))
+    blender.run("jobs.full_disk", folder=str(blender.store))
     assert [(path.name, path.read_bytes()) for folder in blender.results for path in folder.iterdir()] == before
 
 

@@ -30,7 +30,7 @@ def test_fault_7_killed_blender_leaves_no_worker_and_its_results_are_listed(blen
     assert flag.exists(), output
     (worker,) = flag.read_text().split()
     end = time.monotonic() + 5
-    while _is_alive(int(worker)):
+    while is_alive(int(worker)):
         assert time.monotonic() < end, "the worker lives on"
         time.sleep(0.05)
     (result,) = blender.run("lifecycle.list_results")
@@ -41,12 +41,12 @@ def test_blender_that_quits_in_a_job_ends_the_worker(blender: Blender) -> None:
     blender.use_fake(stuck("SAMPLING"))
     (worker,) = blender.run("lifecycle.quit_in_a_job")
     end = time.monotonic() + 5
-    while _is_alive(int(worker)):
+    while is_alive(int(worker)):
         assert time.monotonic() < end, "the worker lives on"
         time.sleep(0.05)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:

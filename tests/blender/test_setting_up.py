@@ -63,7 +63,7 @@ def test_environments_can_be_removed(fresh: Blender, index: Index) -> None:
 
 
 def test_everything_is_removed_but_the_textures(fresh: Blender, index: Index) -> None:
-    fresh.run("setting_up.everything_is_removed", index=index.url, data=str(fresh.data))
+    fresh.run("setting_up.everything_is_removed", index=index.url, data=str(fresh.data), store=str(fresh.store))
 
 
 def test_disabling_ends_the_installer(fresh: Blender, index: Index) -> None:

@@ -19,6 +19,6 @@ def test_a_thousand_jobs_with_a_hundred_blows_lose_and_leave_nothing(blender: Bl
     assert told["finished"] >= 900
     assert told["failed"] > 0
     assert told["cancelled"] > 0
-    store = blender.data / "results"
+    store = blender.store
     assert not list(store.glob(f"{PART}*"))
     assert len(Store(store).results()) >= told["finished"]

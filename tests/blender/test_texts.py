@@ -1,28 +1,39 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Texts of the interface can be translated: Blender looks up whole texts, so none may be put together before. Reads the
-sources only."""
+sources, but for the last test."""
 
 import ast
 import re
+import runpy
+import string
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from .conftest import BLENDER, Blender
+
 ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 MODULES = (
     "compare.py",
+    "delivery.py",
     "history.py",
     "history_operators.py",
     "history_panel.py",
+    "material_operators.py",
+    "materials.py",
+    "operators.py",
     "panels.py",
+    "pump.py",
     "queue_panel.py",
     "status.py",
     "presets.py",
     "recipes.py",
+    "setup_panel.py",
+    "target.py",
     "tryon.py",
 )
-TRANSLATORS = {"iface_", "rpt_"}
+TRANSLATORS = {"iface_", "rpt_", "_"}
 
 
 def shown(tree: ast.AST) -> Iterator[ast.expr]:
@@ -33,7 +44,15 @@ def shown(tree: ast.AST) -> Iterator[ast.expr]:
             yield from (
                 word.value for word in node.keywords if word.arg in ("text", "title", "message", "confirm_text")
             )
-            if name in ("report", "paragraph", "_paragraph", "header_text_set", "UserError", "poll_message_set"):
+            if name in (
+                "report",
+                "paragraph",
+                "_paragraph",
+                "header_text_set",
+                "UserError",
+                "poll_message_set",
+                "refusal",
+            ):
                 yield from node.args
             if name in TRANSLATORS:
                 yield from (arg for arg in node.args if not isinstance(arg, ast.Constant | ast.Name))
@@ -68,3 +87,92 @@ def test_no_text_is_put_together_before_it_is_translated(module: str) -> None:
 )
 def test_what_is_put_together_is_found(source: str, lines: list[int]) -> None:
     assert sorted(set(put_together(source))) == lines
+
+
+# --- German --------------------------------------------------------------------------------------------------------
+
+GERMAN = runpy.run_path(str(ROOM / "german.py"))["TEXTS"]
+ROOT = ROOM.parents[1]
+# What only the command line says; what is no text but a name in a list.
+ENGLISH_ONLY = {"commands.py", "picture_commands.py", "german.py"}
+SAME_EVERYWHERE = {"ERROR", "INFO"}
+
+
+def constants(expression: ast.expr) -> Iterator[str]:
+    """The texts that an expression may be, whole."""
+    match expression:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*constants(one), *constants(other))
+
+
+def texts_of(tree: ast.AST) -> Iterator[str]:
+    """Everything that a user of the interface may read, as it stands in a source."""
+    for expression in shown(tree):
+        yield from constants(expression)
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATORS | {"_lines"}:
+                yield from (text for arg in node.args for text in constants(arg))
+            case ast.Call(func=ast.Name(id=name)) if name.endswith("Property"):
+                words = (word.value for word in node.keywords if word.arg in ("name", "description"))
+                yield from (text for word in words for text in constants(word))
+            case ast.Tuple(
+                elts=[ast.Constant(value=str()), ast.Constant(value=str(name)), ast.Constant(value=str(told)), *_]
+            ):
+                if name[:1].isupper():  # an item of an enumeration
+                    yield from (name, told)
+            case ast.ClassDef(body=body):
+                names = [base.attr for base in node.bases if isinstance(base, ast.Attribute)]
+                yield from [ast.get_docstring(node) or ""] * ("Operator" in names)
+                for line in body:
+                    match line:
+                        case ast.Assign(targets=[ast.Name(id="bl_label")], value=ast.Constant(value=label)):
+                            yield label
+            case ast.Dict(keys=keys, values=values):
+                named = [value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)]
+                labels = [key for key in keys if isinstance(key, ast.Constant) and key.value == "bl_label"]
+                yield from (text for value in (named if labels else ()) for text in constants(value) if " " in text)
+
+
+def has_words(text: str) -> bool:
+    return bool(re.search(r"[A-Za-z]{2}", re.sub(r"\{.*?\}", "", text))) and text not in SAME_EVERYWHERE
+
+
+@pytest.mark.parametrize("module", sorted({file.name for file in ROOM.glob("*.py")} - ENGLISH_ONLY))
+def test_every_text_has_its_german(module: str) -> None:
+    texts = {text for text in texts_of(ast.parse((ROOM / module).read_text(encoding="utf-8"))) if has_words(text)}
+    assert sorted(texts - set(GERMAN)) == []
+
+
+@pytest.mark.parametrize(("file", "name"), [("core/protocol.py", "Phase"), ("host/steps.py", "Stage")])
+def test_what_goes_on_has_its_german(file: str, name: str) -> None:
+    tree = ast.parse((ROOT / "addon" / file).read_text(encoding="utf-8"))
+    (phases,) = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name]
+    words = [text for line in phases.body if isinstance(line, ast.Assign) for text in constants(line.value)]
+    assert len(words) >= 5
+    assert sorted(set(words) - set(GERMAN)) == []
+
+
+def test_german_has_the_same_places_for_names_and_numbers() -> None:
+    def places(text: str) -> list[tuple[str | None, str | None]]:
+        return sorted(
+            (name, format_) for _text, name, format_, _how in string.Formatter().parse(text) if name is not None
+        )
+
+    assert [text for text, german in GERMAN.items() if places(text) != places(german)] == []
+
+
+def test_german_translates_nothing_that_is_not_there() -> None:
+    sources = "".join(
+        re.sub(r'"\s*\n\s*f?"', "", file.read_text(encoding="utf-8"))
+        for file in (ROOT / "addon").rglob("*.py")
+        if file.name != "german.py"
+    )
+    assert [text for text in GERMAN if text not in sources.replace('\\"', '"')] == []
+
+
+@pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender: the module has no other languages")
+def test_blender_set_to_german_shows_it(blender: Blender) -> None:
+    assert blender.run("languages.left_in_english") == []

@@ -320,7 +320,7 @@ def test_fault_26_killed_while_downloading(site: Site, package: str) -> None:
     site.install()
 
 
-@pytest.mark.parametrize("package", ["Python", "boulder", "gravel-pit", "pebble"])
+@pytest.mark.parametrize("package", ["Python", "boulder"])
 def test_fault_26_killed_while_installing(site: Site, package: str) -> None:
     killed_in(site, lambda it: _step_by_step(it, Stage.INSTALLING, package))
     site.install()

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The store: whole results are listed, broken ones left out, and nothing outside it is ever touched."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
+from addon.core.history import Marks
 from addon.core.recipe import Recipe
 from addon.core.request import TextureRequest
 from addon.core.results import PART, Result, draft
-from addon.host.store import Store
+from addon.host import marks
+from addon.host.store import Store, adopt, user_data
 
 
 @pytest.fixture
@@ -194,3 +198,90 @@ def test_a_store_that_cannot_be_listed_is_logged(tmp_path, caplog):
 def test_the_root_is_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert Store(Path("here")).root == tmp_path / "here"
+
+
+def published(root, count=3):
+    return [publish(root, seed, created=float(seed + 1)).folder.name for seed in range(count)]
+
+
+def test_results_move_from_an_older_store(tmp_path):
+    names = published(tmp_path / "old")
+    part = part_of(Store(tmp_path / "old"), os.getpid())
+    marks.save(tmp_path / "old" / names[0], Marks(favourite=True))
+    assert adopt(tmp_path / "old", tmp_path / "deep" / "new")
+    store = Store(tmp_path / "deep" / "new")
+    assert sorted(store.names()) == sorted(names)
+    assert len(store.results()) == 3
+    assert marks.load(store.root / names[0]).favourite
+    assert os.listdir(tmp_path / "old") == [part.name], "what is still being made stays"
+    assert not adopt(tmp_path / "old", store.root)
+
+
+def test_nothing_is_made_where_there_is_no_older_store(tmp_path):
+    assert not adopt(tmp_path / "old", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def other_disk(monkeypatch, old, dies_at=""):
+    """As if the old store were on another disk than the new one; and the process dies at that step."""
+    rename, copy = os.rename, shutil.copytree
+
+    def renamed(source, target):
+        if Path(source).parent != Path(target).parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        if dies_at == ("remove" if Path(source).parent == old else "publish"):
+            raise KeyboardInterrupt
+        rename(source, target)
+
+    def copied(source, target):
+        copy(source, target)
+        if dies_at == "copy":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", renamed)
+    monkeypatch.setattr(shutil, "copytree", copied)
+
+
+def test_results_move_to_another_disk(tmp_path, monkeypatch):
+    names = published(tmp_path / "old")
+    other_disk(monkeypatch, tmp_path / "old")
+    assert adopt(tmp_path / "old", tmp_path / "new")
+    assert sorted(os.listdir(tmp_path / "new")) == sorted(names)
+    assert not (tmp_path / "old").exists()
+
+
+@pytest.mark.parametrize("step", ["copy", "publish", "remove"])
+def test_results_survive_a_death_while_they_move_to_another_disk(tmp_path, monkeypatch, step):
+    names = published(tmp_path / "old")
+    with monkeypatch.context() as patch:
+        other_disk(patch, tmp_path / "old", step)
+        with pytest.raises(KeyboardInterrupt):
+            adopt(tmp_path / "old", tmp_path / "new")
+    whole = {result.folder.name for root in ("old", "new") for result in Store(tmp_path / root).results()}
+    assert whole == set(names)
+    assert adopt(tmp_path / "old", tmp_path / "new")
+    assert sorted(name for name in os.listdir(tmp_path / "new") if not name.startswith(PART)) == sorted(names)
+
+
+def test_results_that_cannot_move_stay_and_are_told(tmp_path):
+    names = published(tmp_path / "old")
+    (tmp_path / "new").write_text("a file is in the way")
+    with pytest.raises(UserError) as raised:
+        adopt(tmp_path / "old", tmp_path / "new")
+    assert raised.value.kind is ErrorKind.DISK
+    assert sorted(Store(tmp_path / "old").names()) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, ".local/share/tilewright"),
+        ("linux", {"XDG_DATA_HOME": "/data"}, "/data/tilewright"),
+        ("linux", {"XDG_DATA_HOME": "relative"}, ".local/share/tilewright"),
+        ("darwin", {"XDG_DATA_HOME": "/data"}, "Library/Application Support/tilewright"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/tilewright"),
+        ("win32", {}, "AppData/Local/tilewright"),
+    ],
+)
+def test_the_users_folder_is_the_systems(platform, variables, expected):
+    assert user_data(platform, variables) == Path.home() / expected

@@ -2,6 +2,7 @@
 """From a fresh profile to the first texture, packages downloaded. Imports the standard library, addon.host."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 from addon.core import lock as locks
@@ -19,7 +20,7 @@ LIST = ROOT / "addon" / "host" / "locks" / "index.json"
 
 def fresh_start_s(setup: Setup) -> list[Figure]:
     """Two clicks: Install, with the list's own wheels from a folder, and Generate. Once: it writes 6 GB."""
-    wheels = downloaded()
+    wheels = downloaded(target_of(setup.blender) if setup.blender else locks.this_target())
     told = run_in_blender(
         setup,
         "fresh",
@@ -38,8 +39,23 @@ def fresh_start_s(setup: Setup) -> list[Figure]:
     ]
 
 
-def downloaded() -> Path:
-    """All wheels of the shipped list for this Python, in the cache; 3 GB on Linux, downloaded once.
+def target_of(blender: str) -> str:
+    """The target of a Blender's own Python, which need not be that of the tools.
+
+    Raises:
+        MachineError: it does not tell.
+    """
+    ask = "import sys; print('PYTHON', f'cp{sys.version_info.major}{sys.version_info.minor}')"
+    command = [blender, "--background", "--factory-startup", "--python-expr", ask]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120)
+    for line in done.stdout.splitlines():
+        if line.startswith("PYTHON "):
+            return f"{line.removeprefix('PYTHON ')}-{locks.this_target().partition('-')[2]}"
+    raise MachineError(f"{blender} does not tell its Python: it ended with {done.returncode}.")
+
+
+def downloaded(target: str) -> Path:
+    """All wheels of the shipped list for that target, in the cache; 3 GB on Linux, downloaded once.
 
     Raises:
         MachineError: they cannot be had, or there is no space for them.
@@ -47,7 +63,7 @@ def downloaded() -> Path:
     folder = cache_folder() / "wheels" / "engine"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        lock = locks.load(LIST, locks.this_target())
+        lock = locks.load(LIST, target)
         wheels = [lock.installer, *lock.wheels]
         missing = [wheel for wheel in wheels if not (folder / wheel.file).is_file()]
         check_disk_space(folder, (sum(wheel.size for wheel in missing) + 3 * lock.size) / 1e9)

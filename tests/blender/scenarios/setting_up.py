@@ -72,18 +72,18 @@ def environments_can_be_removed(index: str) -> None:
     assert "is no environment" in message
 
 
-def everything_is_removed(index: str, data: str) -> None:
+def everything_is_removed(index: str, data: str, store: str) -> None:
     now = _allow(index)
     bpy.ops.tilewright.install()
     generate(prompt="kept")
     names = {path.name for path in Path(data).iterdir()}
-    assert names >= {"environments", "results", "logs"}
+    assert names >= {"environments", "logs"}
     bpy.ops.tilewright.remove_everything()
     assert "was removed" in now.setup.told
-    assert {path.name for path in Path(data).iterdir()} == {"results"}
-    assert len(list((Path(data) / "results").iterdir())) == 1
+    assert not Path(data).exists()
+    assert len(list(Path(store).iterdir())) == 1
     bpy.ops.tilewright.remove_everything(results=True)
-    assert not Path(data).exists() or not any(Path(data).iterdir())
+    assert not Path(store).parent.exists()
 
 
 def disabled_while_installing(index: str) -> None:

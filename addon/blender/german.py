@@ -1,0 +1,581 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface in German: data only. What Blender itself translates, such as “Cancel”, it says in its own words."""
+
+TEXTS = {
+    # the panel
+    "Generate": "Erzeugen",
+    "Generate {count}": "{count} erzeugen",
+    "a new material": "ein neues Material",
+    "No UV map": "Keine UV-Map",
+    "Add UV Map": "UV-Map anlegen",
+    "Open Preferences": "Einstellungen öffnen",
+    "Preferences": "Einstellungen",
+    "{number} of {count}": "{number} von {count}",
+    "Seed {seed}, {duration}": "Seed {seed}, {duration}",
+    "Seam not measured": "Naht nicht gemessen",
+    "Tiling was off ({score:.2f})": "Ohne Kacheln ({score:.2f})",
+    "Seamless ({score:.2f})": "Nahtlos ({score:.2f})",
+    "Seam visible ({score:.2f})": "Naht sichtbar ({score:.2f})",
+    "Texture": "Textur",
+    "Model": "Modell",
+    "Target": "Ziel",
+    "Material": "Material",
+    "Negative": "Ohne",
+    "Steps": "Schritte",
+    "Steps (model: {steps})": "Schritte (Modell: {steps})",
+    "Guidance": "Prompttreue",
+    "Guidance (model: {guidance:g})": "Prompttreue (Modell: {guidance:g})",
+    # buttons of the panel
+    "Make a seamless texture of the prompt, in the background; it goes into the material when it is done": ""
+    "Aus dem Prompt im Hintergrund eine nahtlose Textur machen; wenn sie fertig ist, kommt sie ins Material",
+    "Cancel": "Abbrechen",
+    "Cancel All ({})": "Alle abbrechen ({})",
+    "End the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
+    "The job's id; empty: all jobs": "Die Kennung des Auftrags; leer: alle",
+    "The job's id": "Die Kennung des Auftrags",
+    "Move Job": "Auftrag verschieben",
+    "Have a waiting job made earlier or later": "Einen wartenden Auftrag vorziehen oder zurückstellen",
+    "Places": "Plätze",
+    "How far back; negative: to the front": "Wie weit nach hinten; negativ: nach vorn",
+    "Apply": "Anwenden",
+    "Put the texture into the active material, as the target says": "Die Textur ins aktive Material einsetzen, wie "
+    "es das Ziel sagt",
+    "The result's folder in the history; empty: the texture that was made last": "Der Ordner des Ergebnisses im "
+    "Verlauf; leer: die zuletzt gemachte Textur",
+    "Show Another": "Andere zeigen",
+    "Show another texture of the same job": "Eine andere Textur desselben Auftrags zeigen",
+    "Give the active object a UV map: each face from the side that it looks to, the longest side one texture wide": ""
+    "Dem aktiven Objekt eine UV-Map geben: jede Fläche von ihrer Seite her, die längste Seite eine Textur breit",
+    "Open Log": "Protokoll öffnen",
+    "Open the log with the details": "Das Protokoll mit den Einzelheiten öffnen",
+    "Close": "Schließen",
+    "Close this message": "Diese Meldung schließen",
+    "Free Memory": "Speicher freigeben",
+    "Let go of the loaded models and their memory, for example before a large render": "Die geladenen Modelle und "
+    "ihren Speicher freigeben, etwa vor einem großen Rendern",
+    "The memory is free as soon as no job runs.": "Der Speicher ist frei, sobald kein Auftrag mehr läuft.",
+    "That job has ended.": "Dieser Auftrag ist zu Ende.",
+    "Nothing was logged yet.": "Es gibt noch kein Protokoll.",
+    "Describe the texture first.": "Beschreiben Sie zuerst die Textur.",
+    "The prompt is empty.": "Der Prompt ist leer.",
+    "Describe the texture in a few words.": "Beschreiben Sie die Textur mit ein paar Worten.",
+    "Nothing is being made.": "Es wird gerade nichts gemacht.",
+    "There is no texture yet.": "Es gibt noch keine Textur.",
+    "Generate one.": "Erzeugen Sie eine.",
+    "The active object needs no UV map, or has one.": "Das aktive Objekt braucht keine UV-Map oder hat eine.",
+    "Go to Object Mode first.": "Gehen Sie zuerst in den Objektmodus.",
+    "No model is loaded.": "Es ist kein Modell geladen.",
+    "There is no window to open it in.": "Es gibt kein Fenster, in dem es sich öffnen ließe.",
+    "The job was cancelled.": "Der Auftrag wurde abgebrochen.",
+    "Generate it again with its seed.": "Erzeugen Sie sie mit ihrem Seed noch einmal.",
+    "Write the whole path.": "Schreiben Sie den ganzen Pfad.",
+    # what goes on
+    "Starting the engine": "Engine startet",
+    "Loading the model": "Modell wird geladen",
+    "Reading the prompt": "Prompt wird gelesen",
+    "Sampling": "Bild entsteht",
+    "Decoding": "Dekodieren",
+    "Making it tileable": "Wird kachelbar",
+    "Upscaling": "Vergrößern",
+    "Making the maps": "Maps entstehen",
+    "Saving": "Sichern",
+    "Cancelling": "Wird abgebrochen",
+    "{} waiting": "{} warten",
+    "and {} more": "und {} weitere",
+    "{} s left": "noch {} s",
+    "{} min left": "noch {} min",
+    "{} h left": "noch {} h",
+    "{number} of {count}: {phase}": "{number} von {count}: {phase}",
+    "{line} ({count} waiting)": "{line} ({count} warten)",
+    "Waits for the render to end": "Wartet auf das Ende des Renderns",
+    "Waits for the bake to end": "Wartet auf das Ende des Backens",
+    "Waits for {name} to end": "Wartet auf das Ende von {name}",
+    "The job ended early; Apply puts this texture into the material.": "Der Auftrag endete vorzeitig; Anwenden "
+    "setzt diese Textur ins Material ein.",
+    "Not in a material yet; Apply puts it there.": "Noch in keinem Material; Anwenden setzt sie ein.",
+    "Made for another file; Apply puts it into the material here.": "Für eine andere Datei gemacht; Anwenden setzt "
+    "sie hier ins Material ein.",
+    "Could not be saved into the file: {names}.": "Ließ sich nicht in die Datei sichern: {names}.",
+    "The image {name} was added.": "Das Bild {name} wurde hinzugefügt.",
+    # settings
+    "Prompt": "Prompt",
+    "What the texture shows, such as “mossy red brick wall”": "Was die Textur zeigt, etwa “mossy red brick wall”; "
+    "die Modelle verstehen Englisch am besten",
+    "Template": "Vorlage",
+    "Words that are put around the prompt, which stands where {prompt} does, or in front of them": ""
+    "Worte um den Prompt herum; er steht dort, wo {prompt} steht, oder davor",
+    "Negative Prompt": "Negativer Prompt",
+    "What the texture must not show": "Was die Textur nicht zeigen darf",
+    "Width": "Breite",
+    "Pixels from left to right, a multiple of 64": "Pixel von links nach rechts, ein Vielfaches von 64",
+    "Height": "Höhe",
+    "Pixels from bottom to top, a multiple of 64": "Pixel von unten nach oben, ein Vielfaches von 64",
+    "Sampling steps: more take longer and show more detail. 0: as many as suit the model": "Schritte: mehr dauern "
+    "länger und zeigen mehr Einzelheiten. 0: so viele, wie dem Modell guttun",
+    "Guidance Scale": "Prompttreue",
+    "How strictly the prompt is followed. 0: as suits the model; 1: not weighed at all": "Wie streng der Prompt "
+    "befolgt wird. 0: wie es dem Modell guttut; 1: gar nicht gewichtet",
+    "Seed": "Seed",
+    "The same seed and settings make the same texture again": "Derselbe Seed macht mit denselben Einstellungen "
+    "dieselbe Textur noch einmal",
+    "Random Seed": "Zufälliger Seed",
+    "Draw a new seed for each Generate; it is written below, to be kept if the texture is liked": ""
+    "Für jedes Erzeugen einen neuen Seed ziehen; er steht darunter, damit man ihn behalten kann",
+    "Count": "Anzahl",
+    "How many textures to make, with seeds counting up. The first goes into the material": "Wie viele Texturen, "
+    "mit fortlaufenden Seeds. Die erste kommt ins Material",
+    "Tiling": "Kacheln",
+    "The directions in which the texture repeats without a seam": "Die Richtungen, in denen sich die Textur "
+    "nahtlos wiederholt",
+    "Both": "Beide",
+    "Left to right and bottom to top": "Von links nach rechts und von unten nach oben",
+    "Left to right only, as for a frieze": "Nur von links nach rechts, wie bei einem Fries",
+    "Bottom to top only, as for a column": "Nur von unten nach oben, wie bei einer Säule",
+    "None": "Keine",
+    "A plain picture": "Ein gewöhnliches Bild",
+    "Upscale": "Vergrößern",
+    "Enlarge each texture afterwards, seamlessly and with its own colors": "Jede Textur danach vergrößern, nahtlos "
+    "und in ihren eigenen Farben",
+    "Off": "Aus",
+    "As large as it is made": "So groß, wie sie gemacht wird",
+    "Twice as wide and high": "Doppelt so breit und hoch",
+    "Four times as wide and high": "Viermal so breit und hoch",
+    "Eight times as wide and high": "Achtmal so breit und hoch",
+    "Whole Material": "Ganzes Material",
+    "Make height, normal, roughness, metallic and occlusion of each texture, and put them into the material beside "
+    "its color": "Zu jeder Textur Höhe, Normalen, Rauheit, Metall und Verdeckung machen und neben ihrer Farbe ins "
+    "Material einsetzen",
+    "Scheduler": "Verfahren",
+    "Sampling method": "Wie das Bild aus dem Rauschen entsteht",
+    "A model's name, or the folder of a model in diffusers' format": "Der Name eines Modells, oder der Ordner "
+    "eines Modells im Format von diffusers",
+    "Where the texture goes": "Wohin die Textur kommt",
+    "Base Color": "Grundfarbe",
+    "The image that feeds the material's Base Color; a new one where nothing is linked": "Das Bild an der "
+    "Grundfarbe des Materials; ein neues, wo nichts verbunden ist",
+    "Selected Image Node": "Ausgewählter Bild-Node",
+    "The selected Image Texture node of the material": "Der ausgewählte Bildtextur-Node des Materials",
+    "New Node": "Neuer Node",
+    "A new Image Texture node, linked to nothing": "Ein neuer Bildtextur-Node, mit nichts verbunden",
+    # facts
+    "Recipe": "Rezept",
+    "All that made this image, as JSON; also in its file": "Alles, woraus dieses Bild entstand, als JSON; auch in "
+    "seiner Datei",
+    "Seam Score": "Nahtmaß",
+    "Up to 1.1 no seam shows; -1: not measured": "Bis 1,1 ist keine Naht zu sehen; -1: nicht gemessen",
+    "Seconds": "Sekunden",
+    "How long it took": "Wie lange es dauerte",
+    "Result": "Ergebnis",
+    "Its folder among the results": "Sein Ordner unter den Ergebnissen",
+    "Before": "Davor",
+    "The image that this one took the place of last": "Das Bild, an dessen Stelle dieses zuletzt trat",
+    "Kind": "Art",
+    "What it holds: base_color, normal, ...": "Was es enthält: base_color, normal, ...",
+    "Running": "Läuft",
+    "Something is being made, or waits to be put into its material": "Etwas wird gemacht oder wartet auf sein Material",
+    "Queued": "Wartend",
+    "Jobs that wait": "Aufträge, die warten",
+    "Phase": "Phase",
+    "Progress": "Fortschritt",
+    "Error": "Fehler",
+    "Why the last job failed": "Warum der letzte Auftrag misslang",
+    "Outcome": "Ausgang",
+    "Where the last result went": "Wohin das letzte Ergebnis kam",
+    "Folder of the last result": "Ordner des letzten Ergebnisses",
+    # presets and recipes
+    "Presets": "Vorgaben",
+    "Load Preset": "Vorgabe laden",
+    "Load these settings. A prompt that is there already stays, and the preset's words are put around it": ""
+    "Diese Einstellungen laden. Ein Prompt, der schon dasteht, bleibt, und die Worte der Vorgabe kommen um ihn "
+    "herum",
+    "Add Preset": "Vorgabe anlegen",
+    "Add a preset with the present settings, or remove one": "Eine Vorgabe aus den jetzigen Einstellungen anlegen, "
+    "oder eine entfernen",
+    "{name} is not a preset of Tilewright.": "{name} ist keine Vorgabe von Tilewright.",
+    "Save it again.": "Sichern Sie sie noch einmal.",
+    "The preset has a value for {name} that does not fit.": "Die Vorgabe hat für {name} einen Wert, der nicht passt.",
+    "Restore Settings": "Einstellungen holen",
+    "Restore Tilewright Settings": "Tilewright-Einstellungen holen",
+    "Set the prompt and everything else as for this texture, so that Generate makes it again": ""
+    "Prompt und alles andere wie bei dieser Textur setzen, sodass Erzeugen sie noch einmal macht",
+    "Or the name of an image in this file": "Oder der Name eines Bildes in dieser Datei",
+    "Or a PNG that Tilewright has made": "Oder ein PNG, das Tilewright gemacht hat",
+    "{path} cannot be read.": "{path} ist nicht lesbar.",
+    "Its model {model} is not among yours; the chosen one stays.": "Sein Modell {model} haben Sie nicht; das "
+    "gewählte bleibt.",
+    "This picture carries no recipe of Tilewright.": "Dieses Bild trägt kein Rezept von Tilewright.",
+    "The settings are restored.": "Die Einstellungen sind geholt.",
+    "There is no image to take the settings from.": "Es gibt kein Bild, von dem die Einstellungen kommen könnten.",
+    "Variations": "Variationen",
+    "Generate more textures like this one: the same recipe, other seeds": "Mehr Texturen wie diese erzeugen: "
+    "dasselbe Rezept, andere Seeds",
+    "How many": "Wie viele",
+    "Generate at Another Size": "In anderer Größe erzeugen",
+    "Generate at Another Size…": "In anderer Größe erzeugen…",
+    "Generate the same recipe at another size. The seed is the same, the picture a relative of the first": ""
+    "Dasselbe Rezept in anderer Größe erzeugen. Der Seed ist derselbe, das Bild mit dem ersten verwandt",
+    # the history
+    "History": "Verlauf",
+    "Search": "Suchen",
+    "Words of the prompt; also the model, the size or the seed": "Worte aus dem Prompt; auch Modell, Größe oder Seed",
+    "Show": "Zeigen",
+    "Which textures are shown": "Welche Texturen gezeigt werden",
+    "All": "Alle",
+    "All textures": "Alle Texturen",
+    "Favourites": "Favoriten",
+    "Favourites only": "Nur Favoriten",
+    "In No File": "In keiner Datei",
+    "Textures that no saved file has": "Texturen, die keine gesicherte Datei hat",
+    "1 texture from before is in no saved file.": "1 frühere Textur ist in keiner gesicherten Datei.",
+    "{count} textures from before are in no saved file.": "{count} frühere Texturen sind in keiner gesicherten Datei.",
+    "Reading the results…": "Ergebnisse werden gelesen…",
+    "Nothing found": "Nichts gefunden",
+    "No textures yet": "Noch keine Texturen",
+    "Made from another picture": "Aus einem anderen Bild gemacht",
+    "{size}, seed {seed}": "{size}, Seed {seed}",
+    "seam {score:.2f}": "Naht {score:.2f}",
+    "seamless ({score:.2f})": "nahtlos ({score:.2f})",
+    "{page} of {pages}": "{page} von {pages}",
+    "More": "Mehr",
+    "Compare": "Vergleichen",
+    "Hold to see the texture from before; where another one is shown, hold to see this one": "Halten, um die "
+    "Textur von vorher zu sehen; wo eine andere zu sehen ist, halten, um diese zu sehen",
+    "The result's folder in the history; empty: the texture that is shown": "Der Ordner des Ergebnisses im "
+    "Verlauf; leer: die gezeigte Textur",
+    "There is no texture to compare with.": "Es gibt keine Textur zum Vergleichen.",
+    "The result's folder in the history": "Der Ordner des Ergebnisses im Verlauf",
+    "Refresh": "Neu einlesen",
+    "Look at the folder of the results again": "Den Ordner der Ergebnisse noch einmal ansehen",
+    "Select": "Auswählen",
+    "Turn Page": "Blättern",
+    "Turn to other results": "Zu anderen Ergebnissen blättern",
+    "Favourite": "Favorit",
+    "Mark as a favourite, which no clean-up ever removes, or unmark": "Als Favorit merken, den kein Aufräumen je "
+    "entfernt, oder nicht mehr",
+    "Delete": "Löschen",
+    "Delete…": "Löschen…",
+    "Delete “{title}”?": "„{title}“ löschen?",
+    "It is removed from the disk; undo does not bring it back.": "Sie wird vom Laufwerk entfernt; Rückgängig holt "
+    "sie nicht zurück.",
+    "Delete this texture from the disk. Where the open file still needs it, this is refused": "Diese Textur vom "
+    "Laufwerk löschen. Wo die offene Datei sie noch braucht, wird das abgelehnt",
+    "It is deleted when another file is opened; until then undo could need it.": "Sie wird gelöscht, wenn eine "
+    "andere Datei geöffnet wird; bis dahin könnte Rückgängig sie brauchen.",
+    "The texture is deleted.": "Die Textur ist gelöscht.",
+    "The open file shows this texture, as the image {name}.": "Die offene Datei zeigt diese Textur, als Bild {name}.",
+    "Save the file, which then has a copy of its own, or remove the image.": "Sichern Sie die Datei, die dann eine "
+    "eigene Kopie hat, oder entfernen Sie das Bild.",
+    "There is no result {name} in the history.": "Im Verlauf gibt es kein Ergebnis {name}.",
+    "Open in Image Editor": "Im Bildeditor öffnen",
+    "Show the whole picture in an Image Editor: one that is open, or a new window": "Das ganze Bild in einem "
+    "Bildeditor zeigen: einem offenen, oder einem neuen Fenster",
+    "Show File": "Datei zeigen",
+    "Open the folder that holds the texture's files": "Den Ordner mit den Dateien der Textur öffnen",
+    "Show the textures of earlier sessions that no saved file has": "Die Texturen früherer Sitzungen zeigen, die "
+    "keine gesicherte Datei hat",
+    "Do not offer them again; they stay in the history": "Sie nicht mehr anbieten; im Verlauf bleiben sie",
+    "Clean Up": "Aufräumen",
+    "Bring the results below the size limit of the preferences, as far as nothing is lost that is in use": ""
+    "Die Ergebnisse unter die Größe bringen, die in den Einstellungen steht, soweit nichts verloren geht, was "
+    "gebraucht wird",
+    "There is no size limit.": "Es ist keine Größe vorgegeben.",
+    "What is in use, a favourite or younger than a day stays.": "Was gebraucht wird, Favorit oder jünger als ein "
+    "Tag ist, bleibt.",
+    "Try On": "Anprobieren",
+    "See the textures of the history on the object: arrow keys or wheel walk on, Enter keeps, Escape restores": ""
+    "Die Texturen des Verlaufs am Objekt sehen: Pfeiltasten oder Mausrad gehen weiter, Eingabe behält, Escape "
+    "stellt wieder her",
+    "The result to begin with, by its folder in the history": "Das Ergebnis, mit dem es anfängt, als sein Ordner "
+    "im Verlauf",
+    "{number} of {count}: {title}   Arrow keys or wheel: another, Enter: keep, Escape: restore": ""
+    "{number} von {count}: {title}   Pfeiltasten oder Mausrad: andere, Eingabe: behalten, Escape: wiederherstellen",
+    "There is no texture to try on.": "Es gibt keine Textur zum Anprobieren.",
+    # a whole material
+    "Tile Size": "Kachelgröße",
+    "The width of one repeat of the texture, for Fit to Object and for how high its relief is": ""
+    "Die Breite einer Wiederholung der Textur, für An Objekt anpassen und die Höhe ihres Reliefs",
+    "Relief": "Relief",
+    "From the lowest to the highest point of the height map, as a part of the tile size": "Vom tiefsten zum "
+    "höchsten Punkt der Höhenkarte, als Teil der Kachelgröße",
+    "Fit to Object": "An Objekt anpassen",
+    "Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one": ""
+    "Die Texeldichte des Objekts lesen, die Textur auf ihre Kachelgröße skalieren und eine Auflösung für die "
+    "nächste vorschlagen",
+    "Texels per Metre": "Texel pro Meter",
+    "How fine the texture is to be on the object, in pixels to a metre": "Wie fein die Textur am Objekt sein soll, "
+    "in Pixeln auf einen Meter",
+    "Set Resolution": "Auflösung setzen",
+    "Have the next Generate make as many pixels as that takes": "Das nächste Erzeugen so viele Pixel machen "
+    "lassen, wie das braucht",
+    "Multiply Occlusion": "Verdeckung einrechnen",
+    "Multiply ambient occlusion into the colour, or take it out again": "Die Umgebungsverdeckung in die Farbe "
+    "einrechnen, oder wieder herausnehmen",
+    "Update Nodes": "Nodes anpassen",
+    "Link the height as the material's displacement method and the render engine want it now": ""
+    "Die Höhe so verbinden, wie das Material und die Render-Engine es jetzt wollen",
+    "Mark as Asset": "Als Asset merken",
+    "Update Asset": "Asset erneuern",
+    "Mark the material as an asset, with a preview, and its recipe as the description": "Das Material als Asset "
+    "merken, mit Vorschau und seinem Rezept als Beschreibung",
+    "Author": "Urheber",
+    "Empty: the one in the preferences": "Leer: der in den Einstellungen",
+    "Catalog": "Katalog",
+    "Where asset browsers list it; slashes make a catalog in another": "Wo Asset-Browser es führen; Schrägstriche "
+    "machen einen Katalog in einem anderen",
+    # targets
+    "Choose another material.": "Wählen Sie ein anderes Material.",
+    "Choose the target Base Color: one is made.": "Wählen Sie das Ziel Grundfarbe: dann wird eines gemacht.",
+    "Make it local, or choose another material.": "Machen Sie es lokal, oder wählen Sie ein anderes Material.",
+    "Make it local, or choose another object.": "Machen Sie es lokal, oder wählen Sie ein anderes Objekt.",
+    "No Image Texture node is selected in {name}.": "In {name} ist kein Bildtextur-Node ausgewählt.",
+    "No object is active.": "Es ist kein Objekt aktiv.",
+    "No material is active.": "Es ist kein Material aktiv.",
+    "Select an object that can, such as a mesh.": "Wählen Sie ein Objekt, das es kann, etwa ein Mesh.",
+    "Select one in the Shader Editor.": "Wählen Sie einen im Shader-Editor aus.",
+    "Select the object that gets the texture.": "Wählen Sie das Objekt aus, das die Textur bekommt.",
+    "The material {name} cannot be edited.": "Das Material {name} lässt sich nicht bearbeiten.",
+    "The material {name} is a library override of one in {place}, whose nodes cannot be changed.": ""
+    "Das Material {name} ist eine Bibliotheksüberschreibung von einem in {place}, dessen Nodes sich nicht ändern "
+    "lassen.",
+    "The material {name} is gone.": "Das Material {name} gibt es nicht mehr.",
+    "The material {name} is linked from {place}.": "Das Material {name} ist aus {place} verknüpft.",
+    "The object {name} is gone.": "Das Objekt {name} gibt es nicht mehr.",
+    "{name} cannot have a material.": "{name} kann kein Material haben.",
+    "{name} did not take a material.": "{name} hat kein Material angenommen.",
+    "{name} has no material, and {owner} cannot be edited.": "{name} hat kein Material, und {owner} lässt sich "
+    "nicht bearbeiten.",
+    "{name} has no material, and {owner} is linked from {place}.": "{name} hat kein Material, und {owner} ist aus "
+    "{place} verknüpft.",
+    "{name} has no material.": "{name} hat kein Material.",
+    "{name} is a Grease Pencil material, which has no nodes.": "{name} ist ein Grease-Pencil-Material, das keine "
+    "Nodes hat.",
+    "{name} is linked from another file.": "{name} ist aus einer anderen Datei verknüpft.",
+    "In {material}, node {node}.": "In {material}, Node {node}.",
+    "With {maps}.": "Mit {maps}.",
+    "Ambient Occlusion": "Ambient Occlusion",
+    "Metallic": "Metall",
+    "Roughness": "Rauheit",
+    "Normal": "Normalen",
+    "The image {name} is kept without it.": "Das Bild {name} bleibt auch so.",
+    "{name} has no UV map to show it with.": "{name} hat keine UV-Map, um sie zu zeigen.",
+    "The texture {path} cannot be read.": "Die Textur {path} ist nicht lesbar.",
+    "There is no image {name}.": "Es gibt kein Bild {name}.",
+    "Base Color of {name} is not made from one image alone; the texture is in a new node beside it.": ""
+    "Die Grundfarbe von {name} kommt nicht von einem Bild allein; die Textur ist in einem neuen Node daneben.",
+    "The node {name} is gone; the texture is in a new one.": "Den Node {name} gibt es nicht mehr; die Textur ist "
+    "in einem neuen.",
+    "{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.": ""
+    "{name} hat keinen Principled BSDF am Ausgang; die Textur ist in einem neuen Node, mit nichts verbunden.",
+    "{name} is an asset.": "{name} ist ein Asset.",
+    "Put one into it first.": "Setzen Sie zuerst eine ein.",
+    "Put one there first.": "Setzen Sie dort zuerst einen ein.",
+    "Give it one first.": "Geben Sie ihm zuerst eine.",
+    "Link Texture Coordinate, UV, to a Mapping, and that to the image.": "Verbinden Sie Texturkoordinate, UV, mit "
+    "einem Mapping, und das mit dem Bild.",
+    "Unwrap it again, or assign the material to its faces.": "Wickeln Sie es neu ab, oder weisen Sie das Material "
+    "seinen Flächen zu.",
+    "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre.": ""
+    "Eine Kachel ist {size:g} m auf {name}: Skalierung {x:.3g} mal {y:.3g}, {pixels} Pixel für {density:g} pro "
+    "Meter.",
+    "{name} has no ambient occlusion of Tilewright's.": "{name} hat keine Umgebungsverdeckung von Tilewright.",
+    "The nodes of {name} fit its displacement method.": "Die Nodes von {name} passen zu seiner Verschiebung.",
+    "Nothing is linked to the Base Color of {name}.": "Mit der Grundfarbe von {name} ist nichts verbunden.",
+    # pictures
+    "Enlarge the image, seamlessly and with its own colors; the result is a new image": "Das Bild vergrößern, "
+    "nahtlos und in seinen eigenen Farben; das Ergebnis ist ein neues Bild",
+    "Make Material from Image": "Material aus dem Bild machen",
+    "Make height, normal, roughness, metallic and occlusion of the image, for the active material": ""
+    "Höhe, Normalen, Rauheit, Metall und Verdeckung des Bildes machen, für das aktive Material",
+    "Make Tileable": "Kachelbar machen",
+    "Make the image repeat without a seam; the result is a new image": "Das Bild nahtlos wiederholbar machen; das "
+    "Ergebnis ist ein neues Bild",
+    "Tilewright": "Tilewright",
+    "It repeats to all sides": "Es wiederholt sich nach allen Seiten",
+    "It repeats to the left and right": "Es wiederholt sich nach links und rechts",
+    "It repeats up and down": "Es wiederholt sich nach oben und unten",
+    "It does not repeat": "Es wiederholt sich nicht",
+    "From the Image": "Vom Bild",
+    "Color": "Farbe",
+    "Color, or data where the image's color space is Non-Color": "Farbe, oder Daten, wo der Farbraum des Bildes "
+    "Non-Color ist",
+    "Data": "Daten",
+    "Normals": "Normalen",
+    "A normal map: its normals keep their length": "Eine Normal-Map: ihre Normalen behalten ihre Länge",
+    "Image": "Bild",
+    "Its name; empty: the one that is shown": "Sein Name; leer: das gezeigte",
+    "Where the picture repeats": "Wo sich das Bild wiederholt",
+    "Where the picture shall repeat": "Wo sich das Bild wiederholen soll",
+    "Scale": "Faktor",
+    "How many times larger": "Wievielmal so groß",
+    "Twice": "Doppelt",
+    "Four times": "Vierfach",
+    "Eight times": "Achtfach",
+    "Upscaler": "Netz",
+    '"starter", "lanczos", or the file of a network (.safetensors)': '"starter", "lanczos" oder die Datei eines '
+    "Netzes (.safetensors)",
+    "Content": "Inhalt",
+    "What the image's numbers mean": "Was die Zahlen des Bildes bedeuten",
+    "Networks": "Netze",
+    '"starter", "filter", or a folder of 1x networks named after their maps': '"starter", "filter" oder ein Ordner '
+    "mit 1x-Netzen, die nach ihren Maps heißen",
+    # preferences
+    "Own Python": "Eigenes Python",
+    "Use this Python, which has the engine's packages, instead of what Install makes. Empty: what Install makes. "
+    "The variable TILEWRIGHT_PYTHON goes before both": "Dieses Python mit den Paketen der Engine benutzen, statt "
+    "dessen, was Installieren macht. Leer: was Installieren macht. Die Variable TILEWRIGHT_PYTHON geht beiden vor",
+    "Device": "Gerät",
+    "What computes the textures. A change takes effect with the next job": "Was die Texturen berechnet. Eine "
+    "Änderung wirkt beim nächsten Auftrag",
+    "Automatic": "Automatisch",
+    "The fastest one that is there": "Das schnellste, das da ist",
+    "NVIDIA or AMD": "NVIDIA oder AMD",
+    "CUDA or ROCm": "CUDA oder ROCm",
+    "Intel": "Intel",
+    "Intel's graphics": "Grafik von Intel",
+    "Apple": "Apple",
+    "Apple's graphics": "Grafik von Apple",
+    "Processor": "Prozessor",
+    "Slow, and always there": "Langsam, und immer da",
+    "Memory": "Speicher",
+    "How much of the device's memory to use. What does not fit is tried again leaner": "Wie viel Speicher des "
+    "Geräts benutzt wird. Was nicht hineinpasst, wird sparsamer noch einmal versucht",
+    "As much as is free": "So viel, wie frei ist",
+    "All on the Device": "Alles auf dem Gerät",
+    "Fastest": "Am schnellsten",
+    "Parts Take Turns": "Teile abwechselnd",
+    "Slower, needs about half": "Langsamer, braucht etwa die Hälfte",
+    "Lean": "Sparsam",
+    "Slower still": "Noch langsamer",
+    "Least": "Am sparsamsten",
+    "Slowest, for the smallest cards": "Am langsamsten, für die kleinsten Karten",
+    "Step Previews": "Zwischenbilder",
+    "Show the picture while it is being made, twice a second, small and without its details": "Das Bild zeigen, "
+    "während es entsteht, zweimal in der Sekunde, klein und ohne Einzelheiten",
+    "Install Into": "Installieren nach",
+    "Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. What is in "
+    "the old folder stays there until it is removed": "Ordner für die Pakete der Engine, auch auf einem anderen "
+    "Laufwerk. Leer: in Blenders Ordner dieses Benutzers. Was im alten Ordner ist, bleibt dort, bis es entfernt "
+    "wird",
+    "Packages": "Pakete",
+    "Which build of torch Install takes, each with its own list of versions and hashes": "Welches torch "
+    "Installieren nimmt, jedes mit eigener Liste von Versionen und Prüfsummen",
+    "Standard": "Standard",
+    "What the package index has: NVIDIA on Linux, Apple on macOS, the processor everywhere": "Was der Paketindex "
+    "hat: NVIDIA unter Linux, Apple unter macOS, den Prozessor überall",
+    "Small, for machines without a fitting graphics card": "Klein, für Rechner ohne passende Grafikkarte",
+    "Folder of Wheels": "Ordner mit Wheels",
+    "Install takes packages from here first, so that it works without a network. Each is checked against its hash": ""
+    "Hier sucht Installieren zuerst nach Paketen, sodass es ohne Netz geht. Jedes wird mit seiner Prüfsumme "
+    "verglichen",
+    "Package Index": "Paketindex",
+    "Address that Install downloads from. Empty: the one that pip and uv are set to on this machine": ""
+    "Adresse, von der Installieren herunterlädt. Leer: die, auf die pip und uv hier eingestellt sind",
+    "as pip and uv are set to": "wie pip und uv eingestellt sind",
+    "Free After": "Freigeben nach",
+    "Minutes without a job after which the engine lets go of its models and their memory. The next job loads them "
+    "again": "Minuten ohne Auftrag, nach denen die Engine ihre Modelle und deren Speicher freigibt. Der nächste "
+    "Auftrag lädt sie wieder",
+    "Free for Renders": "Fürs Rendern freigeben",
+    "When a render starts, the engine lets go of its models, so that the render has the graphics card's memory. "
+    "The next texture loads them again": "Wenn ein Rendern beginnt, gibt die Engine ihre Modelle frei, damit es "
+    "den Speicher der Grafikkarte hat. Die nächste Textur lädt sie wieder",
+    "Results": "Ergebnisse",
+    "Folder that keeps every texture. Empty: one of yours that stays when Tilewright is uninstalled": ""
+    "Ordner, der jede Textur behält. Leer: einer von Ihren, der bleibt, wenn Tilewright deinstalliert wird",
+    "Size Limit (GB)": "Höchstens (GB)",
+    "Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, no favourite, "
+    "and nothing that the open file or a saved .blend has": "Gigabyte für die Ergebnisse; 0: beliebig viele. Die "
+    "ältesten gehen zuerst, aber nichts, was jünger als ein Tag ist, kein Favorit, und nichts, was die offene "
+    "Datei oder eine gesicherte .blend hat",
+    "On Save": "Beim Sichern",
+    "How a saved file keeps its textures, so that it shows them on another machine too": "Wie eine gesicherte "
+    "Datei ihre Texturen behält, sodass sie sie auch auf einem anderen Rechner zeigt",
+    "Pack": "Einpacken",
+    "The textures are inside the .blend": "Die Texturen sind in der .blend",
+    "Copy Beside": "Daneben kopieren",
+    "The textures are in the folder “textures” beside the .blend": "Die Texturen sind im Ordner „textures“ neben "
+    "der .blend",
+    "Previews First": "Erst Vorschau",
+    "Nothing is put into a material by itself: new textures wait in the history until they are applied": ""
+    "Nichts kommt von selbst in ein Material: neue Texturen warten im Verlauf, bis sie angewandt werden",
+    "Models": "Modelle",
+    "Folder with diffusers models to choose from": "Ordner mit diffusers-Modellen, aus denen man wählen kann",
+    "Whom materials that are marked as assets name as their author": "Wen Materialien, die als Assets gemerkt "
+    "sind, als Urheber nennen",
+    "{count} textures, {size:.2f} GB": "{count} Texturen, {size:.2f} GB",
+    # the engine's packages
+    "Engine": "Engine",
+    "Install": "Installieren",
+    "Repair": "Reparieren",
+    "Download and install what the engine needs, or mend it. Goes on where it was interrupted": ""
+    "Herunterladen und installieren, was die Engine braucht, oder es reparieren. Geht dort weiter, wo es "
+    "unterbrochen wurde",
+    "Verify": "Prüfen",
+    "Compare every file of the engine's packages with its hash. What is damaged is named, and Repair mends it": ""
+    "Jede Datei der Pakete mit ihrer Prüfsumme vergleichen. Was beschädigt ist, wird genannt, und Reparieren "
+    "richtet es",
+    "Stop": "Anhalten",
+    "Stop. What was downloaded is kept, and Install goes on from there": "Anhalten. Was heruntergeladen ist, "
+    "bleibt, und Installieren geht dort weiter",
+    "Check Python": "Python prüfen",
+    "Run the engine's Python, and list what it has or lacks": "Das Python der Engine starten und nennen, was es "
+    "hat oder was ihm fehlt",
+    "Self Test": "Selbsttest",
+    "Have the engine tell its versions and device, and make a small texture that is not kept": ""
+    "Die Engine Versionen und Gerät nennen und eine kleine Textur machen lassen, die nicht bleibt",
+    "Copy Diagnostics": "Diagnose kopieren",
+    "Copy versions, settings and the logs' ends for a report, without your name and your folders": ""
+    "Versionen, Einstellungen und die Enden der Protokolle für einen Bericht kopieren, ohne Ihren Namen und Ihre "
+    "Ordner",
+    "Copied. Read it before you paste it anywhere.": "Kopiert. Lesen Sie es, bevor Sie es irgendwo einfügen.",
+    "Open what the installer wrote": "Öffnen, was die Installation geschrieben hat",
+    "Nothing was installed yet.": "Es wurde noch nichts installiert.",
+    "Nothing is installed that could be verified.": "Es ist nichts installiert, was sich prüfen ließe.",
+    "Remove Packages": "Pakete entfernen",
+    "Delete these packages from the disk": "Diese Pakete vom Laufwerk löschen",
+    "The environment's folder": "Der Ordner der Umgebung",
+    "Remove Everything": "Alles entfernen",
+    "Delete all that Tilewright has put on this machine: the engine's packages, logs and settings of its own": ""
+    "Alles löschen, was Tilewright auf diesen Rechner gebracht hat: die Pakete der Engine, Protokolle und eigene "
+    "Einstellungen",
+    "Also the Textures": "Auch die Texturen",
+    "Delete the textures that were made as well; those in saved files stay in them": "Auch die gemachten Texturen "
+    "löschen; die in gesicherten Dateien bleiben darin",
+    "Allow Online Access...": "Online-Zugriff erlauben...",
+    "Other Ways...": "Andere Wege...",
+    "Blender may not go online. Allow it, or name a folder of wheels or a Python.": "Blender darf nicht online "
+    "gehen. Erlauben Sie es, oder nennen Sie einen Ordner mit Wheels oder ein Python.",
+    "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels.": ""
+    "Blender darf nicht online gehen. Erlauben Sie es in Einstellungen > System, oder nennen Sie einen Ordner mit "
+    "Wheels.",
+    "Up to {size} are downloaded, into {place}.": "Bis zu {size} werden heruntergeladen, nach {place}.",
+    "A Python of your own is used.": "Es wird ein eigenes Python benutzt.",
+    "The engine's packages are installed.": "Die Pakete der Engine sind installiert.",
+    "This list was not tried on such a machine by us.": "Diese Liste haben wir auf einem solchen Rechner nicht "
+    "erprobt.",
+    "The engine's packages are not installed yet.": "Die Pakete der Engine sind noch nicht installiert.",
+    "The engine's packages are installed by half: the installation was interrupted, or something is damaged.": ""
+    "Die Pakete der Engine sind nur halb installiert: die Installation wurde unterbrochen, oder etwas ist "
+    "beschädigt.",
+    "The engine's packages are those of another version of Tilewright.": "Die Pakete der Engine sind die einer "
+    "anderen Version von Tilewright.",
+    "half made": "halb gemacht",
+    "in use": "in Gebrauch",
+    "not used by this Blender": "von diesem Blender nicht gebraucht",
+    "Something else is being done with the engine's packages.": "Mit den Paketen der Engine geschieht gerade etwas "
+    "anderes.",
+    "Wait for it.": "Warten Sie es ab.",
+    "Wait until the running jobs have ended, or cancel them.": "Warten Sie, bis die laufenden Aufträge zu Ende "
+    "sind, oder brechen Sie sie ab.",
+    "Stopped.": "Angehalten.",
+    "Open the log.": "Öffnen Sie das Protokoll.",
+    "Cancelled. What was downloaded is kept, and Install goes on from there.": "Abgebrochen. Was heruntergeladen "
+    "ist, bleibt, und Installieren geht dort weiter.",
+    "Waiting for another Blender": "Wartet auf ein anderes Blender",
+    "Looking at what is there": "Sieht nach, was da ist",
+    "Downloading": "Herunterladen",
+    "Installing": "Installieren",
+    "Checking": "Prüfen",
+    "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
+    "{duration} left": "noch {duration}",
+}
