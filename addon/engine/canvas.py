@@ -7,6 +7,7 @@ strip, whatever the picture's size.
 
 import contextlib
 import mmap
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..core.errors import ErrorKind, UserError
-from ..core.results import disk_errors
+from ..core.results import PART, disk_errors
 
 IN_MEMORY = 64 << 20  # bytes; larger canvases are files
 _RELEASE_EVERY = 4 << 20  # bytes written or read before pages are given back
@@ -70,11 +71,13 @@ def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
 def canvases(folder: Path, in_memory: int = IN_MEMORY) -> Iterator["Easel"]:
     """A maker of canvases whose files lie in a temporary folder inside `folder`, which goes with them at the end.
 
+    It is named like a result that is not whole yet: where the worker is killed, the store's clean-up takes it.
+
     Raises `UserError` (kind `DISK`) where the folder cannot be written.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".canvas-", dir=folder))
+        scratch = Path(tempfile.mkdtemp(prefix=f"{PART}{os.getpid()}-", dir=folder))
     easel = Easel(scratch, in_memory)
     try:
         yield easel
