@@ -98,7 +98,8 @@ def _make_image(
             files, made_from, score = written.files, written.recipe, written.seam_score
         else:
             watch.progress(Phase.SAVING, index)
-            score = seams.measure(pixels, request.axes).value
+            score, words = seams.judge(pixels, request.axes, made_from.is_exact)
+            made_from = made_from.noting(words)
             files = write_files(draft, pixels, made_from)
         result = Result(
             folder=draft.folder,
