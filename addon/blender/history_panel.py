@@ -174,7 +174,7 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     facts.scale_y = 0.8
     generated = isinstance(request, TextureRequest)
     if generated:
-        words = iface_("{size}, seed {seed}").format(size=request.size, seed=request.seed)
+        words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
     else:
         words = iface_("Made from another picture")
     facts.label(text=words, translate=False)

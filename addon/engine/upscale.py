@@ -95,6 +95,7 @@ def upscale(
         shape = (int(current.shape[0] * tiler.scale), int(current.shape[1] * tiler.scale))
         final = tiler is tilers[-1]
         canvas = easel.make((*shape, channels if final else colors), np.float32)
+        tiler = replace(tiler, network=_alone(tiler.network, canvas, last))
         with means.network.cancellable(check) if means.network else nullcontext():
             tiler.run(current, _writer(canvas, colors, last), axes, tile_done)
         if last is not None:
@@ -112,6 +113,18 @@ def upscale(
     return last
 
 
+def _alone(network: Any, *mapped: Canvas | None) -> Any:
+    """The network, which has the memory to itself while it runs: the pages of a tile's reading and writing go first."""
+
+    def run(picture: torch.Tensor) -> torch.Tensor:
+        for canvas in mapped:
+            if canvas is not None:
+                canvas.release()
+        return network(picture)
+
+    return run
+
+
 def _writer(canvas: Canvas, colors: int, source: Canvas | None) -> Callable[[slice, slice, NDArray[np.float32]], None]:
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         canvas.array[rows, columns, :colors] = values
@@ -124,7 +137,7 @@ def _writer(canvas: Canvas, colors: int, source: Canvas | None) -> Callable[[sli
 
 def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
     if means.network is None:
-        tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+        tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, content))]
     peak = _peak(source[..., :colors]) if content is Content.LINEAR else 1.0
     plain = means.network.tiler(means.limits, means.free)
@@ -197,7 +210,7 @@ def _peak(source: NDArray[Any]) -> float:
 
 
 def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check) -> None:
-    tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+    tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
 
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         canvas.array[rows, columns, -1:] = values.clip(0, 1)
@@ -245,15 +258,16 @@ def give_low_frequencies(
     height, width, colors = small.shape
     lanczos = Lanczos(factor)
     difference = easel.make((height, width, colors), np.float32)
-    side = max(_BLOCK // factor, 16)
-    for block in blocks(height, width, side):
+    # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
+    rows_at_once, across = max(_BLOCK // 4 // factor, 16), max(_BLOCK * 4 // factor, 16)
+    for block in blocks(height, width, rows_at_once, across):
         check()
         rows, columns = block.scaled(Fraction(1))
         large = canvas.array[_enlarged(rows, factor), _enlarged(columns, factor), :colors]
         wanted = read(gather(small, block, 0, axes))
         difference.array[rows, columns] = wanted - shrink(read(large), factor)
         canvas.touched(large.nbytes)
-    for block in blocks(height, width, side):
+    for block in blocks(height, width, rows_at_once, across):
         check()
         rows, columns = block.scaled(Fraction(1))
         patch = _smooth(gather(difference.array, block, LANCZOS_HALO + 1, axes))

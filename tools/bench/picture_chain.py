@@ -70,7 +70,7 @@ def decode_peak(side: int, width: int) -> dict[str, float]:
     """
     vae = kl_autoencoder(width).to(memory_format=torch.channels_last)
     latents = torch.randn(1, 4, side // 8, side // 8)
-    with TemporaryDirectory(dir=".") as folder, canvases(Path(folder), in_memory=0) as easel:
+    with TemporaryDirectory() as folder, canvases(Path(folder), in_memory=0) as easel:
         with seamless(vae, Axes.XY):
             by_layer = Layers(vae, Axes.XY, easel, TileLimits())
             by_layer.decode(latents[..., :8, :8])
