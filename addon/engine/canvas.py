@@ -26,6 +26,17 @@ _RELEASE_EVERY = 4 << 20  # bytes written or read before pages are given back
 _SPARE = 256 << 20  # bytes that are left free on the disk, for the results themselves
 
 
+AT_ONCE = 64  # rows that are read or written before pages are given back, where whole tiles are
+
+
+def give_back(array: NDArray[Any]) -> None:
+    """Give the pages of a mapped file back, so that they count no more as ours; of another array nothing."""
+    mapping = getattr(array, "_mmap", None)
+    # Windows has no madvise: there the system takes pages back by itself
+    if mapping is not None and hasattr(mapping, "madvise"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
 class Canvas:
     """An array of a fixed shape; `array` is read and written like any other.
 
@@ -46,10 +57,7 @@ class Canvas:
     def release(self) -> None:
         """Give the pages back; what was written is safe with the system."""
         self._touched = 0
-        mapping = getattr(self.array, "_mmap", None)
-        # Windows has no madvise: there the system takes pages back by itself
-        if mapping is not None and hasattr(mapping, "madvise"):
-            mapping.madvise(mmap.MADV_DONTNEED)
+        give_back(self.array)
 
     def write(self, rows: slice, columns: slice, values: NDArray[Any]) -> None:
         """Put a tile's values in; whole-number canvases take 0..1, rounded and clipped."""

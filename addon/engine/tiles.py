@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.request import Axes
+from .canvas import AT_ONCE, give_back
 from .devices import empty_cache, is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -123,13 +124,22 @@ def gather(source: NDArray[Any], block: Block, halo: int, axes: Axes, grid: int 
 
 
 def _take(source: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-    """source[rows][:, columns], by slices where the places follow each other; never a copy of whole rows."""
+    """source[rows][:, columns], some rows at once: the system maps more of a file than what is read."""
+    taken = np.empty((len(rows), len(columns), *source.shape[2:]), source.dtype)
+    for top in range(0, len(rows), AT_ONCE):
+        taken[top : top + AT_ONCE] = _part(source, rows[top : top + AT_ONCE], columns)
+        give_back(source)
+    return taken
+
+
+def _part(source: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """By slices where the places follow each other; never a copy of whole rows."""
     down, along = _slice(rows), _slice(columns)
     if down is not None:
         strip = source[down]
-        return np.ascontiguousarray(strip[:, along]) if along is not None else np.take(strip, columns, axis=1)
+        return strip[:, along] if along is not None else np.take(strip, columns, axis=1)
     if along is not None:
-        return np.take(source[:, along], rows, axis=0)
+        return source[:, along][rows]  # `np.take` would copy all of the picture first
     return source[np.ix_(rows, columns)]
 
 

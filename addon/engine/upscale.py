@@ -20,7 +20,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.request import Axes
-from .canvas import Canvas, Easel
+from .canvas import AT_ONCE, Canvas, Easel
 from .image_networks import ImageNetwork
 from .resampling import LANCZOS_HALO, Lanczos, shrink
 from .tiles import TileLimits, Tiler, blocks, gather
@@ -95,9 +95,8 @@ def upscale(
         shape = (int(current.shape[0] * tiler.scale), int(current.shape[1] * tiler.scale))
         final = tiler is tilers[-1]
         canvas = easel.make((*shape, channels if final else colors), np.float32)
-        tiler = replace(tiler, network=_alone(tiler.network, canvas, last))
         with means.network.cancellable(check) if means.network else nullcontext():
-            tiler.run(current, _writer(canvas, colors, last), axes, tile_done)
+            tiler.run(current, _writer(canvas, colors), axes, tile_done)
         if last is not None:
             easel.drop(last)
         last, current = canvas, canvas.array
@@ -113,24 +112,13 @@ def upscale(
     return last
 
 
-def _alone(network: Any, *mapped: Canvas | None) -> Any:
-    """The network, which has the memory to itself while it runs: the pages of a tile's reading and writing go first."""
-
-    def run(picture: torch.Tensor) -> torch.Tensor:
-        for canvas in mapped:
-            if canvas is not None:
-                canvas.release()
-        return network(picture)
-
-    return run
-
-
-def _writer(canvas: Canvas, colors: int, source: Canvas | None) -> Callable[[slice, slice, NDArray[np.float32]], None]:
+def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.float32]], None]:
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
-        canvas.array[rows, columns, :colors] = values
-        canvas.touched(values.nbytes)
-        if source is not None:  # read for it
-            source.touched(values.nbytes)
+        for top in range(0, len(values), AT_ONCE):
+            part = values[top : top + AT_ONCE]
+            first = rows.start + top
+            canvas.array[first : first + len(part), columns, :colors] = part
+            canvas.release()
 
     return write
 
