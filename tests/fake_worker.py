@@ -220,7 +220,7 @@ class Worker:
                 (part.folder / files[str(kind)]).write_bytes(picture)
             self.faults("WRITING", request.prompt, index, 0)
             (part.folder / files[THUMBNAIL]).write_bytes(png(128, 128, request.prompt, request.seed, ""))
-        result = Result(part.folder, files, recipe, seam_score=0.5, seconds=seconds)
+        result = Result(part.folder, files, recipe, seam_score=self.behaviour.get("seam_score", 0.5), seconds=seconds)
         return part.publish(result, allowed=lambda: not self.cancel.is_set())
 
     # --- failing -------------------------------------------------------------------------------------------------

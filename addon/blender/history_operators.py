@@ -12,10 +12,20 @@ from ..core.naming import title
 from . import history, images, languages, state
 
 
-def _result_property() -> object:
-    return StringProperty(
+class _OnResult:
+    """An operator on one result. `act` does its work; a `UserError` of it is reported."""
+
+    result: StringProperty(
         name="Result", description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"}
     )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            self.act(context)
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_history_refresh(bpy.types.Operator):
@@ -29,12 +39,10 @@ class TILEWRIGHT_OT_history_refresh(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_select(bpy.types.Operator):
+class TILEWRIGHT_OT_select(_OnResult, bpy.types.Operator):
     bl_idname = "tilewright.select"
     bl_label = "Select"
     bl_options = {"INTERNAL"}
-
-    result: _result_property()
 
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
@@ -42,9 +50,8 @@ class TILEWRIGHT_OT_select(bpy.types.Operator):
         entry = state.current.history.find(properties.result) if state.current.history else None
         return title(entry.result.recipe.request.prompt, 400) if entry else ""
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         history.select(self.result)
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
@@ -61,31 +68,23 @@ class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_favourite(bpy.types.Operator):
+class TILEWRIGHT_OT_favourite(_OnResult, bpy.types.Operator):
     """Mark as a favourite, which no clean-up ever removes, or unmark"""
 
     bl_idname = "tilewright.favourite"
     bl_label = "Favourite"
 
-    result: _result_property()
     favourite: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            history.mark_favourite(self.result, self.favourite)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        history.mark_favourite(self.result, self.favourite)
 
 
-class TILEWRIGHT_OT_delete(bpy.types.Operator):
+class TILEWRIGHT_OT_delete(_OnResult, bpy.types.Operator):
     """Delete this texture from the disk. Where the open file still needs it, this is refused"""
 
     bl_idname = "tilewright.delete"
     bl_label = "Delete"
-
-    result: _result_property()
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         try:
@@ -102,24 +101,17 @@ class TILEWRIGHT_OT_delete(bpy.types.Operator):
             icon="WARNING",
         )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            self.report({"INFO"}, history.delete(self.result))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        self.report({"INFO"}, history.delete(self.result))
 
 
-class TILEWRIGHT_OT_open_in_image_editor(bpy.types.Operator):
+class TILEWRIGHT_OT_open_in_image_editor(_OnResult, bpy.types.Operator):
     """Show the whole picture in an Image Editor: one that is open, or a new window"""
 
     bl_idname = "tilewright.open_in_image_editor"
     bl_label = "Open in Image Editor"
     bl_options = {"REGISTER", "UNDO"}
 
-    result: _result_property()
-
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if bpy.app.background:
@@ -127,28 +119,21 @@ class TILEWRIGHT_OT_open_in_image_editor(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            image = images.load(history.result(self.result))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def act(self, context: bpy.types.Context) -> None:
+        image = images.load(history.result(self.result))
         area = next((area for area in context.screen.areas if area.type == "IMAGE_EDITOR"), None)
         if area is None:
             bpy.ops.wm.window_new()
             area = context.window_manager.windows[-1].screen.areas[0]
             area.type = "IMAGE_EDITOR"
         area.spaces.active.image = image
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_show_file(bpy.types.Operator):
+class TILEWRIGHT_OT_show_file(_OnResult, bpy.types.Operator):
     """Open the folder that holds the texture's files"""
 
     bl_idname = "tilewright.show_file"
     bl_label = "Show File"
-
-    result: _result_property()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -157,13 +142,8 @@ class TILEWRIGHT_OT_show_file(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            folder = history.result(self.result).folder
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return bpy.ops.wm.path_open(filepath=str(folder))
+    def act(self, context: bpy.types.Context) -> None:
+        bpy.ops.wm.path_open(filepath=str(history.result(self.result).folder))
 
 
 class TILEWRIGHT_OT_show_offers(bpy.types.Operator):

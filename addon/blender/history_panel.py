@@ -14,7 +14,6 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 from ..core.history import Entry, Which
 from ..core.naming import title
 from ..core.request import Axes, TextureRequest
-from ..core.results import SEAM_THRESHOLD
 from . import compare, history, package, panels, state
 
 _WHICH = (
@@ -175,7 +174,7 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     facts.scale_y = 0.8
     generated = isinstance(request, TextureRequest)
     if generated:
-        words = iface_("{size}, seed {seed}").format(size=request.size, seed=request.seed)
+        words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
     else:
         words = iface_("Made from another picture")
     facts.label(text=words, translate=False)
@@ -196,7 +195,7 @@ def _seam(entry: Entry) -> str:
     score = entry.result.seam_score
     if score is None or entry.result.recipe.request.axes is Axes.NONE:
         return ""
-    words = iface_("seam {score:.2f}") if score > SEAM_THRESHOLD else iface_("seamless ({score:.2f})")
+    words = iface_("seam {score:.2f}") if entry.result.seam_shows else iface_("seamless ({score:.2f})")
     return f", {words.format(score=score)}"
 
 

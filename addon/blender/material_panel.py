@@ -19,8 +19,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.prop(material.tilewright, "tile_size")
     column.prop(material.tilewright, "relief")
     layout.operator("tilewright.fit_to_object")
-    whole = layout.column()
+    whole = layout.column(align=True)
     whole.use_property_split = False  # half of the width is too little for its words
+    whole.label(text="Displacement")
     whole.prop(material, "displacement_method", text="")
     if material_maps.is_outdated(material, context.scene.render.engine):
         layout.operator("tilewright.follow_displacement", icon="FILE_REFRESH")

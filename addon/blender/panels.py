@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..core.errors import ErrorKind
 from ..core.naming import title
 from ..core.request import Axes, TextureRequest
-from ..core.results import SEAM_THRESHOLD, Result
+from ..core.results import Result
 from . import material_panel, models, package, presets, queue_panel, setup_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
@@ -137,11 +137,13 @@ def _seam_text(result: Result) -> tuple[str, str]:
         return iface_("Seam not measured"), "BLANK1"
     if result.recipe.request.axes is Axes.NONE:
         words, icon = iface_("Tiling was off ({score:.2f})"), "BLANK1"
-    elif score <= SEAM_THRESHOLD:
-        words, icon = iface_("Seamless ({score:.2f})"), "CHECKMARK"
-    else:
+    elif result.seam_shows:
         words, icon = iface_("Seam visible ({score:.2f})"), "ERROR"
-    return words.format(score=score), icon
+    elif result.seam_p is not None:  # made by a chain without edges: its score is that of many a cut through it
+        words, icon = iface_("Seamless ({score:.2f}, roll test {p:.2f})"), "CHECKMARK"
+    else:
+        words, icon = iface_("Seamless ({score:.2f})"), "CHECKMARK"
+    return words.format(score=score, p=result.seam_p or 0.0), icon
 
 
 def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

@@ -13,7 +13,7 @@ from mathutils.geometry import area_tri
 
 from ..core import texels
 from ..core.errors import UserError
-from ..core.request import Size
+from ..core.request import Size, TextureRequest
 from . import material_maps, materials, properties, target
 
 _ENOUGH = 20_000  # triangles; more would take long, and say the same
@@ -148,7 +148,8 @@ def _aspect(image: bpy.types.Image) -> float:
         recipe = properties.recipe_of(image)
     except UserError:
         recipe = None
-    width, height = (recipe.request.size.width, recipe.request.size.height) if recipe else image.size
+    request = recipe.request if recipe else None
+    width, height = request.result_size if isinstance(request, TextureRequest) else image.size
     return height / width if width and height else 1.0
 
 

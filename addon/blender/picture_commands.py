@@ -47,7 +47,12 @@ def add_finish(parser: argparse.ArgumentParser) -> None:
 def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> None:
     # the default of upscale is what the word says; the others leave the size as it is
     parser.add_argument(scale, dest="scale", type=int, metavar="N", help=f"how many times larger: {_SCALES}")
-    parser.add_argument("--upscaler", default=STARTER, metavar="NAME|FILE", help=f"{STARTER}, {LANCZOS} or a network")
+    parser.add_argument(
+        "--upscaler",
+        default=STARTER,
+        metavar="NAME|FILE",
+        help=f"{STARTER}, {LANCZOS} or a network's file, whose seamlessness is measured",
+    )
     if maps:
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"

@@ -106,7 +106,9 @@ class TILEWRIGHT_OT_upscale(_OnImage, bpy.types.Operator):
     )
     upscaler: StringProperty(
         name="Upscaler",
-        description='"starter", "lanczos", or the file of a network (.safetensors)',
+        description=(
+            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
+        ),
         default=STARTER,
     )
     content: EnumProperty(name="Content", items=_CONTENTS, description="What the image's numbers mean")

@@ -78,7 +78,8 @@ class Entry:
         request = self.result.recipe.request
         text = f"{request.prompt} {request.model}"
         if isinstance(request, TextureRequest):
-            text += f" {request.size} {request.seed}"
+            width, height = request.result_size
+            text += f" {request.size} {width}x{height} {request.seed}"
         text = text.casefold()
         return all(word in text for word in words)
 

@@ -5,7 +5,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -14,6 +14,7 @@ from .image_request import Request, request_from_json
 from .request import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
+PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
 _MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 characters of prompt twice
@@ -25,7 +26,8 @@ class Recipe:
 
     The same recipe gives the same pixels. `request.count` is 1. `model_fingerprint` is `model_folder.fingerprint` of
     the weights; of a picture that was read, the hash of its file. `environment` names versions of the packages that
-    matter, the device, dtype, number of threads, memory mode and further networks, all as text.
+    matter, the device, dtype, number of threads, memory mode and further networks, all as text; also whether they are
+    exactly periodic, and how the picture's seam was judged.
     """
 
     request: Request
@@ -39,6 +41,15 @@ class Recipe:
             return self.request
         message = f"{self.request.prompt} was made from another picture, and has no settings to generate it with."
         raise UserError(ErrorKind.REQUEST, message)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all that made the picture is exactly periodic."""
+        return self.environment.get(PERIODIC) == EXACTLY
+
+    def noting(self, words: Mapping[str, str]) -> "Recipe":
+        """The recipe with more said in its environment."""
+        return replace(self, environment={**self.environment, **words})
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -25,7 +25,7 @@ def description(recipe: Recipe, model: str) -> str:
         return " ".join(lines)
     if request.negative_prompt.strip():
         lines.append(f"Without: “{' '.join(request.negative_prompt.split())}”.")
-    width, height = (side * request.finish.upscale for side in (request.size.width, request.size.height))
+    width, height = request.result_size
     lines.append(f"{width} x {height} pixels, {_TILING[request.axes]}.")
     lines.append(f"Made by Tilewright with the model {model}.")
     lines.append(f"Seed {request.seed}, {request.steps} steps, guidance {request.guidance_scale:g}.")

@@ -162,6 +162,11 @@ class TextureRequest:
         """The request that makes picture `index` (from 0) of this one alone."""
         return replace(self, seed=self.seeds()[index], count=1)
 
+    @property
+    def result_size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        return self.size.width * self.finish.upscale, self.size.height * self.finish.upscale
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON, one entry a field; `size` is `[width, height]`.
 

@@ -30,6 +30,8 @@ THUMBNAIL = "thumbnail"
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
 )
+SEAM_CHANCE = 0.01  # a seam that random rolls do worse than less often than that is no chance
+RECIPE_SCORE, RECIPE_P = "seam score", "seam p"  # in a recipe's environment
 PART = ".part-"
 _INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes
@@ -51,6 +53,20 @@ class Result:
     seconds: float = 0.0
     created: float = 0.0
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def seam_p(self) -> float | None:
+        """How likely such a seam is among random cuts (see `seams.roll_p`), None where it was not asked."""
+        try:
+            return float(self.recipe.environment[RECIPE_P])
+        except (KeyError, ValueError):
+            return None
+
+    @property
+    def seam_shows(self) -> bool:
+        """Whether there is a seam to be seen, as far as was measured."""
+        p = self.seam_p
+        return (self.seam_score or 0.0) > SEAM_THRESHOLD and (p is None or not p >= SEAM_CHANCE)
 
     def path(self, kind: str = BASE_COLOR) -> Path:
         """The file of that kind. Raises KeyError."""

@@ -9,8 +9,10 @@ cuts reach; sees edges in smooth and in grainy textures.
 *novelty*: how unlike anything else in the picture the patches astride the cut are, over the same for interior cuts;
 sees a brick cut in two, where there is no step.
 
-A value above `THRESHOLD` means a visible seam. Work is bounded by sampling rows and patches, always the same ones for
-the same size: a picture of any size takes about as long as one of 512 pixels, and the same picture has the same score.
+A value above `THRESHOLD` means a visible seam, but where the chain that made the picture is exactly periodic: there the
+seam is one cut among equals, and how it does among random ones decides (`roll_p`). Work is bounded by sampling rows and
+patches, always the same ones for the same size: a picture of any size takes about as long as one of 512 pixels, and the
+same picture has the same score.
 """
 
 from dataclasses import dataclass
@@ -18,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from . import results
 from .request import Axes
-from .results import SEAM_THRESHOLD
 
-THRESHOLD = SEAM_THRESHOLD
+THRESHOLD = results.SEAM_THRESHOLD
 
 _SCALES = (1, 2, 4, 8)  # pixels: width of the strips that are compared
 _REACH = 2 * max(_SCALES)  # pixels on either side of a cut that the step looks at
@@ -31,6 +33,7 @@ _RUN, _RUNS = 160, 4  # pixels and number of the runs of columns that are looked
 _INVISIBLE = 1.0  # of 255: a jump below that is rounding, however even the interior is
 _INVISIBLE_DISTANCE = 4.0  # between two patches: a quarter of one in 255 in each of their 256 pixels
 _PATCH = 16  # pixels: side of the patches whose novelty is measured
+_MOST_ROLLED = 1 << 24  # pixels; larger pictures would be copied whole for each roll
 _INTERIOR_CUTS = 32
 _PATCHES_PER_CUT = 24
 _NOVELTY_SLACK = 1.1  # distances estimated from so few patches scatter by that much
@@ -69,6 +72,36 @@ def measure(image: NDArray[np.uint8], axes: Axes = Axes.XY) -> SeamScore:
             step = max(step, _step(view, rng))
             novelty = max(novelty, _novelty(view, rng))
     return SeamScore(step, novelty)
+
+
+def judge(image: NDArray[np.uint8], axes: Axes, exact: bool) -> tuple[float, dict[str, str]]:
+    """The score of a picture, and both figures in words for its recipe.
+
+    exact: whether the chain that made it is periodic by construction. A score that fails is then a false alarm, or a
+    fault of ours: only then the roll test is worth its time, about a second.
+    """
+    score = measure(image, axes).value
+    words = {results.RECIPE_SCORE: f"{score:.3f}"}
+    if exact and score > THRESHOLD and axes is not Axes.NONE and image.shape[0] * image.shape[1] <= _MOST_ROLLED:
+        words[results.RECIPE_P] = f"{roll_p(image, axes, np.random.default_rng(0)):.3f}"
+    return score, words
+
+
+def roll_p(image: NDArray[np.uint8], axes: Axes, rng: np.random.Generator, rolls: int = 99, enough: int = 3) -> float:
+    """How likely a random cut through a picture that is periodic scores as its seam does, or worse.
+
+    The cuts keep off the seam itself. Stops when `enough` have (Besag and Clifford, Sequential Monte Carlo p-values,
+    1991).
+    """
+    here, worse = measure(image, axes).value, 0
+    height, width = image.shape[:2]
+    for roll in range(1, rolls + 1):
+        down, right = (int(rng.integers(_REACH, side - _REACH)) for side in (height, width))
+        shift = (down * axes.y, right * axes.x)
+        worse += measure(np.roll(image, shift, (0, 1)), axes).value >= here
+        if worse == enough:
+            return worse / roll
+    return (worse + 1) / (rolls + 1)
 
 
 def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

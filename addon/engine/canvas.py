@@ -7,6 +7,7 @@ strip, whatever the picture's size.
 
 import contextlib
 import mmap
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,11 +19,22 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..core.errors import ErrorKind, UserError
-from ..core.results import disk_errors
+from ..core.results import PART, disk_errors
 
 IN_MEMORY = 64 << 20  # bytes; larger canvases are files
 _RELEASE_EVERY = 4 << 20  # bytes written or read before pages are given back
 _SPARE = 256 << 20  # bytes that are left free on the disk, for the results themselves
+
+
+AT_ONCE = 64  # rows that are read or written before pages are given back, where whole tiles are
+
+
+def give_back(array: NDArray[Any]) -> None:
+    """Give the pages of a mapped file back, so that they count no more as ours; of another array nothing."""
+    mapping = getattr(array, "_mmap", None)
+    # Windows has no madvise: there the system takes pages back by itself
+    if mapping is not None and hasattr(mapping, "madvise"):
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 class Canvas:
@@ -45,10 +57,7 @@ class Canvas:
     def release(self) -> None:
         """Give the pages back; what was written is safe with the system."""
         self._touched = 0
-        mapping = getattr(self.array, "_mmap", None)
-        # Windows has no madvise: there the system takes pages back by itself
-        if mapping is not None and hasattr(mapping, "madvise"):
-            mapping.madvise(mmap.MADV_DONTNEED)
+        give_back(self.array)
 
     def write(self, rows: slice, columns: slice, values: NDArray[Any]) -> None:
         """Put a tile's values in; whole-number canvases take 0..1, rounded and clipped."""
@@ -70,11 +79,13 @@ def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
 def canvases(folder: Path, in_memory: int = IN_MEMORY) -> Iterator["Easel"]:
     """A maker of canvases whose files lie in a temporary folder inside `folder`, which goes with them at the end.
 
+    It is named like a result that is not whole yet: where the worker is killed, the store's clean-up takes it.
+
     Raises `UserError` (kind `DISK`) where the folder cannot be written.
     """
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".canvas-", dir=folder))
+        scratch = Path(tempfile.mkdtemp(prefix=f"{PART}{os.getpid()}-", dir=folder))
     easel = Easel(scratch, in_memory)
     try:
         yield easel

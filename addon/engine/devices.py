@@ -15,9 +15,14 @@ from ..core.request import Size
 
 # Bytes that a network holds besides its weights, per pixel of the picture, at 2 bytes a number and with both halves of
 # the guidance in one batch. Counted on full-size networks without data (tests/engine/test_devices.py): a step 521 in
-# SD 1.5 and 348 in SDXL, a decode 2054, which is four tensors of 256 channels.
+# SD 1.5 and 318 in SDXL, a decode 2054, which is four tensors of 256 channels. Larger pictures are decoded layer by
+# layer (`layers`): then a strip is held, or the middle of the decoder, 96.
 STEP_BYTES = 530
+SDXL_STEP_BYTES = 330
 DECODE_BYTES = 2060
+MIDDLE_BYTES = 100
+WHOLE = 1024  # pixels of a side: what is larger is decoded in parts
+STRIP = 256  # pixels: what the KL autoencoder holds of a large picture at once is like so many squared
 _SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
 _KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
 
@@ -76,8 +81,7 @@ class Device:
 class Plan:
     """How to run one model on one device. dtype, vae_dtype: names of torch's types.
 
-    vae_device: where pictures are decoded and encoded. Decoding in tiles is no option: diffusers' tiles stop at the
-    picture's edges, and the KL autoencoder's norms and attention see all of it, so tiles could not be exact.
+    vae_device: where pictures are decoded and encoded.
     sentence: for people, ends with a full stop.
     """
 
@@ -132,8 +136,10 @@ def needed_bytes(plan: Plan, parameters: Mapping[str, int], size: Size) -> int:
     pixels = size.width * size.height
     weights = {name: count * per_number for name, count in parameters.items()}
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
-    step = pixels * STEP_BYTES * per_number / 2 * _SLACK
-    decode = pixels * DECODE_BYTES * _bytes(plan.vae_dtype) / 2 * _SLACK
+    step_bytes = SDXL_STEP_BYTES if "text_encoder_2" in parameters else STEP_BYTES
+    step = pixels * step_bytes * per_number / 2 * _SLACK
+    decode_bytes = pixels * DECODE_BYTES if max(size.width, size.height) <= WHOLE else strips_bytes(pixels)
+    decode = decode_bytes * _bytes(plan.vae_dtype) / 2 * _SLACK
     if plan.vae_device != plan.device.name:
         decode = weights["vae"] = 0
     match plan.offload:
@@ -144,6 +150,11 @@ def needed_bytes(plan: Plan, parameters: Mapping[str, int], size: Size) -> int:
             return int(max(held + working.get(name, 0) for name, held in weights.items()))
         case Offload.SEQUENTIAL:  # one layer at a time: no more than a tenth of the U-Net's weights
             return int(step + weights.get("unet", 0) / 10)
+
+
+def strips_bytes(pixels: int) -> int:
+    """What the KL autoencoder holds while it decodes a picture layer by layer, at 2 bytes a number."""
+    return 2 * STRIP**2 * DECODE_BYTES + pixels * MIDDLE_BYTES  # twice: a processor's mapped files count as well
 
 
 def probe(wanted: str = "auto") -> Device:

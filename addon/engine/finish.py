@@ -6,7 +6,7 @@ The one way by which generated and foreign pictures are finished; `generate` and
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -122,7 +122,7 @@ def _write_files(
 
     def load(file: Any) -> ImageNetwork:
         network = cache.get(file, device, dtype)
-        used[network.file.name] = network.fingerprint
+        used[f"network {network.file.name}"] = f"{network.fingerprint}, {network.periodic}"
         if network.warning:
             note(network.warning)
         if not network.exact:
@@ -145,18 +145,22 @@ def _write_files(
         for network in found:
             if needed & set(network.makes):
                 sources |= check_network(load(network.file), network.makes)
-    networks = {f"network {name}": value for name, value in used.items()}
-    made = replace(made_from, environment={**made_from.environment, **networks})
-    text = {recipe.PNG_KEY: made.dumps()}
+    made = made_from.noting(used)
+    if upscaler is not None and not upscaler.exact:
+        made = made.noting({recipe.PERIODIC: upscaler.periodic})
     free = device.free
     with canvases(draft.folder) as easel, results.disk_errors(draft.root):
         color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
+        visible = _visible(color, task, easel)
+        score = None
+        if min(visible.array.shape[:2]) >= _LEAST_MEASURED:
+            score, words = seams.judge(visible.array, task.axes, made.is_exact)
+            made = made.noting(words)
+        text = {recipe.PNG_KEY: made.dumps()}
         files = {results.BASE_COLOR: "base_color.exr" if color.array.dtype == np.float32 else "base_color.png"}
         pictures.write(draft.folder / files[results.BASE_COLOR], color.array, color.array.dtype, text, color)
-        visible = _visible(color, task, easel)
         files[results.THUMBNAIL] = "thumbnail.png"
         _thumbnail(visible.array).save(draft.folder / files[results.THUMBNAIL])
-        score = _score(visible.array, task.axes)
         visible.release()
         if task.finish.maps:
             maps = _maps(color, task, sources, cache, free, easel, watch)

@@ -98,7 +98,8 @@ def _make_image(
             files, made_from, score = written.files, written.recipe, written.seam_score
         else:
             watch.progress(Phase.SAVING, index)
-            score = seams.measure(pixels, request.axes).value
+            score, words = seams.judge(pixels, request.axes, made_from.is_exact)
+            made_from = made_from.noting(words)
             files = write_files(draft, pixels, made_from)
         result = Result(
             folder=draft.folder,
@@ -129,7 +130,7 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Memory ran out; trying again in a leaner mode. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, watch, note, shown)
+            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown)
             return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -150,6 +151,7 @@ def _sample_and_decode(
     loaded: LoadedModel,
     request: TextureRequest,
     index: int,
+    store: Path,
     watch: Watcher,
     note: Callable[[str], None],
     shown: Previews | None,
@@ -163,7 +165,7 @@ def _sample_and_decode(
                 note(text)
             latents = sample(loaded, request, embeddings, index, watch, shown)
             watch.progress(Phase.DECODING, index)
-            return decode(loaded, latents, note, request.axes)
+            return decode(loaded, latents, note, store, request.axes)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
 
@@ -210,9 +212,13 @@ def sample(
 
 
 def decode(
-    loaded: LoadedModel, latents: torch.Tensor, note: Callable[[str], None], axes: Axes = Axes.XY
+    loaded: LoadedModel,
+    latents: torch.Tensor,
+    note: Callable[[str], None],
+    folder: Path,
+    axes: Axes = Axes.XY,
 ) -> NDArray[np.uint8]:
-    """Pixels of one picture, shape (height, width, 3). axes: those on which large pictures' tiles wrap.
+    """Pixels of one picture, shape (height, width, 3). folder, axes: for large pictures, see `latents.decode`.
 
     Not-a-number never becomes a picture: a decode at 16 bits is tried once more in float32, then `UserError` (kind
     `NUMERICS`).
@@ -231,7 +237,7 @@ def decode(
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
             vae.to(dtype)
-            image = decode_latents(vae, latents.to(loaded.plan.vae_device, dtype), axes)
+            image = decode_latents(vae, latents.to(loaded.plan.vae_device, dtype), axes, folder)
             if torch.isfinite(image).all():
                 break
             log.warning("the decoder gave numbers that are not finite, in %s", dtype)

@@ -19,6 +19,7 @@ import torch
 
 from ..core import image_networks, model_folder
 from ..core.errors import ErrorKind, UserError
+from ..core.recipe import EXACTLY
 from . import pictures
 from .devices import Device, Kind, empty_cache, is_out_of_memory
 from .tiles import Reach, TileLimits, Tiler, measure_reach
@@ -55,6 +56,11 @@ class ImageNetwork:
     @property
     def exact(self) -> bool:
         return self.reach.exact
+
+    @property
+    def periodic(self) -> str:
+        """How its results are where they repeat, for a recipe."""
+        return EXACTLY if self.exact else f"as measured, off by {self.reach.error:.2g} of the greatest value"
 
     def tiler(self, limits: TileLimits, free: int) -> Tiler:
         """How to run it, in tiles that fit into `free` bytes."""

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decodes latents, large ones in tiles on the torus where that is exact. Imports core, engine, torch, diffusers.
+"""Decodes latents, large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
-and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: it decodes whole.
+and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: see `layers`.
 """
 
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,28 @@ from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 
 from ..core.request import Axes
+from . import layers
+from .canvas import canvases
+from .devices import WHOLE, free_main_memory
 from .tiles import NotFinite, Reach, TileLimits, Tiler, measure_reach
 
-WHOLE = 1024  # pixels of a side; smaller pictures are decoded in one piece
 _TILE = 512  # pixels
 
 _limits = TileLimits()
 
 
-def decode(vae: Any, latents: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """The picture (1, 3, H, W) of scaled latents (1, C, h, w), in float32 where it was decoded in tiles."""
+def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.Tensor:
+    """The picture (1, 3, H, W) of scaled latents (1, C, h, w), in float32 where it was decoded in parts.
+
+    folder: for files that hold what lies between two layers, where main memory does not.
+    """
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    if not isinstance(vae, AutoencoderTiny) or max(latents.shape[-2:]) * factor <= WHOLE:
+    if max(latents.shape[-2:]) * factor <= WHOLE:
+        return vae.decode(latents, return_dict=False)[0]
+    if layers.runs(vae):
+        with canvases(folder, in_memory=free_main_memory() // 4) as easel:  # at most one and a half are full size
+            return layers.Layers(vae, axes, easel, _limits).decode(latents)
+    if not isinstance(vae, AutoencoderTiny):
         return vae.decode(latents, return_dict=False)[0]
 
     def network(tile: torch.Tensor) -> torch.Tensor:

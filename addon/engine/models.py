@@ -19,6 +19,7 @@ from ..core import catalogue, model_folder
 from ..core.catalogue import Family, ModelInfo
 from ..core.errors import ErrorKind, UserError
 from ..core.model_folder import ModelFolder
+from ..core.recipe import EXACTLY, PERIODIC
 from ..core.request import Scheduler, TextureRequest
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
 
@@ -77,6 +78,7 @@ class LoadedModel:
             "dtype": plan.dtype if plan.dtype == plan.vae_dtype else f"{plan.dtype}, decoder {plan.vae_dtype}",
             "threads": str(torch.get_num_threads()),
             "memory": plan.mode.value,
+            PERIODIC: EXACTLY if self.info.exact else "as measured",
         }
 
 

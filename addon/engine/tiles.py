@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.request import Axes
+from .canvas import AT_ONCE, give_back
 from .devices import empty_cache, is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -84,11 +85,12 @@ class Block:
         return rows, slice(int(self.left * scale), math.ceil(self.right * scale))
 
 
-def blocks(height: int, width: int, tile: int) -> Iterator[Block]:
-    """The picture in tiles of at most `tile` pixels a side, row by row."""
+def blocks(height: int, width: int, tile: int, across: int = 0) -> Iterator[Block]:
+    """The picture in tiles of at most `tile` pixels a side (`across` in width, unless 0), row by row."""
+    across = across or tile
     for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            yield Block(top, min(top + tile, height), left, min(left + tile, width))
+        for left in range(0, width, across):
+            yield Block(top, min(top + tile, height), left, min(left + across, width))
 
 
 def indices(start: int, stop: int, size: int, wraps: bool) -> NDArray[np.intp]:
@@ -122,16 +124,28 @@ def gather(source: NDArray[Any], block: Block, halo: int, axes: Axes, grid: int 
 
 
 def _take(source: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-    """source[rows][:, columns], by slices where the places follow each other, since that copies less."""
-    first, last = int(rows[0]), int(rows[-1])
-    if last - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-        strip = source[first : last + 1]
-    else:
-        strip = source[rows]
-    first, last = int(columns[0]), int(columns[-1])
-    if last - first == len(columns) - 1 and (np.diff(columns) == 1).all():
-        return np.ascontiguousarray(strip[:, first : last + 1])
-    return np.take(strip, columns, axis=1)
+    """source[rows][:, columns], some rows at once: the system maps more of a file than what is read."""
+    taken = np.empty((len(rows), len(columns), *source.shape[2:]), source.dtype)
+    for top in range(0, len(rows), AT_ONCE):
+        taken[top : top + AT_ONCE] = _part(source, rows[top : top + AT_ONCE], columns)
+        give_back(source)
+    return taken
+
+
+def _part(source: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """By slices where the places follow each other; never a copy of whole rows."""
+    down, along = _slice(rows), _slice(columns)
+    if down is not None:
+        strip = source[down]
+        return strip[:, along] if along is not None else np.take(strip, columns, axis=1)
+    if along is not None:
+        return source[:, along][rows]  # `np.take` would copy all of the picture first
+    return source[np.ix_(rows, columns)]
+
+
+def _slice(places: NDArray[np.intp]) -> slice | None:
+    follow = (np.diff(places) == 1).all()
+    return slice(int(places[0]), int(places[-1]) + 1) if follow else None
 
 
 @dataclass(frozen=True)

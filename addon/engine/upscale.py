@@ -21,7 +21,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.request import Axes
-from .canvas import Canvas, Easel
+from .canvas import AT_ONCE, Canvas, Easel
 from .image_networks import ImageNetwork
 from .resampling import LANCZOS_HALO, Lanczos, shrink
 from .tiles import TileLimits, Tiler, blocks, gather
@@ -100,7 +100,7 @@ def upscale(
         final = tiler is tilers[-1]
         canvas = easel.make((*shape, channels if final else colors), np.float32)
         with means.network.cancellable(check) if means.network else nullcontext():
-            tiler.run(current, _writer(canvas, colors, last), axes, tile_done)
+            tiler.run(current, _writer(canvas, colors), axes, tile_done)
         if last is not None:
             easel.drop(last)
         last, current = canvas, canvas.array
@@ -116,19 +116,20 @@ def upscale(
     return last
 
 
-def _writer(canvas: Canvas, colors: int, source: Canvas | None) -> Callable[[slice, slice, NDArray[np.float32]], None]:
+def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.float32]], None]:
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
-        canvas.array[rows, columns, :colors] = values
-        canvas.touched(values.nbytes)
-        if source is not None:  # read for it
-            source.touched(values.nbytes)
+        for top in range(0, len(values), AT_ONCE):
+            part = values[top : top + AT_ONCE]
+            first = rows.start + top
+            canvas.array[first : first + len(part), columns, :colors] = part
+            canvas.release()
 
     return write
 
 
 def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
     if means.network is None:
-        tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+        tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, content))]
     peak = _peak(source[..., :colors]) if content is Content.LINEAR else 1.0
     plain = means.network.tiler(means.limits, means.free)
@@ -201,7 +202,7 @@ def _peak(source: NDArray[Any]) -> float:
 
 
 def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check) -> None:
-    tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=_BLOCK, limits=means.limits)
+    tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
 
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         canvas.array[rows, columns, -1:] = values.clip(0, 1)
@@ -251,15 +252,16 @@ def give_low_frequencies(
     height, width, colors = small.shape
     lanczos = Lanczos(factor)
     difference = easel.make((height, width, colors), np.float32)
-    side = max(_BLOCK // factor, 16)
-    for block in blocks(height, width, side):
+    # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
+    rows_at_once, across = max(_BLOCK // 4 // factor, 16), max(_BLOCK * 4 // factor, 16)
+    for block in blocks(height, width, rows_at_once, across):
         check()
         rows, columns = block.scaled(Fraction(1))
         large = canvas.array[_enlarged(rows, factor), _enlarged(columns, factor), :colors]
         wanted = read(gather(small, block, 0, axes))
         difference.array[rows, columns] = wanted - shrink(read(large), factor)
         canvas.touched(large.nbytes)
-    for block in blocks(height, width, side):
+    for block in blocks(height, width, rows_at_once, across):
         check()
         rows, columns = block.scaled(Fraction(1))
         patch = _smooth(gather(difference.array, block, LANCZOS_HALO + smoothings, axes), smoothings)

@@ -2,11 +2,12 @@
 """A result is whole on disk, or it is not there."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.results import BASE_COLOR, PART, Result, draft, load
+from addon.core.results import BASE_COLOR, PART, RECIPE_P, Result, draft, load
 
 from .test_recipe import RECIPE
 
@@ -104,3 +105,17 @@ def test_a_result_without_its_picture_is_refused(tmp_path):
     result.path().unlink()
     with pytest.raises(UserError, match=r"a\.png"):
         load(result.folder)
+
+
+@pytest.mark.parametrize(
+    ("score", "p", "shows"),
+    [(None, None, False), (1.1, None, False), (1.2, None, True), (1.2, "0.340", False), (1.2, "0.009", True)],
+)
+def test_a_failing_score_shows_a_seam_unless_random_cuts_do_as_badly(score, p, shows) -> None:
+    recipe = RECIPE if p is None else RECIPE.noting({RECIPE_P: p})
+    assert Result(Path("a"), {BASE_COLOR: "a.png"}, recipe, score).seam_shows is shows
+
+
+@pytest.mark.parametrize("p", ["", "high", "nan"])
+def test_a_strangers_p_value_is_none_or_hides_no_seam(p: str) -> None:
+    assert Result(Path("a"), {BASE_COLOR: "a.png"}, RECIPE.noting({RECIPE_P: p}), 1.2).seam_shows

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from addon.core.request import Axes
-from addon.core.seams import measure
+from addon.core.results import RECIPE_P, RECIPE_SCORE
+from addon.core.seams import THRESHOLD, judge, measure, roll_p
 
 
 def noise(seed: int, size: int, power: float = 1.5) -> np.ndarray:
@@ -76,3 +77,34 @@ def test_strange_shapes_are_scored():
     for shape in ((64, 2048), (2048, 64), (64, 64)):
         tall = np.tile(noise(2, 64), (shape[0] // 64, shape[1] // 64, 1))
         assert np.isfinite(measure(tall).value)
+
+
+def hard_to_judge() -> np.ndarray:
+    """A picture that repeats, and whose seam lies on the one line where it is unlike itself."""
+    stripe = np.full((128, 128, 3), 100, np.uint8)
+    stripe[:, ::2] += noise(3, 128)[:, ::2] // 16
+    stripe[:, 0] = 180
+    return stripe
+
+
+def test_where_the_chain_is_exact_a_failing_score_is_weighed_against_random_rolls():
+    picture = hard_to_judge()
+    score, words = judge(picture, Axes.XY, exact=True)
+    assert score > THRESHOLD
+    assert words == {RECIPE_SCORE: f"{score:.3f}", RECIPE_P: words[RECIPE_P]}
+    assert RECIPE_P not in judge(picture, Axes.XY, exact=False)[1]
+    assert RECIPE_P not in judge(picture, Axes.NONE, exact=True)[1]
+    assert RECIPE_P not in judge(noise(0, 128), Axes.XY, exact=True)[1]
+
+
+def test_the_roll_test_tells_an_edge_from_a_cut_among_equals():
+    rng = np.random.default_rng(0)
+    assert roll_p(noise(0, 256)[:, :150], Axes.XY, rng) == 0.01
+    whole = [roll_p(noise(seed, 128), Axes.XY, rng) for seed in range(10)]
+    assert min(whole) > 0.01
+    assert 0.2 < np.mean(whole) < 0.8
+
+
+def test_a_roll_test_on_one_axis_rolls_that_axis_alone():
+    cut = noise(0, 256)[:, :150]
+    assert roll_p(cut, Axes.Y, np.random.default_rng(0)) > 0.01

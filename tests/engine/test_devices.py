@@ -12,7 +12,7 @@ from torch.utils._pytree import tree_map
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.request import Axes, Size
-from addon.engine import devices
+from addon.engine import devices, layers
 from addon.engine.devices import Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
 from addon.engine.seamless import seamless
 
@@ -34,7 +34,8 @@ def device(kind: Kind, gigabytes: float) -> Device:
         (Kind.CUDA, 24, SDXL, S1024, True, Mode.FULL),
         (Kind.CUDA, 10, SD, S1024, False, Mode.FULL),
         (Kind.CUDA, 10, SDXL, S1024, True, Mode.OFFLOAD),
-        (Kind.CUDA, 10, SDXL, S2048, True, Mode.LEAN),
+        (Kind.CUDA, 10, SDXL, S2048, True, Mode.FULL),
+        (Kind.CUDA, 7.2, SDXL, S2048, True, Mode.OFFLOAD),  # a card of 8 with a screen on it
         (Kind.CUDA, 4, SD, S512, False, Mode.FULL),
         (Kind.CUDA, 3, SD, S512, False, Mode.OFFLOAD),
         (Kind.CUDA, 4, SDXL, S1024, True, Mode.MINIMAL),
@@ -182,6 +183,23 @@ def bytes_per_pixel(module: torch.nn.Module, call: Callable[[], object]) -> floa
     return counted.peak / (512 * 512)
 
 
+def sdxl_unet() -> tuple[UNet2DConditionModel, dict[str, torch.Tensor]]:
+    """SDXL's, and what it is told beside the text."""
+    network = UNet2DConditionModel(
+        block_out_channels=(320, 640, 1280),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 10),
+        attention_head_dim=(5, 10, 20),
+        use_linear_projection=True,
+        cross_attention_dim=2048,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=2816,
+    ).half()
+    return network, {"text_embeds": torch.randn(2, 1280).half(), "time_ids": torch.ones(2, 6).half()}
+
+
 def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     # Fused attention keeps no matrix of scores, but without data torch falls back to one.
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
@@ -196,8 +214,18 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
         latents, text = torch.randn(2, 4, 64, 64).half(), torch.randn(2, 77, 768).half()
         time = torch.ones(2).half()
         decode = bytes_per_pixel(vae, lambda: vae.decode(latents[:1]))
+        inner = torch.randn(1, 512, 64, 64).half()
+        middle = bytes_per_pixel(vae, lambda: layers.middle(vae.decoder.mid_block, inner))
         step = bytes_per_pixel(unet, lambda: unet(latents, time, encoder_hidden_states=text))
+        large, more = sdxl_unet()
+        text = torch.randn(2, 77, 2048).half()
+        large_step = bytes_per_pixel(
+            large, lambda: large(latents, time, encoder_hidden_states=text, added_cond_kwargs=more)
+        )
+    assert sum(parameter.numel() for parameter in large.parameters()) == SDXL["unet"]
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD["vae"]
     assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
+    assert 0.9 * devices.MIDDLE_BYTES < middle < devices.MIDDLE_BYTES
     assert 0.9 * devices.STEP_BYTES < step < devices.STEP_BYTES
+    assert 0.9 * devices.SDXL_STEP_BYTES < large_step < devices.SDXL_STEP_BYTES

@@ -175,7 +175,7 @@ def test_without_tiling_the_pixels_are_those_of_plain_diffusers(
 @pytest.mark.parametrize(("family", "grid"), [("studio", 2), ("sd15_studio", 8), ("sdxl_studio", 4)])
 @pytest.mark.parametrize("axes", WRAPPED)
 def test_a_whole_sampling_run_rolls_with_its_first_noise(
-    family: str, grid: int, axes: Axes, request: pytest.FixtureRequest
+    family: str, grid: int, axes: Axes, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     studio: Studio = request.getfixturevalue(family)
     loaded = studio.loaded()
@@ -202,7 +202,7 @@ def test_a_whole_sampling_run_rolls_with_its_first_noise(
         expected = torch.roll(plain, shift, (-2, -1))
         assert float((rolled - expected).abs().max() / expected.abs().max()) <= LIMIT
         # and the pictures: at most one level of 8 bits
-        pictures = [generate.decode(loaded, latents, lambda _: None) for latents in (plain, rolled)]
+        pictures = [generate.decode(loaded, latents, lambda _: None, tmp_path) for latents in (plain, rolled)]
     moved = np.roll(pictures[0], (8 * shift[0], 8 * shift[1]), (0, 1))
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
 

@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Latents decoded in tiles give the picture that the whole gives."""
+"""Latents decoded in parts give the picture that the whole gives."""
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny
+from diffusers import AutoencoderTiny
 
 from addon.core.request import Axes
 from addon.engine import latents as latents_module
+from addon.engine import layers
+from addon.engine.canvas import canvases
 from addon.engine.seamless import seamless
+from addon.engine.tiles import MIN_TILE, TileLimits
 from tests.engine.networks import kl_autoencoder
+
+
+def greatest_error(mine: torch.Tensor, other: torch.Tensor) -> float:
+    return float((mine - other).abs().max() / other.abs().max())
 
 
 def tiny() -> AutoencoderTiny:
@@ -24,13 +31,13 @@ def tiny() -> AutoencoderTiny:
 
 
 @pytest.mark.parametrize("axes", [Axes.XY, Axes.X])
-def test_tiles_are_the_whole(monkeypatch, axes):
+def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
     vae, z = tiny(), torch.randn(1, 4, 24, 40)
     with torch.inference_mode(), seamless(vae, axes):
         whole = vae.decode(z, return_dict=False)[0]
         monkeypatch.setattr(latents_module, "WHOLE", 64)
         monkeypatch.setattr(latents_module, "_TILE", 96)
-        tiled = latents_module.decode(vae, z, axes)
+        tiled = latents_module.decode(vae, z, axes, tmp_path)
     # where an axis does not wrap, the whole pads with zeros and tiles are mirrored: that shows at the border only
     inside = slice(None) if axes.y else slice(80, -80)
     assert tiled.shape == whole.shape
@@ -38,13 +45,63 @@ def test_tiles_are_the_whole(monkeypatch, axes):
     assert error <= 1e-6
 
 
-def test_small_pictures_and_kl_autoencoders_are_decoded_whole(monkeypatch):
-    monkeypatch.setattr(latents_module, "Tiler", None)  # would fail if it were asked
+@pytest.mark.parametrize("side", [MIN_TILE, 256])
+@pytest.mark.parametrize("axes", Axes)
+def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_layer(monkeypatch, tmp_path, axes, side):
+    monkeypatch.setattr(layers, "_WIDEST", 8)  # so that the smaller side cuts the larger layers into many strips
+    vae, z, picture = kl_autoencoder(), torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
+    with torch.inference_mode(), seamless(vae, axes), canvases(tmp_path, in_memory=1 << 16) as easel:
+        by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}))
+        for mine, whole in (
+            (by_layer.decode(z), vae.decode(z).sample),
+            (by_layer.encode(picture), vae.encode(picture).latent_dist.parameters),
+        ):
+            assert mine.shape == whole.shape
+            assert greatest_error(mine, whole) <= 1e-5
+
+
+def test_layer_by_layer_rolling_the_latents_rolls_the_picture(monkeypatch, tmp_path):
+    monkeypatch.setattr(latents_module, "WHOLE", 64)
+    monkeypatch.setattr(layers, "STRIP", 64)
+    vae, z = kl_autoencoder(), torch.randn(1, 4, 24, 40)
+    with torch.inference_mode(), seamless(vae, Axes.XY):
+        picture = latents_module.decode(vae, z, Axes.XY, tmp_path)
+        rolled = latents_module.decode(vae, z.roll((7, 13), (2, 3)), Axes.XY, tmp_path)
+    assert greatest_error(rolled, picture.roll((56, 104), (2, 3))) <= 1e-5
+    assert not list(tmp_path.iterdir())
+
+
+def test_layer_by_layer_memory_that_runs_out_makes_strips_narrower(monkeypatch, tmp_path):
+    monkeypatch.setattr(layers, "_WIDEST", 8)
+    vae, z, limits = kl_autoencoder(), torch.randn(1, 4, 24, 40), TileLimits()
+    last = vae.decoder.conv_out
+
+    def scarce(module, arguments):
+        if arguments[0].shape[2] > 30:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with torch.inference_mode(), seamless(vae, Axes.XY), canvases(tmp_path) as easel:
+        whole = vae.decode(z).sample
+        last.register_forward_pre_hook(scarce)
+        mine = layers.Layers(vae, Axes.XY, easel, limits).decode(z)
+    assert greatest_error(mine, whole) <= 1e-5
+    assert limits.sides["cpu"] < layers.STRIP
+
+
+def test_at_16_bits_layer_by_layer_is_as_near_to_the_truth_as_the_whole(tmp_path):
+    vae, z = kl_autoencoder(), torch.randn(1, 4, 24, 24)
+    with torch.inference_mode(), seamless(vae, Axes.XY), canvases(tmp_path) as easel:
+        truth = vae.decode(z).sample
+        vae.bfloat16()
+        mine = layers.Layers(vae, Axes.XY, easel, TileLimits()).decode(z.bfloat16())
+        whole = vae.decode(z.bfloat16()).sample.float()
+    assert greatest_error(mine, truth) <= 1.5 * greatest_error(whole, truth)
+
+
+def test_small_pictures_are_decoded_whole(monkeypatch, tmp_path):
+    monkeypatch.setattr(latents_module, "Tiler", None)  # would fail if they were asked
+    monkeypatch.setattr(layers, "Layers", None)
     z = torch.randn(1, 4, 8, 8)
     with torch.inference_mode():
-        vae = tiny()
-        assert torch.equal(latents_module.decode(vae, z, Axes.XY), vae.decode(z).sample)
-        monkeypatch.setattr(latents_module, "WHOLE", 8)
-        kl = kl_autoencoder()
-        assert isinstance(kl, AutoencoderKL)
-        assert torch.equal(latents_module.decode(kl, z, Axes.XY), kl.decode(z).sample)
+        for vae in (tiny(), kl_autoencoder()):
+            assert torch.equal(latents_module.decode(vae, z, Axes.XY, tmp_path), vae.decode(z).sample)

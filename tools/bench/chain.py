@@ -3,6 +3,7 @@
 
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -191,7 +192,7 @@ def _picture(loaded: LoadedModel, request: TextureRequest, latents: torch.Tensor
             latents=latents,
             output_type="latent",
         ).images
-        return generate.decode(loaded, denoised, lambda text: None)
+        return generate.decode(loaded, denoised, lambda text: None, Path(tempfile.gettempdir()))
 
 
 def same_pixels(path: str, other: str) -> bool:

