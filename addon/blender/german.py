@@ -15,6 +15,7 @@ TEXTS = {
     "Seam not measured": "Naht nicht gemessen",
     "Tiling was off ({score:.2f})": "Ohne Kacheln ({score:.2f})",
     "Seamless ({score:.2f})": "Nahtlos ({score:.2f})",
+    "Seamless ({score:.2f}, roll test {p:.2f})": "Nahtlos ({score:.2f}, Rolltest {p:.2f})",
     "Seam visible ({score:.2f})": "Naht sichtbar ({score:.2f})",
     "Texture": "Textur",
     "Model": "Modell",
@@ -411,11 +412,13 @@ TEXTS = {
     "Four times": "Vierfach",
     "Eight times": "Achtfach",
     "Upscaler": "Netz",
-    '"starter", "lanczos", or the file of a network (.safetensors)': '"starter", "lanczos" oder die Datei eines '
-    "Netzes (.safetensors)",
+    '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured': (
+        '"starter" oder "lanczos", beide genau nahtlos; oder die Datei eines Netzes (.safetensors), das gemessen wird'
+    ),
     "Content": "Inhalt",
     "What the image's numbers mean": "Was die Zahlen des Bildes bedeuten",
     "Networks": "Netze",
+    "Displacement": "Verschiebung",
     '"starter", "filter", or a folder of 1x networks named after their maps': '"starter", "filter" oder ein Ordner '
     "mit 1x-Netzen, die nach ihren Maps heißen",
     # preferences
