@@ -29,8 +29,8 @@ def test_all_of_a_result_is_on_disk_before_it_appears_and_its_name_before_anyone
     from addon.core import results
 
     order = []
-    sync, rename = results._sync, results.os.rename
-    monkeypatch.setattr(results, "_sync", lambda path: (order.append(path.name), sync(path))[1])
+    sync, rename = results.sync, results.os.rename
+    monkeypatch.setattr(results, "sync", lambda path: (order.append(path.name), sync(path))[1])
     monkeypatch.setattr(results.os, "rename", lambda *names: (order.append("rename"), rename(*names))[1])
     write(tmp_path)
     part = order[2]
