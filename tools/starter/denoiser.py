@@ -20,7 +20,7 @@ from .torus import wrap
 
 # Tile size in pixels, batch, and the share of the time at which it ends. First small tiles, for many cheap steps; the
 # last tiles are of a size that shows more of a layout.
-PHASES = ((128, 16, 0.75), (256, 6, 1.0))
+PHASES = ((128, 16, 0.85), (256, 6, 1.0))
 # The guidance scale of each latent channel: the first is brightness, the next two are colour, the others detail
 # (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but makes colour
 # garish: moss pushes the bricks below it to pink.

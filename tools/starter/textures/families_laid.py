@@ -61,7 +61,10 @@ def bricks(c: Canvas, style: Style) -> Surface:
     bend = c.blobs(30.0) * c.between(0.0, 0.8)
     joint = max(2.2, high * c.between(0.1, 0.17))
     cells = c.grid(rows, columns, shift, offset=(0.0, bend), round_corners=high * c.between(0.04, 0.14))
-    base = style.base(("8f4030", "a9543c"), ("9a4a38", "b4654c"), ("7d3a30", "8f4a3c"), ("a5664a", "b87d5c"))
+    if style.colour == "red":  # nobody means paint
+        base = colours.between(c.rng, "9e3024", "b54234")
+    else:
+        base = style.base(("8f4030", "a9543c"), ("9a4a38", "b4654c"), ("7d3a30", "8f4a3c"), ("a5664a", "b87d5c"))
     table = style.shades(base, cells.count, c.between(0.025, 0.06), 0.08, 0.12)
     s = laid(c, cells, table, style.joint(*MORTAR), joint, bevel=high * 0.1, rough_edge=c.between(0.3, 0.9))
     pits(c, s, 4.0, c.between(1.2, 2.0), 0.25)
