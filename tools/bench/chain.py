@@ -128,7 +128,7 @@ class _Clock(ExitStack):
             ("seam_metric", seams, "measure"),
             ("thumbnail", Image.Image, "thumbnail"),
             ("png", Image.Image, "save"),  # the thumbnail's too
-            ("fsync", results, "_sync"),
+            ("fsync", results, "sync"),
         ):
             self._time(name, owner, attribute)
         return self

@@ -305,7 +305,7 @@ FAMILIES: dict[str, Family] = {
         "brown, dark brown, light brown, beige, red, green, blue, grey, black, orange",
         "old, dirt, dust",
         named=0.3,
-        weight=0.5,
+        weight=0.7,
     ),
     "rusty metal": _family(
         metal.rusty_metal, "rusty metal; rusted steel; rusty iron; metal with rust", ANY, "dirt, dust, wet", sized=False
