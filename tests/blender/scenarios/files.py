@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Saving, reopening, linking, and files from somebody else."""
 
+import contextlib
 import hashlib
 import shutil
 from pathlib import Path
@@ -133,4 +134,8 @@ def hostile_file_that_wants_a_secret(file: str, secret: str, theirs: str) -> Non
 
 def children() -> list[str]:
     """Processes that this one has started."""
-    return [child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()]
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread may end while it is looked at
+            found += (task / "children").read_text().split()
+    return found
