@@ -61,8 +61,18 @@ class _Worker:
     sign_at: float = 0.0
     moved_at: float = 0.0
     cancel_at: float = 0.0
+    owes_answer: bool = False  # to the cancel of a job that has ended without waiting for it
     killed_at: float | None = None
     reason: UserError | None = None  # why it was killed
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether nothing was done yet for the job that it was given last."""
+        return self.progress is None or self.progress.phase is Phase.STARTING
+
+    @property
+    def takes_jobs(self) -> bool:
+        return self.ready and not self.owes_answer and self.killed_at is None
 
 
 class Session:
@@ -130,7 +140,9 @@ class Session:
         return events
 
     def cancel(self, job: Job) -> None:
-        """End a job: one that waits at once, the worker's one within the grace. One that has ended stays as it is."""
+        """End a job: one that waits, or that has to wait for the engine's start, at once; the worker's one within the
+        grace. One that has ended stays as it is."""
+        self._take(0.004)  # so that what the worker has begun with is known
         if job.ended:
             return
         tell = self.jobs.cancel(job)
@@ -139,6 +151,9 @@ class Session:
         elif tell and self._worker and self._worker.job == job.id:
             self._worker.process.send(Cancel(job.id))
             self._worker.cancel_at = self._watch.look()
+            if self._worker.is_starting:  # importing torch holds its answer up, and there is nothing to be lost
+                self._worker.owes_answer = True
+                self._end_job(_CANCELLED)
         elif tell:  # not given to a worker yet
             self._end_job(_CANCELLED)
 
@@ -228,7 +243,7 @@ class Session:
         """Give the next job to the worker, starting one if there is none."""
         job = None if self._closed else self.jobs.current or self.jobs.begin_next()
         worker = self._worker
-        if job is None or (worker and (worker.job == job.id or not worker.ready or worker.killed_at is not None)):
+        if job is None or (worker and (worker.job == job.id or not worker.takes_jobs)):
             return
         try:
             runtime = self._find_runtime()
@@ -280,6 +295,8 @@ class Session:
             case _:
                 if isinstance(item, Progress) and item.job == worker.job and _place(item) != _place(worker.progress):
                     worker.progress, worker.moved_at = item, self._watch.now
+                if isinstance(item, Cancelled | Finished | Failed) and item.job == worker.job:
+                    worker.owes_answer = False
                 if job := self.jobs.apply(item):
                     if isinstance(item, Finished) and self._paces:
                         self._paces.learn(job.request, self._device, self._memory, item.pace)
@@ -362,11 +379,11 @@ class Session:
                 self._forget(worker, Ended(None))
         elif not worker.ready:
             self._check_life(now - worker.moved_at, limits.hello, Phase.STARTING)
-        elif job is None or worker.job != job.id:
-            return  # idle
-        elif job.state is JobState.CANCELLING:
+        elif worker.owes_answer or (job and worker.job == job.id and job.state is JobState.CANCELLING):
             if now - worker.cancel_at > limits.cancel:
                 self._kill(_CANCELLED)
+        elif job is None or worker.job != job.id:
+            return  # idle
         else:
             phase = worker.progress.phase if worker.progress else Phase.STARTING
             self._check_life(now - worker.moved_at, limits.phases[phase], phase)
