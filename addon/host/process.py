@@ -25,6 +25,8 @@ from .log import CappedLog
 _logger = logging.getLogger(__name__)
 
 BOOTSTRAP = Path(__file__).resolve().parents[1] / "engine" / "bootstrap.py"
+# Without a console, and leaving the processor to Blender where both want it; elsewhere `engine.bootstrap` does that.
+_WINDOWS_FLAGS = getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 _CHUNK = 1 << 16  # bytes read at once
 _TAIL = 1 << 14  # bytes of stderr that are kept in memory
 # Promise 5 of the design: whatever a library would like to look up, it does not.
@@ -143,7 +145,7 @@ class WorkerProcess:
             cwd=folder if folder.is_dir() else None,  # Blender's own may be gone, or in somebody's way
             # A group of its own, so that what the worker starts ends with it.
             start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # on Windows
+            creationflags=_WINDOWS_FLAGS,
         )
         with self._lock:
             self._process = process

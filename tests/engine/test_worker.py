@@ -36,6 +36,7 @@ from addon.core.protocol import (
     encode,
 )
 from addon.core.request import Size, TextureRequest
+from addon.engine.bootstrap import NICENESS
 from tests.engine.worker_client import BOOTSTRAP, Client
 from tests.phases import PHASES
 
@@ -488,3 +489,9 @@ def test_what_libraries_print_does_not_break_a_frame(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-I", "-c", code], input=b"ping", capture_output=True, timeout=30, check=True)
     assert run.stdout == b"ping"
     assert run.stderr.count(b"noise") == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the host sets the priority")
+def test_the_worker_leaves_the_processor_to_blender(client: MakeClient) -> None:
+    made = client()
+    assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
