@@ -125,7 +125,7 @@ def generate() -> Story:
     seconds, worker = [], []
     for number in range(SETTINGS["runs"] + 2):
         took = yield from timed_texture(number + 1)
-        yield 0.3
+        yield from settle()  # without a graphics card Blender draws a changed material for seconds
         if number >= 2:
             seconds.append(took)
             worker.append(newest().tilewright.seconds)
