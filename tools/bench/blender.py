@@ -153,6 +153,9 @@ def heartbeat_gap_ms(setup: Setup) -> list[Figure]:
             f"without {spread(milliseconds['idle'])} ms"
         )
         figures.append(Figure(f"heartbeat_gap_ms.{scene}_ms", value, "ms", None, note))
+        over = median_difference(milliseconds["job"], milliseconds["touch"])
+        note = "the gap with a job less that of one node added by hand: what is ours"
+        figures.append(Figure(f"heartbeat_gap_ms.{scene}_over_touch_ms", over, "ms", None, note))
         for key, meaning in PARTS_OF_A_GAP.items():
             name = f"heartbeat_gap_ms.{scene}_{key}_ms"
             parts.append(Figure(name, statistics.median(milliseconds[key]), "ms", None, meaning))
