@@ -181,11 +181,13 @@ def _novelty_at(grey: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     bank_y = rng.integers(0, height - _PATCH + 1, _BANK)
     queries = _features(grey, x.ravel(), y.ravel())
     bank = _features(grey, bank_x, bank_y)
-    squares = (queries**2).sum(1)[:, None] + (bank**2).sum(1)[None] - 2 * queries @ bank.T
+    squares = queries @ (-2 * bank.T)
+    squares += (queries**2).sum(1)[:, None]
+    squares += (bank**2).sum(1)
     squares = squares.reshape(len(lefts), len(tops), _BANK)
     # a patch that shares pixels is no neighbour
     near_x, near_y = _near(lefts, bank_x, width), _near(tops, bank_y, height)
-    squares[near_x[:, None] & near_y[None]] = np.inf
+    np.putmask(squares, near_x[:, None] & near_y[None], np.inf)
     nearest: NDArray[np.float32] = np.sqrt(np.maximum(squares.min(2), 0)).mean(1)
     return nearest
 
@@ -197,11 +199,13 @@ def _near(places: NDArray[np.intp], bank: NDArray[np.intp], period: int) -> NDAr
 
 def _features(grey: NDArray[np.float32], x: NDArray[np.intp], y: NDArray[np.intp]) -> NDArray[np.float32]:
     """The patches at those corners, in their lowest cosine frequencies: shape (patches, _FEATURES**2)."""
-    span = np.arange(_PATCH)
-    rows = (y[:, None] + span) % grey.shape[0]
-    columns = (x[:, None] + span) % grey.shape[1]
-    patches = grey.ravel()[(rows * grey.shape[1])[:, :, None] + columns[:, None, :]]
-    features: NDArray[np.float32] = (_COSINES.T @ (patches @ _COSINES)).reshape(len(x), -1)
+    height, width = grey.shape
+    wrapped = np.concatenate([grey, grey[:, :_PATCH]], 1)
+    wrapped = np.concatenate([wrapped, wrapped[:_PATCH]])
+    patches = np.lib.stride_tricks.sliding_window_view(wrapped, (_PATCH, _PATCH))[y % height, x % width]
+    # two large products in place of two small ones for each patch
+    across = (patches.reshape(-1, _PATCH) @ _COSINES).reshape(len(x), _PATCH, _FEATURES).transpose(0, 2, 1)
+    features: NDArray[np.float32] = (across.reshape(-1, _PATCH) @ _COSINES).reshape(len(x), -1)
     return features
 
 
