@@ -66,12 +66,28 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
 def _write_png(image: bpy.types.Image, path: Path) -> None:
     """The 8-bit pixels as they are seen, painted ones too."""
     _refuse_without_pixels(image)
+    if "save_copy" not in image.bl_rna.functions["save"].parameters:  # before 4.3 it would make the file the image's
+        _write_png_of_twin(image, path)
+        return
     before = image.file_format
     try:
         image.file_format = "PNG"
         image.save(filepath=str(path), save_copy=True)
     finally:
         image.file_format = before
+
+
+def _write_png_of_twin(image: bpy.types.Image, path: Path) -> None:
+    twin = bpy.data.images.new(image.name, *image.size, alpha=image.depth == 32)
+    try:
+        twin.colorspace_settings.is_data = image.colorspace_settings.is_data
+        pixels = array("f", bytes(16 * image.size[0] * image.size[1]))  # an 8-bit image has four channels
+        image.pixels.foreach_get(pixels)
+        twin.pixels.foreach_set(pixels)
+        twin.file_format = "PNG"
+        twin.save(filepath=str(path))
+    finally:
+        bpy.data.images.remove(twin)
 
 
 def _write_array(image: bpy.types.Image, path: Path) -> None:
