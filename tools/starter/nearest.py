@@ -43,7 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     tiles = read_tiles(options.cache / "tiles", judging.SIZE).pixels
     bench = judging.load(options.cache)
-    known = bench.features_of(torch.from_numpy(np.load(options.cache / judging.SHEETS)))
+    sheets = np.load(options.cache / judging.SHEETS)[: len(tiles)]  # without those that were decoded once more
+    known = bench.features_of(torch.from_numpy(sheets))
     pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, known, (*SEEN, *UNSEEN))
     make_sheet(pairs).save(options.output, quality=70, method=6)
     print(f"greatest correlation with a training tile: {max(pair.correlation for pair in pairs):.2f} (a copy has 1)")
