@@ -494,4 +494,5 @@ def test_what_libraries_print_does_not_break_a_frame(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="there the host sets the priority")
 def test_the_worker_leaves_the_processor_to_blender(client: MakeClient) -> None:
     made = client()
+    made.wait(Hello)
     assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
