@@ -175,7 +175,7 @@ def heartbeat() -> Story:
             yield from settle()
             heart.start()
             bpy.context.object.active_material.node_tree.nodes.new("ShaderNodeTexNoise")
-            yield 1.0 + gaps["idle"][-1]
+            yield 1.5
             gaps["touch"].append(heart.stop())
         scenes[name] = gaps
         number += 1
