@@ -64,17 +64,17 @@ def load_package(folder: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def step_back(autogroup: Path = Path("/proc/self/autogroup")) -> None:
+def step_back() -> None:
     """Leave the processor to Blender where both want it, so that its window stays smooth.
 
-    On Windows `host.process` has done so. autogroup: where a Linux that shares cores by session, of which the host
-    gives the worker one of its own, takes the same wish.
+    On Windows `host.process` has done so. A Linux that shares cores by session, of which the host gives the worker one
+    of its own, takes the wish for that too.
     """
     if sys.platform != "win32":
         os.nice(NICENESS)
         if os.getsid(0) == os.getpid():  # otherwise the wish would be made for others
             with contextlib.suppress(OSError):  # a kernel that was built without it
-                autogroup.write_text(str(NICENESS), encoding="ascii")
+                Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def main() -> None:

@@ -66,9 +66,9 @@ class _Worker:
     reason: UserError | None = None  # why it was killed
 
     @property
-    def is_starting(self) -> bool:
-        """Whether nothing was done yet for the job that it was given last."""
-        return self.progress is None or self.progress.phase is Phase.STARTING
+    def phase(self) -> Phase:
+        """Where the job is that it was given last."""
+        return self.progress.phase if self.progress else Phase.STARTING
 
     @property
     def takes_jobs(self) -> bool:
@@ -151,7 +151,7 @@ class Session:
         elif tell and self._worker and self._worker.job == job.id:
             self._worker.process.send(Cancel(job.id))
             self._worker.cancel_at = self._watch.look()
-            if self._worker.is_starting:  # importing torch holds its answer up, and there is nothing to be lost
+            if self._worker.phase is Phase.STARTING:  # importing torch holds its answer up, and there is nothing to be lost
                 self._worker.owes_answer = True
                 self._end_job(_CANCELLED)
         elif tell:  # not given to a worker yet
@@ -385,7 +385,7 @@ class Session:
         elif job is None or worker.job != job.id:
             return  # idle
         else:
-            phase = worker.progress.phase if worker.progress else Phase.STARTING
+            phase = worker.phase
             self._check_life(now - worker.moved_at, limits.phases[phase], phase)
             if phase is not Phase.STARTING:
                 self._check_life(now - worker.sign_at, limits.silence, phase)
