@@ -151,7 +151,8 @@ class Session:
         elif tell and self._worker and self._worker.job == job.id:
             self._worker.process.send(Cancel(job.id))
             self._worker.cancel_at = self._watch.look()
-            if self._worker.phase is Phase.STARTING:  # importing torch holds its answer up, and there is nothing to be lost
+            # while torch is imported its answer is late, and nothing can be lost yet
+            if self._worker.phase is Phase.STARTING:
                 self._worker.owes_answer = True
                 self._end_job(_CANCELLED)
         elif tell:  # not given to a worker yet
