@@ -6,12 +6,15 @@ strip, whatever the picture's size.
 """
 
 import contextlib
+import ctypes
 import mmap
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +27,6 @@ from ..core.results import PART, disk_errors
 IN_MEMORY = 64 << 20  # bytes; larger canvases are files
 _RELEASE_EVERY = 4 << 20  # bytes written or read before pages are given back
 _SPARE = 256 << 20  # bytes that are left free on the disk, for the results themselves
-
-
 AT_ONCE = 64  # rows that are read or written before pages are given back, where whole tiles are
 
 
@@ -35,6 +36,23 @@ def give_back(array: NDArray[Any]) -> None:
     # Windows has no madvise: there the system takes pages back by itself
     if mapping is not None and hasattr(mapping, "madvise"):
         mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def trim_heap() -> None:
+    """Give freed memory back to the system.
+
+    glibc keeps the tensors of a tile that are freed between others, and each tile adds to them: without this, enlarging
+    8 times held 1.2 to 1.9 times what enlarging twice does (`upscale_memory_ratio`).
+    """
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    """glibc's; other systems and C libraries have none, and need none."""
+    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 class Canvas:

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.request import Axes
-from .canvas import AT_ONCE, give_back
+from .canvas import AT_ONCE, give_back, trim_heap
 from .devices import empty_cache, is_out_of_memory
 
 log = logging.getLogger(__name__)
@@ -187,6 +187,7 @@ class Tiler:
         height, width = source.shape[:2]
         for finished, block in enumerate(blocks(height, width, self._side()), start=1):
             self._run_block(source, block, write, axes)
+            trim_heap()
             done(finished)
 
     def _side(self) -> int:
