@@ -50,7 +50,6 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.negative_prompt = request.negative_prompt
     settings.width, settings.height = request.size.width, request.size.height
     settings.steps = request.steps
-    settings.guidance_scale = request.guidance_scale
     settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
     settings.tiling = request.axes.value
     settings.upscale, settings.maps = str(request.finish.upscale), bool(request.finish.maps)
@@ -59,6 +58,9 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     else:
         note = rpt_("Its model {model} is not among yours; the chosen one stays.").format(model=request.model)
     info = models.try_resolve(settings.model)
+    # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
+    own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
+    settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
     settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
     return note

@@ -29,6 +29,10 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
         for name, text in (("prompt", request.prompt), ("negative prompt", negative))
         if (cut := _cut_off(tokenizers[0], text))
     ]
+    if request.negative_prompt.strip() and not guided:
+        notes.append("Up to a guidance scale of 1 the negative prompt is not read.")
+    if _is_foreign(tokenizers[0], request.prompt):
+        notes.append("The model cannot read all of the prompt; write it in English words.")
     key = (request.prompt, negative, guided)
     if key not in loaded.embeddings:
         encoded = pipeline.encode_prompt(
@@ -53,3 +57,11 @@ def _cut_off(tokenizer: Any, text: str) -> str:
         return ""
     cut = tokenizer.decode(ids[room:]).strip()
     return cut if len(cut) <= _SHOWN else cut[:_SHOWN].rsplit(" ", 1)[0] + " ..."
+
+
+def _is_foreign(tokenizer: Any, text: str) -> bool:
+    """Whether there are characters that no token stands for. Byte-level tokenizers, such as CLIP's, read everything."""
+    unknown = tokenizer.unk_token_id
+    if unknown is None or unknown == tokenizer.eos_token_id:
+        return False
+    return unknown in tokenizer(text, add_special_tokens=False, verbose=False).input_ids

@@ -24,7 +24,7 @@ from PIL import Image
 from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
 from addon.core.protocol import Phase, Start
-from addon.core.request import Axes, Scheduler, Size, TextureRequest
+from addon.core.request import STARTER, Axes, Scheduler, Size, TextureRequest
 from addon.core.results import Draft, Result
 from addon.engine import devices, generate, models
 from addon.engine.devices import Device, Kind, Mode
@@ -320,6 +320,19 @@ def test_fault_16_a_prompt_that_just_fits_is_not_said_to_be_cut(studio: Studio) 
     assert studio.make(prompt="a" * 14, steps=1).notes == []  # 14 letters and two marks are the encoder's 16 tokens
     assert "'a'" in studio.make(prompt="b" * 14 + "a", steps=1).notes[0]
     assert "negative" in studio.make(negative_prompt="c" * 15, steps=1).notes[0]
+
+
+def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:
+    (note,) = studio.make(negative_prompt="b", guidance_scale=1.0, steps=1).notes
+    assert "the negative prompt is not read" in note
+    assert studio.make(negative_prompt="b", guidance_scale=2.0, steps=1).notes == []
+
+
+def test_a_prompt_in_letters_that_the_starter_model_does_not_know_is_told(tmp_path: Path) -> None:
+    starter = Studio(tmp_path / "store", Path(STARTER))
+    (note,) = starter.make(prompt="красный кирпич", steps=1).notes
+    assert "English" in note
+    assert starter.make(prompt="Rustic brickwork, 18th century", steps=1).notes == []
 
 
 # --- cancelling

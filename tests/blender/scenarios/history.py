@@ -277,10 +277,16 @@ def settings_are_restored(png: str) -> None:
         assert (settings.prompt, settings.template, settings.negative_prompt) == ("to be restored", "", "blur")
         assert (settings.width, settings.height, settings.steps, settings.tiling) == (128, 64, 5, "X")
         assert (settings.seed, settings.use_random_seed, settings.count) == (77, False, 1)
+        assert settings.guidance_scale == 0.0  # the model's own, which depends on the negative prompt
     before = {item.session_uid for item in bpy.data.images}
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     again = next(item for item in bpy.data.images if item.session_uid not in before)
     assert pixels_of(again) == wanted
+
+    chosen = generate(prompt="guided", guidance_scale=3.5)
+    wish(guidance_scale=0.0)
+    assert bpy.ops.tilewright.restore_settings(image=chosen.name) == {"FINISHED"}
+    assert settings.guidance_scale == 3.5
 
     plain = bpy.data.images.new("plain", 8, 8)
     for source, words in (

@@ -3,7 +3,7 @@ import bpy
 settings = bpy.context.scene.tilewright
 
 settings.prompt = "glowing"
-settings.template = "stylised {prompt} lava, hand-painted"
+settings.template = "stylised {prompt} lava"
 settings.negative_prompt = ""
 settings.tiling = "XY"
 settings.steps = 0

@@ -3,7 +3,7 @@ import bpy
 settings = bpy.context.scene.tilewright
 
 settings.prompt = "blue"
-settings.template = "stylised {prompt} cobblestone, hand-painted"
+settings.template = "stylised {prompt} cobblestone"
 settings.negative_prompt = ""
 settings.tiling = "XY"
 settings.steps = 0
