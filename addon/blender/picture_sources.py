@@ -19,6 +19,7 @@ from ..core.results import Result
 
 # what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
+_TIFF = {".tif", ".tiff"}
 _NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
 
 
@@ -45,6 +46,8 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
     if image.source == "FILE" and not image.packed_file and not path.is_file():
         raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
     as_it_is = image.source == "FILE" and not image.is_dirty and path.suffix.lower() in _READ_BY_WORKER
+    if as_it_is and path.suffix.lower() in _TIFF:
+        as_it_is = not image.is_float  # nor deeper than 8 bits, which Pillow would cut down
     if as_it_is and not image.packed_file:
         return path, Content.DATA if is_data else Content.COLOR
     folder.mkdir(parents=True, exist_ok=True)

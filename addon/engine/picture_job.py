@@ -39,6 +39,10 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
     content = request.content
     if content is Content.LINEAR and pixels.dtype != "float32":
         content = Content.COLOR  # whole numbers are encoded
+    if pixels.dtype == "float32":
+        pictures.extent(pixels)
+        if content is Content.COLOR:
+            content = Content.LINEAR  # and floats are not
     environment = {
         "torch": torch.__version__,
         "spandrel": spandrel.__version__,

@@ -7,6 +7,7 @@ Reading gives arrays (H, W, C) in the file's own type: uint8, uint16 or float32;
 import hashlib
 import struct
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 from torchvision.io import ImageReadMode, decode_png
 
 from ..core.errors import ErrorKind, UserError
@@ -23,6 +25,8 @@ from ..core.png import PngWriter
 from .canvas import Canvas, to_dtype
 
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
+_DEEP_GREY = ("I;16", "I;16B", "I;16L", "I", "F")
+_BITS_PER_SAMPLE = 258  # of the TIFF's tags; of more than 8 Pillow reads grey only, and drops the rest of colours
 _STRIP = 64  # rows that are written at once
 
 # Pillow's guard against pictures that fill the memory refuses in its own words; ours is the side, which is looked at
@@ -47,6 +51,17 @@ def read(path: Path) -> NDArray[Any]:
         raise _bad(f"{path} cannot be read: {reason}.") from error
     except (ValueError, SyntaxError, RuntimeError, EOFError, struct.error) as error:
         raise _bad(f"{path} cannot be read: it is broken or cut short.") from error
+
+
+def extent(array: NDArray[Any]) -> tuple[float, float]:
+    """The least and the greatest value. Raises `UserError` (kind `NUMERICS`) where there is one that is not finite."""
+    low, high = float("inf"), float("-inf")
+    for top in range(0, array.shape[0], _STRIP):
+        strip = array[top : top + _STRIP]
+        low, high = min(low, float(strip.min())), max(high, float(strip.max()))
+        if not np.isfinite([strip.min(), strip.max()]).all():
+            raise UserError(ErrorKind.NUMERICS, "The picture holds values that are not finite.", "Repair it first.")
+    return low, high
 
 
 def fingerprint(path: Path) -> str:
@@ -78,9 +93,12 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         warnings.simplefilter("ignore")  # about odd metadata; what cannot be read raises
         with Image.open(path) as image:
             _check_side(path, image.width, image.height)
-            if image.mode in ("I;16", "I;16B", "I;16L", "I"):
+            if image.mode in _DEEP_GREY[:-1]:
                 grey = np.asarray(image).astype(np.int64)
                 return grey.clip(0, 65535).astype(np.uint16)[..., None]
+            bits = image.tag_v2.get(_BITS_PER_SAMPLE, (8,)) if isinstance(image, TiffImageFile) else (8,)
+            if max(bits) > 8 and image.mode not in _DEEP_GREY:
+                raise _bad(f"{path.name} has {max(bits)} bits a channel.", "Save it as a PNG of 16 bits.")
             if image.mode == "F":
                 return np.asarray(image, np.float32)[..., None]
             has_alpha = image.mode == "PA" or "transparency" in image.info
@@ -101,11 +119,18 @@ def _check_side(path: Path, width: int, height: int) -> None:
         )
 
 
-def write(path: Path, array: NDArray[Any], dtype: Any, text: dict[str, str], canvas: Canvas | None = None) -> None:
+def write(
+    path: Path,
+    array: NDArray[Any],
+    dtype: Any,
+    text: dict[str, str],
+    canvas: Canvas | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """An array (H, W, C) as a file of that type: PNG for uint8 and uint16, OpenEXR for float32.
 
     Floats become whole numbers as shares of their greatest. canvas: the one that the array is of, if it is of one.
-    Raises OSError where the disk fails.
+    check: called very often, may raise. Raises OSError where the disk fails.
     """
     height, width, channels = array.shape
     dtype = np.dtype(dtype)
@@ -116,6 +141,7 @@ def write(path: Path, array: NDArray[Any], dtype: Any, text: dict[str, str], can
         writer = PngWriter(path, width, height, channels, dtype.itemsize * 8, text)
     with writer:
         for top in range(0, height, _STRIP):
+            check()
             strip = array[top : top + _STRIP]
             writer.write(to_dtype(strip, dtype))
             if canvas is not None:

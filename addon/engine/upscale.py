@@ -23,6 +23,7 @@ from ..core.pbr import unit_normals
 from ..core.request import Axes
 from .canvas import AT_ONCE, Canvas, Easel
 from .image_networks import ImageNetwork
+from .pictures import extent
 from .resampling import LANCZOS_HALO, Lanczos, shrink
 from .tiles import TileLimits, Tiler, blocks, gather
 
@@ -31,6 +32,9 @@ from .tiles import TileLimits, Tiler, blocks, gather
 _SMOOTHINGS = 4
 _CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
+
+Span = tuple[float, float]
+UNIT: Span = (0.0, 1.0)
 
 Check = Callable[[], None]
 Step = Callable[[int, int], None]  # done, of how many
@@ -128,14 +132,14 @@ def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.f
 
 
 def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
+    span = _span(source[..., :colors], content)
     if means.network is None:
         tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
-        return [replace(tiler, network=_in_range(tiler.network, content))]
-    peak = _peak(source[..., :colors]) if content is Content.LINEAR else 1.0
+        return [replace(tiler, network=_in_range(tiler.network, span, content))]
     plain = means.network.tiler(means.limits, means.free)
     tilers = []
     for scale, excess in passes(means.network.scale, factor):
-        network = _adapted(means.network, colors, peak if content is Content.LINEAR else None, excess)
+        network = _adapted(means.network, colors, span, content, excess)
         tilers.append(replace(plain, network=network, scale=Fraction(scale, excess)))
     return tilers
 
@@ -148,15 +152,16 @@ def _count(tilers: list[Tiler], height: int, width: int) -> int:
     return total
 
 
-def _in_range(network: Any, content: Content) -> Any:
+def _in_range(network: Any, span: Span, content: Content) -> Any:
     """Lanczos overshoots at edges; where the greatest value means something, it is kept."""
     if content is Content.LINEAR:
         return lambda picture: network(picture).clamp(min=0)
-    return lambda picture: network(picture).clamp(0, 1)
+    return lambda picture: network(picture).clamp(*span)
 
 
-def _adapted(network: ImageNetwork, colors: int, peak: float | None, excess: int) -> Any:
-    """The network for pictures of so many channels, of linear light up to `peak` unless None, shrunk afterwards."""
+def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, excess: int) -> Any:
+    """The network, which knows 0 to 1, for pictures of so many channels and that span, shrunk afterwards."""
+    low, high = span
     takes, gives = network.channels
     if gives != takes or takes not in (1, 3):
         raise UserError(
@@ -166,8 +171,10 @@ def _adapted(network: ImageNetwork, colors: int, peak: float | None, excess: int
         )
 
     def run(picture: torch.Tensor) -> torch.Tensor:
-        if peak is not None:
-            picture = _encode(picture.float() / peak).to(picture.dtype)
+        if span != UNIT:
+            picture = ((picture.float() - low) / (high - low)).to(picture.dtype)
+        if content is Content.LINEAR:
+            picture = _encode(picture.float()).to(picture.dtype)
         if takes == colors:
             result = network.module(picture)
         elif takes == 3:  # a grey picture
@@ -176,7 +183,9 @@ def _adapted(network: ImageNetwork, colors: int, peak: float | None, excess: int
             result = network.module(picture.transpose(0, 1)).transpose(0, 1)
         if excess > 1:
             result = torch.nn.functional.avg_pool2d(result, excess)
-        return result if peak is None else _decode(result.float()) * peak
+        if content is Content.LINEAR:
+            result = _decode(result.float())
+        return result if span == UNIT else result.float() * (high - low) + low
 
     return run
 
@@ -190,15 +199,15 @@ def _decode(encoded: torch.Tensor) -> torch.Tensor:
     return torch.where(encoded <= 0.04045, encoded / 12.92, ((encoded.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
 
 
-def _peak(source: NDArray[Any]) -> float:
-    """The greatest value, at least 1. Raises `UserError` (kind `NUMERICS`) where there is one that is not finite."""
-    most = 1.0
-    for top in range(0, source.shape[0], 256):
-        strip = source[top : top + 256]
-        if not np.isfinite(strip).all():
-            raise UserError(ErrorKind.NUMERICS, "The picture holds values that are not finite.", "Repair it first.")
-        most = max(most, float(strip.max()))
-    return most
+def _span(source: NDArray[Any], content: Content) -> Span:
+    """Between which values the picture is enlarged: 0 to 1, more where light or float data go beyond.
+
+    Raises `UserError` (kind `NUMERICS`) where a value is not finite.
+    """
+    if source.dtype != np.float32 or content not in (Content.LINEAR, Content.DATA):
+        return UNIT
+    low, high = extent(source)
+    return 0.0 if content is Content.LINEAR else min(low, 0.0), max(high, 1.0)
 
 
 def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check) -> None:

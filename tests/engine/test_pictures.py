@@ -61,6 +61,33 @@ def test_palettes_bits_and_cmyk_become_colours(tmp_path):
     assert shapes == [3, 1, 3, 4]
 
 
+def deep_tiff(width: int, height: int) -> bytes:
+    """An RGB TIFF of 16 bits a channel, which Pillow reads and does not write."""
+    tags = [
+        (256, width),
+        (257, height),
+        (258, 158),
+        (259, 1),
+        (262, 2),
+        (273, 164),
+        (277, 3),
+        (279, 6 * width * height),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, 3 if tag == 258 else 4, 3 if tag == 258 else 1, v) for tag, v in tags)
+    head = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    return head.ljust(158, b"\0") + struct.pack("<HHH", 16, 16, 16) + bytes(6 * width * height)
+
+
+def test_a_tiff_whose_depth_would_be_lost_is_refused(tmp_path):
+    (tmp_path / "a.tif").write_bytes(deep_tiff(4, 3))
+    with pytest.raises(UserError, match="16 bits") as caught:
+        pictures.read(tmp_path / "a.tif")
+    assert "PNG" in caught.value.hint
+    grey = RNG.integers(0, 65536, (3, 4)).astype(np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.tif")
+    assert (pictures.read(tmp_path / "grey.tif")[..., 0] == grey).all()
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_arrays_are_read_without_a_copy(tmp_path, dtype):
     array = (RNG.random((5, 6, 4)) * 100).astype(dtype)

@@ -95,6 +95,15 @@ def test_linear_light_beyond_white_is_kept(network, easel):
     assert np.abs(shrink(result, 2) - picture).mean() < 0.05 * picture.mean()
 
 
+@pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
+def test_data_beyond_0_and_1_is_kept(network, easel, with_network):
+    picture = texture(32, 32, dtype=np.float32) * 6 - 2
+    result = enlarge(picture, 2, network if with_network else None, easel, content=Content.DATA)
+    assert result.max() > 2
+    assert result.min() < -1
+    assert np.abs(shrink(result, 2) - picture).mean() < 0.05 * np.abs(picture).mean()
+
+
 def test_normals_keep_unit_length_and_data_is_not_corrected(network, easel):
     picture = texture(24, 24)
     picture[..., 2] = 220
@@ -112,11 +121,13 @@ def test_tiny_and_thin_pictures_work(network, easel, height, width, axes):
     assert np.isfinite(result).all()
 
 
-def test_not_a_number_in_a_picture_is_refused(network, easel):
+@pytest.mark.parametrize("content", [Content.LINEAR, Content.DATA])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_not_a_number_in_a_picture_is_refused(network, easel, content, value):
     picture = texture(16, 16, dtype=np.float32)
-    picture[3, 3] = np.nan
+    picture[3, 3] = value
     with pytest.raises(UserError) as caught:
-        enlarge(picture, 2, network, easel, content=Content.LINEAR)
+        enlarge(picture, 2, network, easel, content=content)
     assert caught.value.kind is ErrorKind.NUMERICS
 
 
