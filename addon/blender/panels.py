@@ -157,7 +157,11 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column.prop(settings, "height")
     layout.prop(settings, "tiling")
     layout.prop(settings, "upscale")
+    if settings.upscale != "1":
+        layout.prop(settings, "upscaler")
     layout.prop(settings, "maps")
+    if settings.maps:
+        layout.prop(settings, "map_networks")
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
     row = layout.row()

@@ -5,14 +5,16 @@ import tempfile
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import STARTER, Finish, MapKind, absolute
+from ..core.finish import STARTER, Finish, MapKind
 from ..core.image_request import Content, ImageRequest
 from ..core.request import Axes
-from . import generation, languages, picture_sources, preferences, pump, state, target
+from . import generation, languages, picture_sources, preferences, properties, pump, state, target
+from .request import network
 from .target import Target
 
 _AXES = (
@@ -46,7 +48,7 @@ class _OnImage:
     """What the operators share. `image`: a name, for scripts; empty: what `find` finds."""
 
     image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
-    axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats")
+    axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats", options={"SKIP_SAVE"})
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -70,7 +72,8 @@ class _OnImage:
             session = generation.session()
             folder = Path(tempfile.mkdtemp(prefix="picture-", dir=bpy.app.tempdir))  # goes with this Blender
             path, content = picture_sources.prepare(image, folder)
-            if getattr(self, "content", "AUTO") == "NORMAL":
+            of_ours = image.tilewright.kind == MapKind.NORMAL.value
+            if of_ours or getattr(self, "content", "AUTO") == "NORMAL":
                 content = Content.NORMAL
             request = ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
             aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
@@ -92,11 +95,31 @@ class _OnImage:
         return f"{Path(image.name).stem} {word}" if image else ""
 
 
-class TILEWRIGHT_OT_upscale(_OnImage, bpy.types.Operator):
+class _Asking(_OnImage):
+    """Asks for the settings first, where it is chosen from a menu. asked: their names."""
+
+    asked: tuple[str, ...] = ()
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        image = find(context, self.image)
+        recipe = properties.recipe_of(image) if image is not None else None
+        if recipe is not None and not self.properties.is_property_set("axes"):
+            self.axes = recipe.request.axes.value
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        for name in self.asked:
+            self.layout.prop(self, name)
+
+
+class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
     """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
 
     bl_idname = "tilewright.upscale"
     bl_label = "Upscale"
+    asked = ("scale", "upscaler", "axes", "content")
 
     scale: EnumProperty(
         name="Scale",
@@ -110,33 +133,38 @@ class TILEWRIGHT_OT_upscale(_OnImage, bpy.types.Operator):
             '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
         ),
         default=STARTER,
+        subtype="FILE_PATH",
     )
-    content: EnumProperty(name="Content", items=_CONTENTS, description="What the image's numbers mean")
+    content: EnumProperty(
+        name="Content", items=_CONTENTS, description="What the image's numbers mean", options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            finish = Finish(int(self.scale), absolute(self.upscaler))
+            finish = Finish(int(self.scale), network(self.upscaler))
         except UserError as error:
             self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
         return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
 
 
-class TILEWRIGHT_OT_make_maps(_OnImage, bpy.types.Operator):
+class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
     """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
 
     bl_idname = "tilewright.make_maps"
     bl_label = "Make Material from Image"
+    asked = ("map_networks", "axes")
 
     map_networks: StringProperty(
         name="Networks",
         description='"starter", "filter", or a folder of 1x networks named after their maps',
         default=STARTER,
+        subtype="DIR_PATH",
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
-            finish = Finish(maps=tuple(MapKind), map_networks=absolute(self.map_networks))
+            finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
         except UserError as error:
             self.report({"ERROR"}, languages.told(error))
             return {"CANCELLED"}
@@ -160,7 +188,7 @@ class TILEWRIGHT_MT_image(bpy.types.Menu):
     bl_label = "Tilewright"
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.operator_menu_enum("tilewright.upscale", "scale")
+        self.layout.operator("tilewright.upscale")
         self.layout.operator("tilewright.make_tileable")
         self.layout.operator("tilewright.make_maps")
 

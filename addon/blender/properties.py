@@ -141,11 +141,25 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         ),
         default="1",
     )
+    upscaler: StringProperty(
+        name="Upscaler",
+        description=(
+            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
+        ),
+        default=STARTER,
+        subtype="FILE_PATH",
+    )
     maps: BoolProperty(
         name="Whole Material",
         description="Make height, normal, roughness, metallic and occlusion of each texture, and put them into the "
         "material beside its color",
         default=False,
+    )
+    map_networks: StringProperty(
+        name="Networks",
+        description='"starter", "filter", or a folder of 1x networks named after their maps',
+        default=STARTER,
+        subtype="DIR_PATH",
     )
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(

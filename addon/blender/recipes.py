@@ -15,6 +15,7 @@ from bpy.props import IntProperty, StringProperty
 
 from ..core import recipe as core_recipe
 from ..core.errors import ErrorKind, UserError
+from ..core.finish import FILTER, LANCZOS
 from ..core.recipe import Recipe
 from ..core.request import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
 from . import generation, history, languages, models, package, preferences, properties, target
@@ -52,7 +53,10 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.steps = request.steps
     settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
     settings.tiling = request.axes.value
-    settings.upscale, settings.maps = str(request.finish.upscale), bool(request.finish.maps)
+    finish = request.finish
+    settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
+    settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER, LANCZOS) else STARTER
+    settings.map_networks = finish.map_networks if own or finish.map_networks in (STARTER, FILTER) else STARTER
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From the settings on a scene, or the words of a command, to a core request. Imports core."""
+"""From the settings on a scene, or the words of a command, to a core request. Imports bpy and core."""
 
 import secrets
 from dataclasses import replace
 from typing import Any
 
+import bpy
+
 from ..core.catalogue import ModelInfo
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import Finish, MapKind
+from ..core.finish import Finish, MapKind, absolute
 from ..core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from . import models
 
@@ -27,8 +29,18 @@ def from_settings(settings: Any) -> TextureRequest:
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         model=settings.model,
-        finish=Finish(int(settings.upscale), maps=tuple(MapKind) if settings.maps else ()),
+        finish=Finish(
+            int(settings.upscale),
+            network(settings.upscaler),
+            tuple(MapKind) if settings.maps else (),
+            network(settings.map_networks),
+        ),
     )
+
+
+def network(choice: str) -> str:
+    """A choice of upscaler or map networks as it was typed or picked: a path becomes a whole one."""
+    return absolute(bpy.path.abspath(choice))
 
 
 def whole_prompt(settings: Any) -> str:

@@ -54,12 +54,29 @@ def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Bl
     assert "made from another picture" in told["refused"]
 
 
+def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
+    told = blender.run("pictures.networks_of_the_panel")
+    finish = Recipe.loads(told["recipe"]).texture.finish
+    assert finish == Finish(2, "lanczos", tuple(MapKind), "filter")
+    assert told["again"] == ["lanczos", "filter"]
+
+
+def test_an_image_that_is_linked_from_a_library_is_read(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.linked_images", folder=str(tmp_path))
+    assert told == {"path": str(tmp_path / "Old wall.png"), "library": True}
+
+
+def test_our_normal_maps_are_known_as_such(blender: Blender, tmp_path: Path) -> None:
+    assert blender.run("pictures.normals_are_known_as_such", folder=str(tmp_path)) == "NORMAL"
+
+
 def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp_path: Path) -> None:
     made = blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
     assert {name: content for name, (_path, content) in made.items()} == {
         "generated": "COLOR",
         "float": "LINEAR",
         "exr": "LINEAR",
+        "deep tiff": "LINEAR",
         "painted": "COLOR",
     }
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)[::-1] / 24  # from the top

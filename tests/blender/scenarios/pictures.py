@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is done to images that exist, with an engine that has no torch: which file it is given, and what comes of it."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ def _result_files() -> list[str]:
     return sorted(addon("state").current.result.files)
 
 
+def _deep_tiff(width: int, height: int) -> bytes:
+    """A black RGB TIFF of 16 bits a channel."""
+    size = 6 * width * height
+    tags = ((256, width), (257, height), (258, 158), (259, 1), (262, 2), (273, 164), (277, 3), (279, size))
+    entries = (struct.pack("<HHII", tag, 3 if tag == 258 else 4, 3 if tag == 258 else 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(entries) + struct.pack("<I", 0)
+    return head.ljust(158, b"\0") + struct.pack("<HHH", 16, 16, 16) + bytes(size)
+
+
 def every_kind_of_image(folder: str) -> dict[str, list[str]]:
     """Has the file that the worker would read made of each. Those with new pixels are named, with their content."""
     prepare = addon("picture_sources").prepare
@@ -115,12 +125,53 @@ def every_kind_of_image(folder: str) -> dict[str, list[str]]:
     floats.file_format, floats.filepath_raw = "OPEN_EXR", str(Path(folder) / "a.exr")
     floats.save()
     remember("exr", bpy.data.images.load(str(Path(folder) / "a.exr")))
+    Path(folder, "deep.tif").write_bytes(_deep_tiff(3, 2))
+    remember("deep tiff", bpy.data.images.load(str(Path(folder) / "deep.tif")))
     painted = _image(folder)  # the file is not what is seen
     painted.pixels[0] = 1.0
     assert painted.is_dirty
     remember("painted", painted)
     assert painted.is_dirty
     return made
+
+
+def linked_images(folder: str) -> dict[str, Any]:
+    """An image of a library, whose path is relative to that; and the recipe of what is made of it."""
+    image = _image(folder)
+    library = Path(folder) / "library.blend"
+    bpy.data.libraries.write(str(library), {image}, path_remap="RELATIVE")
+    fresh()
+    with bpy.data.libraries.load(str(library), link=True) as (there, here):
+        here.images = list(there.images)
+    (linked,) = (image for image in bpy.data.images if image.library)
+    path, _content = addon("picture_sources").prepare(linked, Path(folder) / "prepared")
+    before = len(bpy.data.images)
+    assert bpy.ops.tilewright.upscale(image=linked.name, scale="2") == {"FINISHED"}
+    assert len(bpy.data.images) == before + 1
+    return {"path": str(path), "library": linked.library is not None}
+
+
+def normals_are_known_as_such(folder: str) -> str:
+    """Of our own normal maps nobody needs to say what they are."""
+    image = _image(folder)
+    image.tilewright.kind = "normal"
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="2") == {"FINISHED"}
+    (new,) = (item for item in made() if item != image)
+    return str(_request(new).content)
+
+
+def networks_of_the_panel() -> dict[str, Any]:
+    """Generate with a chosen upscaler and map networks; the settings, after they were changed and restored."""
+    fresh()
+    settings = bpy.context.scene.tilewright
+    settings.prompt, settings.upscale, settings.upscaler = "bricks", "2", "lanczos"
+    settings.maps, settings.map_networks = True, "filter"
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    new = next(image for image in made() if addon("properties").recipe_of(image))
+    settings.upscaler, settings.map_networks = "starter", "starter"
+    bpy.ops.tilewright.restore_settings(image=new.name)
+    again = [settings.upscaler, settings.map_networks]
+    return {"recipe": new.tilewright.recipe, "again": again}
 
 
 def what_cannot_be_done(folder: str) -> list[str]:
