@@ -9,10 +9,10 @@ from pathlib import Path, PurePath
 
 import bpy
 
-from ..core import asset_catalogs, recipe_words
+from ..core import asset_catalogs, image_networks, recipe_words
 from ..core.errors import UserError
 from ..core.recipe import Recipe
-from ..core.request import STARTER
+from ..core.request import STARTER, TextureRequest
 from ..core.results import THUMBNAIL
 from . import materials, models, package, preferences, properties, target
 
@@ -33,11 +33,13 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str) -> str:
     """Mark it, or describe it anew, and have its preview made. Says what is left to do. Raises `UserError`."""
     recipe = recipe_of(material)
     title, licence = _model(recipe)
+    licences = [f"Model {title}: {licence}"] if isinstance(recipe.request, TextureRequest) else []
+    licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data
     data.author = author
     data.description = recipe_words.description(recipe, title)
-    data.license = f"Model {title}: {licence}"
+    data.license = "; ".join(licences)
     for name in (package.TITLE, *recipe_words.tags(recipe)):
         data.tags.new(name, skip_if_exists=True)
     note = _put_into_catalog(data, asset_catalogs.clean(catalog))
@@ -55,6 +57,11 @@ def _model(recipe: Recipe) -> tuple[str, str]:
     if info is not None:
         return info.title, info.licence
     return PurePath(name.replace("\\", "/")).name, "see the model's own page"
+
+
+def _licence_of(network: str) -> str:
+    ours = (image_networks.UPSCALER_FILE, image_networks.SURFACE_FILE, image_networks.NORMAL_FILE)
+    return image_networks.LICENCE if network in [file.name for file in ours] else "see its own page"
 
 
 def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:

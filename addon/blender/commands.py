@@ -211,10 +211,13 @@ class _Made:
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
+                    **({"notes": list(result.notes)} if result.notes else {}),
                 }
             )
             with (self._output / "results.jsonl").open("a", encoding="ascii") as index:
                 index.write(line + "\n")
+        for note in result.notes:
+            print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
         print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
 

@@ -66,14 +66,14 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         obj, material = context.object, context.object.active_material
-        metres = context.scene.unit_settings.scale_length
+        settings, metres = context.scene.tilewright, context.scene.unit_settings.scale_length
+        factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
         try:
-            fit = physical_size.propose(obj, material, self.texels_per_metre * metres)
+            fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
             physical_size.apply(material, fit)
         except UserError as error:
             return self.complain(error)
         if self.set_resolution:
-            settings = context.scene.tilewright
             settings.width, settings.height = fit.size.width, fit.size.height
         material_maps.set_relief(material)
         size = material.tilewright.tile_size * metres
@@ -82,7 +82,8 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
         )
         x, y = fit.mapping[0], fit.mapping[1]
         density = self.texels_per_metre
-        self.report({"INFO"}, words.format(size=size, name=obj.name, x=x, y=y, pixels=fit.size, density=density))
+        pixels = f"{fit.size.width * factor}x{fit.size.height * factor}"
+        self.report({"INFO"}, words.format(size=size, name=obj.name, x=x, y=y, pixels=pixels, density=density))
         return {"FINISHED"}
 
 

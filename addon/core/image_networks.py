@@ -12,6 +12,7 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"
 SURFACE_FILE = MODELS / "maps" / "surface.safetensors"
 NORMAL_FILE = MODELS / "maps" / "normal.safetensors"
+LICENCE = "GPL-3.0-or-later"  # of these files
 # .pth is a pickle: only spandrel's own unpickler reads it, which makes tensors and nothing else; .pt could hold code
 SUFFIXES = (".safetensors", ".pth")
 # Depth that a height of 0 to 1 stands for, in pixels of a picture at which the networks judge it (about 512 wide).

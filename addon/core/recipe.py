@@ -15,6 +15,7 @@ from .request import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
+NETWORK = "network "  # before the names of upscalers and map networks, in `environment`
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
 _MAX_CHUNK = 1 << 20  # bytes; a recipe is a few hundred, at most 20,000 characters of prompt twice
@@ -46,6 +47,11 @@ class Recipe:
     def is_exact(self) -> bool:
         """Whether all that made the picture is exactly periodic."""
         return self.environment.get(PERIODIC) == EXACTLY
+
+    @property
+    def networks(self) -> list[str]:
+        """The file names of the upscaler and the map networks that the picture went through."""
+        return [key.removeprefix(NETWORK) for key in self.environment if key.startswith(NETWORK)]
 
     def noting(self, words: Mapping[str, str]) -> "Recipe":
         """The recipe with more said in its environment."""

@@ -78,13 +78,22 @@ def judge(image: NDArray[np.uint8], axes: Axes, exact: bool) -> tuple[float, dic
     """The score of a picture, and both figures in words for its recipe.
 
     exact: whether the chain that made it is periodic by construction. A score that fails is then a false alarm, or a
-    fault of ours: only then the roll test is worth its time, about a second.
+    fault of ours: only then the roll test is worth its time, about a second; of large pictures it sees a part.
     """
     score = measure(image, axes).value
     words = {results.RECIPE_SCORE: f"{score:.3f}"}
-    if exact and score > THRESHOLD and axes is not Axes.NONE and image.shape[0] * image.shape[1] <= _MOST_ROLLED:
-        words[results.RECIPE_P] = f"{roll_p(image, axes, np.random.default_rng(0)):.3f}"
+    if exact and score > THRESHOLD and axes is not Axes.NONE:
+        words[results.RECIPE_P] = f"{roll_p(_thinned(image), axes, np.random.default_rng(0)):.3f}"
     return score, words
+
+
+def _thinned(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Every n-th pixel of a picture that is too large to be rolled; n divides the sides, so it stays periodic."""
+    height, width = image.shape[:2]
+    step = 1
+    while height // step * (width // step) > _MOST_ROLLED and height % (2 * step) == width % (2 * step) == 0:
+        step *= 2
+    return image[::step, ::step]
 
 
 def roll_p(image: NDArray[np.uint8], axes: Axes, rng: np.random.Generator, rolls: int = 99, enough: int = 3) -> float:

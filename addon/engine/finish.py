@@ -19,6 +19,7 @@ from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
 from ..core.finish import Finish, MapKind
 from ..core.image_request import Content
+from ..core.pbr import unit_normals
 from ..core.protocol import Phase
 from ..core.recipe import Recipe
 from ..core.request import Axes
@@ -27,7 +28,7 @@ from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .devices import Device, is_out_of_memory, probe
-from .image_networks import ImageNetwork, NetworkCache
+from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import Map, Source, check_network, make_maps
 from .resampling import shrink
 from .tiles import NotFinite
@@ -121,10 +122,10 @@ def _write_files(
     used: dict[str, str] = {}
 
     def load(file: Any) -> ImageNetwork:
+        if warning := pickle_warning(file):
+            note(warning)
         network = cache.get(file, device, dtype)
-        used[f"network {network.file.name}"] = f"{network.fingerprint}, {network.periodic}"
-        if network.warning:
-            note(network.warning)
+        used[recipe.NETWORK + network.file.name] = f"{network.fingerprint}, {network.periodic}"
         if not network.exact:
             halo, error = network.reach.halo, 100 * network.reach.error
             note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
@@ -158,18 +159,20 @@ def _write_files(
             made = made.noting(words)
         text = {recipe.PNG_KEY: made.dumps()}
         files = {results.BASE_COLOR: "base_color.exr" if color.array.dtype == np.float32 else "base_color.png"}
-        pictures.write(draft.folder / files[results.BASE_COLOR], color.array, color.array.dtype, text, color)
+        path = draft.folder / files[results.BASE_COLOR]
+        pictures.write(path, color.array, color.array.dtype, text, color, watch.check)
         files[results.THUMBNAIL] = "thumbnail.png"
         _thumbnail(visible.array).save(draft.folder / files[results.THUMBNAIL])
         visible.release()
         if task.finish.maps:
             maps = _maps(color, task, sources, cache, free, easel, watch)
-            watch.progress(Phase.SAVING, task.image)
-            for kind, made_map in maps.items():
-                watch.check()
+            for number, (kind, made_map) in enumerate(maps.items()):
+                # Each file is a sign of life: five of 16384 pixels take minutes.
+                watch.progress(Phase.SAVING, task.image, number, len(maps))
                 files[kind.value] = f"{kind.value}.png"
                 path = draft.folder / files[kind.value]
-                pictures.write(path, made_map.array, _MAP_DTYPES.get(kind, np.uint8), text, made_map.canvas)
+                depth = _MAP_DTYPES.get(kind, np.uint8)
+                pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
     watch.progress(Phase.SAVING, task.image)
     return Files(files, made, score)
 
@@ -220,6 +223,8 @@ def _tileable(task: Task, watch: Watcher, note: Callable[[str], None]) -> NDArra
     share = np.float32(np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1)
     before = _score(_to_visible(pixels, task.content), task.axes)
     result = make_tileable(pixels.astype(np.float32) / share, task.axes, watch.check)
+    if task.content is Content.NORMAL and result.shape[2] >= 3:
+        result[..., :3] = unit_normals(result[..., :3])
     if before is not None:
         after = _score(_to_visible(to_dtype(result, pixels.dtype), task.content), task.axes)
         note(f"Seam score {before:.2f} before, {after:.2f} after it was made tileable.")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..core import recipe, results, seams
+from ..core import image_networks, recipe, results, seams
 from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
@@ -62,7 +62,11 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     """
     request, store = _texture(start), Path(start.store)
     with results.draft(store, request.prompt, request.seed):
-        pass  # a store that cannot be written is told before the work, not after it
+        pass  # a store that cannot be written is told before the work, not after it; and so are networks' files
+    if request.finish.upscale > 1:
+        image_networks.upscaler_file(request.finish.upscaler)
+    if request.finish.maps:
+        image_networks.map_networks(request.finish.map_networks)
     with previews(store, start.previews, watch.preview) as shown:
         for index in range(request.count):
             _make_image(cache, start, store, index, watch, shown)

@@ -51,7 +51,6 @@ class ImageNetwork:
     dtype: torch.dtype
     bytes_per_pixel: float
     fingerprint: str = ""
-    warning: str = ""
 
     @property
     def exact(self) -> bool:
@@ -92,6 +91,13 @@ class ImageNetwork:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def pickle_warning(file: Path) -> str:
+    """What the user is told before a file is read that is no safetensors, "" for one that is."""
+    if file.suffix.lower() == ".safetensors":
+        return ""
+    return f"{file.name} is a pickle; only its tensors are read. Prefer .safetensors files."
 
 
 class NetworkCache:
@@ -138,12 +144,10 @@ def precision(device: Device) -> torch.dtype:
 def load(file: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ImageNetwork:
     """A network from its file. Raises `UserError` (kind `MODEL`): what was expected, and what was found."""
     image_networks.check_file(file)
-    warning = ""
-    if file.suffix.lower() == ".safetensors":
-        model_folder.check_safetensors(file)
-    else:
-        warning = f"{file.name} is a pickle; only its tensors were read. Prefer .safetensors files."
+    if warning := pickle_warning(file):
         log.warning("%s", warning)
+    else:
+        model_folder.check_safetensors(file)
     try:
         descriptor = spandrel.ModelLoader(device="cpu").load_from_file(file)
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
@@ -179,7 +183,6 @@ def load(file: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) ->
         dtype,
         _widest(module, channels[0], device, dtype),
         pictures.fingerprint(file),
-        warning,
     )
 
 

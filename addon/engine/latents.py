@@ -18,7 +18,7 @@ from ..core.request import Axes
 from . import layers
 from .canvas import canvases
 from .devices import WHOLE, free_main_memory
-from .tiles import NotFinite, Reach, TileLimits, Tiler, measure_reach
+from .tiles import MIN_TILE, NotFinite, Reach, TileLimits, Tiler, measure_reach
 
 _TILE = 512  # pixels
 
@@ -56,9 +56,9 @@ def _in_tiles(network: Any, latents: torch.Tensor, reach: Reach, factor: int, ax
     def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
         picture[rows, columns] = values
 
-    tiler = Tiler(
-        network, Fraction(factor), reach.halo, 1, _TILE // factor, str(latents.device), latents.dtype, _limits
-    )
+    device = str(latents.device)
+    least = MIN_TILE // factor
+    tiler = Tiler(network, Fraction(factor), reach.halo, 1, _TILE // factor, device, latents.dtype, _limits, least)
     try:
         tiler.run(latents[0].permute(1, 2, 0).float().cpu().numpy(), write, axes)
     except NotFinite:  # the caller looks at that, as it does for whole pictures

@@ -165,6 +165,7 @@ class Tiler:
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
     limits: TileLimits = field(default_factory=TileLimits)
+    least: int = MIN_TILE  # pixels of the source; a smaller tile is not tried
 
     def count(self, height: int, width: int) -> int:
         """How many tiles a picture takes, unless memory runs out."""
@@ -181,7 +182,7 @@ class Tiler:
         """Run over a picture (H, W, C) and hand each tile's result to `write`: rows, columns, (h, w, C) float32.
 
         done: told after each tile how many are finished; it may raise to end the run.
-        A tile for which memory runs out is cut into four, and smaller ones are used from then on; at `MIN_TILE` the
+        A tile for which memory runs out is cut into four, and smaller ones are used from then on; at `least` the
         error is passed on. Raises `NotFinite` where the network gives no valid numbers.
         """
         height, width = source.shape[:2]
@@ -208,13 +209,13 @@ class Tiler:
         try:
             result = self._compute(source, block, axes)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or block.longest <= MIN_TILE:
+            if not is_out_of_memory(error) or block.longest <= self.least:
                 raise
             result = None
         # Outside of the handler the exception is gone, and with it the frames that kept tensors.
         if result is None:
             empty_cache(self.device)
-            smaller = max(block.longest // 2, MIN_TILE)
+            smaller = max(block.longest // 2, self.least)
             log.warning("memory ran out on %s at tiles of %d pixels; going on with %d", self.device, side, smaller)
             self.limits.shrink(self.device, smaller)
             self._run_parts(source, block, self._side(), write, axes)

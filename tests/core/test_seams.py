@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 
+from addon.core import seams
 from addon.core.request import Axes
 from addon.core.results import RECIPE_P, RECIPE_SCORE
 from addon.core.seams import THRESHOLD, judge, measure, roll_p
@@ -42,6 +43,13 @@ def test_cut_noise_is_seen_on_the_axis_that_was_cut(seed):
     assert measure(cut, Axes.Y).seamless
     assert not measure(cut, Axes.NONE).seamless
     assert measure(cut.transpose(1, 0, 2), Axes.X).seamless
+
+
+def test_a_large_picture_is_rolled_in_part(monkeypatch):
+    picture = hard_to_judge()
+    monkeypatch.setattr(seams, "_MOST_ROLLED", 64 * 64)
+    assert seams._thinned(picture).shape == (64, 64, 3)
+    assert RECIPE_P in judge(picture, Axes.XY, exact=True)[1]
 
 
 def test_whole_bricks_pass_and_cut_ones_are_seen():

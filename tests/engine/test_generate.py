@@ -23,6 +23,7 @@ from PIL import Image
 
 from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import Finish, MapKind
 from addon.core.protocol import Phase, Start
 from addon.core.request import STARTER, Axes, Scheduler, Size, TextureRequest
 from addon.core.results import Draft, Result
@@ -320,6 +321,16 @@ def test_fault_16_a_prompt_that_just_fits_is_not_said_to_be_cut(studio: Studio) 
     assert studio.make(prompt="a" * 14, steps=1).notes == []  # 14 letters and two marks are the encoder's 16 tokens
     assert "'a'" in studio.make(prompt="b" * 14 + "a", steps=1).notes[0]
     assert "negative" in studio.make(negative_prompt="c" * 15, steps=1).notes[0]
+
+
+@pytest.mark.parametrize(
+    "finish", [Finish(2, "/nowhere/up.pt"), Finish(maps=(MapKind.HEIGHT,), map_networks="/nowhere")]
+)
+def test_a_network_that_is_not_there_is_told_before_the_picture_is_made(studio: Studio, finish: Finish) -> None:
+    watch = Watch()
+    with pytest.raises(UserError):
+        studio.make(watch, finish=finish)
+    assert watch.phases == []
 
 
 def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:

@@ -6,15 +6,19 @@ import struct
 import time
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
+from addon.core.request import Axes
 from addon.engine import image_networks
 from addon.engine.devices import Device, Kind
 from addon.engine.image_networks import NetworkCache, choose_tile
-from tests.engine.picture_networks import compact, save, span, unshuffled
+from addon.engine.tiles import TileLimits
+from tests.engine.picture_networks import compact, save, span, texture, unshuffled
 
 CPU = Device(Kind.CPU, "cpu", 8 << 30)
 
@@ -33,8 +37,33 @@ def test_what_a_network_is_is_found_out(tmp_path, make, scale, channels, grid, h
     assert (network.scale, network.channels, network.grid) == (scale, channels, grid)
     assert network.exact
     assert halo <= network.reach.halo <= halo + 4
-    assert not network.warning
+    assert not image_networks.pickle_warning(network.file)
     assert len(network.fingerprint) == 16
+
+
+@pytest.mark.parametrize(
+    "file", [known.UPSCALER_FILE, known.SURFACE_FILE, known.NORMAL_FILE], ids=lambda file: file.stem
+)
+def test_the_networks_in_the_package_are_exactly_periodic(file):
+    network = image_networks.load(file)
+    assert network.exact
+    picture = texture(48, 64)
+    parts = []
+    for shift in ((0, 0), (20, 12)):
+        out = np.empty((48 * network.scale, 64 * network.scale, 3), np.float32)
+
+        def write(rows, columns, values, out=out):
+            out[rows, columns] = values
+
+        tiler = network.tiler(TileLimits({"cpu": 32}), 8 << 30)
+        tiler.run(np.roll(picture, shift, (0, 1)), write, Axes.XY)
+        parts.append(np.roll(out, [-side * network.scale for side in shift], (0, 1)))
+    assert np.abs(parts[0] - parts[1]).max() <= 1e-5 * np.abs(parts[0]).max()
+
+
+def test_the_networks_in_the_package_are_small():
+    assert known.UPSCALER_FILE.stat().st_size <= 3e6
+    assert known.SURFACE_FILE.stat().st_size + known.NORMAL_FILE.stat().st_size <= 5e6
 
 
 def test_a_network_is_loaded_once(tmp_path):
@@ -50,7 +79,8 @@ def test_a_network_is_loaded_once(tmp_path):
 
 def test_a_pickle_of_tensors_is_read_with_a_warning(tmp_path):
     torch.save(compact().state_dict(), tmp_path / "a.pth")
-    assert "pickle" in image_networks.load(tmp_path / "a.pth").warning
+    assert image_networks.load(tmp_path / "a.pth").scale
+    assert "pickle" in image_networks.pickle_warning(tmp_path / "a.pth")
 
 
 class Payload:

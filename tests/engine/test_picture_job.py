@@ -104,6 +104,35 @@ def test_floats_become_an_exr_with_all_of_their_range(networks, tmp_path):
     assert pictures.read(result.path("normal")).shape == (64, 64, 3)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    "wanted", [{"tileable": True}, {"finish": Finish(maps=ALL, map_networks="filter")}], ids=["tileable", "maps"]
+)
+def test_fault_6_a_float_picture_with_numbers_that_are_not_finite_is_refused(tmp_path, value, wanted):
+    array = texture(96, 96, dtype=np.float32)
+    array[5, 7, 1] = value
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(UserError, match="not finite") as caught:
+        run(ImageRequest(str(tmp_path / "a.npy"), content=Content.LINEAR, **wanted), tmp_path)
+    assert caught.value.kind is ErrorKind.NUMERICS
+    assert list((tmp_path / "store").glob("*")) == []
+
+
+def test_normals_that_are_made_tileable_have_unit_length(tmp_path):
+    picture = texture(96, 96)
+    picture[..., 2] = 220
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    (result,) = run(ImageRequest(str(tmp_path / "a.png"), tileable=True, content=Content.NORMAL), tmp_path).done
+    normals = pictures.read(result.path()) / 255 * 2 - 1
+    assert np.abs(np.sqrt((normals**2).sum(-1)) - 1).max() < 0.02
+
+
+def test_each_map_that_is_saved_is_a_sign_of_life(source, tmp_path):
+    watch = run(ImageRequest(str(source), Finish(maps=ALL, map_networks="filter")), tmp_path)
+    saving = [place for place in watch.phases if place[0] is Phase.SAVING]
+    assert len(set(saving)) >= len(ALL)
+
+
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (5000, 1), (1, 5000), (16384, 3)])
 def test_extreme_shapes_work(tmp_path, width, height):
     path = tmp_path / "a.png"

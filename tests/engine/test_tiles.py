@@ -200,6 +200,14 @@ def test_memory_that_runs_out_halves_the_tile_and_is_remembered():
     assert tiler.count(200, 170) == 4 * 3
 
 
+def test_pixels_that_are_large_may_be_had_in_smaller_tiles():
+    """Latents: eight pixels of the picture each."""
+    net, limits = network(5), TileLimits()
+    result = run(Tiler(hungry(net, 24), halo=2, tile=64, limits=limits, least=8), picture_of(70, 64), Axes.XY)
+    assert relative(result, run(Tiler(net, halo=2, tile=64), picture_of(70, 64), Axes.XY)) <= 1e-6
+    assert limits.sides == {"cpu": 16}
+
+
 def test_memory_that_does_not_suffice_for_the_smallest_tile_is_told():
     with pytest.raises(RuntimeError, match="DefaultCPUAllocator"):
         run(Tiler(hungry(network(5), 40), halo=2, tile=128), picture_of(100, 70), Axes.XY)

@@ -4,6 +4,7 @@
 The fake engine makes height, normal, roughness, metallic and occlusion beside each colour.
 """
 
+import json
 import os
 import time
 import traceback
@@ -535,6 +536,10 @@ def rule_fit_to_object_repeats_the_texture_by_its_size() -> None:
     assert [round(value, 4) for value in mapping.inputs["Scale"].default_value] == [16, 32, 1]
     settings = bpy.context.scene.tilewright
     assert (settings.width, settings.height) == (256, 128)
+    settings.upscale = "2"  # Generate enlarges what it makes
+    assert bpy.ops.tilewright.fit_to_object(texels_per_metre=1024) == {"FINISHED"}
+    assert (settings.width, settings.height) == (128, 64)
+    settings.upscale, settings.width = "1", 256
     cube.scale = (2, 2, 2)
     bpy.context.view_layer.update()
     assert bpy.ops.tilewright.fit_to_object(set_resolution=False, texels_per_metre=4096) == {"FINISHED"}
@@ -613,7 +618,15 @@ def rule_asset_tells_what_made_it() -> None:
     assert "Seed 7, 3 steps" in data.description
     assert [tag.name for tag in data.tags] == ["Tilewright", "mossy", "red", "brick", "wall", "snow"]
     assert max(_material().preview.image_size) >= 64, "no preview"
+    image = next(node.image for node in _tree().nodes if node.bl_idname == "ShaderNodeTexImage")
+    recipe = json.loads(image.tilewright.recipe)
+    recipe["environment"] |= {"network starter-2x.safetensors": "0, exactly", "network other.safetensors": "1, exactly"}
+    image.tilewright.recipe = json.dumps(recipe)
     assert bpy.ops.tilewright.mark_asset(author="Grace") == {"FINISHED"}
+    assert _material().asset_data.license == (
+        "Model Starter: GPL-3.0-or-later; Network starter-2x.safetensors: GPL-3.0-or-later; "
+        "Network other.safetensors: see its own page"
+    )
     assert _material().asset_data.author == "Grace"
     assert len(_material().asset_data.tags) == 6
 
