@@ -20,7 +20,7 @@ from .networks import make_denoiser
 
 COUNTS = {64: 8000, 128: 12000, 256: 3000}
 MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "decoder": 20.0}
-STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "decoder", "export")
+STAGES = ("data", "text", "autoencoder", "latents", "decoder", "judge", "denoiser", "export")
 
 
 @dataclass(frozen=True)
