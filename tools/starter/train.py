@@ -116,13 +116,14 @@ def load_material(plan: Plan) -> denoiser.Material:
     words = load_words(plan)
 
     def tiles(size: int) -> denoiser.Encoded:
+        latents = np.load(plan.folder / f"latents-{size}.npy")
         labels = [
-            label["captions"]
+            label
             for block in sorted(plan.tiles.glob(f"{size}-*.json"))
             for label in json.loads(block.read_text(encoding="utf-8"))
-        ]
-        latents = np.load(plan.folder / f"latents-{size}.npy")
-        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, labels[: len(latents)]))
+        ][: len(latents)]
+        tokens = denoiser.encode_captions(words.tokenizer, [label["captions"] for label in labels])
+        return denoiser.Encoded(latents, tokens, denoiser.chances([label["family"] for label in labels]))
 
     scale = json.loads((plan.folder / "scale.json").read_text(encoding="utf-8"))
     return denoiser.Material(tiles, scale, words)
