@@ -63,10 +63,10 @@ def run_text(plan: Plan) -> None:
 def load_words(plan: Plan) -> denoiser.Words:
     if plan.start is not None:
         encoder = BertModel.from_pretrained(plan.start / "text_encoder", local_files_only=True)
-        tokenizer = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True)
-        for word in ("local_files_only", "is_local"):  # how it was read is no setting of the model
-            tokenizer.init_kwargs.pop(word, None)
-        return denoiser.Words(encoder.eval().requires_grad_(False), tokenizer)
+        known = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True).get_vocab()
+        table = encoder.embeddings.word_embeddings.weight[:, : text.WORD_WIDTH].detach().float().numpy()
+        vocabulary, table = text.extend(sorted(known, key=known.__getitem__), table)
+        return denoiser.Words(text.make_encoder(table), text.make_tokenizer(vocabulary))
     vocabulary = json.loads((plan.folder / "words.json").read_text(encoding="utf-8"))
     return denoiser.Words(text.make_encoder(np.load(plan.folder / "words.npy")), text.make_tokenizer(vocabulary))
 
