@@ -10,6 +10,7 @@ from diffusers import UNet2DConditionModel
 
 from tools.starter import autoencoder, data, denoiser, export, losses, networks, text, train
 from tools.starter.schedule import Stage, learning_rate
+from tools.starter.textures import FAMILIES
 from tools.starter.torus import wrap
 
 TINY = dict(networks.DENOISER, block_out_channels=(16, 32, 32), norm_num_groups=4, attention_head_dim=2)
@@ -96,9 +97,16 @@ def toy_material(words):
 
     def tiles(size):
         latents = rng.normal(size=(4, 8, size // 8, size // 8)).astype(np.float16)
-        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, captions))
+        chances = denoiser.chances(["bricks", "bricks", "wood", "wood"])
+        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, captions), chances)
 
     return denoiser.Material(tiles, 1.0, words)
+
+
+def test_families_that_come_last_are_drawn_twice_as_often():
+    assert set(denoiser.LATE) <= set(FAMILIES)
+    late = denoiser.LATE[0]
+    assert denoiser.chances(["bricks", late, late]) == pytest.approx([0.2, 0.4, 0.4])
 
 
 def test_noise_blurs_words_but_neither_positions_nor_padding(words):

@@ -67,3 +67,13 @@ def test_a_word_with_a_given_meaning_moves_towards_it():
     before = float(table[red] @ table[scarlet]) / text.WORD_WIDTH
     text.apply_meanings(vocabulary, table)
     assert float(table[red] @ table[scarlet]) / text.WORD_WIDTH > max(0.8, before)
+
+
+def test_new_words_are_added_to_a_table_and_the_others_stay(shipped):
+    vocabulary, table = shipped
+    fewer = [word for word in vocabulary if word != "pantiles"]
+    rows = table[[vocabulary.index(word) for word in fewer]]
+    extended, grown = text.extend(fewer, rows)
+    assert extended == [*fewer, "pantiles"]
+    np.testing.assert_array_equal(grown[:-1], rows)
+    assert "tiles" in text.nearest("pantiles", extended, grown, count=4)

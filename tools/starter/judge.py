@@ -16,7 +16,7 @@ from diffusers import AutoencoderTiny
 from torch import nn
 from torch.nn import functional
 
-from . import autoencoder, cache
+from . import autoencoder, cache, decoder
 from .autoencoder import encode_tiles, to_batch
 from .data import Tiles, make_tiles, read_tiles
 from .networks import LATENT_CHANNELS, PIXELS_PER_LATENT, make_autoencoder
@@ -29,9 +29,9 @@ SIZE = 128
 SHEETS = "judge-sheets.npy"  # what the judge sees of the training tiles
 CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
-# Training tiles that it sees once more as the autoencoder gives them back, and how far the grain's strength wanders: a
-# model draws what its decoder can draw, and how sharp that is is another figure than what it is.
-DECODED = 2500
+# Training tiles that it sees once more as the model's decoder gives them back, and how far the grain's strength wanders:
+# a model draws what its decoder can draw, and how sharp that is is another figure than what it is.
+DECODED = 10_000
 GRAIN_NOISE = 0.3
 MINUTES = 12.0
 TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
@@ -182,7 +182,8 @@ def train(folder: Path, minutes: float, seed: int) -> Judge:
         encoder = autoencoder.load(folder)
         cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
         latents = np.load(folder / f"latents-{SIZE}.npy")
-        seen = look(encoder, data.pixels, latents), look(encoder, give_back(encoder, latents[:DECODED]))
+        given_back = give_back(decoder.load_into(autoencoder.load(folder), folder), latents[:DECODED])
+        seen = look(encoder, data.pixels, latents), look(encoder, given_back)
         np.save(path, torch.cat(seen).numpy())
     sheets = torch.from_numpy(np.load(path))
     labels = torch.cat((labels, labels[:DECODED]))

@@ -138,6 +138,17 @@ def apply_meanings(vocabulary: Sequence[str], table: np.ndarray, own: float = 0.
         table[index[word]] = standardise(np.mean(rows, axis=0) + own * plain[index[word]])
 
 
+def extend(vocabulary: Sequence[str], table: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """A vocabulary and its vectors with the words of `MEANINGS` that it does not hold, each the mean of its meaning.
+
+    The denoiser sees vectors only, so a trained one reads the new words as well.
+    """
+    index = {word: i for i, word in enumerate(vocabulary)}
+    new = [word for word in MEANINGS if word not in index]
+    rows = [np.mean([table[index[part]] for part in MEANINGS[word].split()], axis=0) for word in new]
+    return [*vocabulary, *new], np.concatenate((table, standardise(np.array(rows)))) if new else table
+
+
 def make_tokenizer(vocabulary: Sequence[str]) -> BertTokenizer:
     """A lower-casing WordPiece tokenizer over `vocabulary`."""
     vocab = {token: index for index, token in enumerate(vocabulary)}

@@ -20,7 +20,7 @@ from .networks import make_denoiser
 
 COUNTS = {64: 8000, 128: 12000, 256: 3000}
 MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "decoder": 20.0}
-STAGES = ("data", "text", "autoencoder", "latents", "judge", "denoiser", "decoder", "export")
+STAGES = ("data", "text", "autoencoder", "latents", "decoder", "judge", "denoiser", "export")
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def run_text(plan: Plan) -> None:
 def load_words(plan: Plan) -> denoiser.Words:
     if plan.start is not None:
         encoder = BertModel.from_pretrained(plan.start / "text_encoder", local_files_only=True)
-        tokenizer = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True)
-        for word in ("local_files_only", "is_local"):  # how it was read is no setting of the model
-            tokenizer.init_kwargs.pop(word, None)
-        return denoiser.Words(encoder.eval().requires_grad_(False), tokenizer)
+        known = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True).get_vocab()
+        table = encoder.embeddings.word_embeddings.weight[:, : text.WORD_WIDTH].detach().float().numpy()
+        vocabulary, table = text.extend(sorted(known, key=known.__getitem__), table)
+        return denoiser.Words(text.make_encoder(table), text.make_tokenizer(vocabulary))
     vocabulary = json.loads((plan.folder / "words.json").read_text(encoding="utf-8"))
     return denoiser.Words(text.make_encoder(np.load(plan.folder / "words.npy")), text.make_tokenizer(vocabulary))
 
@@ -116,13 +116,14 @@ def load_material(plan: Plan) -> denoiser.Material:
     words = load_words(plan)
 
     def tiles(size: int) -> denoiser.Encoded:
+        latents = np.load(plan.folder / f"latents-{size}.npy")
         labels = [
-            label["captions"]
+            label
             for block in sorted(plan.tiles.glob(f"{size}-*.json"))
             for label in json.loads(block.read_text(encoding="utf-8"))
-        ]
-        latents = np.load(plan.folder / f"latents-{size}.npy")
-        return denoiser.Encoded(latents, denoiser.encode_captions(words.tokenizer, labels[: len(latents)]))
+        ][: len(latents)]
+        tokens = denoiser.encode_captions(words.tokenizer, [label["captions"] for label in labels])
+        return denoiser.Encoded(latents, tokens, denoiser.chances([label["family"] for label in labels]))
 
     scale = json.loads((plan.folder / "scale.json").read_text(encoding="utf-8"))
     return denoiser.Material(tiles, scale, words)
