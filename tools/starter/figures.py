@@ -11,6 +11,7 @@ import io
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from diffusers import AutoencoderTiny, StableDiffusionPipeline
 
 from . import cache, scores
 from . import judge as judging
-from .autoencoder import to_batch
+from .autoencoder import encode_tiles, to_batch
 from .data import read_tiles
 from .losses import local_amplitudes
 from .sheet import GUIDANCE, STEPS, draw, load_pipeline
@@ -82,10 +83,16 @@ def autoencoder_lines(pipeline: StableDiffusionPipeline) -> list[str]:
     return [*lines, f"decoder under roll: {roll_error(pipeline.vae):.1e}"]
 
 
-def judge_lines(model: judging.Judge, folder: Path) -> list[str]:
-    """How good the judge itself is."""
+def judge_lines(bench: judging.Bench, autoencoder: AutoencoderTiny, folder: Path) -> list[str]:
+    """How good the judge itself is, also behind the model's autoencoder, which bounds what a denoiser can reach."""
     unseen = read_tiles(folder / "judge-tiles", judging.SIZE)
-    return [f"unseen tiles: {name} {share:.3f}" for name, share in judging.score(model, unseen).items()]
+    decoded = judging.give_back(autoencoder, encode_tiles(autoencoder, unseen.pixels))
+    both = {"unseen tiles": unseen, "the same behind the autoencoder": replace(unseen, pixels=decoded)}
+    return [
+        f"{title}: {name} {share:.3f}"
+        for title, tiles in both.items()
+        for name, share in judging.score(bench, tiles).items()
+    ]
 
 
 def share_lines(hits: dict[str, float]) -> list[str]:
@@ -132,14 +139,14 @@ def main() -> None:
     seeds = range(options.seeds)
 
     @functools.cache
-    def judge() -> judging.Judge:
+    def judge() -> judging.Bench:
         return judging.load(options.cache)
 
     # In this order, slow ones late; each measured only if it was asked for.
     measures: dict[str, Callable[[], list[str]]] = {
         "folder": lambda: folder_lines(pipeline, options.model),
         "autoencoder": lambda: autoencoder_lines(pipeline),
-        "judge": lambda: judge_lines(judge(), options.cache),
+        "judge": lambda: judge_lines(judge(), pipeline.vae, options.cache),
         "materials": lambda: share_lines(scores.material_hits(pipeline, judge(), seeds)),
         "colours": lambda: share_lines(scores.colour_hits(pipeline, judge(), seeds[:2])),
         "combinations": lambda: share_lines(scores.combination_hits(pipeline, judge(), seeds)),
