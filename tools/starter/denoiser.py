@@ -44,8 +44,8 @@ LATE = (
 )
 # The guidance scale of each latent channel: the first is brightness, the next two are colour, the others detail
 # (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but makes colour
-# garish: moss pushes the bricks below it to pink. At 2.0, 1.3 and 2.5 seeds hardly differed, and brushed metal, cardboard
-# and asphalt had the contrast of wood and knit.
+# garish: moss pushes the bricks below it to pink. At 2.0, 1.3 and 2.5 seeds hardly differed, and brushed metal,
+# cardboard and asphalt had the contrast of wood and knit.
 GUIDANCE = (1.6, 1.2, 1.2, 1.8, 1.8, 1.8, 1.8, 1.8)
 EMPTY_CAPTIONS = 0.1
 # Noise on the word vectors, whose own deviation is 1: it blurs the words into regions, so that a word which no caption

@@ -29,8 +29,8 @@ SIZE = 128
 SHEETS = "judge-sheets.npy"  # what the judge sees of the training tiles
 CHANNELS = LATENT_CHANNELS + 4
 BATCH = 64
-# Training tiles that it sees once more as the model's decoder gives them back, and how far the grain's strength wanders:
-# a model draws what its decoder can draw, and how sharp that is is another figure than what it is.
+# Training tiles that it sees once more as the model's decoder gives them back, and how far the grain's strength
+# wanders: a model draws what its decoder can draw, and how sharp that is is another figure than what it is.
 DECODED = 10_000
 GRAIN_NOISE = 0.3
 MINUTES = 12.0
