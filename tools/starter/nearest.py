@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sheet of pictures, each beside the training tile nearest to it: `python -m tools.starter.nearest --output FILE`.
 
-Shows whether the model copies what it was trained on. Needs the judge and the training tiles of 128 px in the
-cache. May import torch, diffusers and Pillow.
+Shows whether the model copies what it was trained on. Needs the judge, and the training tiles of 128 px with their
+latents, in the cache. May import torch, diffusers and Pillow.
 """
 
 import argparse
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw
 
 from . import cache
@@ -40,11 +39,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
+    parser.add_argument("--tiles", type=Path, metavar="DIR", help="the cache whose tiles are compared, if another")
     options = parser.parse_args()
-    tiles = read_tiles(options.cache / "tiles", judging.SIZE).pixels
+    folder = options.tiles or options.cache
+    tiles = read_tiles(folder / "tiles", judging.SIZE).pixels
+    latents = np.load(folder / f"latents-{judging.SIZE}.npy")
     bench = judging.load(options.cache)
-    sheets = np.load(options.cache / judging.SHEETS)[: len(tiles)]  # without those that were decoded once more
-    known = bench.features_of(torch.from_numpy(sheets))
+    known = bench.features_of(judging.look(bench.encoder, tiles[: len(latents)], latents))
     pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, known, (*SEEN, *UNSEEN))
     make_sheet(pairs).save(options.output, quality=70, method=6)
     print(f"greatest correlation with a training tile: {max(pair.correlation for pair in pairs):.2f} (a copy has 1)")
