@@ -81,7 +81,9 @@ def dangers(source: str, module: str) -> Iterator[str]:
             k.arg == "allow_pickle" and isinstance(k.value, ast.Constant) and k.value.value is False
             for k in node.keywords
         )
-        if parts[-2:] in NEVER_OF and not (array and parts[-2] in ("np", "numpy")):
+        # what this process has loaded already names no file
+        own = parts[-1] == "CDLL" and [isinstance(a, ast.Constant) and a.value is None for a in node.args] == [True]
+        if parts[-2:] in NEVER_OF and not own and not (array and parts[-2] in ("np", "numpy")):
             yield f"{place}: {'.'.join(parts)}()"
         for keyword in node.keywords:
             value = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
