@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import STARTER, Finish, MapKind
+from ..core.finish import Finish, MapKind
 from ..core.image_request import Content, ImageRequest
 from ..core.request import Axes
 from . import generation, languages, picture_sources, preferences, properties, pump, state, target
@@ -127,14 +127,7 @@ class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
         items=(("2", "2x", "Twice"), ("4", "4x", "Four times"), ("8", "8x", "Eight times")),
         default="4",
     )
-    upscaler: StringProperty(
-        name="Upscaler",
-        description=(
-            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
-        ),
-        default=STARTER,
-        subtype="FILE_PATH",
-    )
+    upscaler: properties.upscaler_property()
     content: EnumProperty(
         name="Content", items=_CONTENTS, description="What the image's numbers mean", options={"SKIP_SAVE"}
     )
@@ -155,12 +148,7 @@ class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
     bl_label = "Make Material from Image"
     asked = ("map_networks", "axes")
 
-    map_networks: StringProperty(
-        name="Networks",
-        description='"starter", "filter", or a folder of 1x networks named after their maps',
-        default=STARTER,
-        subtype="DIR_PATH",
-    )
+    map_networks: properties.map_networks_property()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

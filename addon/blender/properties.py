@@ -2,6 +2,7 @@
 """Settings on the scene, facts on images, what is going on: all that scripts see too. Imports bpy and core."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import bpy
 from bpy.props import (
@@ -53,6 +54,28 @@ def _scheduler_items(self: bpy.types.PropertyGroup, context: bpy.types.Context |
 
 def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
     yield from models.candidates(text)
+
+
+def upscaler_property() -> Any:
+    """With what to enlarge; operators on images ask the same."""
+    return StringProperty(
+        name="Upscaler",
+        description=(
+            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
+        ),
+        default=STARTER,
+        subtype="FILE_PATH",
+    )
+
+
+def map_networks_property() -> Any:
+    """With what to make maps; operators on images ask the same."""
+    return StringProperty(
+        name="Networks",
+        description='"starter", "filter", or a folder of 1x networks named after their maps',
+        default=STARTER,
+        subtype="DIR_PATH",
+    )
 
 
 class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
@@ -141,26 +164,14 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         ),
         default="1",
     )
-    upscaler: StringProperty(
-        name="Upscaler",
-        description=(
-            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
-        ),
-        default=STARTER,
-        subtype="FILE_PATH",
-    )
+    upscaler: upscaler_property()
     maps: BoolProperty(
         name="Whole Material",
         description="Make height, normal, roughness, metallic and occlusion of each texture, and put them into the "
         "material beside its color",
         default=False,
     )
-    map_networks: StringProperty(
-        name="Networks",
-        description='"starter", "filter", or a folder of 1x networks named after their maps',
-        default=STARTER,
-        subtype="DIR_PATH",
-    )
+    map_networks: map_networks_property()
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",

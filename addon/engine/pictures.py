@@ -25,7 +25,7 @@ from ..core.png import PngWriter
 from .canvas import Canvas, to_dtype
 
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
-_DEEP_GREY = ("I;16", "I;16B", "I;16L", "I", "F")
+_DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
 _BITS_PER_SAMPLE = 258  # of the TIFF's tags; of more than 8 Pillow reads grey only, and drops the rest of colours
 _STRIP = 64  # rows that are written at once
 
@@ -93,14 +93,14 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         warnings.simplefilter("ignore")  # about odd metadata; what cannot be read raises
         with Image.open(path) as image:
             _check_side(path, image.width, image.height)
-            if image.mode in _DEEP_GREY[:-1]:
+            if image.mode in _DEEP_GREY:
                 grey = np.asarray(image).astype(np.int64)
                 return grey.clip(0, 65535).astype(np.uint16)[..., None]
-            bits = image.tag_v2.get(_BITS_PER_SAMPLE, (8,)) if isinstance(image, TiffImageFile) else (8,)
-            if max(bits) > 8 and image.mode not in _DEEP_GREY:
-                raise _bad(f"{path.name} has {max(bits)} bits a channel.", "Save it as a PNG of 16 bits.")
             if image.mode == "F":
                 return np.asarray(image, np.float32)[..., None]
+            bits = image.tag_v2.get(_BITS_PER_SAMPLE, (8,)) if isinstance(image, TiffImageFile) else (8,)
+            if max(bits) > 8:
+                raise _bad(f"{path.name} has {max(bits)} bits a channel.", "Save it as a PNG of 16 bits.")
             has_alpha = image.mode == "PA" or "transparency" in image.info
             mode = _MODES.get(image.mode, "RGBA" if has_alpha else "RGB")
             if has_alpha and mode in ("L", "RGB"):
