@@ -375,6 +375,8 @@ TEXTS = {
     "einem Mapping, und das mit dem Bild.",
     "Unwrap it again, or assign the material to its faces.": "Wickeln Sie es neu ab, oder weisen Sie das Material "
     "seinen Flächen zu.",
+    "Choose a higher Upscale to come nearer to {density:g}.": ""
+    "Stellen Sie Vergrößern höher, um näher an {density:g} heranzukommen.",
     "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre.": ""
     "Eine Kachel ist {size:g} m auf {name}: Skalierung {x:.3g} mal {y:.3g}, {pixels} Pixel für {density:g} pro "
     "Meter.",

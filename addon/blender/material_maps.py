@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import bpy
 
 from ..core.finish import MapKind
+from ..core.image_networks import HEIGHT_DEPTH
 from ..core.results import MAPS
 from . import materials
 from .materials import GAP, IMAGE, Placed
@@ -34,6 +35,9 @@ _VALUES = {
 _PASS_VALUE = {"ShaderNodeClamp", "ShaderNodeMapRange", "ShaderNodeMath", "ShaderNodeValToRGB"}
 # Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
 _DISPLACING_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"}
+# The relief that the networks' normals hold, as a part of the tile size; the whole tile is taken for 512 pixels.
+RELIEF = HEIGHT_DEPTH / 512
+_MOST_STRENGTH = 10.0  # of Blender's Normal Map
 _IMAGE_WIDTH = 240.0
 _SECOND, _THIRD = 160.0, 140.0  # the columns between images and Principled: normal map; bump, displacement, multiply
 _COORDINATES = 140.0
@@ -81,6 +85,21 @@ def set_relief(material: bpy.types.Material) -> None:
             node.inputs["Distance"].default_value = material.tilewright.height()
         elif is_ours(node, DISPLACEMENT):
             node.inputs["Scale"].default_value = material.tilewright.height()
+
+
+def set_steepness(material: bpy.types.Material) -> None:
+    """As `set_relief`, and our Normal Map too: it holds the same relief, at strength 1 that of `RELIEF`.
+
+    Apart, since a strength that an artist has tuned stays while only the size of the tile changes.
+    """
+    set_relief(material)
+    for node in material.node_tree.nodes if material.node_tree else ():
+        if is_ours(node, NORMAL_MAP):
+            node.inputs["Strength"].default_value = _steepness(material)
+
+
+def _steepness(material: bpy.types.Material) -> float:
+    return min(material.tilewright.relief / RELIEF, _MOST_STRENGTH)
 
 
 def is_ours(node: bpy.types.Node, name: str) -> bool:
@@ -290,6 +309,7 @@ class _Maps:
         normal_map = chain.normal_map
         if normal_map is None and chain.end is not None:
             normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
+            normal_map.inputs["Strength"].default_value = _steepness(self.material)
             normal_map.space = "TANGENT"
             if hasattr(normal_map, "convention"):  # from 5.2 on
                 normal_map.convention = "OPENGL"

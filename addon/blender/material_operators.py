@@ -6,6 +6,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ..core.errors import UserError
+from ..core.request import MAX_SIDE
 from . import assets, languages, material_maps, materials, physical_size, preferences, target
 
 
@@ -81,9 +82,15 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
             "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre."
         )
         x, y = fit.mapping[0], fit.mapping[1]
-        density = self.texels_per_metre
-        pixels = f"{fit.size.width * factor}x{fit.size.height * factor}"
-        self.report({"INFO"}, words.format(size=size, name=obj.name, x=x, y=y, pixels=pixels, density=density))
+        width, height = fit.size.width * factor, fit.size.height * factor
+        density = round(width / size)  # what comes of it, since sizes go in steps and have an end
+        text = words.format(size=size, name=obj.name, x=x, y=y, pixels=f"{width}x{height}", density=density)
+        too_large = MAX_SIDE in (fit.size.width, fit.size.height) and density < 0.9 * self.texels_per_metre
+        if too_large:
+            text += " " + rpt_("Choose a higher Upscale to come nearer to {density:g}.").format(
+                density=self.texels_per_metre
+            )
+        self.report({"WARNING" if too_large else "INFO"}, text)
         return {"FINISHED"}
 
 

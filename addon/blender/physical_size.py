@@ -39,12 +39,12 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         name="Relief",
         description="From the lowest to the highest point of the height map, as a part of the tile size",
         subtype="FACTOR",
-        default=0.05,
+        default=material_maps.RELIEF,
         min=0.0,
         max=1.0,
         soft_max=0.25,
         precision=3,
-        update=lambda self, context: material_maps.set_relief(self.id_data),
+        update=lambda self, context: material_maps.set_steepness(self.id_data),
     )
 
     def height(self) -> float:

@@ -506,7 +506,7 @@ def rule_relief_goes_with_the_tile_size() -> None:
     _material().tilewright.tile_size = 2.0
     generate()
     scale = _source(_output(), "Displacement").inputs["Scale"]
-    assert abs(scale.default_value - 0.1) < 1e-6
+    assert abs(scale.default_value - 2 * 8 / 512) < 1e-6
     _material().tilewright.relief = 0.1
     assert abs(scale.default_value - 0.2) < 1e-6
     _material().displacement_method = "BUMP"
@@ -515,6 +515,21 @@ def rule_relief_goes_with_the_tile_size() -> None:
     assert abs(distance.default_value - 0.2) < 1e-6
     _material().tilewright.tile_size = 1.0
     assert abs(distance.default_value - 0.1) < 1e-6
+
+
+def rule_the_normal_map_has_the_relief_too() -> None:
+    """In Bump Only, Blender's default, it is all that shows the relief."""
+    _material().tilewright.relief = 2 * 8 / 512
+    generate()
+    strength = _source(_source(_principled(), "Normal"), "Normal").inputs["Strength"]
+    assert abs(strength.default_value - 2) < 1e-5
+    _material().tilewright.relief = 4 / 512
+    assert abs(strength.default_value - 0.5) < 1e-5
+    strength.default_value = 0.7
+    _material().tilewright.tile_size = 3.0
+    assert abs(strength.default_value - 0.7) < 1e-5, "tuned by an artist"
+    _material().tilewright.relief = 1.0
+    assert strength.default_value == 10
 
 
 def _unwrap(cube: Any, size: float) -> None:
