@@ -27,7 +27,7 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         try:
             made.append(images.load(result))
             images.keep(made[-1])
-            picture_sources.settle(made[-1], result)
+            picture_sources.settle(made[-1], result, aim.look)
         except UserError as error:
             lost = error
     if lost and not made:

@@ -2,6 +2,7 @@
 """What is done to images that exist: upscaled, with maps, or made tileable; the menu for it. Imports bpy and core."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -80,7 +81,7 @@ class _OnImage:
             if into_material:
                 aim = target.choose(context, "BASE_COLOR", now.document)
             job = session.submit(request)
-            now.targets[job.id] = aim
+            now.targets[job.id] = replace(aim, look=picture_sources.look(image))
             pump.ensure_running()
             if bpy.app.background:
                 generation.wait(job)

@@ -89,6 +89,10 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
     assert np.asarray(Image.open(made["painted"][0]))[-1, 0, 0] == 255
 
 
+def test_color_space_and_alpha_mode_are_those_of_the_source(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.looks_are_kept", folder=str(tmp_path))
+
+
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.what_cannot_be_done", folder=str(tmp_path))
     for message, words in zip(told, ("is missing", "no image 'nothing'", "a movie", "no image"), strict=True):

@@ -174,6 +174,37 @@ def networks_of_the_panel() -> dict[str, Any]:
     return {"recipe": new.tilewright.recipe, "again": again}
 
 
+def looks_are_kept(folder: str) -> None:
+    """What is made of images in each colour space and alpha mode is in the same, and data stays data."""
+    image = _image(folder)
+    spaces = image.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
+    wanted = {"Linear Rec.709", "ACEScg", "AgX Base sRGB", "Filmic sRGB", "sRGB"}
+    assert len(wanted & set(spaces)) >= 4, spaces
+    modes = ("CHANNEL_PACKED", "NONE", "PREMUL", "STRAIGHT")
+    looks = [(space, "STRAIGHT") for space in sorted(wanted & set(spaces))] + [("Filmic sRGB", mode) for mode in modes]
+    for space, mode in [*looks, ("Non-Color", "CHANNEL_PACKED")]:
+        image.colorspace_settings.name, image.alpha_mode = space, mode
+        assert _look(_upscaled(image)) == (space, mode)
+    image.colorspace_settings.name, image.alpha_mode = "Filmic sRGB", "PREMUL"
+    known = set(made())
+    assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
+    whole = next(new for new in made() if new not in known and new.tilewright.kind == "base_color")
+    assert _look(whole) == ("Filmic sRGB", "PREMUL")
+    image.pixels[0] = 1.0  # Blender has divided what it read by the alpha, and that is what it writes
+    assert image.is_dirty
+    assert _look(_upscaled(image)) == ("Filmic sRGB", "STRAIGHT")
+
+
+def _upscaled(image: Any) -> Any:
+    known = set(made())
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="2") == {"FINISHED"}
+    return next(new for new in made() if new not in known)
+
+
+def _look(image: Any) -> tuple[str, str]:
+    return image.colorspace_settings.name, image.alpha_mode
+
+
 def what_cannot_be_done(folder: str) -> list[str]:
     image = _image(folder)
     Path(folder, "Old wall.png").unlink()
