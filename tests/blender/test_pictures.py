@@ -54,6 +54,21 @@ def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Bl
     assert "made from another picture" in told["refused"]
 
 
+def test_dialogs_propose_the_axes_of_the_recipe(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.axes_that_are_proposed", folder=str(tmp_path))
+    assert told == {
+        "upscale X": "X",
+        "upscale NONE": "NONE",
+        "upscale broken": "XY",
+        "make_maps X": "X",
+        "make_maps NONE": "NONE",
+        "make_maps broken": "XY",
+        "make_tileable X": "X",
+        "make_tileable NONE": "XY",  # which it cannot make
+        "make_tileable broken": "XY",
+    }
+
+
 def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
     told = blender.run("pictures.networks_of_the_panel")
     finish = Recipe.loads(told["recipe"]).texture.finish

@@ -15,6 +15,7 @@ ATTRIBUTES = bpy.types.UILayout.bl_rna.properties
 ICONS = FUNCTIONS["label"].parameters["icon"].enum_items.keys()
 
 drawn_operators: list[str] = []
+buttons: dict[str, dict[str, Any]] = {}  # what was set on the last button of each operator
 
 
 class Layout:
@@ -51,9 +52,12 @@ def _operator(name: str) -> Any:
     group, _, function = name.partition(".")
     known = getattr(getattr(bpy.ops, group), function).get_rna_type().properties
 
+    values = buttons[name] = {}
+
     class Properties:
         def __setattr__(self, attribute: str, value: object) -> None:
             assert attribute in known, f"{name} has no {attribute}"
+            values[attribute] = value
 
     return Properties()
 
@@ -75,6 +79,14 @@ def _draw(width: int = 280) -> list[str]:
         both.append(texts)
     assert both[0] == both[1]
     return both[0]
+
+
+def a_seam_is_mended_along_the_axes_it_was_made_for() -> None:
+    image = generate(prompt="frieze", tiling="X")
+    image.name = "z, after its maps"
+    _draw()
+    assert buttons["tilewright.make_tileable"] == {"image": image.name, "axes": "X"}
+    assert bpy.ops.tilewright.make_tileable(**buttons["tilewright.make_tileable"]) == {"FINISHED"}
 
 
 def panel_tells_each_state() -> None:

@@ -3,6 +3,7 @@
 
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -158,6 +159,34 @@ def normals_are_known_as_such(folder: str) -> str:
     assert bpy.ops.tilewright.upscale(image=image.name, scale="2") == {"FINISHED"}
     (new,) = (item for item in made() if item != image)
     return str(_request(new).content)
+
+
+def axes_that_are_proposed(folder: str) -> dict[str, Any]:
+    """What each operator's dialog opens with, for an image with such a recipe, or one that cannot be read."""
+    image = _image(folder)
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="2", axes="X") == {"FINISHED"}
+    (made_along_x,) = made()
+    recipe = made_along_x.tilewright.recipe
+    told = {}
+    for name in ("upscale", "make_maps", "make_tileable"):
+        for axes, text in (("X", recipe), ("NONE", recipe.replace('"X"', '"NONE"')), ("broken", "{")):
+            image.tilewright.recipe = text
+            told[f"{name} {axes}"] = _proposed(f"TILEWRIGHT_OT_{name}", image)
+    return told
+
+
+def _proposed(operator: str, image: Any) -> str:
+    """Background mode has no dialogs: a stand-in tells what one would show."""
+    asked = []
+    manager = SimpleNamespace(invoke_props_dialog=lambda dialog, **_named: asked.append(dialog) or {"RUNNING_MODAL"})
+    cls = getattr(bpy.types, operator)
+    shown = getattr(bpy.ops.tilewright, operator.removeprefix("TILEWRIGHT_OT_")).get_rna_type()
+    unset = SimpleNamespace(is_property_set=lambda _name: False, bl_rna=shown)
+    axes = shown.properties["axes"].default
+    own = SimpleNamespace(image=image.name, axes=axes, bl_label=cls.bl_label, properties=unset)
+    assert cls.invoke(own, SimpleNamespace(window_manager=manager), None) == {"RUNNING_MODAL"}
+    assert asked == [own]
+    return str(own.axes)
 
 
 def networks_of_the_panel() -> dict[str, Any]:
