@@ -81,7 +81,7 @@ class _OnImage:
             if into_material:
                 aim = target.choose(context, "BASE_COLOR", now.document)
             job = session.submit(request)
-            now.targets[job.id] = replace(aim, look=picture_sources.look(image))
+            now.targets[job.id] = replace(aim, look=picture_sources.look(image), source=image.session_uid)
             pump.ensure_running()
             if bpy.app.background:
                 generation.wait(job)

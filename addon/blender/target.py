@@ -28,7 +28,7 @@ class Target:
 
     material, object: session uids, which survive undo and renaming; a material of 0 is to be made for the object.
     node: the image node's name for SELECTED_NODE. title: what it is called in a sentence.
-    look: that of the picture that the result is made of, if it is made of one.
+    look, source: of the picture that the result is made of, if it is made of one: how it is read, its session uid.
     """
 
     document: str
@@ -38,6 +38,7 @@ class Target:
     node: str
     title: str
     look: Look | None = None
+    source: int = 0
 
 
 def refusal(message: str, hint: str = "") -> UserError:

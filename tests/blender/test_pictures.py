@@ -69,6 +69,10 @@ def test_dialogs_propose_the_axes_of_the_recipe(blender: Blender, tmp_path: Path
     }
 
 
+def test_image_editors_that_show_the_source_show_the_result(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.image_editors_show_it", folder=str(tmp_path))
+
+
 def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
     told = blender.run("pictures.networks_of_the_panel")
     finish = Recipe.loads(told["recipe"]).texture.finish

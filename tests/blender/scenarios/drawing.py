@@ -81,6 +81,12 @@ def _draw(width: int = 280) -> list[str]:
     return both[0]
 
 
+def _draw_status() -> list[str]:
+    texts: list[str] = []
+    addon("status").draw(SimpleNamespace(layout=Layout(texts)), None)
+    return [text for text in texts if text]
+
+
 def a_seam_is_mended_along_the_axes_it_was_made_for() -> None:
     image = generate(prompt="frieze", tiling="X")
     image.name = "z, after its maps"
@@ -120,8 +126,11 @@ def panel_tells_each_state() -> None:
     texts = " ".join(_draw())
     assert "The engine was ended by signal 9." in texts, texts
     assert str(addon("package").engine_log().parent) not in texts, "a path of the user's is shown"
+    assert "Tilewright: The engine was ended by signal 9." in _draw_status()
+    assert drawn_operators[-1] == "tilewright.dismiss"
     bpy.ops.tilewright.dismiss()
     assert "signal 9" not in " ".join(_draw())
+    assert _draw_status() == []
 
     cube = bpy.data.objects["Cube"]
     cube.data.uv_layers.remove(cube.data.uv_layers[0])

@@ -189,6 +189,23 @@ def _proposed(operator: str, image: Any) -> str:
     return str(own.axes)
 
 
+def image_editors_show_it(folder: str) -> None:
+    """The new image is in the Image Editors that show its source, but for one that is pinned."""
+    image = _image(folder)
+    other = bpy.data.images.new("other", 4, 4)
+    spaces = [area.spaces.active for screen in bpy.data.screens for area in screen.areas]
+    editors = [space for space in spaces if space.type == "IMAGE_EDITOR"][:4]  # Blender's own workspaces have as many
+    following, pinned, elsewhere, empty = editors
+    for editor, shown in zip(editors, (image, image, other, None), strict=True):
+        editor.image = shown
+    pinned.use_image_pin = True
+    new = _upscaled(image)
+    assert following.image == new
+    assert pinned.image == image
+    assert elsewhere.image == other
+    assert empty.image is None
+
+
 def networks_of_the_panel() -> dict[str, Any]:
     """Generate with a chosen upscaler and map networks; the settings, after they were changed and restored."""
     fresh()
