@@ -27,7 +27,7 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         try:
             made.append(images.load(result))
             images.keep(made[-1])
-            picture_sources.settle(made[-1], result)
+            picture_sources.settle(made[-1], result, aim.look)
         except UserError as error:
             lost = error
     if lost and not made:
@@ -41,6 +41,7 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         except UserError as error:
             lost = error
     if aim.kind == "IMAGE":  # of a picture, and meant for no material
+        _show_for(aim.source, made[0])
         return rpt_("The image {name} was added.").format(name=made[0].name)
     try:
         told = _place(made[0], maps, aim)
@@ -48,6 +49,17 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         kept = rpt_("The image {name} is kept without it.").format(name=made[0].name)
         told = f"{error.message} {kept}"
     return f"{told} {lost.message}" if lost else told
+
+
+def _show_for(source: int, image: bpy.types.Image) -> None:
+    """Show the image in the Image Editors that still show its source, also in workspaces that are not in view."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            editor = area.spaces.active
+            if editor.type != "IMAGE_EDITOR" or editor.use_image_pin or editor.image is None:
+                continue
+            if editor.image.session_uid == source:
+                editor.image = image
 
 
 def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Target) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 import bpy
 from bpy.app.translations import pgettext_rpt as rpt_
 
+from ..core.errors import UserError
 from ..core.finish import MapKind
-from . import images
+from ..core.request import Axes
+from . import images, properties
 
 # What a colour passes through on its way from an image to Base Color. A colour ramp is not among them: there an image
 # is a mask, and so is one inside a group, for all we know.
@@ -102,7 +104,16 @@ def show(node: bpy.types.Node, image: bpy.types.Image) -> None:
         if image.library is None:
             image.tilewright.before = node.image
     node.image = image
-    node.extension = "REPEAT"
+    if _repeats(image):  # what does not may be a decal, whose node's setting is the user's
+        node.extension = "REPEAT"
+
+
+def _repeats(image: bpy.types.Image) -> bool:
+    try:
+        recipe = properties.recipe_of(image)
+    except UserError:
+        recipe = None
+    return recipe is not None and recipe.request.axes is not Axes.NONE
 
 
 def _replace(node: bpy.types.Node, image: bpy.types.Image, principled: bpy.types.Node | None) -> Placed:

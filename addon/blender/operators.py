@@ -6,7 +6,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
-from . import delivery, generation, history, languages, package, preferences, pump, request, state, target, uv
+from . import delivery, generation, history, languages, package, preferences, pump, request, state, status, target, uv
 
 
 def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
@@ -208,6 +208,7 @@ class TILEWRIGHT_OT_dismiss(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         state.current.error = None
         pump.redraw()
+        status.redraw()
         return {"FINISHED"}
 
 

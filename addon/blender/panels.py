@@ -11,7 +11,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from ..core.errors import ErrorKind
 from ..core.naming import title
 from ..core.request import Axes, TextureRequest
-from ..core.results import Result
+from ..core.results import BASE_COLOR, Result
 from . import material_panel, models, package, presets, queue_panel, setup_panel, state, target
 
 _EXAMPLE = "mossy red brick wall"
@@ -126,9 +126,19 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
 
 def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:
     """The remedy for a seam, where the texture is an image in this file."""
-    image = next((image for image in bpy.data.images if image.tilewright.result == result.folder.name), None)
-    if image is not None:
-        layout.operator("tilewright.make_tileable").image = image.name
+    wanted = result.folder.name, BASE_COLOR
+    facts = ((image, image.tilewright) for image in bpy.data.images)
+    image = next((image for image, fact in facts if (fact.result, fact.kind) == wanted), None)
+    if image is None:
+        return
+    axes = result.recipe.request.axes
+    row = layout.row()
+    if axes is not Axes.NONE:
+        row.operator_context = "EXEC_DEFAULT"  # nothing is left to ask
+    button = row.operator("tilewright.make_tileable")
+    button.image = image.name
+    if axes is not Axes.NONE:
+        button.axes = axes.value
 
 
 def _seam_text(result: Result) -> tuple[str, str]:

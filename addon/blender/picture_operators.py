@@ -2,6 +2,7 @@
 """What is done to images that exist: upscaled, with maps, or made tileable; the menu for it. Imports bpy and core."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -80,7 +81,7 @@ class _OnImage:
             if into_material:
                 aim = target.choose(context, "BASE_COLOR", now.document)
             job = session.submit(request)
-            now.targets[job.id] = aim
+            now.targets[job.id] = replace(aim, look=picture_sources.look(image), source=image.session_uid)
             pump.ensure_running()
             if bpy.app.background:
                 generation.wait(job)
@@ -102,9 +103,14 @@ class _Asking(_OnImage):
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         image = find(context, self.image)
-        recipe = properties.recipe_of(image) if image is not None else None
-        if recipe is not None and not self.properties.is_property_set("axes"):
-            self.axes = recipe.request.axes.value
+        try:
+            recipe = properties.recipe_of(image) if image is not None else None
+        except UserError:  # it is there to propose axes, and nobody asked for it
+            recipe = None
+        axes = recipe.request.axes.value if recipe is not None else ""
+        offered = self.properties.bl_rna.properties["axes"].enum_items
+        if axes in offered and not self.properties.is_property_set("axes"):
+            self.axes = axes
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))
 
     def draw(self, _context: bpy.types.Context) -> None:
@@ -159,13 +165,16 @@ class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
         return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 
 
-class TILEWRIGHT_OT_make_tileable(_OnImage, bpy.types.Operator):
+class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
     """Make the image repeat without a seam; the result is a new image"""
 
     bl_idname = "tilewright.make_tileable"
     bl_label = "Make Tileable"
+    asked = ("axes",)
 
-    axes: EnumProperty(name="Tiling", items=_AXES[:3], description="Where the picture shall repeat")
+    axes: EnumProperty(
+        name="Tiling", items=_AXES[:3], description="Where the picture shall repeat", options={"SKIP_SAVE"}
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self.start(context, tileable=True, title=self._title(context, "tileable"))

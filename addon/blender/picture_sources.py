@@ -9,6 +9,7 @@ import re
 import struct
 import sys
 from array import array
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
@@ -16,6 +17,7 @@ import bpy
 from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content, ImageRequest
 from ..core.results import Result
+from .target import Look
 
 # what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
@@ -42,12 +44,10 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
     if error := problem(image):
         raise error
     is_data = image.colorspace_settings.is_data
-    path = Path(bpy.path.abspath(image.filepath, library=image.library))
+    path = _path(image)
     if image.source == "FILE" and not image.packed_file and not path.is_file():
         raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
-    as_it_is = image.source == "FILE" and not image.is_dirty and path.suffix.lower() in _READ_BY_WORKER
-    if as_it_is and path.suffix.lower() in _TIFF:
-        as_it_is = not image.is_float  # nor deeper than 8 bits, which Pillow would cut down
+    as_it_is = _is_read_as_it_is(image)
     if as_it_is and not image.packed_file:
         return path, Content.DATA if is_data else Content.COLOR
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +64,25 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
     _write_array(image, target)
     # Blender's float pixels are scene-linear, whatever the file held
     return target, Content.DATA if is_data else Content.LINEAR
+
+
+def look(image: bpy.types.Image) -> Look:
+    """How Blender is to read a result whose pixels are made from those that `prepare` names."""
+    # Blender's own 8-bit pixels are never premultiplied, so what was written out from them is not either
+    divided = image.alpha_mode == "PREMUL" and not _is_read_as_it_is(image)
+    return Look(image.colorspace_settings.name, "STRAIGHT" if divided else image.alpha_mode)
+
+
+def _path(image: bpy.types.Image) -> Path:
+    return Path(bpy.path.abspath(image.filepath, library=image.library))
+
+
+def _is_read_as_it_is(image: bpy.types.Image) -> bool:
+    """Whether the worker reads the image's own file."""
+    suffix = _path(image).suffix.lower()
+    if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
+        return False
+    return suffix not in _TIFF or not image.is_float  # deeper than 8 bits, Pillow would cut them down
 
 
 def _write_png(image: bpy.types.Image, path: Path) -> None:
@@ -117,20 +136,31 @@ def _refuse_without_pixels(image: bpy.types.Image) -> None:
         raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
 
 
-def settle(image: bpy.types.Image, result: Result) -> None:
-    """Give the image of a picture's result the colour space that its numbers are in."""
+def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -> None:
+    """Give the image of a picture's result the colour space that its numbers are in, and the meaning of its alpha.
+
+    source: the look of what it was made from, where that is known.
+    """
     request = result.recipe.request
     if not isinstance(request, ImageRequest):
         return
+    is_exr = result.path().suffix == ".exr"
     if request.content in (Content.DATA, Content.NORMAL):
         image.colorspace_settings.is_data = True
-    elif result.path().suffix == ".exr":
-        for name in ("Linear Rec.709", "Linear"):  # since 4.0; as other colour managements call it
-            try:
-                image.colorspace_settings.name = name
-                return
-            except TypeError:
-                continue
+    elif is_exr:
+        _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other colour managements call it
+    elif source:
+        _set_color_space(image, source.color_space)
+    if source and not is_exr:
+        image.alpha_mode = source.alpha_mode
+
+
+def _set_color_space(image: bpy.types.Image, *names: str) -> None:
+    """Set the first of these that this colour management has; where it has none, the image's stays."""
+    for name in names:
+        with suppress(TypeError):
+            image.colorspace_settings.name = name
+            return
 
 
 def _refusal(message: str, hint: str) -> UserError:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A line in Blender's status bar while something is made: seen with the sidebar closed, gone when all is done.
 
+An error stays until it is closed: where a job was started in the Image Editor, no panel of ours may be in sight.
+
 Imports bpy and core. The bar's own key hints stay; the mouse pointer does not turn into a clock.
 """
 
@@ -17,7 +19,7 @@ def text() -> str:
     if jobs:
         line = queue_panel.progress_text(jobs[0])
         return _("{line} ({count} waiting)").format(line=line, count=len(jobs) - 1) if len(jobs) > 1 else line
-    return _(now.hindrance)
+    return _(now.hindrance or (now.error.message if now.error else ""))
 
 
 def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
@@ -30,9 +32,12 @@ def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
     row = self.layout.row(align=True)
     if jobs:
         row.progress(factor=jobs[0].fraction, text="", type="RING")
-    row.label(text=f"{package.TITLE}: {line}", icon="NONE" if jobs else "TIME", translate=False)
+    icon = "NONE" if jobs else "TIME" if now.hindrance else "ERROR"
+    row.label(text=f"{package.TITLE}: {line}", icon=icon, translate=False)
     if jobs:
         row.operator("tilewright.cancel", text="", icon="X", emboss=False).job = jobs[0].id
+    elif not now.hindrance:
+        row.operator("tilewright.dismiss", text="", icon="X", emboss=False)
 
 
 def redraw() -> None:

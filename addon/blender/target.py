@@ -13,11 +13,22 @@ _WITH_MATERIALS = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTC
 
 
 @dataclass(frozen=True)
+class Look:
+    """How an image's numbers are read: the name of its colour space, and its alpha mode."""
+
+    color_space: str
+    alpha_mode: str
+
+
+@dataclass(frozen=True)
 class Target:
-    """document: the file that was open (`state.document`). kind: BASE_COLOR, SELECTED_NODE or NEW_NODE.
+    """document: the file that was open (`state.document`).
+
+    kind: BASE_COLOR, SELECTED_NODE or NEW_NODE; IMAGE for what is made of a picture and goes into no material.
 
     material, object: session uids, which survive undo and renaming; a material of 0 is to be made for the object.
     node: the image node's name for SELECTED_NODE. title: what it is called in a sentence.
+    look, source: of the picture that the result is made of, if it is made of one: how it is read, its session uid.
     """
 
     document: str
@@ -26,6 +37,8 @@ class Target:
     material: int
     node: str
     title: str
+    look: Look | None = None
+    source: int = 0
 
 
 def refusal(message: str, hint: str = "") -> UserError:

@@ -11,6 +11,11 @@ def test_panel_tells_each_state(blender: Blender) -> None:
     blender.run("drawing.panel_tells_each_state")
 
 
+def test_a_seam_is_mended_along_the_axes_it_was_made_for(blender: Blender) -> None:
+    blender.use_fake({"maps": ["height"], "seam_score": 2.0})
+    blender.run("drawing.a_seam_is_mended_along_the_axes_it_was_made_for")
+
+
 def test_panel_tells_what_is_missing(blender: Blender) -> None:
     del blender.variables["TILEWRIGHT_PYTHON"]
     blender.run("drawing.panel_tells_what_is_missing")

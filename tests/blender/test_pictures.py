@@ -54,6 +54,25 @@ def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Bl
     assert "made from another picture" in told["refused"]
 
 
+def test_dialogs_propose_the_axes_of_the_recipe(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.axes_that_are_proposed", folder=str(tmp_path))
+    assert told == {
+        "upscale X": "X",
+        "upscale NONE": "NONE",
+        "upscale broken": "XY",
+        "make_maps X": "X",
+        "make_maps NONE": "NONE",
+        "make_maps broken": "XY",
+        "make_tileable X": "X",
+        "make_tileable NONE": "XY",  # which it cannot make
+        "make_tileable broken": "XY",
+    }
+
+
+def test_image_editors_that_show_the_source_show_the_result(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.image_editors_show_it", folder=str(tmp_path))
+
+
 def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
     told = blender.run("pictures.networks_of_the_panel")
     finish = Recipe.loads(told["recipe"]).texture.finish
@@ -87,6 +106,10 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
     assert {(array.dtype.name, array.shape) for array in arrays.values()} == {("float32", (2, 3, 4))}
     assert np.allclose(arrays["float"], values * 10)
     assert np.asarray(Image.open(made["painted"][0]))[-1, 0, 0] == 255
+
+
+def test_color_space_and_alpha_mode_are_those_of_the_source(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.looks_are_kept", folder=str(tmp_path))
 
 
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ ATTRIBUTES = bpy.types.UILayout.bl_rna.properties
 ICONS = FUNCTIONS["label"].parameters["icon"].enum_items.keys()
 
 drawn_operators: list[str] = []
+buttons: dict[str, dict[str, Any]] = {}  # what was set on the last button of each operator
 
 
 class Layout:
@@ -51,9 +52,12 @@ def _operator(name: str) -> Any:
     group, _, function = name.partition(".")
     known = getattr(getattr(bpy.ops, group), function).get_rna_type().properties
 
+    values = buttons[name] = {}
+
     class Properties:
         def __setattr__(self, attribute: str, value: object) -> None:
             assert attribute in known, f"{name} has no {attribute}"
+            values[attribute] = value
 
     return Properties()
 
@@ -75,6 +79,20 @@ def _draw(width: int = 280) -> list[str]:
         both.append(texts)
     assert both[0] == both[1]
     return both[0]
+
+
+def _draw_status() -> list[str]:
+    texts: list[str] = []
+    addon("status").draw(SimpleNamespace(layout=Layout(texts)), None)
+    return [text for text in texts if text]
+
+
+def a_seam_is_mended_along_the_axes_it_was_made_for() -> None:
+    image = generate(prompt="frieze", tiling="X")
+    image.name = "z, after its maps"
+    _draw()
+    assert buttons["tilewright.make_tileable"] == {"image": image.name, "axes": "X"}
+    assert bpy.ops.tilewright.make_tileable(**buttons["tilewright.make_tileable"]) == {"FINISHED"}
 
 
 def panel_tells_each_state() -> None:
@@ -108,8 +126,11 @@ def panel_tells_each_state() -> None:
     texts = " ".join(_draw())
     assert "The engine was ended by signal 9." in texts, texts
     assert str(addon("package").engine_log().parent) not in texts, "a path of the user's is shown"
+    assert "Tilewright: The engine was ended by signal 9." in _draw_status()
+    assert drawn_operators[-1] == "tilewright.dismiss"
     bpy.ops.tilewright.dismiss()
     assert "signal 9" not in " ".join(_draw())
+    assert _draw_status() == []
 
     cube = bpy.data.objects["Cube"]
     cube.data.uv_layers.remove(cube.data.uv_layers[0])

@@ -3,6 +3,7 @@
 
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
@@ -160,6 +161,51 @@ def normals_are_known_as_such(folder: str) -> str:
     return str(_request(new).content)
 
 
+def axes_that_are_proposed(folder: str) -> dict[str, Any]:
+    """What each operator's dialog opens with, for an image with such a recipe, or one that cannot be read."""
+    image = _image(folder)
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="2", axes="X") == {"FINISHED"}
+    (made_along_x,) = made()
+    recipe = made_along_x.tilewright.recipe
+    told = {}
+    for name in ("upscale", "make_maps", "make_tileable"):
+        for axes, text in (("X", recipe), ("NONE", recipe.replace('"X"', '"NONE"')), ("broken", "{")):
+            image.tilewright.recipe = text
+            told[f"{name} {axes}"] = _proposed(f"TILEWRIGHT_OT_{name}", image)
+    return told
+
+
+def _proposed(operator: str, image: Any) -> str:
+    """Background mode has no dialogs: a stand-in tells what one would show."""
+    asked = []
+    manager = SimpleNamespace(invoke_props_dialog=lambda dialog, **_named: asked.append(dialog) or {"RUNNING_MODAL"})
+    cls = getattr(bpy.types, operator)
+    shown = getattr(bpy.ops.tilewright, operator.removeprefix("TILEWRIGHT_OT_")).get_rna_type()
+    unset = SimpleNamespace(is_property_set=lambda _name: False, bl_rna=shown)
+    axes = shown.properties["axes"].default
+    own = SimpleNamespace(image=image.name, axes=axes, bl_label=cls.bl_label, properties=unset)
+    assert cls.invoke(own, SimpleNamespace(window_manager=manager), None) == {"RUNNING_MODAL"}
+    assert asked == [own]
+    return str(own.axes)
+
+
+def image_editors_show_it(folder: str) -> None:
+    """The new image is in the Image Editors that show its source, but for one that is pinned."""
+    image = _image(folder)
+    other = bpy.data.images.new("other", 4, 4)
+    spaces = [area.spaces.active for screen in bpy.data.screens for area in screen.areas]
+    editors = [space for space in spaces if space.type == "IMAGE_EDITOR"][:4]  # Blender's own workspaces have as many
+    following, pinned, elsewhere, empty = editors
+    for editor, shown in zip(editors, (image, image, other, None), strict=True):
+        editor.image = shown
+    pinned.use_image_pin = True
+    new = _upscaled(image)
+    assert following.image == new
+    assert pinned.image == image
+    assert elsewhere.image == other
+    assert empty.image is None
+
+
 def networks_of_the_panel() -> dict[str, Any]:
     """Generate with a chosen upscaler and map networks; the settings, after they were changed and restored."""
     fresh()
@@ -172,6 +218,37 @@ def networks_of_the_panel() -> dict[str, Any]:
     bpy.ops.tilewright.restore_settings(image=new.name)
     again = [settings.upscaler, settings.map_networks]
     return {"recipe": new.tilewright.recipe, "again": again}
+
+
+def looks_are_kept(folder: str) -> None:
+    """What is made of images in each colour space and alpha mode is in the same, and data stays data."""
+    image = _image(folder)
+    spaces = image.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
+    wanted = {"Linear Rec.709", "ACEScg", "AgX Base sRGB", "Filmic sRGB", "sRGB"}
+    assert len(wanted & set(spaces)) >= 4, spaces
+    modes = ("CHANNEL_PACKED", "NONE", "PREMUL", "STRAIGHT")
+    looks = [(space, "STRAIGHT") for space in sorted(wanted & set(spaces))] + [("Filmic sRGB", mode) for mode in modes]
+    for space, mode in [*looks, ("Non-Color", "CHANNEL_PACKED")]:
+        image.colorspace_settings.name, image.alpha_mode = space, mode
+        assert _look(_upscaled(image)) == (space, mode)
+    image.colorspace_settings.name, image.alpha_mode = "Filmic sRGB", "PREMUL"
+    known = set(made())
+    assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
+    whole = next(new for new in made() if new not in known and new.tilewright.kind == "base_color")
+    assert _look(whole) == ("Filmic sRGB", "PREMUL")
+    image.pixels[0] = 1.0  # Blender has divided what it read by the alpha, and that is what it writes
+    assert image.is_dirty
+    assert _look(_upscaled(image)) == ("Filmic sRGB", "STRAIGHT")
+
+
+def _upscaled(image: Any) -> Any:
+    known = set(made())
+    assert bpy.ops.tilewright.upscale(image=image.name, scale="2") == {"FINISHED"}
+    return next(new for new in made() if new not in known)
+
+
+def _look(image: Any) -> tuple[str, str]:
+    return image.colorspace_settings.name, image.alpha_mode
 
 
 def what_cannot_be_done(folder: str) -> list[str]:

@@ -100,6 +100,18 @@ def rule_single_image_node_gets_the_image() -> None:
     assert len(_image_nodes(tree)) == 1
 
 
+def rule_node_of_what_does_not_repeat_keeps_its_extension() -> None:
+    tree = _tree()
+    (node,) = _feed(tree, "ShaderNodeTexImage")
+    for extension in ("CLIP", "REPEAT"):
+        node.extension = extension
+        assert generate(tiling="NONE") == node.image
+        assert node.extension == extension
+    node.extension = "CLIP"
+    assert generate(tiling="X") == node.image
+    assert node.extension == "REPEAT"
+
+
 def rule_empty_image_node_gets_the_image() -> None:
     (node,) = _feed(_tree(), "ShaderNodeTexImage")
     assert generate() == node.image
