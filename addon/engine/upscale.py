@@ -21,7 +21,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.request import Axes
-from .canvas import AT_ONCE, Canvas, Easel
+from .canvas import AT_ONCE, Canvas, Easel, give_back
 from .image_networks import ImageNetwork
 from .pictures import extent
 from .resampling import LANCZOS_HALO, Lanczos, shrink
@@ -83,12 +83,17 @@ def upscale(
 
     source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
     Lanczos. content: colours keep the low frequencies of the source (in linear light), data is left as the network
-    gives it, normals get unit length.
+    gives it, normals get unit length. Of linear light a network enlarges what is up to 1, Lanczos what is above.
     check: called very often, may raise. step: told about each tile.
     """
     height, width, channels = source.shape
     colors = 3 if channels >= 3 else 1
-    tilers = _tilers(source, colors, factor, means, content)
+    span = _span(source[..., :colors], content)
+    whole, base = source, None
+    if content is Content.LINEAR and means.network is not None and span != UNIT:
+        base, span = _below_white(source, easel, check), UNIT
+        source = base.array
+    tilers = _tilers(colors, span, factor, means, content)
     total, done = _count(tilers, height, width), 0
 
     def tile_done(_count: int) -> None:
@@ -116,8 +121,47 @@ def upscale(
             keep_colors(source[..., :colors], last, factor, axes, content, easel, check)
     elif content is Content.NORMAL and colors == 3:
         _renormalise(last, check)
+    if base is not None:
+        _add_above_white(whole[..., :colors], last, factor, means, axes, check)
+        easel.drop(base)
     last.release()
     return last
+
+
+def _below_white(source: NDArray[np.float32], easel: Easel, check: Check) -> Canvas:
+    """A copy without what is above 1: a network knows no more, and one lamp at 1000 must not darken all else for it."""
+    canvas = easel.make(source.shape, np.float32)
+    for top in range(0, source.shape[0], AT_ONCE):
+        check()
+        strip = source[top : top + AT_ONCE]
+        canvas.array[top : top + len(strip)] = np.minimum(strip, 1)
+        canvas.touched(strip.nbytes)
+        give_back(source)
+    return canvas
+
+
+def _add_above_white(
+    source: NDArray[np.float32], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check
+) -> None:
+    """What `_below_white` left out, by Lanczos between the least and the greatest of the nearest pixels.
+
+    Without these bounds it swings, and a lamp at 1000 would have dark and bright rings, far above all that is there.
+    """
+    lanczos = Lanczos(factor)
+    enlarged = torch.nn.Upsample(scale_factor=factor)
+
+    def above(picture: torch.Tensor) -> torch.Tensor:
+        excess = (picture - 1).clamp(min=0)
+        least = -torch.nn.functional.max_pool2d(-excess, 3, 1, 1)
+        greatest = torch.nn.functional.max_pool2d(excess, 3, 1, 1)
+        return lanczos(excess).clamp(enlarged(least), enlarged(greatest))
+
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        canvas.array[rows, columns, : values.shape[2]] += values
+        canvas.touched(2 * values.nbytes)
+
+    tiler = Tiler(above, Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
+    tiler.run(source, write, axes, lambda count: check())
 
 
 def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.float32]], None]:
@@ -131,8 +175,7 @@ def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.f
     return write
 
 
-def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
-    span = _span(source[..., :colors], content)
+def _tilers(colors: int, span: Span, factor: int, means: Means, content: Content) -> list[Tiler]:
     if means.network is None:
         tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, span, content))]
@@ -200,7 +243,7 @@ def _decode(encoded: torch.Tensor) -> torch.Tensor:
 
 
 def _span(source: NDArray[Any], content: Content) -> Span:
-    """Between which values the picture is enlarged: 0 to 1, more where light or float data go beyond.
+    """Between which values the picture lies: 0 to 1, more where light or float data go beyond.
 
     Raises `UserError` (kind `NUMERICS`) where a value is not finite.
     """

@@ -95,6 +95,29 @@ def test_linear_light_beyond_white_is_kept(network, easel):
     assert np.abs(shrink(result, 2) - picture).mean() < 0.05 * picture.mean()
 
 
+def test_a_lamp_changes_nothing_far_from_it_and_has_no_rings(network, easel):
+    picture = texture(48, 48, dtype=np.float32) * 0.8 + 0.1
+    lit = picture.copy()
+    lit[20:23, 20:23] = 1000
+    dark, result = (enlarge(each, 2, network, easel, content=Content.LINEAR) for each in (picture, lit))
+    away = np.ones((96, 96), bool)
+    away[40 - 24 : 46 + 24, 40 - 24 : 46 + 24] = False  # as far as the network and the correction look
+    assert np.abs(result - dark)[away].max() < 1e-5
+    around = np.ones((96, 96), bool)
+    around[38:48, 38:48] = False
+    assert result[around].min() > 0.05
+    assert result[around].max() < 1.1
+    assert shrink(result, 2).sum() == pytest.approx(lit.sum(), rel=0.05)
+
+
+def test_a_lamp_on_the_edge_shines_on_the_other_side(network, easel):
+    picture = texture(32, 32, dtype=np.float32)
+    picture[0, 0] = 50
+    plain = enlarge(picture, 4, network, easel, content=Content.LINEAR, tile=16)
+    rolled = enlarge(np.roll(picture, (9, 5), (0, 1)), 4, network, easel, content=Content.LINEAR)
+    assert np.abs(np.roll(plain, (36, 20), (0, 1)) - rolled).max() <= 1e-5 * plain.max()
+
+
 @pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
 def test_data_beyond_0_and_1_is_kept(network, easel, with_network):
     picture = texture(32, 32, dtype=np.float32) * 6 - 2
