@@ -32,6 +32,9 @@ from .tiles import TileLimits, Tiler, blocks, gather
 _SMOOTHINGS = 4
 _CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
+# Pixels around what is visible that take its colours: the kernels of Lanczos and of the correction reach half as far,
+# and what a network makes of pixels further away is little.
+_FILLED = 16
 
 Span = tuple[float, float]
 UNIT: Span = (0.0, 1.0)
@@ -82,13 +85,18 @@ def upscale(
     """A picture (H, W, C) enlarged: a float32 canvas (H * factor, W * factor, C).
 
     source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
-    Lanczos. content: colours keep the low frequencies of the source (in linear light), data is left as the network
-    gives it, normals get unit length. Of linear light a network enlarges what is up to 1, Lanczos what is above.
+    Lanczos; the colours that it hides may change. content: colours keep the low frequencies of the source (in linear
+    light), data is left as the network gives it, normals get unit length. Of linear light a network enlarges what is up
+    to 1, Lanczos what is above.
     check: called very often, may raise. step: told about each tile.
     """
     height, width, channels = source.shape
     colors = 3 if channels >= 3 else 1
     span = _span(source[..., :colors], content)
+    filled = None
+    if channels > colors and content in (Content.COLOR, Content.LINEAR):
+        filled = _fill_hidden(source, axes, easel, check)
+        source = filled.array if filled is not None else source
     whole, base = source, None
     if content is Content.LINEAR and means.network is not None and span != UNIT:
         base, span = _below_white(source, easel, check), UNIT
@@ -124,8 +132,65 @@ def upscale(
     if base is not None:
         _add_above_white(whole[..., :colors], last, factor, means, axes, check)
         easel.drop(base)
+    if filled is not None:
+        easel.drop(filled)
     last.release()
     return last
+
+
+def _fill_hidden(source: NDArray[Any], axes: Axes, easel: Easel, check: Check) -> Canvas | None:
+    """A copy in which hidden pixels (alpha 0) near visible ones have their colours; None where nothing is hidden.
+
+    Otherwise what stands there, mostly black, bleeds into the edges of a cut-out. Only where it is one colour all over:
+    various ones may be meant, as in textures that keep something else than opacity in this channel.
+    """
+    if not _hides_one_color(source, check):
+        return None
+    canvas = easel.make(source.shape, source.dtype)
+    for block in blocks(source.shape[0], source.shape[1], _BLOCK):
+        check()
+        # Wide enough that a block comes out as the whole picture would: each turn looks a pixel further.
+        patch = gather(source, block, _FILLED, axes)
+        colors, known = patch[..., :-1], patch[..., -1:] > 0
+        if known.any() and not known.all():
+            patch[..., :-1] = _spread_colors(colors, known)
+        canvas.write(*block.scaled(Fraction(1)), patch[_FILLED:-_FILLED, _FILLED:-_FILLED])
+    return canvas
+
+
+def _hides_one_color(source: NDArray[Any], check: Check) -> bool:
+    first: NDArray[Any] | None = None
+    for top in range(0, source.shape[0], AT_ONCE):
+        check()
+        strip = source[top : top + AT_ONCE]
+        hidden = strip[strip[..., -1] <= 0][:, :-1]
+        give_back(source)
+        if len(hidden):
+            first = hidden[0] if first is None else first
+            if (hidden != first).any():
+                return False
+    return first is not None
+
+
+def _spread_colors(colors: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Each turn, pixels beside known ones take the mean of these; their own colour where none is near."""
+    weights = known.astype(np.float32)
+    values = colors * weights
+    for _ in range(_FILLED):
+        sums, counts = _sum_of_nine(values), _sum_of_nine(weights)
+        new = (weights == 0) & (counts > 0)
+        if not new.any():
+            break
+        values = np.where(new, sums / np.maximum(counts, 1), values)
+        weights = np.maximum(weights, new)
+    return np.where(weights > 0, values, colors)
+
+
+def _sum_of_nine(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    padded = np.pad(patch, ((1, 1), (1, 1), (0, 0)))
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    total: NDArray[np.float32] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return total
 
 
 def _below_white(source: NDArray[np.float32], easel: Easel, check: Check) -> Canvas:
