@@ -127,14 +127,29 @@ class _Work:
         self._total, self._done = 0, 0
 
     def plan(self, kinds: tuple[MapKind, ...], sources: Mapping[MapKind, Source]) -> None:
-        """Count the tiles of all that will be done, for the progress."""
+        """Count the tiles and blocks of all that will be done, for the progress."""
         height, width = self._color.shape[:2]
+        whole, base = _blocks(height, width), _blocks(height // self._scale, width // self._scale)
         wanted = set(kinds) | ({MapKind.HEIGHT} if _needs_height(kinds, sources) else set())
         for network in {id(s.network): s.network for kind, s in sources.items() if kind in wanted}.values():
             tiler = network.tiler(self._limits, self._free)
             self._total += tiler.count(height, width)
             if self._scale > 1:
                 self._total += tiler.count(height // self._scale, width // self._scale)
+        for kind in wanted - set(sources) - {MapKind.OCCLUSION}:
+            self._total += 2 * whole if kind is MapKind.HEIGHT else whole  # its statistics come first
+        if MapKind.OCCLUSION in kinds:
+            self._total += whole + base + (2 * whole if self._scale > 1 else 0)
+
+    def _tick(self) -> None:
+        """A tile or a block is done."""
+        self._done += 1
+        self._pulse()
+
+    def _pulse(self) -> None:
+        """Work goes on: without a word for long, the worker would be taken for hung and ended."""
+        self._check()
+        self._step(min(self._done, self._total), self._total)
 
     def by_network(self, source: Source, kind: MapKind) -> Map:
         key = id(source.network)
@@ -152,7 +167,6 @@ class _Work:
         canvas = self._easel.make((*self._color.shape[:2], 1), np.float32)
         mean, deviation = self._luminance_statistics() if kind is MapKind.HEIGHT else (0.0, 1.0)
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             rows, columns = block.scaled(Fraction(1))
             luma = self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA
             if kind is MapKind.HEIGHT:
@@ -163,17 +177,18 @@ class _Work:
                 values = np.zeros_like(luma)
             canvas.array[rows, columns, 0] = values.clip(0, 1)
             canvas.touched(values.nbytes)
+            self._tick()
         return Map(canvas, slice(0, 1))
 
     def normal_of(self, height: Map) -> Map:
         canvas = self._easel.make((*self._color.shape[:2], 3), np.float32)
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             rows, columns = block.scaled(Fraction(1))
             patch = gather(height.array, block, 1, self._axes)[..., 0]
             canvas.array[rows, columns] = normals_of_patch(patch, HEIGHT_DEPTH * self._scale)
             canvas.touched(3 * patch.nbytes)
             height.canvas.touched(patch.nbytes)
+            self._tick()
         return Map(canvas, slice(0, 3))
 
     def occlusion_of(self, height: Map) -> Map:
@@ -187,6 +202,7 @@ class _Work:
             large = height.array[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
             small.array[rows, columns] = shrink(large, scale)
             height.canvas.touched(large.nbytes)
+            self._tick()
         wide = self._easel.make(small.array.shape, np.float32)
         self._darken(small.array, wide, _OCCLUSION_RADII, HEIGHT_DEPTH)
         if scale == 1:
@@ -198,7 +214,7 @@ class _Work:
             canvas.array[rows, columns] *= values.clip(0, 1)
             canvas.touched(2 * values.nbytes)
 
-        enlarge.run(wide.array, multiply, self._axes, lambda count: self._check())
+        enlarge.run(wide.array, multiply, self._axes, lambda count: self._tick())
         return Map(canvas, slice(0, 1))
 
     def _darken(self, height: NDArray[np.float32], out: Canvas, radii: tuple[float, ...], depth: float) -> None:
@@ -214,7 +230,7 @@ class _Work:
                 below += (around - patch).clamp(min=0) * (depth / radius)
             return torch.exp(-_OCCLUSION_STRENGTH * below)
 
-        Tiler(darken, halo=halo, tile=_BLOCK).run(height, out.write, self._axes, lambda count: self._check())
+        Tiler(darken, halo=halo, tile=_BLOCK).run(height, out.write, self._axes, lambda count: self._tick())
 
     def _run(self, network: ImageNetwork) -> Canvas:
         tiler = network.tiler(self._limits, self._free)
@@ -225,7 +241,7 @@ class _Work:
             if self._scale > 1:
                 small = self._easel.make((height // self._scale, width // self._scale, network.channels[1]), np.float32)
                 self._run_tiler(tiler, network, self._shrunk(), small)
-                give_low_frequencies(small.array, result, self._scale, self._axes, self._easel, self._check)
+                give_low_frequencies(small.array, result, self._scale, self._axes, self._easel, self._pulse)
                 self._easel.drop(small)
         return result
 
@@ -242,9 +258,7 @@ class _Work:
             return network.module(picture)
 
         def tile_done(_count: int) -> None:
-            self._done += 1
-            self._check()
-            self._step(min(self._done, self._total), self._total)
+            self._tick()
 
         Tiler(run, tiler.scale, tiler.halo, tiler.grid, tiler.tile, tiler.device, tiler.dtype, tiler.limits).run(
             color, out.write, self._axes, tile_done
@@ -257,7 +271,7 @@ class _Work:
             scale = self._scale
             canvas = self._easel.make((height // scale, width // scale, 3), np.float32)
             for block in blocks(height, width, max(_BLOCK // scale, 1) * scale):
-                self._check()
+                self._pulse()
                 rows, columns = block.scaled(Fraction(1, scale))
                 canvas.array[rows, columns] = shrink(self._encoded(gather(self._color, block, 0, self._axes)), scale)
             self._small = canvas.array
@@ -271,9 +285,9 @@ class _Work:
     def _luminance_statistics(self) -> tuple[float, float]:
         total, squares, count = 0.0, 0.0, 0
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             luma = (self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA).astype(np.float64)
             total, squares, count = total + luma.sum(), squares + (luma**2).sum(), count + luma.size
+            self._tick()
         mean = total / count
         return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
 
@@ -281,7 +295,7 @@ class _Work:
         self, canvas: Canvas, channels: slice, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> None:
         for top in range(0, canvas.array.shape[0], 64):
-            self._check()
+            self._pulse()
             strip = canvas.array[top : top + 64, :, channels]
             strip[...] = change(strip)
             canvas.touched(strip.nbytes)
@@ -308,6 +322,10 @@ def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[Map
     if makes == (MapKind.NORMAL,):
         return {MapKind.NORMAL: Source(network, 0, 3)}
     return {kind: Source(network, index, 1) for index, kind in enumerate(makes)}
+
+
+def _blocks(height: int, width: int) -> int:
+    return sum(1 for _ in blocks(height, width, _BLOCK))
 
 
 def _gaussian(radius: float, halo: int) -> torch.Tensor:

@@ -114,6 +114,32 @@ def test_the_base_is_about_the_size_that_was_taught(height, width, scale):
     assert base_scale(height, width) == scale
 
 
+@pytest.mark.parametrize("way", ["networks", "filters"])
+@pytest.mark.parametrize("kinds", [ALL, (MapKind.OCCLUSION,), (MapKind.NORMAL,), (MapKind.METALLIC,)])
+@pytest.mark.parametrize("side", [60, 128])
+def test_every_map_tells_of_its_progress(networks, tmp_path, monkeypatch, way, kinds, side):
+    """The worker is ended when it says nothing for long: each block of a large picture is a sign of life."""
+    monkeypatch.setattr(maps_module, "BASE_SIDE", 32)
+    monkeypatch.setattr(maps_module, "_BLOCK", 64)
+    sources, seen = networks if way == "networks" else {}, []
+    with canvases(tmp_path) as easel:
+        make_maps(
+            texture(side, side),
+            kinds,
+            sources,
+            Axes.XY,
+            Content.COLOR,
+            easel,
+            TileLimits({"cpu": 32}),
+            FREE,
+            step=lambda *place: seen.append(place),
+        )
+    total = seen[-1][1]
+    counted = [done for done, _ in dict.fromkeys(seen)]
+    assert counted == list(range(counted[0], total + 1))
+    assert counted[0] <= 1
+
+
 @pytest.mark.parametrize("channels", [1, 2, 4])
 @pytest.mark.parametrize(("dtype", "content"), [(np.uint16, Content.COLOR), (np.float32, Content.LINEAR)])
 def test_pictures_of_every_kind_work(networks, tmp_path, channels, dtype, content):
