@@ -24,8 +24,8 @@ from ..core.request import Axes
 from .canvas import AT_ONCE, Canvas, Easel, give_back
 from .image_networks import ImageNetwork
 from .pictures import extent
-from .resampling import LANCZOS_HALO, Lanczos, shrink
-from .tiles import TileLimits, Tiler, blocks, gather
+from .resampling import LANCZOS_HALO, Lanczos, lanczos_taps, mean_taps, resample
+from .tiles import Block, TileLimits, Tiler, blocks, gather
 
 # How often the difference of colours is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods
 # of the source, 0.3 dB of it; four times cost half of that, and the colours are as near (mean dE00 0.38 for 0.33).
@@ -126,7 +126,7 @@ def upscale(
         _alpha(source[..., colors:], last, factor, means, axes, check)
     if content in (Content.COLOR, Content.LINEAR):
         for _ in range(_CORRECTIONS):
-            keep_colors(source[..., :colors], last, factor, axes, content, easel, check)
+            keep_colors(source[..., :colors], last, axes, content, easel, check)
     elif content is Content.NORMAL and colors == 3:
         _renormalise(last, check)
     if base is not None:
@@ -331,14 +331,13 @@ def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes:
 def keep_colors(
     source: NDArray[Any],
     canvas: Canvas,
-    factor: int,
     axes: Axes,
     content: Content,
     easel: Easel,
     check: Check = lambda: None,
 ) -> None:
     """Give an enlarged picture the low frequencies of its source, in linear light, in place."""
-    give = partial(give_low_frequencies, source, canvas, factor, axes, easel, check, smoothings=_SMOOTHINGS)
+    give = partial(give_low_frequencies, source, canvas, axes, easel, check, smoothings=_SMOOTHINGS)
     if content is Content.COLOR:
         give(read=to_linear, write=_encoded)
     else:
@@ -352,7 +351,6 @@ def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 def give_low_frequencies(
     small: NDArray[Any],
     canvas: Canvas,
-    factor: int,
     axes: Axes,
     easel: Easel,
     check: Check = lambda: None,
@@ -361,40 +359,34 @@ def give_low_frequencies(
     write: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values.clip(0, 1),
     smoothings: int = 1,
 ) -> None:
-    """Correct the first channels of a canvas (H * factor, W * factor, C) so that shrunk it is like `small` (H, W, c).
+    """Correct the first channels of a canvas (H, W, C) so that shrunk it is like `small` (h, w, c).
 
     The difference at the small size, smoothed so that noise and the pixels' grid stay out of it, is enlarged and added.
-    read, write: from and to the values in which means are taken.
+    The sides need be no multiples. read, write: from and to the values in which means are taken.
     """
     height, width, colors = small.shape
-    lanczos = Lanczos(factor)
+    down, along = canvas.array.shape[:2]
     difference = easel.make((height, width, colors), np.float32)
     # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
-    rows_at_once, across = max(_BLOCK // 4 // factor, 16), max(_BLOCK * 4 // factor, 16)
-    for block in blocks(height, width, rows_at_once, across):
+    for block in blocks(height, width, max(_BLOCK // 4 * height // down, 16), max(_BLOCK * 4 * width // along, 16)):
         check()
         rows, columns = block.scaled(Fraction(1))
-        large = canvas.array[_enlarged(rows, factor), _enlarged(columns, factor), :colors]
+        rows_of, columns_of = mean_taps(rows, height, down), mean_taps(columns, width, along)
+        large = canvas.array[rows_of.start : rows_of.stop, columns_of.start : columns_of.stop, :colors]
         wanted = read(gather(small, block, 0, axes))
-        difference.array[rows, columns] = wanted - shrink(read(large), factor)
+        difference.array[rows, columns] = wanted - resample(read(large), rows_of, columns_of)
         canvas.touched(large.nbytes)
-    for block in blocks(height, width, rows_at_once, across):
+    for block in blocks(down, along, _BLOCK // 4, _BLOCK * 4):
         check()
         rows, columns = block.scaled(Fraction(1))
-        patch = _smooth(gather(difference.array, block, LANCZOS_HALO + smoothings, axes), smoothings)
-        with torch.inference_mode():
-            more = lanczos(torch.from_numpy(patch).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-        first = LANCZOS_HALO * factor
-        added = more[first : more.shape[0] - first, first : more.shape[1] - first]
-        place = (_enlarged(rows, factor), _enlarged(columns, factor), slice(colors))
-        canvas.array[place] = write(read(canvas.array[place]) + added)
+        rows_of, columns_of = lanczos_taps(rows, height, down), lanczos_taps(columns, width, along)
+        around = Block(rows_of.start, rows_of.stop, columns_of.start, columns_of.stop)
+        patch = _smooth(gather(difference.array, around, smoothings, axes), smoothings)
+        added = resample(patch, rows_of, columns_of)
+        canvas.array[rows, columns, :colors] = write(read(canvas.array[rows, columns, :colors]) + added)
         canvas.touched(2 * added.nbytes)
         difference.touched(patch.nbytes)
     easel.drop(difference)
-
-
-def _enlarged(part: slice, factor: int) -> slice:
-    return slice(part.start * factor, part.stop * factor)
 
 
 def _smooth(patch: NDArray[np.float32], times: int) -> NDArray[np.float32]:
