@@ -121,7 +121,7 @@ def _write_files(
 ) -> Files:
     used: dict[str, str] = {}
 
-    def load(file: Any) -> ImageNetwork:
+    def load(file: Any, dtype: torch.dtype | None = dtype) -> ImageNetwork:
         if warning := pickle_warning(file):
             note(warning)
         network = cache.get(file, device, dtype)
@@ -145,7 +145,8 @@ def _write_files(
             needed.add(MapKind.HEIGHT)
         for network in found:
             if needed & set(network.makes):
-                sources |= check_network(load(network.file), network.makes)
+                # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
+                sources |= check_network(load(network.file, torch.float32), network.makes)
     made = made_from.noting(used)
     if upscaler is not None and not upscaler.exact:
         made = made.noting({recipe.PERIODIC: upscaler.periodic})

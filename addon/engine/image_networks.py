@@ -137,7 +137,7 @@ class NetworkCache:
 
 
 def precision(device: Device) -> torch.dtype:
-    """float32 where it costs nothing that matters; these networks are small. Graphics cards take 16 bits."""
+    """For upscalers: float32 where it costs nothing that matters, 16 bits on graphics cards. Maps are in float32."""
     return torch.float32 if device.kind in (Kind.CPU, Kind.MPS) else torch.float16
 
 

@@ -3,7 +3,8 @@
 
 Networks see some forty pixels, and were taught on textures of a few hundred. On a larger picture a brick is wider than
 that: so they are run twice, on the picture shrunk to about that size and on the picture itself; the first gives the low
-frequencies, the second the rest. Each part is a function on the torus, and so is the whole.
+frequencies, the second the rest. Each part is a function on the torus, and so is the whole; sides that the scale does
+not divide are shrunk to whole pixels all the same, by a ratio that is no whole number.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,8 +25,8 @@ from ..core.pbr import normals_of_patch, unit_normals
 from ..core.request import Axes
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
-from .resampling import LANCZOS_HALO, Lanczos, shrink
-from .tiles import TileLimits, Tiler, blocks, gather
+from .resampling import lanczos_taps, mean_taps, resample
+from .tiles import Block, TileLimits, Tiler, blocks, gather
 from .upscale import Check, Step, give_low_frequencies
 
 BASE_SIDE = 512  # pixels: the size at which a texture's features are as large as the networks were taught
@@ -58,9 +59,12 @@ class Map:
 
 
 def base_scale(height: int, width: int) -> int:
-    """By how much a picture is larger than the size that the networks were taught at: a power of two dividing it."""
+    """By how much a picture is larger than the size that the networks were taught at: a power of two.
+
+    By its size alone: 2047 pixels hold the same bricks as 2048 do, and get the same slopes.
+    """
     scale = 1
-    while min(height, width) >= 2 * scale * BASE_SIDE and height % (2 * scale) == 0 and width % (2 * scale) == 0:
+    while -(-min(height, width) // (2 * scale)) >= BASE_SIDE:
         scale *= 2
     return scale
 
@@ -121,20 +125,38 @@ class _Work:
         step: Step,
     ) -> None:
         self._color, self._scale, self._axes, self._content = color, scale, axes, content
+        self._base = (round(color.shape[0] / scale), round(color.shape[1] / scale))  # the sides at the base size
         self._easel, self._limits, self._free, self._check, self._step = easel, limits, free, check, step
         self._made: dict[int, Canvas] = {}  # by the network's identity
         self._small: NDArray[np.float32] | None = None
         self._total, self._done = 0, 0
 
     def plan(self, kinds: tuple[MapKind, ...], sources: Mapping[MapKind, Source]) -> None:
-        """Count the tiles of all that will be done, for the progress."""
+        """Count the tiles and blocks of all that will be done, for the progress."""
         height, width = self._color.shape[:2]
+        whole, base = _blocks(height, width), _blocks(*self._base)
         wanted = set(kinds) | ({MapKind.HEIGHT} if _needs_height(kinds, sources) else set())
         for network in {id(s.network): s.network for kind, s in sources.items() if kind in wanted}.values():
             tiler = network.tiler(self._limits, self._free)
             self._total += tiler.count(height, width)
             if self._scale > 1:
-                self._total += tiler.count(height // self._scale, width // self._scale)
+                self._total += tiler.count(*self._base)
+        for kind in wanted - set(sources) - {MapKind.OCCLUSION}:
+            self._total += 2 * whole if kind is MapKind.HEIGHT else whole  # its statistics come first
+        if MapKind.OCCLUSION in kinds:
+            self._total += base
+            if self._scale > 1:
+                self._total += _blocks(*self._base, _BLOCK // self._scale) + 2 * whole
+
+    def _tick(self) -> None:
+        """A tile or a block is done."""
+        self._done += 1
+        self._pulse()
+
+    def _pulse(self) -> None:
+        """Work goes on: without a word for long, the worker would be taken for hung and ended."""
+        self._check()
+        self._step(min(self._done, self._total), self._total)
 
     def by_network(self, source: Source, kind: MapKind) -> Map:
         key = id(source.network)
@@ -152,7 +174,6 @@ class _Work:
         canvas = self._easel.make((*self._color.shape[:2], 1), np.float32)
         mean, deviation = self._luminance_statistics() if kind is MapKind.HEIGHT else (0.0, 1.0)
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             rows, columns = block.scaled(Fraction(1))
             luma = self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA
             if kind is MapKind.HEIGHT:
@@ -163,42 +184,40 @@ class _Work:
                 values = np.zeros_like(luma)
             canvas.array[rows, columns, 0] = values.clip(0, 1)
             canvas.touched(values.nbytes)
+            self._tick()
         return Map(canvas, slice(0, 1))
 
     def normal_of(self, height: Map) -> Map:
         canvas = self._easel.make((*self._color.shape[:2], 3), np.float32)
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             rows, columns = block.scaled(Fraction(1))
             patch = gather(height.array, block, 1, self._axes)[..., 0]
             canvas.array[rows, columns] = normals_of_patch(patch, HEIGHT_DEPTH * self._scale)
             canvas.touched(3 * patch.nbytes)
             height.canvas.touched(patch.nbytes)
+            self._tick()
         return Map(canvas, slice(0, 3))
 
     def occlusion_of(self, height: Map) -> Map:
         """Wide radii on the height at the base size, enlarged; the narrowest at full size, where that is larger."""
-        rows_count, columns_count = self._color.shape[:2]
-        scale = self._scale
-        canvas = self._easel.make((rows_count, columns_count, 1), np.float32)
-        small = self._easel.make((rows_count // scale, columns_count // scale, 1), np.float32)
-        for block in blocks(small.array.shape[0], small.array.shape[1], max(_BLOCK // scale, 1)):
-            rows, columns = block.scaled(Fraction(1))
-            large = height.array[rows.start * scale : rows.stop * scale, columns.start * scale : columns.stop * scale]
-            small.array[rows, columns] = shrink(large, scale)
-            height.canvas.touched(large.nbytes)
-        wide = self._easel.make(small.array.shape, np.float32)
-        self._darken(small.array, wide, _OCCLUSION_RADII, HEIGHT_DEPTH)
-        if scale == 1:
+        large, small = height.array, height.array
+        if self._scale > 1:
+            small = self._shrink(large, 1, lambda patch: patch, self._tick).array
+        wide = self._easel.make((*self._base, 1), np.float32)
+        self._darken(small, wide, _OCCLUSION_RADII, HEIGHT_DEPTH)
+        if self._scale == 1:
             return Map(wide, slice(0, 1))
-        self._darken(height.array, canvas, (_OCCLUSION_RADII[0],), HEIGHT_DEPTH * scale)
-        enlarge = Tiler(Lanczos(scale), Fraction(scale), LANCZOS_HALO, tile=max(_BLOCK // scale, 16))
-
-        def multiply(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        canvas = self._easel.make(large.shape, np.float32)
+        self._darken(large, canvas, (_OCCLUSION_RADII[0],), HEIGHT_DEPTH * self._scale)
+        for block in blocks(large.shape[0], large.shape[1], _BLOCK):
+            rows, columns = block.scaled(Fraction(1))
+            rows_of = lanczos_taps(rows, self._base[0], large.shape[0])
+            columns_of = lanczos_taps(columns, self._base[1], large.shape[1])
+            around = Block(rows_of.start, rows_of.stop, columns_of.start, columns_of.stop)
+            values = resample(gather(wide.array, around, 0, self._axes), rows_of, columns_of)
             canvas.array[rows, columns] *= values.clip(0, 1)
             canvas.touched(2 * values.nbytes)
-
-        enlarge.run(wide.array, multiply, self._axes, lambda count: self._check())
+            self._tick()
         return Map(canvas, slice(0, 1))
 
     def _darken(self, height: NDArray[np.float32], out: Canvas, radii: tuple[float, ...], depth: float) -> None:
@@ -214,7 +233,7 @@ class _Work:
                 below += (around - patch).clamp(min=0) * (depth / radius)
             return torch.exp(-_OCCLUSION_STRENGTH * below)
 
-        Tiler(darken, halo=halo, tile=_BLOCK).run(height, out.write, self._axes, lambda count: self._check())
+        Tiler(darken, halo=halo, tile=_BLOCK).run(height, out.write, self._axes, lambda count: self._tick())
 
     def _run(self, network: ImageNetwork) -> Canvas:
         tiler = network.tiler(self._limits, self._free)
@@ -223,9 +242,9 @@ class _Work:
         with network.cancellable(self._check):
             self._run_tiler(tiler, network, self._color, result)
             if self._scale > 1:
-                small = self._easel.make((height // self._scale, width // self._scale, network.channels[1]), np.float32)
+                small = self._easel.make((*self._base, network.channels[1]), np.float32)
                 self._run_tiler(tiler, network, self._shrunk(), small)
-                give_low_frequencies(small.array, result, self._scale, self._axes, self._easel, self._check)
+                give_low_frequencies(small.array, result, self._axes, self._easel, self._pulse)
                 self._easel.drop(small)
         return result
 
@@ -242,9 +261,7 @@ class _Work:
             return network.module(picture)
 
         def tile_done(_count: int) -> None:
-            self._done += 1
-            self._check()
-            self._step(min(self._done, self._total), self._total)
+            self._tick()
 
         Tiler(run, tiler.scale, tiler.halo, tiler.grid, tiler.tile, tiler.device, tiler.dtype, tiler.limits).run(
             color, out.write, self._axes, tile_done
@@ -253,15 +270,28 @@ class _Work:
     def _shrunk(self) -> NDArray[np.float32]:
         """The colour at the base size, encoded, (h, w, 3)."""
         if self._small is None:
-            height, width = self._color.shape[:2]
-            scale = self._scale
-            canvas = self._easel.make((height // scale, width // scale, 3), np.float32)
-            for block in blocks(height, width, max(_BLOCK // scale, 1) * scale):
-                self._check()
-                rows, columns = block.scaled(Fraction(1, scale))
-                canvas.array[rows, columns] = shrink(self._encoded(gather(self._color, block, 0, self._axes)), scale)
-            self._small = canvas.array
+            self._small = self._shrink(self._color, 3, self._encoded, self._pulse).array
         return self._small
+
+    def _shrink(
+        self,
+        large: NDArray[Any],
+        channels: int,
+        read: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        done: Callable[[], None],
+    ) -> Canvas:
+        """A picture at the base size, by means of what `read` makes of it. done: told after each block."""
+        canvas = self._easel.make((*self._base, channels), np.float32)
+        for block in blocks(*self._base, _BLOCK // self._scale):
+            rows, columns = block.scaled(Fraction(1))
+            rows_of = mean_taps(rows, self._base[0], large.shape[0])
+            columns_of = mean_taps(columns, self._base[1], large.shape[1])
+            under = Block(rows_of.start, rows_of.stop, columns_of.start, columns_of.stop)
+            patch = read(gather(large, under, 0, self._axes))
+            canvas.array[rows, columns] = resample(patch, rows_of, columns_of)
+            canvas.touched(patch.nbytes)
+            done()
+        return canvas
 
     def _encoded(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Three channels, sRGB-encoded, in 0..1."""
@@ -271,9 +301,9 @@ class _Work:
     def _luminance_statistics(self) -> tuple[float, float]:
         total, squares, count = 0.0, 0.0, 0
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            self._check()
             luma = (self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA).astype(np.float64)
             total, squares, count = total + luma.sum(), squares + (luma**2).sum(), count + luma.size
+            self._tick()
         mean = total / count
         return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
 
@@ -281,7 +311,7 @@ class _Work:
         self, canvas: Canvas, channels: slice, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> None:
         for top in range(0, canvas.array.shape[0], 64):
-            self._check()
+            self._pulse()
             strip = canvas.array[top : top + 64, :, channels]
             strip[...] = change(strip)
             canvas.touched(strip.nbytes)
@@ -308,6 +338,10 @@ def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[Map
     if makes == (MapKind.NORMAL,):
         return {MapKind.NORMAL: Source(network, 0, 3)}
     return {kind: Source(network, index, 1) for index, kind in enumerate(makes)}
+
+
+def _blocks(height: int, width: int, side: int = 0) -> int:
+    return sum(1 for _ in blocks(height, width, side or _BLOCK))
 
 
 def _gaussian(radius: float, halo: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Resampling without a network: Lanczos upwards, means of blocks downwards. Imports numpy and torch."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,3 +47,53 @@ def shrink(block: NDArray[Any], factor: int) -> NDArray[np.float32]:
         (1, 3), dtype=np.float32
     )
     return means
+
+
+@dataclass(frozen=True)
+class Taps:
+    """How pixels along one axis are made of others: of those from start to stop (which may lie outside).
+
+    first: for each, where its run begins, from start on. weights: (pixels, length of the runs); each row sums to 1.
+    """
+
+    start: int
+    stop: int
+    first: NDArray[np.intp]
+    weights: NDArray[np.float32]
+
+    def __call__(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Along the first axis, (stop - start, ...) to (pixels, ...)."""
+        result = np.zeros((len(self.first), *patch.shape[1:]), np.float32)
+        for tap in range(self.weights.shape[1]):
+            # a run may end beyond the last pixel, with no weight
+            places = np.minimum(self.first + tap, len(patch) - 1)
+            result += self.weights[:, tap].reshape(-1, *[1] * (patch.ndim - 1)) * patch[places]
+        return result
+
+
+def mean_taps(part: slice, small: int, large: int) -> Taps:
+    """The means over a small axis's pixels, of a large axis of any other size: pixels cut in two count for a part."""
+    places = np.arange(part.start, part.stop)
+    first, last = places * large // small, -(-(places + 1) * large // small)
+    runs = first[:, None] + np.arange((last - first).max())
+    # in units of 1 / small, whole numbers: the same weights wherever the same phase comes round
+    begin = np.maximum(runs * small, places[:, None] * large)
+    end = np.minimum((runs + 1) * small, (places[:, None] + 1) * large)
+    weights = (np.maximum(end - begin, 0) / large).astype(np.float32)
+    return Taps(int(first[0]), int(last[-1]), first - first[0], weights)
+
+
+def lanczos_taps(part: slice, small: int, large: int) -> Taps:
+    """Lanczos-3 from a small axis to part of a large one of any other size, centres on centres."""
+    places = (np.arange(part.start, part.stop) + 0.5) * small / large - 0.5
+    first = np.floor(places).astype(np.intp) - LANCZOS_HALO + 1
+    t = first[:, None] + np.arange(2 * LANCZOS_HALO) - places[:, None]
+    weights = np.sinc(t) * np.sinc(t / 3)
+    weights /= weights.sum(1, keepdims=True)
+    return Taps(int(first[0]), int(first[-1]) + 2 * LANCZOS_HALO, first - first[0], weights.astype(np.float32))
+
+
+def resample(patch: NDArray[np.float32], rows: Taps, columns: Taps) -> NDArray[np.float32]:
+    """Both axes of a patch (H, W, C)."""
+    across = columns(np.ascontiguousarray(rows(patch).swapaxes(0, 1)))
+    return np.ascontiguousarray(across.swapaxes(0, 1))

@@ -21,11 +21,11 @@ from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.request import Axes
-from .canvas import AT_ONCE, Canvas, Easel
+from .canvas import AT_ONCE, Canvas, Easel, give_back
 from .image_networks import ImageNetwork
 from .pictures import extent
-from .resampling import LANCZOS_HALO, Lanczos, shrink
-from .tiles import TileLimits, Tiler, blocks, gather
+from .resampling import LANCZOS_HALO, Lanczos, lanczos_taps, mean_taps, resample
+from .tiles import Block, TileLimits, Tiler, blocks, gather
 
 # How often the difference of colours is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods
 # of the source, 0.3 dB of it; sixteen times, over some six pixels, cost 0.06 dB of 0.96 (four times 0.15), and the
@@ -33,6 +33,9 @@ from .tiles import TileLimits, Tiler, blocks, gather
 _SMOOTHINGS = 16
 _CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
+# Pixels around what is visible that take its colours: the kernels of Lanczos and of the correction reach half as far,
+# and what a network makes of pixels further away is little.
+_FILLED = 16
 
 Span = tuple[float, float]
 UNIT: Span = (0.0, 1.0)
@@ -83,13 +86,23 @@ def upscale(
     """A picture (H, W, C) enlarged: a float32 canvas (H * factor, W * factor, C).
 
     source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
-    Lanczos. content: colours keep the low frequencies of the source (in linear light), data is left as the network
-    gives it, normals get unit length.
+    Lanczos; the colours that it hides may change. content: colours keep the low frequencies of the source (in linear
+    light), data is left as the network gives it, normals get unit length. Of linear light a network enlarges what is up
+    to 1, Lanczos what is above.
     check: called very often, may raise. step: told about each tile.
     """
     height, width, channels = source.shape
     colors = 3 if channels >= 3 else 1
-    tilers = _tilers(source, colors, factor, means, content)
+    span = _span(source[..., :colors], content)
+    filled = None
+    if channels > colors and content in (Content.COLOR, Content.LINEAR):
+        filled = _fill_hidden(source, axes, easel, check)
+        source = filled.array if filled is not None else source
+    whole, base = source, None
+    if content is Content.LINEAR and means.network is not None and span != UNIT:
+        base, span = _below_white(source, easel, check), UNIT
+        source = base.array
+    tilers = _tilers(colors, span, factor, means, content)
     total, done = _count(tilers, height, width), 0
 
     def tile_done(_count: int) -> None:
@@ -114,11 +127,107 @@ def upscale(
         _alpha(source[..., colors:], last, factor, means, axes, check)
     if content in (Content.COLOR, Content.LINEAR):
         for _ in range(_CORRECTIONS):
-            keep_colors(source[..., :colors], last, factor, axes, content, easel, check)
+            keep_colors(source[..., :colors], last, axes, content, easel, check)
     elif content is Content.NORMAL and colors == 3:
         _renormalise(last, check)
+    if base is not None:
+        _add_above_white(whole[..., :colors], last, factor, means, axes, check)
+        easel.drop(base)
+    if filled is not None:
+        easel.drop(filled)
     last.release()
     return last
+
+
+def _fill_hidden(source: NDArray[Any], axes: Axes, easel: Easel, check: Check) -> Canvas | None:
+    """A copy in which hidden pixels (alpha 0) near visible ones have their colours; None where nothing is hidden.
+
+    Otherwise what stands there, mostly black, bleeds into the edges of a cut-out. Only where it is one colour all over:
+    various ones may be meant, as in textures that keep something else than opacity in this channel.
+    """
+    if not _hides_one_color(source, check):
+        return None
+    canvas = easel.make(source.shape, source.dtype)
+    for block in blocks(source.shape[0], source.shape[1], _BLOCK):
+        check()
+        # Wide enough that a block comes out as the whole picture would: each turn looks a pixel further.
+        patch = gather(source, block, _FILLED, axes)
+        colors, known = patch[..., :-1], patch[..., -1:] > 0
+        if known.any() and not known.all():
+            patch[..., :-1] = _spread_colors(colors, known)
+        canvas.write(*block.scaled(Fraction(1)), patch[_FILLED:-_FILLED, _FILLED:-_FILLED])
+    return canvas
+
+
+def _hides_one_color(source: NDArray[Any], check: Check) -> bool:
+    first: NDArray[Any] | None = None
+    for top in range(0, source.shape[0], AT_ONCE):
+        check()
+        strip = source[top : top + AT_ONCE]
+        hidden = strip[strip[..., -1] <= 0][:, :-1]
+        give_back(source)
+        if len(hidden):
+            first = hidden[0] if first is None else first
+            if (hidden != first).any():
+                return False
+    return first is not None
+
+
+def _spread_colors(colors: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Each turn, pixels beside known ones take the mean of these; their own colour where none is near."""
+    weights = known.astype(np.float32)
+    values = colors * weights
+    for _ in range(_FILLED):
+        sums, counts = _sum_of_nine(values), _sum_of_nine(weights)
+        new = (weights == 0) & (counts > 0)
+        if not new.any():
+            break
+        values = np.where(new, sums / np.maximum(counts, 1), values)
+        weights = np.maximum(weights, new)
+    return np.where(weights > 0, values, colors)
+
+
+def _sum_of_nine(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    padded = np.pad(patch, ((1, 1), (1, 1), (0, 0)))
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    total: NDArray[np.float32] = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return total
+
+
+def _below_white(source: NDArray[np.float32], easel: Easel, check: Check) -> Canvas:
+    """A copy without what is above 1: a network knows no more, and one lamp at 1000 must not darken all else for it."""
+    canvas = easel.make(source.shape, np.float32)
+    for top in range(0, source.shape[0], AT_ONCE):
+        check()
+        strip = source[top : top + AT_ONCE]
+        canvas.array[top : top + len(strip)] = np.minimum(strip, 1)
+        canvas.touched(strip.nbytes)
+        give_back(source)
+    return canvas
+
+
+def _add_above_white(
+    source: NDArray[np.float32], canvas: Canvas, factor: int, means: Means, axes: Axes, check: Check
+) -> None:
+    """What `_below_white` left out, by Lanczos between the least and the greatest of the nearest pixels.
+
+    Without these bounds it swings, and a lamp at 1000 would have dark and bright rings, far above all that is there.
+    """
+    lanczos = Lanczos(factor)
+    enlarged = torch.nn.Upsample(scale_factor=factor)
+
+    def above(picture: torch.Tensor) -> torch.Tensor:
+        excess = (picture - 1).clamp(min=0)
+        least = -torch.nn.functional.max_pool2d(-excess, 3, 1, 1)
+        greatest = torch.nn.functional.max_pool2d(excess, 3, 1, 1)
+        return lanczos(excess).clamp(enlarged(least), enlarged(greatest))
+
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        canvas.array[rows, columns, : values.shape[2]] += values
+        canvas.touched(2 * values.nbytes)
+
+    tiler = Tiler(above, Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
+    tiler.run(source, write, axes, lambda count: check())
 
 
 def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.float32]], None]:
@@ -132,8 +241,7 @@ def _writer(canvas: Canvas, colors: int) -> Callable[[slice, slice, NDArray[np.f
     return write
 
 
-def _tilers(source: NDArray[Any], colors: int, factor: int, means: Means, content: Content) -> list[Tiler]:
-    span = _span(source[..., :colors], content)
+def _tilers(colors: int, span: Span, factor: int, means: Means, content: Content) -> list[Tiler]:
     if means.network is None:
         tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, span, content))]
@@ -201,7 +309,7 @@ def _decode(encoded: torch.Tensor) -> torch.Tensor:
 
 
 def _span(source: NDArray[Any], content: Content) -> Span:
-    """Between which values the picture is enlarged: 0 to 1, more where light or float data go beyond.
+    """Between which values the picture lies: 0 to 1, more where light or float data go beyond.
 
     Raises `UserError` (kind `NUMERICS`) where a value is not finite.
     """
@@ -224,14 +332,13 @@ def _alpha(alpha: NDArray[Any], canvas: Canvas, factor: int, means: Means, axes:
 def keep_colors(
     source: NDArray[Any],
     canvas: Canvas,
-    factor: int,
     axes: Axes,
     content: Content,
     easel: Easel,
     check: Check = lambda: None,
 ) -> None:
     """Give an enlarged picture the low frequencies of its source, in linear light, in place."""
-    give = partial(give_low_frequencies, source, canvas, factor, axes, easel, check, smoothings=_SMOOTHINGS)
+    give = partial(give_low_frequencies, source, canvas, axes, easel, check, smoothings=_SMOOTHINGS)
     if content is Content.COLOR:
         give(read=to_linear, write=_encoded)
     else:
@@ -245,7 +352,6 @@ def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
 def give_low_frequencies(
     small: NDArray[Any],
     canvas: Canvas,
-    factor: int,
     axes: Axes,
     easel: Easel,
     check: Check = lambda: None,
@@ -254,40 +360,34 @@ def give_low_frequencies(
     write: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values.clip(0, 1),
     smoothings: int = 1,
 ) -> None:
-    """Correct the first channels of a canvas (H * factor, W * factor, C) so that shrunk it is like `small` (H, W, c).
+    """Correct the first channels of a canvas (H, W, C) so that shrunk it is like `small` (h, w, c).
 
     The difference at the small size, smoothed so that noise and the pixels' grid stay out of it, is enlarged and added.
-    read, write: from and to the values in which means are taken.
+    The sides need be no multiples. read, write: from and to the values in which means are taken.
     """
     height, width, colors = small.shape
-    lanczos = Lanczos(factor)
+    down, along = canvas.array.shape[:2]
     difference = easel.make((height, width, colors), np.float32)
     # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
-    rows_at_once, across = max(_BLOCK // 4 // factor, 16), max(_BLOCK * 4 // factor, 16)
-    for block in blocks(height, width, rows_at_once, across):
+    for block in blocks(height, width, max(_BLOCK // 4 * height // down, 16), max(_BLOCK * 4 * width // along, 16)):
         check()
         rows, columns = block.scaled(Fraction(1))
-        large = canvas.array[_enlarged(rows, factor), _enlarged(columns, factor), :colors]
+        rows_of, columns_of = mean_taps(rows, height, down), mean_taps(columns, width, along)
+        large = canvas.array[rows_of.start : rows_of.stop, columns_of.start : columns_of.stop, :colors]
         wanted = read(gather(small, block, 0, axes))
-        difference.array[rows, columns] = wanted - shrink(read(large), factor)
+        difference.array[rows, columns] = wanted - resample(read(large), rows_of, columns_of)
         canvas.touched(large.nbytes)
-    for block in blocks(height, width, rows_at_once, across):
+    for block in blocks(down, along, _BLOCK // 4, _BLOCK * 4):
         check()
         rows, columns = block.scaled(Fraction(1))
-        patch = _smooth(gather(difference.array, block, LANCZOS_HALO + smoothings, axes), smoothings)
-        with torch.inference_mode():
-            more = lanczos(torch.from_numpy(patch).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
-        first = LANCZOS_HALO * factor
-        added = more[first : more.shape[0] - first, first : more.shape[1] - first]
-        place = (_enlarged(rows, factor), _enlarged(columns, factor), slice(colors))
-        canvas.array[place] = write(read(canvas.array[place]) + added)
+        rows_of, columns_of = lanczos_taps(rows, height, down), lanczos_taps(columns, width, along)
+        around = Block(rows_of.start, rows_of.stop, columns_of.start, columns_of.stop)
+        patch = _smooth(gather(difference.array, around, smoothings, axes), smoothings)
+        added = resample(patch, rows_of, columns_of)
+        canvas.array[rows, columns, :colors] = write(read(canvas.array[rows, columns, :colors]) + added)
         canvas.touched(2 * added.nbytes)
         difference.touched(patch.nbytes)
     easel.drop(difference)
-
-
-def _enlarged(part: slice, factor: int) -> slice:
-    return slice(part.start * factor, part.stop * factor)
 
 
 def _smooth(patch: NDArray[np.float32], times: int) -> NDArray[np.float32]:

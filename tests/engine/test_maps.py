@@ -14,6 +14,7 @@ from addon.engine import image_networks
 from addon.engine import maps as maps_module
 from addon.engine.canvas import canvases
 from addon.engine.maps import base_scale, check_network, make_maps
+from addon.engine.resampling import lanczos_taps, resample
 from addon.engine.tiles import TileLimits
 from tests.engine.picture_networks import compact, save, span, texture, unshuffled
 
@@ -107,11 +108,71 @@ def test_a_large_picture_takes_its_low_frequencies_from_the_small_one(networks, 
         assert np.abs(np.roll(high[kind], (16, 32), (0, 1)) - rolled[kind]).max() <= 2e-5
 
 
+@pytest.mark.parametrize("way", ["networks", "filters"])
+def test_a_pixel_less_changes_no_map_by_much(networks, tmp_path, monkeypatch, way):
+    """Of 127 pixels as of 128, although no power of two divides them."""
+    monkeypatch.setattr(maps_module, "BASE_SIDE", 32)
+    sources, kinds = networks if way == "networks" else {}, ALL
+    smooth = 0.5 + 0.3 * np.sin(np.arange(8)[:, None] * np.pi / 4) * np.cos(np.arange(8)[None] * np.pi / 4)
+
+    def picture(side):
+        taps = lanczos_taps(slice(0, side), 32, side)
+        tiled = np.pad(np.tile(smooth, (4, 4)), 6, "wrap").astype(np.float32)[..., None].repeat(3, -1)
+        part = slice(6 + taps.start, 6 + taps.stop)
+        return resample(tiled[part, part], taps, taps)
+
+    whole, less = make(picture(128), sources, tmp_path, kinds), make(picture(127), sources, tmp_path, kinds)
+    for kind in kinds:
+        assert less[kind].std() == pytest.approx(whole[kind].std(), rel=0.1, abs=1e-3)
+        assert less[kind].mean() == pytest.approx(whole[kind].mean(), rel=0.02)
+
+
+@pytest.mark.parametrize("way", ["networks", "filters"])
+def test_maps_are_periodic_also_where_the_base_size_divides_nothing(networks, tmp_path, monkeypatch, way):
+    """150 pixels at a base of 38: the same phase comes round after 75, and nothing shows where the picture repeats."""
+    monkeypatch.setattr(maps_module, "BASE_SIDE", 32)
+    sources = {kind: networks[kind] for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS)} if way == "networks" else {}
+    color = texture(150, 150)
+    plain = make(color, sources, tmp_path)
+    half = make(np.roll(color, (75, 75), (0, 1)), sources, tmp_path)
+    for kind in ALL:
+        assert np.abs(np.roll(plain[kind], (75, 75), (0, 1)) - half[kind]).max() <= 2e-5
+        jumps = np.abs(plain[kind] - np.roll(plain[kind], 1, 0)).mean((1, 2))
+        assert jumps[0] <= 1.2 * jumps[1:].max()
+
+
 @pytest.mark.parametrize(
-    ("height", "width", "scale"), [(512, 512, 1), (1024, 1024, 2), (4096, 2048, 4), (1023, 2048, 1), (8192, 8192, 16)]
+    ("height", "width", "scale"),
+    [(512, 512, 1), (1024, 1024, 2), (4096, 2048, 4), (2047, 2047, 4), (1000, 2048, 1), (8192, 8192, 16)],
 )
 def test_the_base_is_about_the_size_that_was_taught(height, width, scale):
     assert base_scale(height, width) == scale
+
+
+@pytest.mark.parametrize("way", ["networks", "filters"])
+@pytest.mark.parametrize("kinds", [ALL, (MapKind.OCCLUSION,), (MapKind.NORMAL,), (MapKind.METALLIC,)])
+@pytest.mark.parametrize("side", [60, 128, 130])
+def test_every_map_tells_of_its_progress(networks, tmp_path, monkeypatch, way, kinds, side):
+    """The worker is ended when it says nothing for long: each block of a large picture is a sign of life."""
+    monkeypatch.setattr(maps_module, "BASE_SIDE", 32)
+    monkeypatch.setattr(maps_module, "_BLOCK", 64)
+    sources, seen = networks if way == "networks" else {}, []
+    with canvases(tmp_path) as easel:
+        make_maps(
+            texture(side, side),
+            kinds,
+            sources,
+            Axes.XY,
+            Content.COLOR,
+            easel,
+            TileLimits({"cpu": 32}),
+            FREE,
+            step=lambda *place: seen.append(place),
+        )
+    total = seen[-1][1]
+    counted = [done for done, _ in dict.fromkeys(seen)]
+    assert counted == list(range(counted[0], total + 1))
+    assert counted[0] <= 1
 
 
 @pytest.mark.parametrize("channels", [1, 2, 4])

@@ -195,6 +195,15 @@ def test_a_full_disk_is_told_and_leaves_nothing(networks, source, tmp_path, monk
     assert not list((tmp_path / "store").iterdir())
 
 
+def test_maps_are_made_in_float32_also_where_other_networks_run_in_float16(networks, source, tmp_path, monkeypatch):
+    """On a graphics card: half floats hold 11 bits, of a height map's 16."""
+    request = ImageRequest(str(source), Finish(maps=(MapKind.HEIGHT,), map_networks=networks[1]))
+    (on_processor,) = run(request, tmp_path).done
+    monkeypatch.setattr(image_networks, "precision", lambda device: torch.float16)
+    (on_card,) = run(request, tmp_path).done
+    assert (pictures.read(on_card.path("height")) == pictures.read(on_processor.path("height"))).all()
+
+
 @pytest.mark.parametrize("always", [False, True])
 def test_invalid_numbers_are_tried_once_more_in_float32(networks, source, tmp_path, monkeypatch, always):
     """FAULTS 6."""

@@ -9,6 +9,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.image_request import Content
 from addon.core.request import Axes
 from addon.engine import image_networks
+from addon.engine import upscale as upscale_module
 from addon.engine.canvas import canvases
 from addon.engine.resampling import shrink
 from addon.engine.tiles import TileLimits
@@ -93,6 +94,75 @@ def test_linear_light_beyond_white_is_kept(network, easel):
     result = enlarge(picture, 2, network, easel, content=Content.LINEAR)
     assert result.max() > 3
     assert np.abs(shrink(result, 2) - picture).mean() < 0.05 * picture.mean()
+
+
+def cut_out(dtype=np.uint8, hidden=0):
+    """A bright disc around the corners, as it repeats; all else is hidden."""
+    top = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else 1
+    picture = (texture(48, 40, 4, dtype=np.float32) * 0.4 + 0.5) * top
+    y, x = (np.minimum(np.arange(side), side - np.arange(side)) for side in (48, 40))
+    shows = y[:, None] ** 2 + x[None] ** 2 < 14**2
+    picture[..., 3] = shows * top
+    picture[~shows, :3] = hidden * top
+    return picture.astype(dtype)
+
+
+@pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
+@pytest.mark.parametrize(
+    ("dtype", "content"), [(np.uint8, Content.COLOR), (np.uint16, Content.COLOR), (np.float32, Content.LINEAR)]
+)
+def test_hidden_colours_do_not_bleed_into_a_cut_out(network, easel, dtype, content, with_network):
+    net = network if with_network else None
+    black, white = (enlarge(cut_out(dtype, hidden), 2, net, easel, content=content) for hidden in (0, 1))
+    shows = black[..., 3] > 0
+    assert np.abs(black - white)[shows].max() < 0.05
+    assert np.abs(black - white)[shows].mean() < 2e-3
+    assert (black[..., 3] == white[..., 3]).all()
+    rolled = enlarge(np.roll(cut_out(dtype), (11, 7), (0, 1)), 2, net, easel, content=content)
+    assert np.abs(np.roll(black, (22, 14), (0, 1)) - rolled).max() <= 1e-5
+
+
+def test_a_cut_out_does_not_depend_on_the_blocks(easel, monkeypatch):
+    picture = cut_out()
+    whole = enlarge(picture, 2, None, easel)
+    monkeypatch.setattr(upscale_module, "_BLOCK", 20)
+    assert np.abs(enlarge(picture, 2, None, easel) - whole).max() <= 2e-6
+
+
+def test_hidden_colours_that_may_be_meant_are_kept(network, easel):
+    """As in textures that keep something else than opacity in the fourth channel."""
+    picture = texture(32, 32, 4)
+    plain = enlarge(picture[..., :3], 2, network, easel)
+    picture[:16, :, 3] = 0
+    assert (enlarge(picture, 2, network, easel)[..., :3] == plain).all()
+
+
+def test_a_picture_that_is_hidden_wholly_stays_as_it_is(easel):
+    picture = np.zeros((20, 20, 4), np.uint8)
+    assert (enlarge(picture, 2, None, easel) == 0).all()
+
+
+def test_a_lamp_changes_nothing_far_from_it_and_has_no_rings(network, easel):
+    picture = texture(48, 48, dtype=np.float32) * 0.8 + 0.1
+    lit = picture.copy()
+    lit[20:23, 20:23] = 1000
+    dark, result = (enlarge(each, 2, network, easel, content=Content.LINEAR) for each in (picture, lit))
+    away = np.ones((96, 96), bool)
+    away[40 - 24 : 46 + 24, 40 - 24 : 46 + 24] = False  # as far as the network and the correction look
+    assert np.abs(result - dark)[away].max() < 1e-5
+    around = np.ones((96, 96), bool)
+    around[38:48, 38:48] = False
+    assert result[around].min() > 0.05
+    assert result[around].max() < 1.1
+    assert shrink(result, 2).sum() == pytest.approx(lit.sum(), rel=0.05)
+
+
+def test_a_lamp_on_the_edge_shines_on_the_other_side(network, easel):
+    picture = texture(32, 32, dtype=np.float32)
+    picture[0, 0] = 50
+    plain = enlarge(picture, 4, network, easel, content=Content.LINEAR, tile=16)
+    rolled = enlarge(np.roll(picture, (9, 5), (0, 1)), 4, network, easel, content=Content.LINEAR)
+    assert np.abs(np.roll(plain, (36, 20), (0, 1)) - rolled).max() <= 1e-5 * plain.max()
 
 
 @pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
