@@ -143,15 +143,15 @@ def test_a_picture_that_is_hidden_wholly_stays_as_it_is(easel):
 
 
 def test_a_lamp_changes_nothing_far_from_it_and_has_no_rings(network, easel):
-    picture = texture(48, 48, dtype=np.float32) * 0.8 + 0.1
+    picture = texture(96, 96, dtype=np.float32) * 0.8 + 0.1
     lit = picture.copy()
-    lit[20:23, 20:23] = 1000
+    lit[40:43, 40:43] = 1000
     dark, result = (enlarge(each, 2, network, easel, content=Content.LINEAR) for each in (picture, lit))
-    away = np.ones((96, 96), bool)
-    away[40 - 24 : 46 + 24, 40 - 24 : 46 + 24] = False  # as far as the network and the correction look
+    away = np.ones((192, 192), bool)
+    away[80 - 56 : 86 + 56, 80 - 56 : 86 + 56] = False  # as far as the network and the correction look
     assert np.abs(result - dark)[away].max() < 1e-5
-    around = np.ones((96, 96), bool)
-    around[38:48, 38:48] = False
+    around = np.ones((192, 192), bool)
+    around[78:88, 78:88] = False
     assert result[around].min() > 0.05
     assert result[around].max() < 1.1
     assert shrink(result, 2).sum() == pytest.approx(lit.sum(), rel=0.05)
