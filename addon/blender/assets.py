@@ -40,8 +40,9 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str) -> str:
     after the extension, is for assets that are in none of the user's choice.
     """
     recipe = recipe_of(material)
-    title, licence = _model(recipe)
-    licences = [f"Model {title}: {licence}"] if isinstance(recipe.request, TextureRequest) else []
+    first = recipe.source or recipe
+    title, licence = _model(first)
+    licences = [f"Model {title}: {licence}"] if isinstance(first.request, TextureRequest) else []
     licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data

@@ -54,6 +54,13 @@ def test_a_result_with_a_seam_is_made_tileable_and_has_no_variations(blender: Bl
     assert "made from another picture" in told["refused"]
 
 
+def test_the_asset_of_what_was_made_of_a_generated_picture_names_its_model(blender: Blender) -> None:
+    told = blender.run("pictures.asset_of_a_generated_picture")
+    assert told["license"] == "Model Starter: GPL-3.0-or-later"
+    assert "The picture: “bricks”." in told["description"]
+    assert "with the model Starter" in told["description"]
+
+
 def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
     told = blender.run("pictures.networks_of_the_panel")
     finish = Recipe.loads(told["recipe"]).texture.finish
