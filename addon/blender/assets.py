@@ -2,10 +2,13 @@
 """A material as an asset: what Blender's asset browser shows of it. Imports bpy, core and its neighbours."""
 
 import contextlib
+import json
 import logging
 import os
 from array import array
 from pathlib import Path, PurePath
+from typing import Any
+from uuid import UUID
 
 import bpy
 
@@ -18,6 +21,7 @@ from . import materials, models, package, preferences, properties, target
 
 _logger = logging.getLogger(__name__)
 _MAX_CATALOGS = 16 << 20  # bytes
+_OURS = "tilewright"  # a custom property of the asset, which goes with it: as JSON, what `mark` wrote the last time
 
 
 def recipe_of(material: bpy.types.Material) -> Recipe:
@@ -30,24 +34,71 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
 
 
 def mark(material: bpy.types.Material, *, author: str, catalog: str) -> str:
-    """Mark it, or describe it anew, and have its preview made. Says what is left to do. Raises `UserError`."""
+    """Mark it, or describe it anew, and have its preview made. Says what is left to do. Raises `UserError`.
+
+    What the user wrote in an asset browser stays. author: "" for nobody new. catalog: "" for none; the usual one, named
+    after the extension, is for assets that are in none of the user's choice.
+    """
     recipe = recipe_of(material)
-    title, licence = _model(recipe)
-    licences = [f"Model {title}: {licence}"] if isinstance(recipe.request, TextureRequest) else []
+    first = recipe.source or recipe
+    title, licence = _model(first)
+    licences = [f"Model {title}: {licence}"] if isinstance(first.request, TextureRequest) else []
     licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data
-    data.author = author
-    data.description = recipe_words.description(recipe, title)
-    data.license = "; ".join(licences)
-    for name in (package.TITLE, *recipe_words.tags(recipe)):
-        data.tags.new(name, skip_if_exists=True)
-    note = _put_into_catalog(data, asset_catalogs.clean(catalog))
+    ours = _ours(data)
+    catalog = _catalog(data, asset_catalogs.clean(catalog), ours)
+    if author and author == preferences.get().author:
+        _replace(data, "author", author, ours)
+    elif author:  # asked for, now
+        data.author = author
+    _replace(data, "description", recipe_words.description(recipe, title), ours)
+    _replace(data, "license", "; ".join(licences), ours)
+    _replace_tags(data, [package.TITLE, *recipe_words.tags(recipe)], ours)
+    note = _put_into_catalog(data, catalog)
+    if catalog:
+        ours |= {"catalog": catalog, "catalog_id": data.catalog_id}
+    data[_OURS] = json.dumps(ours)
     if bpy.app.background:  # where Blender renders none: it would take minutes, or end without a screen
         _preview_by_thumbnail(material)
     else:
         material.asset_generate_preview()  # returns at once
     return note
+
+
+def _ours(data: bpy.types.AssetMetaData) -> dict[str, Any]:
+    """What was written here the last time; nothing where nothing was, or where somebody else's file says nonsense."""
+    try:
+        ours = json.loads(data.get(_OURS, ""))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return ours if isinstance(ours, dict) else {}
+
+
+def _replace(data: bpy.types.AssetMetaData, name: str, text: str, ours: dict[str, Any]) -> None:
+    """Write a text unless the user has written another one there."""
+    if getattr(data, name) in ("", ours.get(name)):
+        setattr(data, name, text)
+        ours[name] = getattr(data, name)  # as Blender keeps it
+
+
+def _replace_tags(data: bpy.types.AssetMetaData, names: list[str], ours: dict[str, Any]) -> None:
+    """Tag it so, and take off the tags of an earlier texture; the user's stay, and those he took off stay off."""
+    before = ours["tags"] if isinstance(ours.get("tags"), list) else []
+    for tag in [tag for tag in data.tags if tag.name in before and tag.name not in names]:
+        data.tags.remove(tag)
+    added = [name for name in names if name not in before and name not in data.tags]
+    for name in added:
+        data.tags.new(name)
+    ours["tags"] = [name for name in names if name in before or name in added]
+
+
+def _catalog(data: bpy.types.AssetMetaData, catalog: str, ours: dict[str, Any]) -> str:
+    """The catalogue to put it into, "" to leave it where it is."""
+    if catalog != package.TITLE or (not ours and UUID(data.catalog_id).int == 0):
+        return catalog
+    # Where it was put before it stays, and is put again: the file with the catalogues may only be there since.
+    return str(ours.get("catalog", "")) if data.catalog_id == ours.get("catalog_id") else ""
 
 
 def _model(recipe: Recipe) -> tuple[str, str]:

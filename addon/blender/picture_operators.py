@@ -76,6 +76,7 @@ class _OnImage:
             of_ours = image.tilewright.kind == MapKind.NORMAL.value
             if of_ours or getattr(self, "content", "AUTO") == "NORMAL":
                 content = Content.NORMAL
+            wanted["source_recipe"] = properties.as_source(image)
             request = ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
             aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
             if into_material:

@@ -14,6 +14,7 @@ from bpy.props import (
     StringProperty,
 )
 
+from ..core.errors import UserError
 from ..core.recipe import Recipe
 from ..core.request import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ..core.results import BASE_COLOR, Result
@@ -254,6 +255,15 @@ def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> 
 def recipe_of(image: bpy.types.Image) -> Recipe | None:
     """The recipe that an image carries, None where it has none. Raises `UserError` where it cannot be read."""
     return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
+
+
+def as_source(image: bpy.types.Image) -> str:
+    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    try:
+        recipe = recipe_of(image)
+    except UserError:
+        return ""
+    return recipe.as_source() if recipe else ""
 
 
 def before_of(image: bpy.types.Image) -> bpy.types.Image | None:

@@ -11,6 +11,8 @@ from .errors import ErrorKind, UserError
 from .finish import Finish
 from .request import Axes, TextureRequest
 
+MAX_SOURCE_RECIPE = 300_000  # characters; prompts of any alphabet take at most 240,000, and twice that fits a frame
+
 
 class Content(StrEnum):
     """What a picture's numbers mean. Only colours are kept as colours; normals keep unit length."""
@@ -26,6 +28,7 @@ class ImageRequest:
     """One job on one picture file; the file itself is never changed.
 
     source: an absolute path: what Pillow reads, 16-bit PNG, or a float32 .npy array (rows from the top).
+    source_recipe: what made the picture, see `Recipe.as_source`; "" where that is not known. It changes no pixel.
     title: what the result is called; the file's name where empty.
     axes: where the picture repeats (after `tileable`, if that is set), so what has to stay periodic.
     tileable: make it periodic on `axes` first.
@@ -38,12 +41,15 @@ class ImageRequest:
     tileable: bool = False
     content: Content = Content.COLOR
     title: str = ""
+    source_recipe: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str) or "\0" in self.source or not PurePath(self.source).is_absolute():
             raise _bad("The picture must be named by its whole path.")
         if not isinstance(self.title, str) or len(self.title) > 1000:
             raise _bad("The picture's title must be a short text.")
+        if not isinstance(self.source_recipe, str) or len(self.source_recipe) > MAX_SOURCE_RECIPE:
+            raise _bad("What made the picture must be told in a text that is not too long.")
         if not isinstance(self.axes, Axes) or not isinstance(self.content, Content):
             raise _bad("The axes or the picture's content are not known.")
         if not isinstance(self.tileable, bool) or not isinstance(self.finish, Finish):
@@ -75,8 +81,10 @@ class ImageRequest:
         return self.finish.upscaler if self.finish.upscale > 1 else self.finish.map_networks
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON, one entry a field."""
+        """Plain values for JSON, one entry a field; without `source_recipe` where there is none, as it ever was."""
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        if not self.source_recipe:
+            del data["source_recipe"]
         return data | {"finish": self.finish.to_json(), "axes": self.axes.value, "content": self.content.value}
 
     @classmethod

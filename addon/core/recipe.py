@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
-from .image_request import Request, request_from_json
+from .image_request import MAX_SOURCE_RECIPE, Request, request_from_json
 from .request import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
@@ -49,9 +49,32 @@ class Recipe:
         return self.environment.get(PERIODIC) == EXACTLY
 
     @property
+    def source(self) -> "Recipe | None":
+        """What made the picture that this one was made from; None where that is not known, or cannot be read."""
+        if isinstance(self.request, TextureRequest) or not self.request.source_recipe:
+            return None
+        try:
+            return Recipe.loads(self.request.source_recipe)
+        except UserError:
+            return None
+
+    @property
     def networks(self) -> list[str]:
-        """The file names of the upscaler and the map networks that the picture went through."""
-        return [key.removeprefix(NETWORK) for key in self.environment if key.startswith(NETWORK)]
+        """The file names of the upscalers and the map networks that the picture went through, also as its source."""
+        source = self.source
+        own = [key.removeprefix(NETWORK) for key in self.environment if key.startswith(NETWORK)]
+        return list(dict.fromkeys([*(source.networks if source else []), *own]))
+
+    def as_source(self) -> str:
+        """For `ImageRequest.source_recipe` of a request on this picture; "" if it is too long for one.
+
+        Where this picture was itself made from another, that one's recipe, with this one's networks in its environment:
+        a recipe in a recipe in a recipe would double its backslashes each time.
+        """
+        first = self.source
+        used = {key: value for key, value in self.environment.items() if key.startswith(NETWORK)}
+        text = (first.noting(used) if first else self).dumps()
+        return text if len(text) <= MAX_SOURCE_RECIPE else ""
 
     def noting(self, words: Mapping[str, str]) -> "Recipe":
         """The recipe with more said in its environment."""

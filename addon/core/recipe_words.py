@@ -17,11 +17,13 @@ _LITTLE = {"and", "for", "from", "into", "the", "with"}
 
 
 def description(recipe: Recipe, model: str) -> str:
-    """The recipe in a few sentences. model: its title."""
+    """The recipe in a few sentences, with that of the picture it was made from. model: the title of what made it."""
     request = recipe.request
     lines = [f"“{' '.join(request.prompt.split())}”."]
     if not isinstance(request, TextureRequest):
         lines.append(f"Made from a picture by Tilewright; {_TILING[request.axes]}.")
+        if recipe.source is not None:
+            lines.append(f"The picture: {description(recipe.source, model)}")
         return " ".join(lines)
     if request.negative_prompt.strip():
         lines.append(f"Without: “{' '.join(request.negative_prompt.split())}”.")

@@ -7,6 +7,7 @@ The one way by which generated and foreign pictures are finished; `generate` and
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,7 +33,7 @@ from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import Map, Source, check_network, make_maps
 from .resampling import shrink
 from .tiles import NotFinite
-from .upscale import Means, upscale
+from .upscale import Means, passes, upscale
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,29 @@ class Files:
     seam_score: float | None
 
 
+@dataclass(frozen=True)
+class _Networks:
+    """What a picture goes through. upscaler: None for Lanczos. used: what a recipe says of them."""
+
+    upscaler: ImageNetwork | None
+    sources: dict[MapKind, Source]
+    used: dict[str, str]
+
+
+def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watcher) -> None:
+    """Load the networks that `write_files` will use, so that one that cannot be used is told before a picture is made.
+
+    device: see `protocol.Start`. Raises `UserError`, or what `watch` raises.
+    """
+    try:
+        _load(finish, cache, probe(device), watch, lambda text: None)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        # No fault of the networks: a model of an earlier job may be in the way, and be freed before they are used.
+        log.warning("out of memory while the networks were checked", exc_info=True)
+
+
 def write_files(
     draft: Draft,
     task: Task,
@@ -109,6 +133,60 @@ def write_files(
     raise UserError(ErrorKind.NUMERICS, "The network gave no valid numbers, in float32 either.", "Choose another one.")
 
 
+def _load(
+    finish: Finish,
+    cache: NetworkCache,
+    device: Device,
+    watch: Watcher,
+    note: Callable[[str], None],
+    dtype: torch.dtype | None = None,
+) -> _Networks:
+    """The networks, which can do what they are to do. Raises `UserError` (kind `MODEL`), or what `watch` raises."""
+    used: dict[str, str] = {}
+
+    def load(file: Path, dtype: torch.dtype | None = dtype) -> ImageNetwork:
+        watch.check()
+        if warning := pickle_warning(file):
+            note(warning)
+        network = cache.get(file, device, dtype)
+        used[recipe.NETWORK + network.file.name] = f"{network.fingerprint}, {network.periodic}"
+        if not network.exact:
+            halo, error = network.reach.halo, 100 * network.reach.error
+            note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
+        return network
+
+    upscaler = None
+    if finish.upscale > 1:
+        file = image_networks.upscaler_file(finish.upscaler)
+        upscaler = load(file) if file is not None else None
+    if upscaler is not None:
+        _check_upscaler(upscaler, finish.upscale)
+    sources: dict[MapKind, Source] = {}
+    if finish.maps:
+        found = image_networks.map_networks(finish.map_networks)
+        needed = set(finish.maps)
+        of_height = {MapKind.OCCLUSION, MapKind.NORMAL} - {kind for network in found for kind in network.makes}
+        if needed & of_height:
+            needed.add(MapKind.HEIGHT)
+        for network in found:
+            if needed & set(network.makes):
+                # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
+                sources |= check_network(load(network.file, torch.float32), network.makes)
+    return _Networks(upscaler, sources, used)
+
+
+def _check_upscaler(network: ImageNetwork, factor: int) -> None:
+    """Raise what `upscale` would raise, which knows the network only when the picture is there."""
+    passes(network.scale, factor)
+    takes, gives = network.channels
+    if takes != gives or takes not in (1, 3):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{network.file.name} turns {takes} channels into {gives}; an upscaler for pictures is needed.",
+            "Choose another upscaler.",
+        )
+
+
 def _write_files(
     draft: Draft,
     task: Task,
@@ -119,35 +197,10 @@ def _write_files(
     note: Callable[[str], None],
     dtype: torch.dtype | None,
 ) -> Files:
-    used: dict[str, str] = {}
-
-    def load(file: Any, dtype: torch.dtype | None = dtype) -> ImageNetwork:
-        if warning := pickle_warning(file):
-            note(warning)
-        network = cache.get(file, device, dtype)
-        used[recipe.NETWORK + network.file.name] = f"{network.fingerprint}, {network.periodic}"
-        if not network.exact:
-            halo, error = network.reach.halo, 100 * network.reach.error
-            note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
-        return network
-
     # Everything is loaded first: what is wrong with a file is told before the work.
-    upscaler = None
-    if task.finish.upscale > 1:
-        file = image_networks.upscaler_file(task.finish.upscaler)
-        upscaler = load(file) if file is not None else None
-    sources: dict[MapKind, Source] = {}
-    if task.finish.maps:
-        found = image_networks.map_networks(task.finish.map_networks)
-        needed = set(task.finish.maps)
-        of_height = {MapKind.OCCLUSION, MapKind.NORMAL} - {kind for network in found for kind in network.makes}
-        if needed & of_height:
-            needed.add(MapKind.HEIGHT)
-        for network in found:
-            if needed & set(network.makes):
-                # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
-                sources |= check_network(load(network.file, torch.float32), network.makes)
-    made = made_from.noting(used)
+    networks = _load(task.finish, cache, device, watch, note, dtype)
+    upscaler = networks.upscaler
+    made = made_from.noting(networks.used)
     if upscaler is not None and not upscaler.exact:
         made = made.noting({recipe.PERIODIC: upscaler.periodic})
     free = device.free
@@ -166,7 +219,7 @@ def _write_files(
         _thumbnail(visible.array).save(draft.folder / files[results.THUMBNAIL])
         visible.release()
         if task.finish.maps:
-            maps = _maps(color, task, sources, cache, free, easel, watch)
+            maps = _maps(color, task, networks.sources, cache, free, easel, watch)
             for number, (kind, made_map) in enumerate(maps.items()):
                 # Each file is a sign of life: five of 16384 pixels take minutes.
                 watch.progress(Phase.SAVING, task.image, number, len(maps))

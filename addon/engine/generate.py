@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..core import image_networks, recipe, results, seams
 from ..core.errors import ErrorKind, UserError
+from ..core.finish import Finish
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.request import Axes, TextureRequest
@@ -67,9 +69,15 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         image_networks.upscaler_file(request.finish.upscaler)
     if request.finish.maps:
         image_networks.map_networks(request.finish.map_networks)
+    watch.progress(Phase.LOADING)
+    if request.finish.does_something:
+        # Imported late: spandrel takes two seconds, which most jobs need not wait for.
+        from . import finish
+
+        finish.check_networks(request.finish, cache.networks, start.device, watch)
     with previews(store, start.previews, watch.preview) as shown:
         for index in range(request.count):
-            _make_image(cache, start, store, index, watch, shown)
+            _make_image(cache, start, index, watch, shown)
 
 
 def _texture(start: Start) -> TextureRequest:
@@ -77,9 +85,18 @@ def _texture(start: Start) -> TextureRequest:
     return start.request
 
 
-def _make_image(
-    cache: ModelCache, start: Start, store: Path, index: int, watch: Watcher, shown: Previews | None
-) -> None:
+@dataclass(frozen=True)
+class _Picture:
+    """A picture that was sampled and is in no file yet. begun: by `time.monotonic`."""
+
+    index: int
+    request: TextureRequest
+    pixels: NDArray[np.uint8]
+    made_from: Recipe
+    begun: float
+
+
+def _make_image(cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None) -> None:
     begun = time.monotonic()
     request = _texture(start).single(index)
     notes: list[str] = []
@@ -88,20 +105,46 @@ def _make_image(
         notes.append(text)
         watch.note(text)
 
-    if index == 0:
-        watch.progress(Phase.LOADING)
     pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown)
     watch.check()
-    with results.draft(store, request.prompt, request.seed) as draft:
+    problem = ""
+    done = _Picture(index, request, pixels, made_from, begun)
+    before = tuple(notes)
+    try:
+        _finish_and_publish(cache, start, done, notes, note, watch)
+    except UserError as error:
+        if not request.finish.does_something:
+            raise
+        log.warning("picture %d could not be finished", index, exc_info=True)
+        problem = f"{error.message} The texture is kept as it was made, neither enlarged nor with maps. {error.hint}"
+    if problem:
+        # What was sampled for minutes is not lost to a network or a full disk. Here the draft is gone, which may be
+        # what filled the disk, and the exception with its tensors. Notes on networks are not true of this texture.
+        plain = replace(request, finish=Finish())
+        done = replace(done, request=plain, made_from=replace(made_from, request=plain))
+        notes[:] = [*before, problem.rstrip()]
+        _finish_and_publish(cache, start, done, notes, note, watch)
+        watch.note(notes[-1])  # only now is it true
+
+
+def _finish_and_publish(
+    cache: ModelCache,
+    start: Start,
+    picture: _Picture,
+    notes: list[str],
+    note: Callable[[str], None],
+    watch: Watcher,
+) -> None:
+    request, pixels, made_from = picture.request, picture.pixels, picture.made_from
+    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
         if request.finish.does_something:
-            # Imported late: spandrel takes two seconds, which most jobs need not wait for.
             from . import finish
 
-            task = finish.Task(pixels, request.finish, request.axes, image=index)
+            task = finish.Task(pixels, request.finish, request.axes, image=picture.index)
             written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
             files, made_from, score = written.files, written.recipe, written.seam_score
         else:
-            watch.progress(Phase.SAVING, index)
+            watch.progress(Phase.SAVING, picture.index)
             score, words = seams.judge(pixels, request.axes, made_from.is_exact)
             made_from = made_from.noting(words)
             files = write_files(draft, pixels, made_from)
@@ -110,10 +153,10 @@ def _make_image(
             files=files,
             recipe=made_from,
             seam_score=score,
-            seconds=time.monotonic() - begun,
+            seconds=time.monotonic() - picture.begun,
             notes=tuple(notes),
         )
-        watch.publish(index, draft, result)
+        watch.publish(picture.index, draft, result)
 
 
 def _with_one_leaner_retry(

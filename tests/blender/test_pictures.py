@@ -73,6 +73,13 @@ def test_image_editors_that_show_the_source_show_the_result(blender: Blender, tm
     blender.run("pictures.image_editors_show_it", folder=str(tmp_path))
 
 
+def test_the_asset_of_what_was_made_of_a_generated_picture_names_its_model(blender: Blender) -> None:
+    told = blender.run("pictures.asset_of_a_generated_picture")
+    assert told["license"] == "Model Starter: GPL-3.0-or-later"
+    assert "The picture: “bricks”." in told["description"]
+    assert "with the model Starter" in told["description"]
+
+
 def test_the_panel_chooses_upscaler_and_map_networks(blender: Blender) -> None:
     told = blender.run("pictures.networks_of_the_panel")
     finish = Recipe.loads(told["recipe"]).texture.finish

@@ -100,6 +100,8 @@ def test_a_wrong_finish_is_refused_everywhere(wrong):
         {"source": "/a.png", "finish": {"maps": ["height"]}, "content": "NORMAL"},
         {"source": "/a.png", "tileable": True, "title": "x" * 2000},
         {"source": "/a.png", "tileable": True, "prompt": "wall"},
+        {"source": "/a.png", "tileable": True, "source_recipe": {"request": {}}},
+        {"source": "/a.png", "tileable": True, "source_recipe": "x" * 400_000},
     ],
 )
 def test_a_wrong_request_for_a_picture_is_refused(wrong):

@@ -7,9 +7,11 @@ import zlib
 import pytest
 from hypothesis import given
 
+from addon.core import protocol
 from addon.core.errors import UserError
+from addon.core.image_request import ImageRequest
 from addon.core.recipe import Recipe, read_png
-from addon.core.request import TextureRequest
+from addon.core.request import MAX_PROMPT, TextureRequest
 
 from .test_request import requests
 
@@ -84,3 +86,36 @@ def test_a_text_chunk_that_claims_gigabytes_is_not_read(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 2**31 - 1) + b"iTXt" + b"tilewright\0")
     with pytest.raises(UserError):
         read_png(path)
+
+
+def test_what_made_a_picture_goes_with_what_is_made_of_it():
+    first = RECIPE.noting({"network up.safetensors": "1, exactly"})
+    recipe = first
+    for index in range(5):
+        request = ImageRequest("/a.png", tileable=True, source_recipe=recipe.as_source())
+        recipe = Recipe(request, "f", {f"network {index}.safetensors": "2, exactly", "network up.safetensors": "3"})
+        assert Recipe.loads(recipe.dumps()) == recipe
+    assert recipe.source.request == RECIPE.request
+    assert recipe.networks == ["up.safetensors", *(f"{index}.safetensors" for index in range(5))]
+    assert len(recipe.dumps()) < 2000
+
+
+def test_a_picture_whose_maker_is_not_known_has_the_recipe_it_always_had():
+    recipe = Recipe(ImageRequest("/a.png", tileable=True), "f")
+    assert "source_recipe" not in recipe.dumps()
+    assert Recipe.loads(recipe.dumps()) == recipe
+    assert recipe.source is None
+    assert Recipe(ImageRequest("/b.png", tileable=True, source_recipe=recipe.as_source()), "f").source == recipe
+
+
+def test_a_source_that_tells_nonsense_or_too_much_is_as_one_that_is_not_known():
+    assert Recipe(ImageRequest("/a.png", tileable=True, source_recipe="nonsense"), "f").source is None
+    assert RECIPE.noting({"torch": "x" * 400_000}).as_source() == ""
+
+
+def test_the_longest_prompts_go_with_what_is_made_of_them():
+    longest = Recipe(TextureRequest("苔" * MAX_PROMPT, negative_prompt="苔" * MAX_PROMPT), "abc", {"torch": "2.14.1"})
+    request = ImageRequest("/a.png", tileable=True, source_recipe=longest.as_source())
+    assert Recipe(request, "f").source == longest
+    start = protocol.Start("j", request, "/store")
+    assert protocol.decode(protocol.encode(start)[4:]) == start

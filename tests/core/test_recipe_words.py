@@ -3,6 +3,8 @@
 
 from dataclasses import replace
 
+from addon.core.image_request import ImageRequest
+from addon.core.recipe import Recipe
 from addon.core.recipe_words import description, tags
 from addon.core.request import Axes
 
@@ -32,3 +34,12 @@ def test_tags_are_the_words_that_somebody_would_look_for() -> None:
 def test_word_that_is_none_fits_into_a_tag() -> None:
     request = replace(RECIPE.request, prompt="x" * 20_000)
     assert all(len(tag.encode()) <= 63 for tag in tags(replace(RECIPE, request=request)))
+
+
+def test_description_tells_what_made_the_picture_that_it_was_made_from() -> None:
+    request = ImageRequest("/a.png", tileable=True, title="Moss 2x", source_recipe=RECIPE.as_source())
+    text = description(Recipe(request, "f"), "Starter")
+    assert text == (
+        "“Moss 2x”. Made from a picture by Tilewright; repeats both ways. The picture: "
+        + description(RECIPE, "Starter")
+    )

@@ -4,12 +4,14 @@
 import errno
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from spandrel.architectures.ESRGAN import ESRGAN
 
 from addon.core import results
 from addon.core.errors import ErrorKind, UserError
@@ -265,6 +267,99 @@ def test_a_generated_texture_is_finished_on_the_way(networks, sd_folder, tmp_pat
     assert {"network up.safetensors", "diffusers"} <= set(result.recipe.environment)
     phases = list(dict.fromkeys(phase for phase, *_ in watch.phases))
     assert phases[-3:] == [Phase.UPSCALING, Phase.MAPPING, Phase.SAVING]
+
+
+def _generate(sd_folder, tmp_path, finish, watch, **changes):
+    request = TextureRequest("bricks", size=Size(64, 64), steps=2, seed=3, model=str(sd_folder), finish=finish)
+    request = replace(request, **changes)
+    make_images(ModelCache(), Start("j", request, str(tmp_path / "store"), device="cpu"), watch)
+    return request
+
+
+@pytest.mark.parametrize("wrong", ["scale", "channels", "weights", "maps"])
+def test_networks_that_cannot_be_used_are_told_before_a_picture_is_made(sd_folder, tmp_path, wrong):
+    made = {
+        "scale": lambda: span(3),
+        "channels": lambda: ESRGAN(in_nc=3, out_nc=1, num_filters=8, num_blocks=1, scale=2),
+        "weights": lambda: torch.nn.Linear(3, 3),
+        "maps": lambda: compact(2),
+    }
+    file = save(made[wrong](), tmp_path / "height.safetensors")
+    finish = Finish(maps=(MapKind.HEIGHT,), map_networks=str(tmp_path)) if wrong == "maps" else Finish(2, str(file))
+    watch = Watch()
+    with pytest.raises(UserError, match=r"height\.safetensors|This network enlarges 3 times") as caught:
+        _generate(sd_folder, tmp_path, finish, watch)
+    assert caught.value.kind is ErrorKind.MODEL
+    assert {phase for phase, *_ in watch.phases} == {Phase.LOADING}
+    assert not list((tmp_path / "store").iterdir())
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.MEMORY, ErrorKind.DISK, ErrorKind.NUMERICS])
+def test_a_texture_that_cannot_be_finished_is_kept_as_it_was_made(networks, sd_folder, tmp_path, monkeypatch, kind):
+    """FAULTS 5, 6, 14: minutes of sampling are not lost to what comes after them."""
+    plain = Watch()
+    request = _generate(sd_folder, tmp_path / "plain", Finish(), plain, count=2)
+
+    def fail(*_arguments, **_named):
+        if kind is ErrorKind.MEMORY:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        if kind is ErrorKind.DISK:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise finish_module.NotFinite
+
+    monkeypatch.setattr(finish_module, "make_maps", fail)
+    watch = Watch()
+    _generate(sd_folder, tmp_path, Finish(2, networks[0], ALL, networks[1]), watch, count=2)
+    for index, (result, same) in enumerate(zip(watch.done, plain.done, strict=True)):
+        assert result.path().read_bytes() == same.path().read_bytes()
+        assert result.recipe == same.recipe
+        assert result.recipe.request == request.single(index)
+        (note,) = result.notes
+        assert "kept as it was made" in note
+        assert note in watch.notes
+        assert results.load(result.folder) == result
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == sorted(r.folder.name for r in watch.done)
+
+
+def test_a_texture_that_a_full_disk_cannot_publish_whole_is_kept_as_it_was_made(
+    networks, sd_folder, tmp_path, monkeypatch
+):
+    sync = results.sync
+
+    def full(path):
+        if path.name == "height.png":
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+        sync(path)
+
+    monkeypatch.setattr(results, "sync", full)
+    watch = Watch()
+    _generate(sd_folder, tmp_path, Finish(maps=ALL, map_networks=networks[1]), watch)
+    (result,) = watch.done
+    assert set(result.files) == {"base_color", "thumbnail"}
+    assert "kept as it was made" in result.notes[-1]
+
+
+def test_a_texture_that_cannot_be_written_at_all_is_an_error(networks, sd_folder, tmp_path, monkeypatch):
+    def full(_path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(results, "sync", full)
+    watch = Watch()
+    with pytest.raises(UserError, match="No space left") as caught:
+        _generate(sd_folder, tmp_path, Finish(2, networks[0]), watch)
+    assert caught.value.kind is ErrorKind.DISK
+    assert not any("kept" in note for note in watch.notes)
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_a_cancel_while_a_texture_is_finished_leaves_nothing(networks, sd_folder, tmp_path, monkeypatch):
+    def stop(*_arguments, **_named):
+        raise Stop
+
+    monkeypatch.setattr(finish_module, "make_maps", stop)
+    with pytest.raises(Stop):
+        _generate(sd_folder, tmp_path, Finish(maps=ALL, map_networks="filter"), Watch())
+    assert not list((tmp_path / "store").iterdir())
 
 
 def test_the_worker_does_it_and_hears_a_cancel_within_a_second(networks, tmp_path):

@@ -9,6 +9,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -646,6 +647,60 @@ def rule_asset_tells_what_made_it() -> None:
     assert len(_material().asset_data.tags) == 6
 
 
+def _mark(**named: Any) -> Any:
+    assert bpy.ops.tilewright.mark_asset(**named) == {"FINISHED"}
+    return _material().asset_data
+
+
+def rule_asset_updated_keeps_what_the_user_wrote() -> None:
+    preferred = bpy.context.preferences.addons[PACKAGE].preferences
+    preferred.author = ""
+    generate(prompt="mossy brick")
+    data = _mark(author="Grace")
+    assert data.author == "Grace"
+    assert _mark().author == "Grace", "nobody new was named"
+    own = "12345678-1234-1234-1234-123456789abc"
+    data.author, data.description, data.license, data.catalog_id = "Edsger", "My own words", "CC0", own
+    preferred.author = "Ada"
+    data = _mark()
+    assert (data.author, data.description, data.license, data.catalog_id) == ("Edsger", "My own words", "CC0", own)
+    assert _mark(author="Grace").author == "Grace", "asked for"
+    assert _mark(catalog="Textures/Stone").catalog_id != own
+    stone = data.catalog_id
+    assert _mark().catalog_id == stone, "the usual one was not asked for"
+    data.description = data.license = ""
+    assert "mossy brick" in _mark().description
+    assert data.license == "Model Starter: GPL-3.0-or-later"
+    generate(prompt="oak planks")
+    assert "oak planks" in _mark().description, "these words were ours"
+    preferred.author = data.author = ""
+    assert _mark().author == ""
+
+
+def rule_asset_updated_has_the_tags_of_its_texture() -> None:
+    generate(prompt="mossy brick wall")
+    _material().asset_mark()
+    _material().asset_data.tags.new("brick")  # the user's own
+    data = _mark()
+    assert {tag.name for tag in data.tags} == {"Tilewright", "mossy", "brick", "wall"}
+    data.tags.remove(data.tags["wall"])
+    data.tags.new("favourite")
+    assert {tag.name for tag in _mark().tags} == {"Tilewright", "mossy", "brick", "favourite"}
+    generate(prompt="oak planks")
+    assert {tag.name for tag in _mark().tags} == {"Tilewright", "brick", "favourite", "oak", "planks"}
+
+
+def rule_asset_of_the_users_own_stays_in_its_catalog() -> None:
+    generate(prompt="mossy brick")
+    _material().asset_mark()
+    data = _material().asset_data
+    data.catalog_id = own = "12345678-1234-1234-1234-123456789abc"
+    data["tilewright"] = "[1"  # nonsense from somebody else's file
+    assert _mark().catalog_id == own
+    data["tilewright"] = '{"tags": 3, "catalog": 5, "author": []}'
+    assert _mark().catalog_id == own
+
+
 # --- files ---------------------------------------------------------------------------------------------------------
 
 
@@ -660,6 +715,9 @@ def saved_and_reopened(file: str) -> None:
     bpy.ops.wm.open_mainfile(filepath=file)
     assert {image.tilewright.kind for image in made()} == {"base_color", *ALL}
     assert max(_material().preview.image_size) >= 64
+    data = _material().asset_data
+    data.tags.remove(data.tags["Tilewright"])
+    assert [tag.name for tag in _mark().tags] == ["packed"], "what was ours before the file was saved"
     bpy.ops.tilewright.apply()
     assert len(made()) == 6
 
@@ -710,6 +768,7 @@ def catalog_is_written_beside_the_file(file: str, catalogs: str) -> str:
     generate(prompt="first")
     bpy.ops.tilewright.mark_asset()
     bpy.ops.wm.save_as_mainfile(filepath=file)
+    assert _mark().catalog_id in Path(catalogs).read_text(encoding="utf-8"), "its file is there only now"
     assert bpy.ops.tilewright.mark_asset(catalog="Textures/Stone") == {"FINISHED"}
     assert bpy.ops.tilewright.mark_asset(catalog="Textures/Stone") == {"FINISHED"}
     with open(catalogs, encoding="utf-8") as stream:

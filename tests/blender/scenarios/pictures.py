@@ -84,6 +84,22 @@ def a_seam_has_its_remedy() -> dict[str, Any]:
     return {"recipe": second.tilewright.recipe, "refused": refused}
 
 
+def asset_of_a_generated_picture() -> dict[str, str]:
+    """Generate, Make Tileable of that, Make Material of that; what the asset says."""
+    fresh()
+    bpy.context.scene.tilewright.prompt = "bricks"
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    (first,) = made()
+    assert bpy.ops.tilewright.make_tileable(image=first.name) == {"FINISHED"}
+    second = next(image for image in made() if image != first)
+    assert bpy.ops.tilewright.make_maps(image=second.name, map_networks="filter") == {"FINISHED"}
+    assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
+    data = bpy.data.objects["Cube"].active_material.asset_data
+    first.tilewright.recipe = "nonsense"
+    assert bpy.ops.tilewright.make_tileable(image=first.name) == {"FINISHED"}
+    return {"license": data.license, "description": data.description}
+
+
 def _result_files() -> list[str]:
     return sorted(addon("state").current.result.files)
 
