@@ -33,7 +33,7 @@ from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import Map, Source, check_network, make_maps
 from .resampling import shrink
 from .tiles import NotFinite
-from .upscale import Means, passes, upscale
+from .upscale import Means, check_upscaler, upscale
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ def _load(
         file = image_networks.upscaler_file(finish.upscaler)
         upscaler = load(file) if file is not None else None
     if upscaler is not None:
-        _check_upscaler(upscaler, finish.upscale)
+        check_upscaler(upscaler, finish.upscale)
     sources: dict[MapKind, Source] = {}
     if finish.maps:
         found = image_networks.map_networks(finish.map_networks)
@@ -173,18 +173,6 @@ def _load(
                 # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
                 sources |= check_network(load(network.file, torch.float32), network.makes)
     return _Networks(upscaler, sources, used)
-
-
-def _check_upscaler(network: ImageNetwork, factor: int) -> None:
-    """Raise what `upscale` would raise, which knows the network only when the picture is there."""
-    passes(network.scale, factor)
-    takes, gives = network.channels
-    if takes != gives or takes not in (1, 3):
-        raise UserError(
-            ErrorKind.MODEL,
-            f"{network.file.name} turns {takes} channels into {gives}; an upscaler for pictures is needed.",
-            "Choose another upscaler.",
-        )
 
 
 def _write_files(

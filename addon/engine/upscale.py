@@ -72,6 +72,18 @@ def passes(scale: int, factor: int) -> list[tuple[int, int]]:
     return plan
 
 
+def check_upscaler(network: ImageNetwork, factor: int) -> list[tuple[int, int]]:
+    """Its `passes`. Raises `UserError` (kind `MODEL`) for a network that cannot enlarge pictures so."""
+    takes, gives = network.channels
+    if takes != gives or takes not in (1, 3):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{network.file.name} turns {takes} channels into {gives}; an upscaler for pictures is needed.",
+            "Choose another upscaler.",
+        )
+    return passes(network.scale, factor)
+
+
 def upscale(
     source: NDArray[Any],
     factor: int,
@@ -245,9 +257,10 @@ def _tilers(colors: int, span: Span, factor: int, means: Means, content: Content
     if means.network is None:
         tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, span, content))]
+    plan = check_upscaler(means.network, factor)
     plain = means.network.tiler(means.limits, means.free)
     tilers = []
-    for scale, excess in passes(means.network.scale, factor):
+    for scale, excess in plan:
         network = _adapted(means.network, colors, span, content, excess)
         tilers.append(replace(plain, network=network, scale=Fraction(scale, excess)))
     return tilers
@@ -271,13 +284,7 @@ def _in_range(network: Any, span: Span, content: Content) -> Any:
 def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, excess: int) -> Any:
     """The network, which knows 0 to 1, for pictures of so many channels and that span, shrunk afterwards."""
     low, high = span
-    takes, gives = network.channels
-    if gives != takes or takes not in (1, 3):
-        raise UserError(
-            ErrorKind.MODEL,
-            f"{network.file.name} turns {takes} channels into {gives}; an upscaler for pictures is needed.",
-            "Choose another upscaler.",
-        )
+    takes, _gives = network.channels
 
     def run(picture: torch.Tensor) -> torch.Tensor:
         if span != UNIT:
