@@ -111,8 +111,8 @@ def _model(recipe: Recipe) -> tuple[str, str]:
 
 
 def _licence_of(network: str) -> str:
-    ours = (image_networks.UPSCALER_FILE, image_networks.SURFACE_FILE, image_networks.NORMAL_FILE)
-    return image_networks.LICENCE if network in [file.name for file in ours] else "see its own page"
+    ours = [file.name for file in image_networks.FILES]
+    return image_networks.LICENCE if network in ours else "see its own page"
 
 
 def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:

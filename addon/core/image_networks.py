@@ -12,13 +12,14 @@ MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"
 SURFACE_FILE = MODELS / "maps" / "surface.safetensors"
 NORMAL_FILE = MODELS / "maps" / "normal.safetensors"
+METALLIC_FILE = MODELS / "maps" / "metallic.safetensors"
+FILES = (UPSCALER_FILE, SURFACE_FILE, NORMAL_FILE, METALLIC_FILE)
 LICENCE = "GPL-3.0-or-later"  # of these files
 # .pth is a pickle: only spandrel's own unpickler reads it, which makes tensors and nothing else; .pt could hold code
 SUFFIXES = (".safetensors", ".pth")
 # Depth that a height of 0 to 1 stands for, in pixels of a picture at which the networks judge it (about 512 wide).
 HEIGHT_DEPTH = 8.0
 
-SURFACE = (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC)
 _NETWORK_MAPS = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
 
 
@@ -46,7 +47,11 @@ def map_networks(choice: str) -> tuple[MapNetwork, ...]:
     if choice == FILTER:
         return ()
     if choice == STARTER:
-        return (MapNetwork(SURFACE_FILE, SURFACE), MapNetwork(NORMAL_FILE, (MapKind.NORMAL,)))
+        return (
+            MapNetwork(SURFACE_FILE, (MapKind.HEIGHT, MapKind.ROUGHNESS)),
+            MapNetwork(NORMAL_FILE, (MapKind.NORMAL,)),
+            MapNetwork(METALLIC_FILE, (MapKind.METALLIC,)),
+        )
     folder = Path(choice)
     try:
         names = sorted(os.listdir(folder))

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
+from addon.core.finish import STARTER
 from addon.core.request import Axes
 from addon.engine import image_networks
 from addon.engine.devices import Device, Kind
@@ -41,9 +42,7 @@ def test_what_a_network_is_is_found_out(tmp_path, make, scale, channels, grid, h
     assert len(network.fingerprint) == 16
 
 
-@pytest.mark.parametrize(
-    "file", [known.UPSCALER_FILE, known.SURFACE_FILE, known.NORMAL_FILE], ids=lambda file: file.stem
-)
+@pytest.mark.parametrize("file", known.FILES, ids=lambda file: file.stem)
 def test_the_networks_in_the_package_are_exactly_periodic(file):
     network = image_networks.load(file)
     assert network.exact
@@ -63,7 +62,7 @@ def test_the_networks_in_the_package_are_exactly_periodic(file):
 
 def test_the_networks_in_the_package_are_small():
     assert known.UPSCALER_FILE.stat().st_size <= 3e6
-    assert known.SURFACE_FILE.stat().st_size + known.NORMAL_FILE.stat().st_size <= 5e6
+    assert sum(network.file.stat().st_size for network in known.map_networks(STARTER)) <= 5e6
 
 
 def test_a_network_is_loaded_once(tmp_path):

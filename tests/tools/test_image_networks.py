@@ -8,7 +8,7 @@ from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, maps, networks, pairs, solve, upscaler
+from tools.image_networks import degrade, export, maps, metallic, networks, pairs, solve, upscaler
 from tools.image_networks.refit import refit
 from tools.starter import cache
 from tools.starter.textures import FAMILIES
@@ -97,6 +97,7 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
             "upscaler": upscaler.train(tmp_path, 0.01, 1, made),
             "surface": maps.train("surface", tmp_path, 0.01, 1, made),
             "normal": maps.train("normal", tmp_path, 0.01, 1, made),
+            "metallic": metallic.train(tmp_path, 0.01, 1, made),
         }
         steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in trained])
     assert steps[0] == steps[1]
@@ -106,8 +107,35 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
     assert sum(file.stat().st_size for file in files[1:]) <= 5e6
     assert files[0].stat().st_size <= 3e6
     loaded = [image_networks.load(file) for file in files]
-    assert [(network.scale, network.channels) for network in loaded] == [(2, (3, 3)), (1, (3, 3)), (1, (3, 3))]
+    assert [(network.scale, network.channels) for network in loaded] == [(2, (3, 3))] + [(1, (3, 3))] * 3
     assert all(network.exact for network in loaded)
+
+
+def test_a_new_network_is_evened_out():
+    """Each layer gives mean 0 and deviation 1 of the pictures that it is shown, the last one 0.5."""
+    torch.manual_seed(0)
+    network = wrap(networks.make_metallic_network())
+    pictures = torch.rand(2, 3, 32, 32)
+    networks.even_out(network, pictures)
+    *inner, _ = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    seen = []
+    for layer in inner:
+        layer.register_forward_hook(lambda _layer, _inputs, y: seen.append((float(y.mean()), float(y.std()))))
+    with torch.no_grad():
+        assert torch.equal(network(pictures), torch.full_like(pictures, 0.5))
+    assert len(seen) == len(inner)
+    assert np.allclose(seen, [(0, 1)], atol=0.01)
+
+
+def test_what_is_mostly_not_metal_is_not_called_metal():
+    """Of a pixel that is metal in one case of ten, the least loss says less than a half; in five of ten, more."""
+    values = torch.linspace(0, 1, 101)
+    y = values.view(101, 1, 1, 1).expand(101, 3, 1, 10)
+    for metals, metal in ((1, False), (5, True)):
+        truth = torch.zeros(101, 1, 10)
+        truth[..., :metals] = 1
+        losses = [float(metallic.loss(y[i : i + 1], truth[i : i + 1], y[i : i + 1, 1])[0]) for i in range(101)]
+        assert (values[int(np.argmin(losses))] > 0.5) == metal
 
 
 def test_the_last_layer_is_solved():
@@ -124,4 +152,5 @@ def test_the_last_layer_is_solved():
 
 def test_the_shapes_are_what_spandrel_calls_them():
     assert sum(p.numel() for p in networks.make_upscaler().parameters()) * 2 <= 3e6
-    assert 2 * sum(p.numel() for p in networks.make_map_network().parameters()) * 2 <= 5e6
+    shapes = (networks.make_map_network(), networks.make_map_network(), networks.make_metallic_network())
+    assert sum(p.numel() for shape in shapes for p in shape.parameters()) * 2 <= 5e6

@@ -129,7 +129,7 @@ def colour_drift(count: int, side: int, factor: int) -> list[float]:
 def periodicity(side: int) -> dict[str, float]:
     """Of each network in the package: greatest error over greatest value when its picture is rolled by its grid."""
     errors = {}
-    for file in (known.UPSCALER_FILE, known.SURFACE_FILE, known.NORMAL_FILE):
+    for file in known.FILES:
         network = image_networks.load(file)
         picture, shift = _picture(side), (5 * network.grid, 9 * network.grid)
         tiler = network.tiler(TileLimits({"cpu": side // 2}), CPU.free)

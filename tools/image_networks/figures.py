@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The figures of the model cards, on families kept out of training. May import the engine, numpy, scipy, torch.
+"""The figures of the model cards. May import the engine, numpy, scipy, torch.
+
+On textures that were never trained on: of families kept out of training ("unseen"), and new ones of the others
+("known"), which are most of what the starter model paints.
 
 Each map is judged as a ratio to the best constant (the mean over all held-out pixels) and to the filter baseline.
 """
@@ -13,34 +16,38 @@ import numpy as np
 import torch
 
 from addon.core.color import delta_e, to_encoded, to_linear
-from addon.core.finish import MapKind
-from addon.core.image_networks import HEIGHT_DEPTH, SURFACE
+from addon.core.finish import STARTER, MapKind
+from addon.core.image_networks import HEIGHT_DEPTH, map_networks
 from addon.core.image_request import Content
 from addon.core.pbr import angles, normals_of_height
 from addon.core.request import Axes
 from addon.engine import image_networks
 from addon.engine.canvas import Easel, canvases
-from addon.engine.maps import check_network, make_maps
+from addon.engine.maps import Source, check_network, make_maps
 from addon.engine.resampling import shrink
 from addon.engine.tiles import TileLimits
 from addon.engine.upscale import Means, upscale
 
 from ..starter.losses import local_amplitudes
+from ..starter.textures import Texture
 from . import maps
 from .degrade import halve
 from .export import FILES
-from .pairs import DEPTH, held_out
+from .pairs import DEPTH, TRAINED, held_out
 
-PER_FAMILY = 8
+PER_FAMILY, PER_KNOWN_FAMILY = 8, 2
 FREE = 4 << 30  # bytes; more than 256 px need
 SEED = 1
 
 
-def report(models: Path, per_family: int = PER_FAMILY) -> dict[str, float]:
-    """Measure and print all figures of the networks in `models`."""
-    figures = {**upscaler_figures(models, per_family), **map_figures(models, per_family)}
-    for name, value in figures.items():
-        print(f"{name:46s} {value:8.3f}", flush=True)
+def report(models: Path, unseen: int = PER_FAMILY, known: int = PER_KNOWN_FAMILY) -> dict[str, float]:
+    """Measure and print all figures of the networks in `models`, on so many textures of each family."""
+    figures: dict[str, float] = {}
+    groups = {"unseen": held_out(SEED, unseen), "known": held_out(SEED, known, families=TRAINED)}
+    for group, textures in groups.items():
+        for name, value in {**upscaler_figures(models, textures), **map_figures(models, textures)}.items():
+            figures[f"{group}, {name}"] = value
+            print(f"{group}, {name:54s} {value:8.3f}", flush=True)
     return figures
 
 
@@ -54,11 +61,11 @@ def psnr(one: np.ndarray, other: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((one - other) ** 2)))
 
 
-def upscaler_figures(models: Path, per_family: int) -> dict[str, float]:
+def upscaler_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
     """Twice from half the size against Lanczos, as the extension does both, in dB and by the local spectrum."""
     network = image_networks.load(models / FILES["upscaler"])
     rows: dict[str, list[float]] = {}
-    for texture in held_out(SEED, per_family):
+    for texture in textures:
         large = texture.color
         for kernel in ("lanczos", "area"):
             tensor = torch.from_numpy(large).permute(2, 0, 1)[None]
@@ -86,12 +93,12 @@ def _spectral(one: np.ndarray, other: np.ndarray) -> float:
     return float((a - b).abs().mean())
 
 
-def map_figures(models: Path, per_family: int) -> dict[str, float]:
+def map_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
     """Errors of network, filter and best constant, on clean pictures and on ones worsened as foreign pictures are."""
-    sources = check_network(image_networks.load(models / FILES["surface"]), SURFACE)
-    sources |= check_network(image_networks.load(models / FILES["normal"]), (MapKind.NORMAL,))
+    sources: dict[MapKind, Source] = {}
+    for network in map_networks(STARTER):
+        sources |= check_network(image_networks.load(models / "maps" / network.file.name), network.makes)
     kinds = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
-    textures = held_out(SEED, per_family)
     torch.manual_seed(SEED)
     figures: dict[str, float] = {}
     for name in ("clean", "foreign"):
@@ -110,7 +117,9 @@ def map_figures(models: Path, per_family: int) -> dict[str, float]:
     return figures
 
 
-def _map_errors(name: str, textures: list, made: dict[str, dict[MapKind, list[np.ndarray]]]) -> dict[str, float]:
+def _map_errors(
+    name: str, textures: list[Texture], made: dict[str, dict[MapKind, list[np.ndarray]]]
+) -> dict[str, float]:
     figures: dict[str, float] = {}
     for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS):
         truth = np.stack([getattr(texture, kind.value) for texture in textures])

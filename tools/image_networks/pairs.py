@@ -21,6 +21,7 @@ from ..starter.textures import FAMILIES, Texture, make_texture
 SIDE = 128  # pixels of every stored example
 BLOCK = 250
 HELD_OUT = ("stone wall", "hexagon tiles", "parquet", "gravel", "corrugated metal", "carpet")
+TRAINED = tuple(name for name in FAMILIES if name not in HELD_OUT)
 METALS = ("rusty metal", "brushed metal", "diamond plate", "metal panels")
 METAL_WEIGHT = 2.5  # else one pixel in thirty is metal
 # Pixels of depth that a height of 0 to 1 stands for, in a texture at the size it was drawn. A convention of the
@@ -47,16 +48,15 @@ class Pairs:
 def draw(seed: int, size: int, index: int) -> Texture:
     """Training texture `index` of a source size: never one of the held-out families."""
     rng = np.random.default_rng((seed, size, index))
-    names = [name for name in FAMILIES if name not in HELD_OUT]
-    weights = np.array([FAMILIES[name].weight * (METAL_WEIGHT if name in METALS else 1.0) for name in names])
-    return make_texture(rng, size, names[int(rng.choice(len(names), p=weights / weights.sum()))])
+    weights = np.array([FAMILIES[name].weight * (METAL_WEIGHT if name in METALS else 1.0) for name in TRAINED])
+    return make_texture(rng, size, TRAINED[int(rng.choice(len(TRAINED), p=weights / weights.sum()))])
 
 
-def held_out(seed: int, per_family: int, size: int = 256) -> list[Texture]:
-    """Textures of the held-out families for the figures."""
+def held_out(seed: int, per_family: int, size: int = 256, families: tuple[str, ...] = HELD_OUT) -> list[Texture]:
+    """Textures for the figures, never trained on: of the held-out families, or new ones of others."""
     return [
         make_texture(np.random.default_rng((seed, 7, size, number, index)), size, name)
-        for number, name in enumerate(HELD_OUT)
+        for number, name in enumerate(families)
         for index in range(per_family)
     ]
 

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from .. import training
 from ..starter.cache import default_cache
-from . import export, figures, maps, upscaler
+from . import export, figures, maps, metallic, upscaler
 from .pairs import make_pairs, read_pairs
 from .solve import solve
 
 COUNTS = {64: 2500, 128: 8000, 256: 2500}
-MINUTES = {"upscaler": 20.0, "surface": 28.0, "normal": 22.0}
-STAGES = ("data", "upscaler", "surface", "normal", "export", "figures")
+MINUTES = {"upscaler": 55.0, "surface": 28.0, "normal": 22.0, "metallic": 42.0}
+STAGES = ("data", "upscaler", "surface", "normal", "metallic", "export", "figures")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_pairs(options.cache / "pairs", counts, options.seed)
         elif stage in MINUTES:
             pairs = read_pairs(options.cache / "pairs", counts)
-            if stage == "upscaler":
-                upscaler.train(options.cache, minutes[stage], options.seed, pairs)
+            if stage in ("upscaler", "metallic"):
+                train = upscaler.train if stage == "upscaler" else metallic.train
+                train(options.cache, minutes[stage], options.seed, pairs)
             else:
                 network = maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
                 solve(stage, network, options.cache, options.seed, pairs)

@@ -40,7 +40,7 @@ def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
     network = make_upscaler()
     network.load_state_dict(shipped("upscaler"))
     network = wrap(network).to(memory_format=torch.channels_last)
-    stage = Stage("upscaler", network, folder, minutes, peak=3e-3, seed=seed, decay=0.99)
+    stage = Stage("upscaler", network, folder, minutes, peak=3e-3, seed=seed, decay=0.998)
     rng = np.random.default_rng((seed, stage.step))
     # magnified textures hold no detail to learn from
     sharp = np.flatnonzero(pairs.magnification <= 1)
