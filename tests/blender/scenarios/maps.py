@@ -217,7 +217,7 @@ def rule_height_displaces_where_the_material_wants_it() -> None:
     assert displacement.bl_idname == "ShaderNodeDisplacement"
     assert _source(displacement, "Height") == _kinds()["height"]
     assert displacement.inputs["Midlevel"].default_value == 0.5
-    assert abs(displacement.inputs["Scale"].default_value - 0.05) < 1e-6
+    assert abs(displacement.inputs["Scale"].default_value - 8 / 512) < 1e-6
     normal_map = _source(_principled(), "Normal")
     assert normal_map.bl_idname == "ShaderNodeNormalMap"
     assert getattr(normal_map, "base", "ORIGINAL") == "ORIGINAL"
