@@ -48,7 +48,6 @@ def loss(y: torch.Tensor, metallic: torch.Tensor, roughness: torch.Tensor) -> tu
 
 def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
     """Train, or go on, for `minutes` in all; returns the averaged network, wrapped."""
-    torch.manual_seed(seed)
     cache.seed_everything(seed)
     network = wrap(make_metallic_network()).to(memory_format=torch.channels_last)
     even_out(network, batch(pairs, np.random.default_rng(seed))[0])

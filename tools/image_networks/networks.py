@@ -3,7 +3,7 @@
 
 Upscaler: a compact SRVGGNet, 2x. Maps: ESRGAN's network with one block and a pixel-unshuffle by 2 in front: it works at
 half size, so it sees 40 pixels (SPAN: 21) at a third of SPAN's cost, and spandrel gives it three channels: one file
-for the normal, one for height, roughness and metallic.
+for the normal, one for height and roughness. Metallic's works at a quarter of the size, and sees 80 pixels.
 """
 
 import torch

@@ -72,26 +72,25 @@ def generated_whole() -> dict[str, Any]:
     return {"recipe": new.tilewright.recipe, "shown": sorted(shown), "again": [settings.upscale, settings.maps]}
 
 
-def a_seam_has_its_remedy() -> dict[str, Any]:
-    """Make Tileable on a result of the history, as the panel's button does it."""
+def _generated_and_made_tileable() -> tuple[bpy.types.Image, bpy.types.Image]:
     fresh()
     bpy.context.scene.tilewright.prompt = "bricks"
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     (first,) = made()
     assert bpy.ops.tilewright.make_tileable(image=first.name) == {"FINISHED"}
-    second = next(image for image in made() if image != first)
+    return first, next(image for image in made() if image != first)
+
+
+def a_seam_has_its_remedy() -> dict[str, Any]:
+    """Make Tileable on a result of the history, as the panel's button does it."""
+    _first, second = _generated_and_made_tileable()
     refused = message_of(lambda: bpy.ops.tilewright.variations(result=second.tilewright.result))
     return {"recipe": second.tilewright.recipe, "refused": refused}
 
 
 def asset_of_a_generated_picture() -> dict[str, str]:
     """Generate, Make Tileable of that, Make Material of that; what the asset says."""
-    fresh()
-    bpy.context.scene.tilewright.prompt = "bricks"
-    assert bpy.ops.tilewright.generate() == {"FINISHED"}
-    (first,) = made()
-    assert bpy.ops.tilewright.make_tileable(image=first.name) == {"FINISHED"}
-    second = next(image for image in made() if image != first)
+    first, second = _generated_and_made_tileable()
     assert bpy.ops.tilewright.make_maps(image=second.name, map_networks="filter") == {"FINISHED"}
     assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
     data = bpy.data.objects["Cube"].active_material.asset_data
