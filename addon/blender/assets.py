@@ -33,11 +33,11 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
     return recipe
 
 
-def mark(material: bpy.types.Material, *, author: str, catalog: str) -> str:
+def mark(material: bpy.types.Material, *, author: str, catalog: str | None) -> str:
     """Mark it, or describe it anew, and have its preview made. Says what is left to do. Raises `UserError`.
 
-    What the user wrote in an asset browser stays. author: "" for nobody new. catalog: "" for none; the usual one, named
-    after the extension, is for assets that are in none of the user's choice.
+    What the user wrote in an asset browser stays. author: "" for nobody new. catalog: "" for no new one; None for the
+    usual one, named after the extension, where the user has put it into none.
     """
     recipe = recipe_of(material)
     first = recipe.source or recipe
@@ -47,7 +47,7 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str) -> str:
     material.asset_mark()
     data = material.asset_data
     ours = _ours(data)
-    catalog = _catalog(data, asset_catalogs.clean(catalog), ours)
+    catalog = _usual_catalog(data, ours) if catalog is None else asset_catalogs.clean(catalog)
     if author and author == preferences.get().author:
         _replace(data, "author", author, ours)
     elif author:  # asked for, now
@@ -93,10 +93,10 @@ def _replace_tags(data: bpy.types.AssetMetaData, names: list[str], ours: dict[st
     ours["tags"] = [name for name in names if name in before or name in added]
 
 
-def _catalog(data: bpy.types.AssetMetaData, catalog: str, ours: dict[str, Any]) -> str:
-    """The catalogue to put it into, "" to leave it where it is."""
-    if catalog != package.TITLE or (not ours and UUID(data.catalog_id).int == 0):
-        return catalog
+def _usual_catalog(data: bpy.types.AssetMetaData, ours: dict[str, Any]) -> str:
+    """The catalogue to put it into where none was asked for, "" to leave it where it is."""
+    if not ours and UUID(data.catalog_id).int == 0:
+        return package.TITLE
     # Where it was put before it stays, and is put again: the file with the catalogues may only be there since.
     return str(ours.get("catalog", "")) if data.catalog_id == ours.get("catalog_id") else ""
 

@@ -152,6 +152,7 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
         name="Catalog",
         description="Where asset browsers list it; slashes make a catalog in another",
         default="Tilewright",
+        options={"SKIP_SAVE"},  # else the last choice would be asked for again, for another material
     )
 
     @classmethod
@@ -160,8 +161,9 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         material = context.object.active_material
+        author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
         try:
-            note = assets.mark(material, author=self.author or preferences.get().author, catalog=self.catalog)
+            note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
         except UserError as error:
             return self.complain(error)
         self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())

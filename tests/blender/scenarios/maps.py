@@ -667,7 +667,9 @@ def rule_asset_updated_keeps_what_the_user_wrote() -> None:
     assert _mark(author="Grace").author == "Grace", "asked for"
     assert _mark(catalog="Textures/Stone").catalog_id != own
     stone = data.catalog_id
-    assert _mark().catalog_id == stone, "the usual one was not asked for"
+    assert _mark().catalog_id == stone, "no other one was asked for"
+    assert _mark(catalog="Tilewright").catalog_id not in (own, stone), "asked for"
+    assert _mark(catalog="").catalog_id == _mark().catalog_id != stone
     data.description = data.license = ""
     assert "mossy brick" in _mark().description
     assert data.license == "Model Starter: GPL-3.0-or-later"
