@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..core.errors import UserError
 from ..core.finish import LANCZOS, SCALES, STARTER, Finish, absolute, parse_maps
 from ..core.image_request import Content, ImageRequest
 from ..core.naming import slug
-from ..core.recipe import Recipe
+from ..core.recipe import Recipe, read_png
 from ..core.request import Axes
 
 COMMANDS = ("upscale", "maps", "tileable")
@@ -74,13 +75,24 @@ def finish(options: argparse.Namespace) -> Finish:
 
 def request(options: argparse.Namespace, path: Callable[[str], Path]) -> ImageRequest:
     """The request of one of `COMMANDS`. path: from text to a whole path. Raises `UserError`."""
+    source = path(options.file)
     return ImageRequest(
-        source=str(path(options.file)),
+        source=str(source),
         finish=finish(options),
         axes=Axes(options.tile.upper()),
         tileable=options.command == "tileable",
         content=Content(options.content.upper()),
+        source_recipe=_recipe_in(source),
     )
+
+
+def _recipe_in(file: Path) -> str:
+    """For `ImageRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
+    try:
+        recipe = read_png(file)
+    except (OSError, UserError):
+        return ""
+    return recipe.as_source() if recipe else ""
 
 
 def output(options: argparse.Namespace, path: Callable[[str], Path]) -> Path:

@@ -62,6 +62,15 @@ def test_without_an_output_results_go_beside_the_file(blender: Blender, tmp_path
     assert (tmp_path / "wall-2x.png").is_file()
 
 
+def test_what_made_the_source_stays_known(blender: Blender, tmp_path: Path) -> None:
+    generate = ("generate", "--prompt", "wall", "--output", str(tmp_path), "--size", "64", "--seed", "1")
+    assert blender.command(*generate).returncode == 0
+    assert blender.command("upscale", str(tmp_path / "wall-1.png")).returncode == 0
+    assert blender.command("tileable", str(tmp_path / "wall-1-2x.png")).returncode == 0
+    first, *others = (read_png(tmp_path / name) for name in ("wall-1.png", "wall-1-2x.png", "wall-1-2x-tileable.png"))
+    assert [recipe.source.request for recipe in others] == [first.request, first.request]
+
+
 def test_generate_makes_maps_too(blender: Blender, tmp_path: Path) -> None:
     output = tmp_path / "out"
     # fmt: off
