@@ -108,7 +108,8 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
     if not socket.is_linked:
         tree = material.node_tree
         mapping, coordinates = materials.add_coordinates(tree)
-        tree.links.new(mapping.outputs["Vector"], socket)
+        for node in {image, *_bare_images(tree)}:  # a material's maps stay on one another
+            tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
         x, y = materials.place_of(image)
         for number, node in enumerate((mapping, coordinates), start=1):
             node.location = (x - number * (140 + materials.GAP), y)
@@ -123,6 +124,20 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
         f"The texture of {material.name} is not shown by a Mapping of the UV map.",
         "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
     )
+
+
+def _bare_images(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+    """The image nodes that the material's output depends on and that have no coordinates of their own."""
+    output = materials.find_output(tree)
+    waiting = [output] if output else []
+    seen = {node.name: node for node in waiting}
+    while waiting:
+        for link in (link for socket in waiting.pop().inputs for link in socket.links):
+            if link.from_node.name not in seen:
+                seen[link.from_node.name] = link.from_node
+                waiting.append(link.from_node)
+    images = [node for node in seen.values() if node.bl_idname == "ShaderNodeTexImage"]
+    return [node for node in images if not node.inputs["Vector"].is_linked]
 
 
 def _link(socket: bpy.types.NodeSocket) -> bpy.types.NodeLink | None:

@@ -615,9 +615,19 @@ def rule_fit_to_object_gives_a_bare_image_its_mapping() -> None:
     node = tree.nodes.new("ShaderNodeTexImage")
     node.image = bpy.data.images.new("bare", 8, 8)
     tree.links.new(node.outputs["Color"], _principled().inputs["Base Color"])
+    rough, normal, placed, unused = (tree.nodes.new("ShaderNodeTexImage") for _ in range(4))
+    tree.links.new(rough.outputs["Color"], _principled().inputs["Roughness"])
+    normal_map, own = tree.nodes.new("ShaderNodeNormalMap"), tree.nodes.new("ShaderNodeUVMap")
+    tree.links.new(normal.outputs["Color"], normal_map.inputs["Color"])
+    tree.links.new(normal_map.outputs["Normal"], _principled().inputs["Normal"])
+    tree.links.new(placed.outputs["Color"], _principled().inputs["Metallic"])
+    tree.links.new(own.outputs["UV"], placed.inputs["Vector"])
     _unwrap(bpy.data.objects["Cube"], 1.0)
     assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}
     mapping = _source(node, "Vector")
+    assert _source(rough, "Vector") == _source(normal, "Vector") == mapping, "as importers leave them"
+    assert _source(placed, "Vector") == own
+    assert not unused.inputs["Vector"].is_linked
     assert round(mapping.inputs["Scale"].default_value[0], 4) == 2.0
     assert mapping.inputs["Vector"].links[0].from_socket.name == "UV"
 
