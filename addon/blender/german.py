@@ -417,6 +417,13 @@ TEXTS = {
     '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured': (
         '"starter" oder "lanczos", beide genau nahtlos; oder die Datei eines Netzes (.safetensors), das gemessen wird'
     ),
+    "The pixels of {name} cannot be written to {folder}.": "Die Pixel von {name} lassen sich nicht nach {folder} "
+    "schreiben.",
+    "Free some space there, or choose another folder in the preferences.": "Schaffen Sie dort Platz, oder wählen Sie "
+    "in den Einstellungen einen anderen Ordner.",
+    "Memory ran out with the pixels of {name}.": "Der Speicher reichte für die Pixel von {name} nicht aus.",
+    "Choose a smaller image, or close other programs.": "Wählen Sie ein kleineres Bild, oder schließen Sie andere "
+    "Programme.",
     "Content": "Inhalt",
     "What the image's numbers mean": "Was die Zahlen des Bildes bedeuten",
     "Networks": "Netze",

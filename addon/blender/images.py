@@ -15,7 +15,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ..core.errors import ErrorKind, UserError
 from ..core.naming import image_name
 from ..core.results import BASE_COLOR, MAPS, PART, Result
-from . import properties, state
+from . import picture_sources, properties, state
 
 _logger = logging.getLogger(__name__)
 _BESIDE = "textures"  # the folder beside a .blend
@@ -47,11 +47,13 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
     if kind in MAPS:
         image.colorspace_settings.is_data = True  # Non-Color, whatever this colour management calls it
-    elif image.colorspace_settings.name != "sRGB":
+    elif path.suffix != ".exr" and image.colorspace_settings.name != "sRGB":
         try:
             image.colorspace_settings.name = "sRGB"
         except TypeError:  # a colour management of the studio's own: its default for 8-bit pictures is meant for this
             _logger.info("This colour management has no sRGB; %s is used.", image.colorspace_settings.name)
+    if kind == BASE_COLOR:
+        picture_sources.settle(image, result)
     properties.describe(image, result, kind)
     return image
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is done to images that exist: upscaled, with maps, or made tileable; the menu for it. Imports bpy and core."""
 
-import tempfile
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from bpy.props import EnumProperty, StringProperty
 
 from ..core.errors import ErrorKind, UserError
 from ..core.finish import Finish, MapKind
-from ..core.image_request import Content, ImageRequest
+from ..core.image_request import Content, ImageRequest, Request
 from ..core.request import Axes
-from . import generation, languages, picture_sources, preferences, properties, pump, state, target
+from . import generation, languages, materials, picture_sources, preferences, properties, pump, state, target
 from .request import network
 from .target import Target
 
@@ -31,7 +31,10 @@ _CONTENTS = (
 
 
 def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
-    """The image of that name; without one the Image Editor's, or that of the selected or first image node."""
+    """The image of that name; without one the Image Editor's, or the selected image node's.
+
+    Where none is selected: the one that is the base color, or the first.
+    """
     if name:
         return bpy.data.images.get(name)
     space = context.space_data
@@ -42,7 +45,42 @@ def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
         return None
     nodes = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
     active = material.node_tree.nodes.active
-    return active.image if active in nodes else nodes[0].image if nodes else None
+    for node in (active, materials.image_node(material), *nodes):
+        if node in nodes:
+            return node.image
+    return None
+
+
+def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
+    """What `find` finds. Raises `UserError` where that is nothing, or nothing can be made of it."""
+    image = find(context, name)
+    if name and image is None:
+        raise UserError(ErrorKind.REQUEST, rpt_("There is no image {name}.").format(name=repr(name)))
+    if error := picture_sources.problem(image):
+        raise error
+    return image
+
+
+def _asked_of(image: bpy.types.Image) -> Request | None:
+    """What was asked for when the image was made; None where that is not known or cannot be read."""
+    try:
+        recipe = properties.recipe_of(image)
+    except UserError:
+        return None
+    return recipe.request if recipe else None
+
+
+def _is_normals(image: bpy.types.Image) -> bool:
+    """Whether the image is a normal map of ours, or was made from one."""
+    asked = _asked_of(image)
+    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
+    return made_from_one or image.tilewright.kind == MapKind.NORMAL.value
+
+
+def _content_property() -> EnumProperty:
+    return EnumProperty(
+        name="Content", items=_CONTENTS, description="What the image's numbers mean", options={"SKIP_SAVE"}
+    )
 
 
 class _OnImage:
@@ -53,8 +91,9 @@ class _OnImage:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        # a script may name another image than the one that is shown
-        if not bpy.app.background and (error := picture_sources.problem(find(context))):
+        # which image it will be is not known here: buttons and scripts name others than the one that is shown
+        error = picture_sources.problem(find(context))
+        if error and all(map(picture_sources.problem, bpy.data.images)):
             cls.poll_message_set(languages.told(error))
             return False
         return True
@@ -64,24 +103,24 @@ class _OnImage:
         now = state.current
         now.error = None
         try:
-            image = find(context, self.image)
-            if self.image and image is None:
-                raise UserError(ErrorKind.REQUEST, rpt_("There is no image {name}.").format(name=repr(self.image)))
-            if error := picture_sources.problem(image):
-                raise error
-            preferences.check_engine()
-            session = generation.session()
-            folder = Path(tempfile.mkdtemp(prefix="picture-", dir=bpy.app.tempdir))  # goes with this Blender
-            path, content = picture_sources.prepare(image, folder)
-            of_ours = image.tilewright.kind == MapKind.NORMAL.value
-            if of_ours or getattr(self, "content", "AUTO") == "NORMAL":
-                content = Content.NORMAL
-            wanted["source_recipe"] = properties.as_source(image)
-            request = ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+            image = _choose(context, self.image)
             aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
             if into_material:
                 aim = target.choose(context, "BASE_COLOR", now.document)
-            job = session.submit(request)
+            preferences.check_engine()
+            wanted["source_recipe"] = properties.as_source(image)
+            folder = picture_sources.new_folder()
+            try:
+                path, content = picture_sources.prepare(image, folder)
+                if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
+                    content = Content.NORMAL
+                job = generation.session().submit(
+                    ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+                )
+            except BaseException:  # nobody is left who would read what was written
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            now.folders[job.id] = folder
             now.targets[job.id] = replace(aim, look=picture_sources.look(image), source=image.session_uid)
             pump.ensure_running()
             if bpy.app.background:
@@ -103,12 +142,12 @@ class _Asking(_OnImage):
     asked: tuple[str, ...] = ()
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        image = find(context, self.image)
         try:
-            recipe = properties.recipe_of(image) if image is not None else None
-        except UserError:  # it is there to propose axes, and nobody asked for it
-            recipe = None
-        axes = recipe.request.axes.value if recipe is not None else ""
+            asked = _asked_of(_choose(context, self.image))
+        except UserError as error:  # before the settings are asked for, not after
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        axes = asked.axes.value if asked else ""
         offered = self.properties.bl_rna.properties["axes"].enum_items
         if axes in offered and not self.properties.is_property_set("axes"):
             self.axes = axes
@@ -135,9 +174,7 @@ class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
         default="4",
     )
     upscaler: properties.upscaler_property()
-    content: EnumProperty(
-        name="Content", items=_CONTENTS, description="What the image's numbers mean", options={"SKIP_SAVE"}
-    )
+    content: _content_property()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:
@@ -171,11 +208,12 @@ class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
 
     bl_idname = "tilewright.make_tileable"
     bl_label = "Make Tileable"
-    asked = ("axes",)
+    asked = ("axes", "content")
 
     axes: EnumProperty(
         name="Tiling", items=_AXES[:3], description="Where the picture shall repeat", options={"SKIP_SAVE"}
     )
+    content: _content_property()
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         return self.start(context, tileable=True, title=self._title(context, "tileable"))
@@ -186,6 +224,7 @@ class TILEWRIGHT_MT_image(bpy.types.Menu):
     bl_label = "Tilewright"
 
     def draw(self, context: bpy.types.Context) -> None:
+        self.layout.enabled = picture_sources.problem(find(context)) is None
         self.layout.operator("tilewright.upscale")
         self.layout.operator("tilewright.make_tileable")
         self.layout.operator("tilewright.make_maps")

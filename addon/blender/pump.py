@@ -5,6 +5,7 @@ All of it runs on the main thread. Background mode has no timer: whoever waits c
 """
 
 import logging
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ..core.errors import UserError, bug
 from ..core.jobs import Job
 from ..core.naming import title
-from ..core.protocol import Cancelled, Failed, Finished, ImageDone, Preview, Progress
+from ..core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
 from ..core.results import THUMBNAIL, Result
 from ..host.session import Event
 from . import delivery, images, models, preferences, sketches, state, status
@@ -68,6 +69,8 @@ def take(events: Iterable[Event]) -> None:
     now = state.current
     for event in events:
         job = event.job
+        if isinstance(event.message, TERMINAL) and job.id in now.folders:
+            shutil.rmtree(now.folders.pop(job.id), ignore_errors=True)
         match event.message:
             case Preview():
                 sketches.show(event.message)
@@ -196,6 +199,8 @@ def unregister() -> None:
             handlers.remove(handler)
     if state.current.session:
         state.current.session.close()
+    for folder in state.current.folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
     if state.current.previews is not None:
         bpy.utils.previews.remove(state.current.previews)
     sketches.unregister()

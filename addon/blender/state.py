@@ -55,6 +55,7 @@ class State:
     """document: names the open file, and changes when another is opened.
     stores: where results of this session are.
     targets: where the result of each job that has not been delivered goes.
+    folders: what was written for a job to read, until it has ended.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
@@ -70,6 +71,7 @@ class State:
     session_settings: tuple[Any, ...] = ()
     stores: set[Path] = field(default_factory=set)
     targets: dict[str, Target] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
     waiting: list[Job] = field(default_factory=list)
     hindrance: str = ""
     last: Job | None = None

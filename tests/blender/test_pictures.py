@@ -33,6 +33,14 @@ def test_make_tileable_takes_the_image_of_the_material(blender: Blender, tmp_pat
     assert request.source == str(tmp_path / "Old wall.png")
 
 
+def test_the_base_color_of_a_material_goes_before_its_other_images(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.base_color_goes_before_other_images", folder=str(tmp_path))
+
+
+def test_what_names_an_image_needs_none_in_view(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.a_named_image_needs_none_in_view", folder=str(tmp_path))
+
+
 def test_make_maps_puts_its_result_into_the_material(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.maps_go_into_the_material", folder=str(tmp_path))
     request = Recipe.loads(told["recipe"]).request
@@ -93,10 +101,14 @@ def test_an_image_that_is_linked_from_a_library_is_read(blender: Blender, tmp_pa
 
 
 def test_our_normal_maps_are_known_as_such(blender: Blender, tmp_path: Path) -> None:
-    assert blender.run("pictures.normals_are_known_as_such", folder=str(tmp_path)) == "NORMAL"
+    contents = blender.run("pictures.normals_are_known_as_such", folder=str(tmp_path))
+    # of the third nothing is known any more but its color space
+    assert contents == ["NORMAL", "NORMAL", "DATA", "NORMAL"]
 
 
 def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp_path: Path) -> None:
+    premultiplied = np.array([[[100, 50, 25, 128], [10, 5, 200, 255]]], np.uint8)
+    Image.fromarray(premultiplied).save(tmp_path / "premultiplied.png")
     made = blender.run("pictures.every_kind_of_image", folder=str(tmp_path))
     assert {name: content for name, (_path, content) in made.items()} == {
         "generated": "COLOR",
@@ -104,6 +116,7 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
         "exr": "LINEAR",
         "deep tiff": "LINEAR",
         "painted": "COLOR",
+        "premultiplied": "COLOR",
     }
     values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)[::-1] / 24  # from the top
     generated = np.asarray(Image.open(made["generated"][0]))
@@ -113,10 +126,46 @@ def test_the_engine_gets_the_pixels_of_every_kind_of_image(blender: Blender, tmp
     assert {(array.dtype.name, array.shape) for array in arrays.values()} == {("float32", (2, 3, 4))}
     assert np.allclose(arrays["float"], values * 10)
     assert np.asarray(Image.open(made["painted"][0]))[-1, 0, 0] == 255
+    divided = np.asarray(Image.open(made["premultiplied"][0])).tolist()
+    assert divided == [[[199, 100, 50, 128], [10, 5, 200, 255]]]
 
 
 def test_color_space_and_alpha_mode_are_those_of_the_source(blender: Blender, tmp_path: Path) -> None:
     blender.run("pictures.looks_are_kept", folder=str(tmp_path))
+
+
+def test_results_have_the_color_space_of_their_content_wherever_they_are_shown(
+    blender: Blender, tmp_path: Path
+) -> None:
+    assert blender.run("pictures.looks_of_results", folder=str(tmp_path)) == {
+        "COLOR png": "sRGB",
+        "NORMAL png": "Non-Color",
+        "DATA png": "Non-Color",
+        "DATA exr": "Non-Color",
+        "LINEAR exr": "Linear Rec.709",
+    }
+
+
+def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(blender: Blender, tmp_path: Path) -> None:
+    told = blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
+    words = {
+        "float": "Cannot write to",
+        "bytes": "The pixels of bytes cannot be written to",
+        "packed": "Cannot write to",
+        "memory": "Memory ran out with the pixels of float.",
+        "gone": "Cannot write to",
+    }
+    assert told.keys() == words.keys()
+    for name, message in told.items():
+        assert message.removeprefix("Error: ").startswith(words[name])
+        assert ("picture-" in message) == (name in ("float", "bytes", "packed"))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_was_written_for_a_job_goes_with_it(blender: Blender, fails: bool) -> None:
+    failure = {"do": "fail", "phase": "SAVING", "kind": "memory", "message": "It is too red.", "prompt": "fails"}
+    blender.use_fake({"faults": [failure]})
+    blender.run("pictures.what_was_written_goes_with_its_job", fails=fails)
 
 
 def test_what_cannot_be_done_is_told(blender: Blender, tmp_path: Path) -> None:

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is done to images that exist, with an engine that has no torch: which file it is given, and what comes of it."""
 
+import os
+import random
+import resource
+import signal
 import struct
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -46,6 +51,43 @@ def tileable_of_the_selected_node(folder: str) -> dict[str, Any]:
     assert node.image == image
     (new,) = made()
     return {"recipe": new.tilewright.recipe}
+
+
+def base_color_goes_before_other_images(folder: str) -> None:
+    """Where no image node is selected, as in an imported material whose normal map came first."""
+    image = _image(folder)
+    nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
+    normals, color = (nodes.new("ShaderNodeTexImage") for _ in range(2))
+    normals.image, color.image = bpy.data.images.new("normals", 4, 4), image
+    find = addon("picture_operators").find
+    nodes.active = nodes["Principled BSDF"]
+    assert find(bpy.context) == normals.image
+    bpy.data.materials["Material"].node_tree.links.new(color.outputs[0], nodes.active.inputs["Base Color"])
+    assert find(bpy.context) == image
+    nodes.active = normals
+    assert find(bpy.context) == normals.image
+
+
+def a_named_image_needs_none_in_view(folder: str) -> None:
+    """As the panel's button names it, with a camera active; the menu, which names none, is grey then."""
+    image = _image(folder)
+    bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    for name in ("upscale", "make_tileable"):
+        operator = getattr(bpy.ops.tilewright, name)
+        assert operator.poll()
+        assert operator(image=image.name) == {"FINISHED"}
+    assert not _menu_is_enabled()
+    bpy.context.view_layer.objects.active = cube = bpy.data.objects["Cube"]
+    cube.active_material.node_tree.nodes.new("ShaderNodeTexImage").image = image
+    assert _menu_is_enabled()
+    fresh()
+    assert not bpy.ops.tilewright.upscale.poll()
+
+
+def _menu_is_enabled() -> bool:
+    layout = SimpleNamespace(enabled=True, operator=lambda _name: None)
+    bpy.types.TILEWRIGHT_MT_image.draw(SimpleNamespace(layout=layout), bpy.context)
+    return layout.enabled
 
 
 def maps_go_into_the_material(folder: str) -> dict[str, Any]:
@@ -148,6 +190,9 @@ def every_kind_of_image(folder: str) -> dict[str, list[str]]:
     assert painted.is_dirty
     remember("painted", painted)
     assert painted.is_dirty
+    premultiplied = bpy.data.images.load(str(Path(folder) / "premultiplied.png"))
+    premultiplied.alpha_mode = "PREMUL"
+    remember("premultiplied", premultiplied)
     return made
 
 
@@ -167,13 +212,18 @@ def linked_images(folder: str) -> dict[str, Any]:
     return {"path": str(path), "library": linked.library is not None}
 
 
-def normals_are_known_as_such(folder: str) -> str:
-    """Of our own normal maps nobody needs to say what they are."""
+def normals_are_known_as_such(folder: str) -> list[str]:
+    """Of our own normal maps, and of what is made of them, nobody needs to say what they are; of others it is said."""
     image = _image(folder)
     image.tilewright.kind = "normal"
-    assert bpy.ops.tilewright.upscale(image=image.name, scale="2") == {"FINISHED"}
-    (new,) = (item for item in made() if item != image)
-    return str(_request(new).content)
+    larger = _upscaled(image)
+    assert larger.tilewright.kind == "base_color"
+    contents = [str(_request(new).content) for new in (larger, _upscaled(larger))]
+    larger.tilewright.recipe = "nonsense"
+    contents.append(str(_request(_upscaled(larger)).content))
+    assert bpy.ops.tilewright.make_tileable(image=_image(folder).name, content="NORMAL") == {"FINISHED"}
+    (new,) = made()
+    return [*contents, str(_request(new).content)]
 
 
 def axes_that_are_proposed(folder: str) -> dict[str, Any]:
@@ -245,15 +295,33 @@ def looks_are_kept(folder: str) -> None:
     looks = [(space, "STRAIGHT") for space in sorted(wanted & set(spaces))] + [("Filmic sRGB", mode) for mode in modes]
     for space, mode in [*looks, ("Non-Color", "CHANNEL_PACKED")]:
         image.colorspace_settings.name, image.alpha_mode = space, mode
-        assert _look(_upscaled(image)) == (space, mode)
-    image.colorspace_settings.name, image.alpha_mode = "Filmic sRGB", "PREMUL"
+        # Blender divides what it reads by the alpha, and that is what it writes for the engine
+        assert _look(_upscaled(image)) == (space, "STRAIGHT" if mode == "PREMUL" else mode)
+    image.colorspace_settings.name, image.alpha_mode = "Filmic sRGB", "CHANNEL_PACKED"
     known = set(made())
     assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
     whole = next(new for new in made() if new not in known and new.tilewright.kind == "base_color")
-    assert _look(whole) == ("Filmic sRGB", "PREMUL")
-    image.pixels[0] = 1.0  # Blender has divided what it read by the alpha, and that is what it writes
-    assert image.is_dirty
-    assert _look(_upscaled(image)) == ("Filmic sRGB", "STRAIGHT")
+    assert _look(whole) == ("Filmic sRGB", "CHANNEL_PACKED")
+
+
+def looks_of_results(folder: str) -> dict[str, str]:
+    """The color spaces of images that are made from the history alone, as Compare does, for each kind of content."""
+    new = _upscaled(_image(folder))
+    result = addon("history").result(new.tilewright.result)
+    floats = bpy.data.images.new("float", 4, 4, float_buffer=True)
+    floats.file_format, floats.filepath_raw = "OPEN_EXR", str(Path(folder) / "linear.exr")
+    floats.save()
+    request, content = result.recipe.request, type(_request(new).content)
+    told = {}
+    for kind, suffix in (("COLOR", "png"), ("NORMAL", "png"), ("DATA", "png"), ("DATA", "exr"), ("LINEAR", "exr")):
+        of_kind = replace(result.recipe, request=replace(request, content=content(kind)))
+        shown = replace(result, recipe=of_kind)
+        if suffix == "exr":
+            shown = replace(shown, folder=Path(folder), files=result.files | {"base_color": "linear.exr"})
+        bpy.data.images.remove(new)
+        new = addon("images").load(shown)
+        told[f"{kind} {suffix}"] = new.colorspace_settings.name
+    return told
 
 
 def _upscaled(image: Any) -> Any:
@@ -278,6 +346,65 @@ def what_cannot_be_done(folder: str) -> list[str]:
     told.append(message_of(lambda: bpy.ops.tilewright.upscale()))
     assert made() == []
     return told
+
+
+def nothing_can_be_written(folder: str) -> dict[str, str]:
+    """What is told where the disk or the memory is full, or the folder for temporary files is gone."""
+    packed = _image(folder)
+    packed.pack()
+    floats = bpy.data.images.new("float", 128, 128, float_buffer=True)
+    noise = bpy.data.images.new("bytes", 128, 128)
+    noise.pixels.foreach_set([random.random() for _ in range(len(noise.pixels))])
+    told = {}
+
+    def failed(name: str, image: Any) -> None:
+        told[name] = message_of(lambda: bpy.ops.tilewright.upscale(image=image.name))
+        assert _written() == []
+
+    def limited(name: str, image: Any, size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            failed(name, image)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # then the write fails, as on a full disk
+    limited("float", floats, 10_000)
+    limited("bytes", noise, 10_000)
+    limited("packed", packed, 10)
+    sources = addon("picture_sources")
+    array, sources.array = sources.array, _raise_memory_error
+    failed("memory", floats)
+    sources.array = array
+    place = Path(bpy.app.tempdir)
+    away = place.rename(place.with_name(f"{place.name}-away"))
+    failed("gone", floats)
+    away.rename(place)
+    return told
+
+
+def _raise_memory_error(*_arguments: object) -> None:
+    raise MemoryError
+
+
+def _written() -> list[Path]:
+    """What was written for jobs to read."""
+    return list(Path(bpy.app.tempdir).glob("picture-*"))
+
+
+def what_was_written_goes_with_its_job(fails: bool) -> None:
+    """It is there while the job reads it, and gone when that has ended."""
+    fresh()
+    image = bpy.data.images.new("fails" if fails else "whole", 8, 8)
+    seen: list[list[str]] = []
+    addon("pump").result_handlers.append(lambda _result: seen.append([os.listdir(folder) for folder in _written()]))
+    if fails:
+        assert "red" in message_of(lambda: bpy.ops.tilewright.upscale(image=image.name))
+    else:
+        assert bpy.ops.tilewright.upscale(image=image.name) == {"FINISHED"}
+        assert seen == [[["whole.png"]]]
+    assert _written() == []
 
 
 def our_exr_is_blenders(path: str, shape: list[int]) -> list[float]:
