@@ -7,6 +7,7 @@ strip, whatever the picture's size.
 
 import contextlib
 import ctypes
+import errno
 import mmap
 import os
 import shutil
@@ -83,6 +84,20 @@ class Canvas:
         self.touched(values.size * self.array.itemsize)
 
 
+def _reserve(descriptor: int, size: int) -> None:
+    """Have the disk set the space aside, where it can: of a sparse file, a write into the map of a full disk kills us.
+
+    That is SIGBUS, which nobody can catch. Raises `OSError` where the space is not there.
+    """
+    if not hasattr(os, "posix_fallocate"):  # Windows has no sparse files unless asked for; macOS has no such call
+        return
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):  # these are a file system that cannot
+            raise
+
+
 def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     """Values in 0..1 as that type: whole numbers take their full range, rounded and clipped."""
     dtype = np.dtype(dtype)
@@ -130,6 +145,7 @@ class Easel:
             path = self._folder / f"{len(self._made)}.raw"
             with path.open("wb") as file:
                 file.truncate(size)
+                _reserve(file.fileno(), size)
             array = np.memmap(path, dtype=np.dtype(dtype), mode="r+", shape=shape)
         canvas = Canvas(array, mapped=True)
         self._made.append(canvas)

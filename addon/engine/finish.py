@@ -115,7 +115,7 @@ def write_files(
     """
     task.finish.check_size(task.pixels.shape[1], task.pixels.shape[0])
     found = probe(device)
-    for dtype in (None, torch.float32):
+    for dtype in dict.fromkeys((_precision(task), torch.float32)):  # once where that is the usual one
         try:
             return _write_files(draft, task, made_from, cache, found, watch, note, dtype)
         except (RuntimeError, MemoryError) as error:
@@ -131,6 +131,14 @@ def write_files(
             if dtype is None:
                 note("A network gave invalid numbers; trying once more in float32.")
     raise UserError(ErrorKind.NUMERICS, "The network gave no valid numbers, in float32 either.", "Choose another one.")
+
+
+def _precision(task: Task) -> torch.dtype | None:
+    """For the upscaler: None, which is what suits the device, only where its 11 bits cannot be seen.
+
+    In 16-bit pixels they are terraces; and heights and normals show them in shading whatever their depth.
+    """
+    return None if task.pixels.dtype == np.uint8 and task.content is Content.COLOR else torch.float32
 
 
 def _load(
@@ -149,7 +157,8 @@ def _load(
         if warning := pickle_warning(file):
             note(warning)
         network = cache.get(file, device, dtype)
-        used[recipe.NETWORK + network.file.name] = f"{network.fingerprint}, {network.periodic}"
+        precision = str(network.dtype).removeprefix("torch.")
+        used[recipe.NETWORK + network.file.name] = f"{network.fingerprint}, {precision}, {network.periodic}"
         if not network.exact:
             halo, error = network.reach.halo, 100 * network.reach.error
             note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")

@@ -26,7 +26,9 @@ from .tiles import Reach, TileLimits, Tiler, measure_reach
 
 log = logging.getLogger(__name__)
 
-_KEPT = 4  # networks; the starter's three and one more
+# Networks: of the starter three are in use, of others an upscaler and up to one for each map. They come in the same
+# order for each picture, so keeping fewer than all of them would keep none that is asked for.
+_KEPT = 8
 _TILES = (1024, 768, 512, 256, 128, 64)
 _CPU_TILE = 512  # larger ones fall out of the processor's caches and gain nothing
 _MARGIN = 2.5  # of what the widest layer holds: its neighbours', and the convolution's workspace; an assumption

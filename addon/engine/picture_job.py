@@ -11,11 +11,13 @@ import spandrel
 import torch
 
 from ..core import results
+from ..core.errors import UserError
 from ..core.image_request import Content, ImageRequest
 from ..core.protocol import Phase, Start
-from ..core.recipe import Recipe
+from ..core.recipe import EXACTLY, PERIODIC, Recipe, read_png
 from ..core.results import Result
 from . import pictures
+from .devices import probe
 from .finish import Task, write_files
 from .generate import Watcher
 from .image_networks import NetworkCache
@@ -43,11 +45,15 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
         pictures.extent(pixels)
         if content is Content.COLOR:
             content = Content.LINEAR  # and floats are not
+    device = probe(start.device)
     environment = {
         "torch": torch.__version__,
         "spandrel": spandrel.__version__,
+        "device": device.title or device.name,
         "threads": str(torch.get_num_threads()),
     }
+    if _repeats_exactly(request):
+        environment[PERIODIC] = EXACTLY
     made_from = Recipe(request, pictures.fingerprint(source), environment)
     task = Task(pixels, request.finish, request.axes, content, request.tileable)
     with results.draft(store, request.prompt, request.seed) as draft:
@@ -61,3 +67,20 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
             notes=tuple(notes),
         )
         watch.publish(0, draft, result)
+
+
+def _repeats_exactly(request: ImageRequest) -> bool:
+    """Whether the picture that is worked on is periodic by construction, on the axes of the request.
+
+    By the recipe in its own file: `source_recipe` may be of what somebody has painted over since.
+    """
+    if request.tileable:
+        return False
+    try:
+        made = read_png(Path(request.source))
+    except (UserError, OSError):  # no PNG, mostly
+        return False
+    if made is None or not made.is_exact:
+        return False
+    axes, kept = request.axes, made.request.axes
+    return kept.x >= axes.x and kept.y >= axes.y

@@ -99,17 +99,17 @@ def upscale(
 
     source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
     Lanczos; the colours that it hides may change. content: colours keep the low frequencies of the source (in linear
-    light), data is left as the network gives it, normals get unit length. Of linear light a network enlarges what is up
-    to 1, Lanczos what is above.
+    light), data is left as the network gives it, normals get unit length. Linear: premultiplied, as Blender's float
+    pixels are, and as the result is; of it a network enlarges what is up to 1, Lanczos what is above.
     check: called very often, may raise. step: told about each tile.
     """
     height, width, channels = source.shape
     colors = 3 if channels >= 3 else 1
     span = _span(source[..., :colors], content)
     filled = None
-    if channels > colors and content in (Content.COLOR, Content.LINEAR):
-        filled = _fill_hidden(source, axes, easel, check)
-        source = filled.array if filled is not None else source
+    if channels > colors and _is_cut_out(source, content, span, check):
+        filled = _fill_hidden(source, content, axes, easel, check)
+        source = filled.array
     whole, base = source, None
     if content is Content.LINEAR and means.network is not None and span != UNIT:
         base, span = _below_white(source, easel, check), UNIT
@@ -147,42 +147,65 @@ def upscale(
         easel.drop(base)
     if filled is not None:
         easel.drop(filled)
+        if content is Content.LINEAR:
+            _premultiply(last, check)
     last.release()
     return last
 
 
-def _fill_hidden(source: NDArray[Any], axes: Axes, easel: Easel, check: Check) -> Canvas | None:
-    """A copy in which hidden pixels (alpha 0) near visible ones have their colours; None where nothing is hidden.
+def _is_cut_out(source: NDArray[Any], content: Content, span: Span, check: Check) -> bool:
+    """Whether something is hidden (alpha 0), and of one colour all over.
 
-    Otherwise what stands there, mostly black, bleeds into the edges of a cut-out. Only where it is one colour all over:
-    various ones may be meant, as in textures that keep something else than opacity in this channel.
+    Various ones may be meant, as in textures that keep something else than opacity in this channel. In linear light,
+    which is premultiplied, the one colour is black, and none divided by alpha is above all that is there: what glows
+    where it is transparent, as fire does, would.
     """
-    if not _hides_one_color(source, check):
-        return None
+    if content not in (Content.COLOR, Content.LINEAR):
+        return False
+    first: NDArray[Any] | None = None
+    for top in range(0, source.shape[0], AT_ONCE):
+        check()
+        strip = source[top : top + AT_ONCE]
+        colors, alpha = strip[..., :-1], strip[..., -1:]
+        hidden = colors[alpha[..., 0] <= 0]
+        if len(hidden):
+            first = hidden[0] if first is None else first
+        various = first is not None and bool((hidden != first).any())
+        # a hundredth for rounding
+        glows = content is Content.LINEAR and bool((np.abs(colors) > 1.01 * span[1] * alpha).any())
+        give_back(source)
+        if various or glows:
+            return False
+    return first is not None
+
+
+def _fill_hidden(source: NDArray[Any], content: Content, axes: Axes, easel: Easel, check: Check) -> Canvas:
+    """A copy of a cut-out, not premultiplied, in which hidden pixels near visible ones have their colours.
+
+    Otherwise what stands there, mostly black, bleeds into the edges; and premultiplied colours would not stay in step
+    with alpha, which no network enlarges.
+    """
     canvas = easel.make(source.shape, source.dtype)
     for block in blocks(source.shape[0], source.shape[1], _BLOCK):
         check()
         # Wide enough that a block comes out as the whole picture would: each turn looks a pixel further.
         patch = gather(source, block, _FILLED, axes)
-        colors, known = patch[..., :-1], patch[..., -1:] > 0
+        colors, alpha = patch[..., :-1], patch[..., -1:]
+        known = alpha > 0
+        if content is Content.LINEAR:
+            colors /= np.where(known, alpha, 1)
         if known.any() and not known.all():
             patch[..., :-1] = _spread_colors(colors, known)
         canvas.write(*block.scaled(Fraction(1)), patch[_FILLED:-_FILLED, _FILLED:-_FILLED])
     return canvas
 
 
-def _hides_one_color(source: NDArray[Any], check: Check) -> bool:
-    first: NDArray[Any] | None = None
-    for top in range(0, source.shape[0], AT_ONCE):
+def _premultiply(canvas: Canvas, check: Check) -> None:
+    for top in range(0, canvas.array.shape[0], AT_ONCE):
         check()
-        strip = source[top : top + AT_ONCE]
-        hidden = strip[strip[..., -1] <= 0][:, :-1]
-        give_back(source)
-        if len(hidden):
-            first = hidden[0] if first is None else first
-            if (hidden != first).any():
-                return False
-    return first is not None
+        strip = canvas.array[top : top + AT_ONCE]
+        strip[..., :-1] *= strip[..., -1:]
+        canvas.touched(strip.nbytes)
 
 
 def _spread_colors(colors: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -295,8 +318,8 @@ def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, e
             result = network.module(picture)
         elif takes == 3:  # a grey picture
             result = network.module(picture.expand(-1, 3, -1, -1)).mean(1, keepdim=True)
-        else:  # a grey network: the channels as a batch
-            result = network.module(picture.transpose(0, 1)).transpose(0, 1)
+        else:  # a grey network: one channel after another, in the memory of one
+            result = torch.cat([network.module(channel) for channel in picture.split(1, 1)], 1)
         if excess > 1:
             result = torch.nn.functional.avg_pool2d(result, excess)
         if content is Content.LINEAR:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import STARTER
+from addon.core.finish import STARTER, MapKind
 from addon.core.request import Axes
 from addon.engine import image_networks
 from addon.engine.devices import Device, Kind
@@ -46,10 +46,10 @@ def test_what_a_network_is_is_found_out(tmp_path, make, scale, channels, grid, h
 def test_the_networks_in_the_package_are_exactly_periodic(file):
     network = image_networks.load(file)
     assert network.exact
-    picture = texture(48, 64)
+    picture = texture(48, 64, network.channels[0])
     parts = []
-    for shift in ((0, 0), (20, 12)):
-        out = np.empty((48 * network.scale, 64 * network.scale, 3), np.float32)
+    for shift in ((0, 0), (24, 16)):  # whole cells of the coarsest grid
+        out = np.empty((48 * network.scale, 64 * network.scale, network.channels[1]), np.float32)
 
         def write(rows, columns, values, out=out):
             out[rows, columns] = values
@@ -74,6 +74,13 @@ def test_a_network_is_loaded_once(tmp_path):
     assert cache.get(file, CPU) is not first  # another file by now
     cache.free()
     assert len(cache) == 0
+
+
+def test_an_upscaler_and_a_network_for_each_map_are_kept_from_picture_to_picture(tmp_path):
+    files = [save(compact(), tmp_path / f"{name}.safetensors") for name in ("up", *MapKind)]
+    cache = NetworkCache()
+    first = [cache.get(file, CPU) for file in files]
+    assert all(cache.get(file, CPU) is network for file, network in zip(files, first, strict=True))
 
 
 def test_a_pickle_of_tensors_is_read_with_a_warning(tmp_path):

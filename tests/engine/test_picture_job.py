@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from spandrel.architectures.ESRGAN import ESRGAN
 
-from addon.core import results
+from addon.core import results, seams
 from addon.core.errors import ErrorKind, UserError
 from addon.core.finish import Finish, MapKind
 from addon.core.image_request import Content, ImageRequest
 from addon.core.protocol import Cancel, Cancelled, Finished, ImageDone, Phase, Progress, Start
-from addon.core.recipe import read_png
+from addon.core.recipe import EXACTLY, PERIODIC, PNG_KEY, Recipe, read_png
 from addon.core.request import Axes, Size, TextureRequest
 from addon.engine import finish as finish_module
 from addon.engine import image_networks, pictures
@@ -52,7 +52,8 @@ def source(tmp_path):
 
 def run(request, tmp_path, watch=None, cache=None):
     watch = watch or Watch()
-    make_result(cache or NetworkCache(), Start("j", request, str(tmp_path / "store"), device="cpu"), watch)
+    cache = NetworkCache() if cache is None else cache  # an empty one is false
+    make_result(cache, Start("j", request, str(tmp_path / "store"), device="cpu"), watch)
     return watch
 
 
@@ -204,6 +205,102 @@ def test_maps_are_made_in_float32_also_where_other_networks_run_in_float16(netwo
     monkeypatch.setattr(image_networks, "precision", lambda device: torch.float16)
     (on_card,) = run(request, tmp_path).done
     assert (pictures.read(on_card.path("height")) == pictures.read(on_processor.path("height"))).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "content", "expected"),
+    [
+        (np.uint8, Content.COLOR, None),  # what suits the device
+        (np.uint8, Content.NORMAL, torch.float32),
+        (np.uint8, Content.DATA, torch.float32),
+        (np.uint16, Content.COLOR, torch.float32),
+        (np.uint16, Content.DATA, torch.float32),
+        (np.float32, Content.LINEAR, torch.float32),
+    ],
+)
+def test_only_colours_of_8_bits_are_upscaled_in_float16(networks, tmp_path, monkeypatch, dtype, content, expected):
+    """On a graphics card: in 16-bit heights its 11 bits would be terraces."""
+    cache, asked = NetworkCache(), []
+    get = cache.get
+
+    def noting(file, device, dtype=None):
+        asked.append(dtype)
+        return get(file, device, dtype)
+
+    monkeypatch.setattr(cache, "get", noting)
+    path = tmp_path / "a.npy"
+    np.save(path, texture(16, 16, dtype=dtype))
+    (result,) = run(ImageRequest(str(path), Finish(2, networks[0]), content=content), tmp_path, cache=cache).done
+    assert asked == [expected]
+    assert ", float32, " in result.recipe.environment["network up.safetensors"]
+
+
+def exact_texture(path, axes=Axes.XY, environment=None):
+    """A texture's file, of a chain that is periodic by construction."""
+    environment = {PERIODIC: EXACTLY} if environment is None else environment
+    made = Recipe(TextureRequest("bricks", size=Size(64, 64), axes=axes), "0123", environment)
+    pictures.write(path, texture(64, 64), np.uint8, {PNG_KEY: made.dumps()})
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("made", "wanted", "exact"),
+    [
+        (Axes.XY, {}, True),
+        (Axes.XY, {"axes": Axes.X}, True),
+        (Axes.X, {"axes": Axes.X}, True),
+        (Axes.X, {"axes": Axes.XY}, False),
+        (Axes.X, {"axes": Axes.Y}, False),
+        (Axes.NONE, {"axes": Axes.Y}, False),
+        (Axes.XY, {"tileable": True}, False),
+    ],
+)
+def test_an_exact_texture_is_judged_as_one_after_it_is_upscaled(networks, tmp_path, monkeypatch, made, wanted, exact):
+    """Where its score fails by chance, the roll test decides, as it did when it was generated."""
+    monkeypatch.setattr(seams, "THRESHOLD", -1)  # every score fails
+    request = ImageRequest(exact_texture(tmp_path / "a.png", made), Finish(2, networks[0]), **wanted)
+    (result,) = run(request, tmp_path).done
+    assert result.recipe.is_exact is exact
+    assert (results.RECIPE_P in result.recipe.environment) is exact
+
+
+def test_exactness_is_handed_on_from_result_to_result(networks, tmp_path):
+    path = exact_texture(tmp_path / "a.png")
+    for _ in range(2):
+        (result,) = run(ImageRequest(path, Finish(2, networks[0])), tmp_path).done
+        path = str(result.path())
+    assert result.recipe.is_exact
+
+
+@pytest.mark.parametrize("kind", ["no PNG", "no recipe", "broken recipe", "as measured"])
+def test_exactness_is_only_believed_of_the_file_itself(networks, tmp_path, kind):
+    """Not of what the request says made it: somebody may have painted over it since."""
+    path = tmp_path / "a.png"
+    exact_texture(path)
+    told = read_png(path).as_source()
+    if kind == "no PNG":
+        path = path.with_suffix(".npy")
+        np.save(path, texture(64, 64))
+    elif kind == "as measured":
+        exact_texture(path, environment={PERIODIC: "as measured"})
+    else:
+        pictures.write(path, texture(64, 64), np.uint8, {PNG_KEY: "{"} if kind == "broken recipe" else {})
+    (result,) = run(ImageRequest(str(path), Finish(2, networks[0]), source_recipe=told), tmp_path).done
+    assert not result.recipe.is_exact
+
+
+def test_an_upscaler_that_is_not_exact_ends_exactness(networks, tmp_path, monkeypatch):
+    load = image_networks.load
+    inexact = image_networks.Reach(8, exact=False, error=0.01)
+    monkeypatch.setattr(image_networks, "load", lambda *arguments: replace(load(*arguments), reach=inexact))
+    (result,) = run(ImageRequest(exact_texture(tmp_path / "a.png"), Finish(2, networks[0])), tmp_path).done
+    assert not result.recipe.is_exact
+    assert "0.01" in result.recipe.environment[PERIODIC]
+
+
+def test_the_recipe_says_on_what_it_was_made(source, tmp_path):
+    (result,) = run(ImageRequest(str(source), Finish(2, "lanczos")), tmp_path).done
+    assert result.recipe.environment["device"] == "processor"
 
 
 @pytest.mark.parametrize("always", [False, True])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The torus tiler: laws, on small random networks."""
 
+import errno
+import os
 from fractions import Fraction
 
 import numpy as np
@@ -275,6 +277,33 @@ def test_the_disk_is_looked_at_before_a_canvas_is_made(tmp_path, monkeypatch):
         easel.make((1 << 15, 1 << 15), np.float32)
     assert caught.value.kind is ErrorKind.DISK
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system cannot set space aside")
+def test_fault_14_the_space_of_a_canvas_is_set_aside_before_it_is_written(tmp_path):
+    with canvases(tmp_path, in_memory=1000) as easel:
+        easel.make((256, 256), np.float32)
+        (file,) = tmp_path.rglob("*.raw")
+        assert 512 * file.stat().st_blocks >= file.stat().st_size == 4 << 16
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EOPNOTSUPP, errno.EINVAL])
+def test_fault_14_a_disk_that_is_full_after_all_is_told_and_one_that_cannot_tell_is_used(tmp_path, monkeypatch, code):
+    """A write into the map of a file without its space would kill the worker."""
+
+    def refuse(*_arguments):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse, raising=False)
+    with canvases(tmp_path, in_memory=1000) as easel:
+        if code == errno.ENOSPC:
+            with pytest.raises(UserError, match="No space left") as caught:
+                easel.make((100, 100), np.float32)
+            assert caught.value.kind is ErrorKind.DISK
+            assert str(tmp_path) in caught.value.message
+        else:
+            assert easel.make((100, 100), np.float32).array.nbytes == 40_000
+    assert not list(tmp_path.iterdir())
 
 
 def test_values_are_rounded_and_clipped(tmp_path):

@@ -6,6 +6,7 @@ import pytest
 
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.errors import ErrorKind, UserError
+from addon.core.image_networks import UPSCALER_FILE
 from addon.core.image_request import Content
 from addon.core.request import Axes
 from addon.engine import image_networks
@@ -83,6 +84,18 @@ def test_grey_alpha_and_every_depth_work(network, easel, channels, dtype):
     assert np.abs(shrink(result, 2).mean((0, 1)) - share.mean((0, 1))).max() < 0.01
 
 
+def test_the_starter_upscaler_sees_each_channel_by_itself(easel):
+    """So one channel's grain does not come out in another: a flat one stays flat."""
+    starter = image_networks.load(UPSCALER_FILE)
+    picture = texture(24, 20)
+    picture[..., 1] = 90
+    whole = enlarge(picture, 4, starter, easel, content=Content.DATA)
+    for channel in range(3):
+        alone = enlarge(picture[..., channel : channel + 1], 4, starter, easel, content=Content.DATA)
+        assert np.abs(whole[..., channel : channel + 1] - alone).max() <= 2e-6
+    assert np.abs(whole[..., 1] - 90 / 255).max() < 0.01
+
+
 def test_alpha_is_kept_exactly_where_it_is_flat(network, easel):
     picture = texture(16, 16, 4)
     picture[..., 3] = 255
@@ -108,18 +121,42 @@ def cut_out(dtype=np.uint8, hidden=0):
 
 
 @pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
-@pytest.mark.parametrize(
-    ("dtype", "content"), [(np.uint8, Content.COLOR), (np.uint16, Content.COLOR), (np.float32, Content.LINEAR)]
-)
-def test_hidden_colours_do_not_bleed_into_a_cut_out(network, easel, dtype, content, with_network):
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_hidden_colours_do_not_bleed_into_a_cut_out(network, easel, dtype, with_network):
     net = network if with_network else None
-    black, white = (enlarge(cut_out(dtype, hidden), 2, net, easel, content=content) for hidden in (0, 1))
+    black, white = (enlarge(cut_out(dtype, hidden), 2, net, easel) for hidden in (0, 1))
     shows = black[..., 3] > 0
     assert np.abs(black - white)[shows].max() < 0.05
     assert np.abs(black - white)[shows].mean() < 2e-3
     assert (black[..., 3] == white[..., 3]).all()
-    rolled = enlarge(np.roll(cut_out(dtype), (11, 7), (0, 1)), 2, net, easel, content=content)
+    rolled = enlarge(np.roll(cut_out(dtype), (11, 7), (0, 1)), 2, net, easel)
     assert np.abs(np.roll(black, (22, 14), (0, 1)) - rolled).max() <= 1e-5
+
+
+@pytest.mark.parametrize("factor", [2, 4])
+@pytest.mark.parametrize("upscaler", [None, UPSCALER_FILE], ids=["lanczos", "network"])
+@pytest.mark.parametrize("color", [0.6, 6.0])
+def test_a_cut_out_in_linear_light_stays_premultiplied(easel, upscaler, color, factor):
+    net = image_networks.load(upscaler) if upscaler else None
+    picture = cut_out(np.float32)
+    picture[..., 3] = (picture[..., 3] + np.roll(picture[..., 3], 1, 0)) / 2  # some of the edge is half transparent
+    picture[..., :3] = color * picture[..., 3:]
+    result = enlarge(picture, factor, net, easel, content=Content.LINEAR)
+    colors, alpha = result[..., :3], result[..., 3:]
+    edge = ((alpha > 0.1) & (alpha < 0.9))[..., 0]
+    assert edge.any()
+    assert np.abs(colors / np.maximum(alpha, 0.1) / color - 1)[alpha[..., 0] > 0.1].max() < 0.15
+    assert (colors[alpha[..., 0] == 0] == 0).all()
+    rolled = enlarge(np.roll(picture, (11, 7), (0, 1)), factor, net, easel, content=Content.LINEAR)
+    assert np.abs(np.roll(result, (11 * factor, 7 * factor), (0, 1)) - rolled).max() <= 1e-5 * color
+
+
+def test_what_glows_in_linear_light_without_hiding_anything_is_kept(easel):
+    picture = cut_out(np.float32)
+    picture[20:28, 16:24, :3] = 0.5  # as fire is: alpha stays 0
+    result = enlarge(picture, 2, None, easel, content=Content.LINEAR)
+    assert (result[40:56, 32:48, 3] == 0).all()
+    assert result[44:52, 36:44, :3].mean() == pytest.approx(0.5, rel=0.05)
 
 
 def test_a_cut_out_does_not_depend_on_the_blocks(easel, monkeypatch):

@@ -86,9 +86,9 @@ def decode_peak(side: int, width: int) -> dict[str, float]:
 def tiled_and_whole(side: int, runs: int) -> dict[str, list[float]]:
     """Seconds for one pass of the starter upscaler over a picture, in tiles and in one piece made periodic."""
     network = image_networks.load(known.UPSCALER_FILE)
-    picture = _picture(side)
+    picture = _picture(side)[..., : network.channels[0]]
     tiler = network.tiler(TileLimits(), CPU.free)
-    out = np.empty((2 * side, 2 * side, 3), np.float32)
+    out = np.empty((2 * side, 2 * side, network.channels[1]), np.float32)
 
     def write(rows: slice, columns: slice, values: np.ndarray) -> None:
         out[rows, columns] = values
@@ -131,7 +131,7 @@ def periodicity(side: int) -> dict[str, float]:
     errors = {}
     for file in known.FILES:
         network = image_networks.load(file)
-        picture, shift = _picture(side), (5 * network.grid, 9 * network.grid)
+        picture, shift = _picture(side)[..., : network.channels[0]], (5 * network.grid, 9 * network.grid)
         tiler = network.tiler(TileLimits({"cpu": side // 2}), CPU.free)
         results = []
         for source in (picture, np.roll(picture, shift, (0, 1))):
