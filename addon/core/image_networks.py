@@ -10,10 +10,10 @@ from .finish import FILTER, LANCZOS, STARTER, MapKind
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"
-SURFACE_FILE = MODELS / "maps" / "surface.safetensors"
-NORMAL_FILE = MODELS / "maps" / "normal.safetensors"
-METALLIC_FILE = MODELS / "maps" / "metallic.safetensors"
-FILES = (UPSCALER_FILE, SURFACE_FILE, NORMAL_FILE, METALLIC_FILE)
+MAPS_FOLDER = MODELS / "maps"
+RELIEF_FILE = MAPS_FOLDER / "height-normal.safetensors"
+MATERIAL_FILE = MAPS_FOLDER / "metallic-roughness.safetensors"
+FILES = (UPSCALER_FILE, RELIEF_FILE, MATERIAL_FILE)
 LICENCE = "GPL-3.0-or-later"  # of these files
 # .pth is a pickle: only spandrel's own unpickler reads it, which makes tensors and nothing else; .pt could hold code
 SUFFIXES = (".safetensors", ".pth")
@@ -41,37 +41,38 @@ def upscaler_file(choice: str) -> Path | None:
 def map_networks(choice: str) -> tuple[MapNetwork, ...]:
     """The networks of a choice (see `Finish.map_networks`), none for filters. Raises `UserError` (kind `MODEL`).
 
-    In a folder, each file whose name holds "height", "normal", "roughness" or "metallic" makes that map; the maps that
-    it has no network for are made by filters.
+    In a folder, as the starter's is one, each file whose name holds "height", "normal", "roughness" or "metallic" makes
+    that map; one that holds several makes them with its channels in that order. Of two networks for a map the last one
+    here makes it: that for the fewest maps. Maps that none is for are made by filters.
     """
     if choice == FILTER:
         return ()
-    if choice == STARTER:
-        return (
-            MapNetwork(SURFACE_FILE, (MapKind.HEIGHT, MapKind.ROUGHNESS)),
-            MapNetwork(NORMAL_FILE, (MapKind.NORMAL,)),
-            MapNetwork(METALLIC_FILE, (MapKind.METALLIC,)),
-        )
-    folder = Path(choice)
+    folder = MAPS_FOLDER if choice == STARTER else Path(choice)
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise UserError(
             ErrorKind.MODEL, f"{folder} cannot be read: {error.strerror}.", "Choose a folder with map networks."
         ) from error
-    found: dict[MapKind, MapNetwork] = {}
+    candidates = [(name, _named_maps(name.lower())) for name in names if name.lower().endswith(SUFFIXES)]
     # safetensors before pickles of the same map
-    for name in sorted(names, key=lambda name: not name.lower().endswith(SUFFIXES[0])):
-        for kind in _NETWORK_MAPS:
-            if kind.value in name.lower() and name.lower().endswith(SUFFIXES):
-                found.setdefault(kind, MapNetwork(check_file(folder / name), (kind,)))
+    candidates.sort(key=lambda candidate: (len(candidate[1]), not candidate[0].lower().endswith(SUFFIXES[0])))
+    found: list[MapNetwork] = []
+    for name, makes in candidates:
+        if not {kind for network in found for kind in network.makes}.issuperset(makes):
+            found.insert(0, MapNetwork(check_file(folder / name), makes))
     if not found:
         raise UserError(
             ErrorKind.MODEL,
             f"{folder} holds no map network.",
             "Their names must hold height, normal, roughness or metallic, and end in .safetensors.",
         )
-    return tuple(found.values())
+    return tuple(found)
+
+
+def _named_maps(name: str) -> tuple[MapKind, ...]:
+    named = [kind for kind in _NETWORK_MAPS if kind.value in name]
+    return tuple(sorted(named, key=lambda kind: name.index(kind.value)))
 
 
 def check_file(path: Path) -> Path:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Maps from a base colour: height, normal, roughness, metallic, occlusion, in bounded memory. Imports core, engine.
 
-Networks see some forty pixels, and were taught on textures of a few hundred. On a larger picture a brick is wider than
+Networks see some ninety pixels, and were taught on textures of a few hundred. On a larger picture a brick is wider than
 that: so they are run twice, on the picture shrunk to about that size and on the picture itself; the first gives the low
 frequencies, the second the rest. Each part is a function on the torus, and so is the whole; sides that the scale does
 not divide are shrunk to whole pixels all the same, by a ratio that is no whole number.
@@ -162,10 +162,10 @@ class _Work:
         key = id(source.network)
         if key not in self._made:
             self._made[key] = self._run(source.network)
-            if kind is MapKind.NORMAL:
-                self._in_strips(self._made[key], slice(0, 3), unit_normals)
         made = Map(self._made[key], slice(source.first, source.first + source.channels))
-        if kind is MapKind.METALLIC:
+        if kind is MapKind.NORMAL:
+            self._in_strips(made.canvas, made.channels, unit_normals)
+        elif kind is MapKind.METALLIC:
             self._in_strips(made.canvas, made.channels, decided)
         return made
 
@@ -327,7 +327,11 @@ def decided(metallic: NDArray[np.float32]) -> NDArray[np.float32]:
 def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[MapKind, Source]:
     """Which channels of a network make which map. Raises `UserError` (kind `MODEL`) where it cannot make them."""
     takes, gives = network.channels
-    wanted = 3 if makes == (MapKind.NORMAL,) else len(makes)
+    sources, wanted = {}, 0
+    for kind in makes:
+        channels = 3 if kind is MapKind.NORMAL else 1
+        sources[kind] = Source(network, wanted, channels)
+        wanted += channels
     if network.scale != 1 or takes != 3 or gives < wanted:
         raise UserError(
             ErrorKind.MODEL,
@@ -335,9 +339,7 @@ def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[Map
             f"{' and '.join(makes)} one of 1x from 3 to {wanted} channels is needed.",
             "Choose another network.",
         )
-    if makes == (MapKind.NORMAL,):
-        return {MapKind.NORMAL: Source(network, 0, 3)}
-    return {kind: Source(network, index, 1) for index, kind in enumerate(makes)}
+    return sources
 
 
 def _blocks(height: int, width: int, side: int = 0) -> int:

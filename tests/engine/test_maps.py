@@ -195,6 +195,16 @@ def test_a_network_that_enlarges_makes_no_maps(tmp_path):
     assert caught.value.kind is ErrorKind.MODEL
 
 
+def test_one_network_makes_several_maps(tmp_path):
+    network = image_networks.load(save(span(1, 4), tmp_path / "relief.safetensors"))
+    sources = check_network(network, (MapKind.HEIGHT, MapKind.NORMAL))
+    color, both = texture(32, 24), (MapKind.HEIGHT, MapKind.NORMAL)
+    made = make(color, sources, tmp_path, both)
+    for kind in both:
+        assert np.array_equal(make(color, sources, tmp_path, (kind,))[kind], made[kind])
+    assert np.allclose(np.linalg.norm(made[MapKind.NORMAL] * 2 - 1, axis=2), 1, atol=1e-5)
+
+
 def test_a_folders_files_are_found_by_their_names(tmp_path):
     for name in ("1x-PBRify_Height.pth", "1x-PBRify_Height.safetensors", "1x_NormalV3.safetensors", "readme.txt"):
         (tmp_path / name).write_bytes(b"")
@@ -203,6 +213,20 @@ def test_a_folders_files_are_found_by_their_names(tmp_path):
         (MapKind.HEIGHT,): "1x-PBRify_Height.safetensors",
         (MapKind.NORMAL,): "1x_NormalV3.safetensors",
     }
+
+
+def test_a_file_for_one_map_takes_the_place_of_one_for_two(tmp_path):
+    """The last network that makes a map is the one that does."""
+    for name in ("height-normal.safetensors", "Roughness_metallic.pth", "my normal.pth", "other normal.pth"):
+        (tmp_path / name).write_bytes(b"")
+    both, *others = ((network.file.name, network.makes) for network in map_networks(str(tmp_path)))
+    assert both == ("Roughness_metallic.pth", (MapKind.ROUGHNESS, MapKind.METALLIC))
+    assert others == [
+        ("height-normal.safetensors", (MapKind.HEIGHT, MapKind.NORMAL)),
+        ("my normal.pth", (MapKind.NORMAL,)),
+    ]
+    (tmp_path / "a height.pth").write_bytes(b"")
+    assert "height-normal.safetensors" not in [network.file.name for network in map_networks(str(tmp_path))]
 
 
 @pytest.mark.parametrize("make_folder", [True, False])

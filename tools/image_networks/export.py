@@ -12,11 +12,9 @@ MODELS = cache.REPOSITORY / "addon" / "models"
 # stage -> file, as addon/core/image_networks.py names them
 FILES = {
     "upscaler": Path("upscaler", "starter-2x.safetensors"),
-    "surface": Path("maps", "surface.safetensors"),
-    "normal": Path("maps", "normal.safetensors"),
-    "metallic": Path("maps", "metallic.safetensors"),
+    "relief": Path("maps", "height-normal.safetensors"),
+    "material": Path("maps", "metallic-roughness.safetensors"),
 }
-SOLVED = ("surface", "normal")  # their last layers
 
 
 def shipped(stage: str) -> dict[str, torch.Tensor]:
@@ -32,7 +30,7 @@ def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -
     """
     written = []
     for stage in stages:
-        state = cache.load(folder / f"{stage}.{'solved' if stage in SOLVED else 'ckpt'}")
+        state = cache.load(folder / f"{stage}.ckpt")
         if state is None:
             raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
         path = output / FILES[stage]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the starter map networks: colour to normal, and to height, roughness and metallic. May import numpy, torch."""
+"""What the trainings of the map networks share: their examples, and their loop. May import numpy and torch."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
 from .degrade import foreign_colours, some_blur, some_jpegs, some_noise
-from .networks import make_map_network
+from .networks import even_out, with_noise_level
 from .pairs import DEPTH, Pairs
 
-BATCH = 6  # steps count more than samples
+Examples = tuple[torch.Tensor, ...]  # colours (N, 3, H, W), and what is wanted of them
+Loss = tuple[torch.Tensor, dict[str, float]]  # and what it is made of
 
 
 def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -33,8 +35,9 @@ def worsen(x: torch.Tensor) -> torch.Tensor:
     return torch.where(kept, x, worse)
 
 
-def batch(pairs: Pairs, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def draw(pairs: Pairs, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Colours (N, 3, H, W), surface maps (N, 3, H, W: height, roughness, metallic), normals; turned and mirrored."""
+    rows = np.sort(rng.integers(len(pairs), size=count))
     stacked = np.concatenate(
         (
             pairs.color[rows] / np.float32(255),
@@ -51,49 +54,34 @@ def batch(pairs: Pairs, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, t
     return tensor[:, :3], tensor[:, 3:], normals(tensor[:, 3:4], depth)
 
 
-def surface_loss(y: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-    """Of height, roughness and metallic: absolute and squared differences, and the height's gradients."""
-    difference = y - target
-    height, roughness, metallic = (
-        difference[:, i].abs().mean() + 2 * difference[:, i].square().mean() for i in (0, 1, 2)
-    )
-    step = difference[:, 0]
-    gradient = (step - step.roll(1, -1)).abs().mean() + (step - step.roll(1, -2)).abs().mean()
-    figures = {
-        "height": height.item(),
-        "roughness": roughness.item(),
-        "metallic": metallic.item(),
-        "gradient": gradient.item(),
-    }
-    return height + roughness + 1.5 * metallic + gradient, figures
+def train(
+    name: str,
+    network: nn.Module,
+    folder: Path,
+    minutes: float,
+    seed: int,
+    batch: Callable[[np.random.Generator], Examples],
+    loss: Callable[..., Loss],
+) -> nn.Module:
+    """Train, or go on, for `minutes` in all; returns the averaged network, wrapped.
 
+    loss: of what the network (one of `networks`' U-Nets) makes of the worsened colours, and of what is wanted.
+    """
 
-def normal_loss(y: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-    """Of encoded normals (0..1): their angle, and the plain difference."""
-    vector = y * 2 - 1
-    angle = 1 - functional.cosine_similarity(vector, target, dim=1).mean()
-    plain = (vector - target).abs().mean()
-    return angle + plain, {"angle": angle.item(), "plain": plain.item()}
+    def picture(color: torch.Tensor) -> torch.Tensor:
+        return with_noise_level(worsen(color)).contiguous(memory_format=torch.channels_last)
 
-
-def train(name: str, folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
-    """Train the network `name` ("surface" or "normal"), or go on; returns the averaged network, wrapped."""
-    torch.manual_seed(seed)
-    network = make_map_network()
-    surface = cache.load(folder / "surface.ckpt") if name == "normal" else None
-    if surface is not None:  # what sees heights is most of the way to seeing slopes
-        network.load_state_dict(surface["average"])
-    nn.init.zeros_(network.model[-1].weight)
-    nn.init.constant_(network.model[-1].bias, 0.5)
+    cache.seed_everything(seed)
     network = wrap(network).to(memory_format=torch.channels_last)
-    stage = Stage(name, network, folder, minutes, peak=1.5e-3, seed=seed, decay=0.998)
+    even_out(network, picture(batch(np.random.default_rng(seed))[0]))
+    stage = Stage(name, network, folder, minutes, peak=1e-3, seed=seed, decay=0.998)
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
-        color, surface, normal = batch(pairs, np.sort(rng.integers(len(pairs), size=BATCH)))
+        color, *wanted = batch(rng)
         with cache.mixed_precision():
-            y = stage.model(worsen(color).contiguous(memory_format=torch.channels_last)).float()
-        loss, figures = surface_loss(y, surface) if name == "surface" else normal_loss(y, normal)
-        stage.update(loss)
+            y = stage.model(picture(color)).float()
+        total, figures = loss(y, *wanted)
+        stage.update(total)
         if stage.step % 100 == 0:
             stage.report(**figures)
     return stage.average

@@ -1,48 +1,57 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The networks' shapes, as spandrel knows them, so that its loader takes the files. May import torch and spandrel.
 
-Upscaler: a compact SRVGGNet, 2x. Maps: ESRGAN's network with one block and a pixel-unshuffle by 2 in front: it works at
-half size, so it sees 40 pixels (SPAN: 21) at a third of SPAN's cost, and spandrel gives it three channels: one file
-for the normal, one for height and roughness. Metallic's works at a quarter of the size, and sees 80 pixels.
+Upscaler: a compact SRVGGNet, 2x, of one channel: the engine runs it on each of a picture. With three it put the detail
+of the bright channels into the others, and saturated colours came out worse than Lanczos makes them. Maps: U-Nets,
+which see 95 pixels to each side; one for height and normal, one for metallic and roughness.
 """
 
 import torch
 from spandrel.architectures.Compact import Compact
-from spandrel.architectures.ESRGAN import ESRGAN
+from spandrel.architectures.DRUNet import DRUNet
 from torch import nn
+
+NOISE_LEVEL = 15 / 255  # the fourth channel that spandrel gives a DRUNet; all that ours has for a bias
+_BRANCH = 0.25  # of what a residual block adds at first, to what it adds it to
 
 
 def make_upscaler() -> nn.Module:
-    return Compact(num_in_ch=3, num_out_ch=3, num_feat=32, num_conv=8, upscale=2)
+    return Compact(num_in_ch=1, num_out_ch=1, num_feat=32, num_conv=8, upscale=2)
 
 
-def make_map_network() -> nn.Module:
-    return ESRGAN(in_nc=12, out_nc=3, num_filters=32, num_blocks=1, scale=2, shuffle_factor=2)
+def make_relief_network() -> nn.Module:
+    return DRUNet(in_nc=4, out_nc=4, nc=[16, 16, 48, 64], nb=2)
 
 
-def make_metallic_network() -> nn.Module:
-    return ESRGAN(in_nc=48, out_nc=3, num_filters=32, num_blocks=1, scale=4, shuffle_factor=4)
+def make_material_network() -> nn.Module:
+    return DRUNet(in_nc=4, out_nc=3, nc=[8, 16, 48, 96], nb=2)
+
+
+def with_noise_level(pictures: torch.Tensor) -> torch.Tensor:
+    """Pictures (N, 3, H, W) as spandrel gives them to a DRUNet: (N, 4, H, W)."""
+    return torch.cat((pictures, torch.full_like(pictures[:, :1], NOISE_LEVEL)), 1)
 
 
 @torch.no_grad()
 def even_out(network: nn.Module, pictures: torch.Tensor) -> None:
-    """Let every convolution of a new network give mean 0 and deviation 1 on these pictures, and the last one 0.5.
+    """Let every convolution of a new network without biases give root mean square 1 on these pictures.
+
+    Those that end a residual block give a quarter of that, the last one a tenth.
 
     Else its last layer sees a thirtieth of what comes in, and hardly learns (after Mishkin and Matas, All you need is a
     good init, 2016).
     """
-    *inner, last = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
-    for layer in inner:
+    for name, layer in network.named_modules():
+        if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            continue
+        aim = _BRANCH if name.endswith("res.2") else 1.0
 
-        def scale(layer: nn.Conv2d, _inputs: object, y: torch.Tensor) -> torch.Tensor:
-            mean, deviation = y.mean((0, 2, 3)), y.std((0, 2, 3)).clamp(min=1e-4)
-            layer.weight /= deviation.view(-1, 1, 1, 1)
-            assert layer.bias is not None
-            layer.bias.copy_((layer.bias - mean) / deviation)
-            return (y - mean.view(-1, 1, 1)) / deviation.view(-1, 1, 1)
+        def scale(layer: nn.Module, _inputs: object, y: torch.Tensor, aim: float = aim) -> torch.Tensor:
+            gain = aim / y.square().mean((0, 2, 3)).sqrt().clamp(min=1e-4)
+            layer.weight *= gain.view((1, -1, 1, 1) if isinstance(layer, nn.ConvTranspose2d) else (-1, 1, 1, 1))
+            return y * gain.view(-1, 1, 1)
 
         handle = layer.register_forward_hook(scale)
         network(pictures)
         handle.remove()
-    nn.init.zeros_(last.weight)
-    nn.init.constant_(last.bias, 0.5)
+    layer.weight *= 0.1

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from .. import training
 from ..starter.cache import default_cache
-from . import export, figures, maps, metallic, upscaler
+from . import export, figures, material, relief, upscaler
 from .pairs import make_pairs, read_pairs
-from .solve import solve
 
-COUNTS = {64: 2500, 128: 8000, 256: 2500}
-MINUTES = {"upscaler": 55.0, "surface": 28.0, "normal": 22.0, "metallic": 42.0}
-STAGES = ("data", "upscaler", "surface", "normal", "metallic", "export", "figures")
+COUNTS = {64: 2500, 128: 8000, 256: 4000}
+MINUTES = {"upscaler": 25.0, "relief": 60.0, "material": 95.0}
+TRAININGS = {"upscaler": upscaler.train, "relief": relief.train, "material": material.train}
+STAGES = ("data", *TRAININGS, "export", "figures")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,14 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"stage {stage}", flush=True)
         if stage == "data":
             make_pairs(options.cache / "pairs", counts, options.seed)
-        elif stage in MINUTES:
+        elif stage in TRAININGS:
             pairs = read_pairs(options.cache / "pairs", counts)
-            if stage in ("upscaler", "metallic"):
-                train = upscaler.train if stage == "upscaler" else metallic.train
-                train(options.cache, minutes[stage], options.seed, pairs)
-            else:
-                network = maps.train(stage, options.cache, minutes[stage], options.seed, pairs)
-                solve(stage, network, options.cache, options.seed, pairs)
+            TRAININGS[stage](options.cache, minutes[stage], options.seed, pairs)
         elif stage == "export":
             export.export(options.cache, options.output)
         else:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the starter upscaler: 2x, on textures that were shrunk in several ways. May import numpy and torch."""
+"""Trains the starter upscaler: 2x, on single channels of textures that were shrunk in several ways.
+
+May import numpy and torch.
+"""
 
 from pathlib import Path
 
@@ -40,16 +43,19 @@ def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
     network = make_upscaler()
     network.load_state_dict(shipped("upscaler"))
     network = wrap(network).to(memory_format=torch.channels_last)
-    stage = Stage("upscaler", network, folder, minutes, peak=3e-3, seed=seed, decay=0.998)
+    stage = Stage("upscaler", network, folder, minutes, peak=1.5e-3, seed=seed, decay=0.998)
     rng = np.random.default_rng((seed, stage.step))
     # magnified textures hold no detail to learn from
     sharp = np.flatnonzero(pairs.magnification <= 1)
     while not stage.done:
-        x = to_batch(pairs.color[np.sort(rng.choice(sharp, BATCH))])
+        large = to_batch(pairs.color[np.sort(rng.choice(sharp, BATCH))])
+        small = worsen(large)
+        channels = torch.arange(BATCH), torch.from_numpy(rng.integers(3, size=BATCH))
+        x, y = small[channels].unsqueeze(1), large[channels].unsqueeze(1)
         with cache.mixed_precision():
-            y = stage.model(worsen(x).contiguous(memory_format=torch.channels_last)).float()
+            made = stage.model(x.contiguous(memory_format=torch.channels_last)).float()
         # Decibels, as it is judged: what can be gained on a smooth texture counts as much as the grain that cannot
-        loss = ((y - x).square().mean((1, 2, 3)) + LEAST).log().mean()
+        loss = ((made - y).square().mean((1, 2, 3)) + LEAST).log().mean()
         stage.update(loss)
         if stage.step % 100 == 0:
             stage.report(log_mse=loss.item())
