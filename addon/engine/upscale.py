@@ -21,7 +21,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.request import Axes
-from .canvas import AT_ONCE, Canvas, Easel, give_back
+from .canvas import AT_ONCE, Canvas, Easel, give_back, trim_heap
 from .image_networks import ImageNetwork
 from .pictures import extent
 from .resampling import LANCZOS_HALO, Lanczos, lanczos_taps, mean_taps, resample
@@ -319,7 +319,7 @@ def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, e
         elif takes == 3:  # a grey picture
             result = network.module(picture.expand(-1, 3, -1, -1)).mean(1, keepdim=True)
         else:  # a grey network: one channel after another, in the memory of one
-            result = torch.cat([network.module(channel) for channel in picture.split(1, 1)], 1)
+            result = _by_channel(network.module, picture)
         if excess > 1:
             result = torch.nn.functional.avg_pool2d(result, excess)
         if content is Content.LINEAR:
@@ -327,6 +327,20 @@ def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, e
         return result if span == UNIT else result.float() * (high - low) + low
 
     return run
+
+
+def _by_channel(module: Any, picture: torch.Tensor) -> torch.Tensor:
+    result: torch.Tensor | None = None
+    for index in range(picture.shape[1]):
+        made = module(picture[:, index : index + 1].contiguous())
+        if result is None:
+            result = made.new_empty((1, picture.shape[1], *made.shape[2:]))
+        result[:, index] = made[:, 0]
+        del made
+        if picture.device.type == "cpu":
+            trim_heap()  # else each channel finds holes of the last one's, and takes new memory
+    assert result is not None
+    return result
 
 
 def _encode(linear: torch.Tensor) -> torch.Tensor:
