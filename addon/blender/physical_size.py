@@ -12,7 +12,6 @@ from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ..core import texels
-from ..core.errors import UserError
 from ..core.request import Size, TextureRequest
 from . import material_maps, materials, properties, target
 
@@ -159,10 +158,7 @@ def _source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
 
 def _aspect(image: bpy.types.Image) -> float:
     """Height over width; of ours by the recipe, since asking a large image has Blender decode it."""
-    try:
-        recipe = properties.recipe_of(image)
-    except UserError:
-        recipe = None
+    recipe = properties.readable_recipe_of(image)
     request = recipe.request if recipe else None
     width, height = request.result_size if isinstance(request, TextureRequest) else image.size
     return height / width if width and height else 1.0

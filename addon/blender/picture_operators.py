@@ -63,10 +63,7 @@ def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
 
 def _asked_of(image: bpy.types.Image) -> Request | None:
     """What was asked for when the image was made; None where that is not known or cannot be read."""
-    try:
-        recipe = properties.recipe_of(image)
-    except UserError:
-        return None
+    recipe = properties.readable_recipe_of(image)
     return recipe.request if recipe else None
 
 

@@ -257,12 +257,17 @@ def recipe_of(image: bpy.types.Image) -> Recipe | None:
     return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
 
 
+def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
+    """The recipe that an image carries, None where it has none that can be read."""
+    try:
+        return recipe_of(image)
+    except UserError:
+        return None
+
+
 def as_source(image: bpy.types.Image) -> str:
     """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
-    try:
-        recipe = recipe_of(image)
-    except UserError:
-        return ""
+    recipe = readable_recipe_of(image)
     return recipe.as_source() if recipe else ""
 
 

@@ -330,6 +330,7 @@ def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, e
 
 
 def _by_channel(module: Any, picture: torch.Tensor) -> torch.Tensor:
+    """A one-channel network's result of each channel of (1, C, H, W)."""
     result: torch.Tensor | None = None
     for index in range(picture.shape[1]):
         made = module(picture[:, index : index + 1].contiguous())
