@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from addon.core import protocol, sketch
 from addon.core.errors import ErrorKind, UserError, bug
-from addon.core.image_request import ImageRequest
 from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
-from addon.core.request import Size
+from addon.core.requests.picture import ImageRequest
+from addon.core.requests.texture import Size
 from addon.core.results import BASE_COLOR, PART, THUMBNAIL, Draft, Result, disk_errors, draft
 
 

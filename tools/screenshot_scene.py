@@ -178,7 +178,7 @@ def use_language(name: str) -> None:
 
 def history() -> Any:
     """How the panel shows the history."""
-    return sys.modules[f"{PACKAGE}.blender.state"].current.view
+    return sys.modules[f"{PACKAGE}.blender.common.state"].current.view
 
 
 def set_theme(name: str) -> None:

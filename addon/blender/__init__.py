@@ -3,30 +3,17 @@
 
 import bpy
 
-from . import (
-    commands,
-    compare,
-    handover,
-    history,
-    history_operators,
-    history_panel,
-    languages,
-    material_operators,
-    operators,
-    package,
-    panels,
-    physical_size,
-    picture_operators,
-    preferences,
-    presets,
-    properties,
-    pump,
-    recipes,
-    setup,
-    setup_operators,
-    status,
-    tryon,
-)
+from .common import languages, package
+from .history import browse, compare, recipes, tryon
+from .history import operators as history_operators
+from .history import panel as history_panel
+from .install import operators as setup_operators
+from .install import setup
+from .jobs import operators, picture_operators, pump, render_handover, status
+from .material import operators as material_operators
+from .material import physical_size
+from .settings import presets, properties
+from .shell import commands, preferences, sidebar
 
 _CLASSES = (
     *properties.CLASSES,
@@ -41,7 +28,7 @@ _CLASSES = (
     *tryon.CLASSES,
     *recipes.CLASSES,
     *presets.CLASSES,
-    *panels.CLASSES,
+    *sidebar.CLASSES,
     *history_panel.CLASSES,
 )
 # Each has register() and unregister(), which take nothing; in this order, and back in reverse.
@@ -55,8 +42,8 @@ _PARTS = (
     recipes,
     pump,
     status,
-    history,
-    handover,
+    browse,
+    render_handover,
     commands,
 )
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import ErrorKind, UserError
-from .request import TextureRequest
+from .requests.texture import TextureRequest
 from .results import Result
 
 YOUNG = 86400.0  # seconds: another Blender may have it in a file that was never saved

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ErrorKind, UserError
-from .finish import FILTER, LANCZOS, STARTER, MapKind
+from .requests.finish import FILTER, LANCZOS, STARTER, MapKind
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"

@@ -10,9 +10,9 @@ from enum import StrEnum
 from uuid import uuid4
 
 from .errors import UserError
-from .image_request import Request
 from .protocol import Cancelled, Failed, Finished, ImageDone, Message, Note, Phase, Preview, Progress
-from .request import TextureRequest
+from .requests.picture import Request
+from .requests.texture import TextureRequest
 from .results import Result
 
 

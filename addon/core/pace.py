@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .image_request import Request
-from .request import TextureRequest
+from .requests.picture import Request
+from .requests.texture import TextureRequest
 
 MAX_SECONDS = 1e6  # of one part; what claims to take longer was not measured
 

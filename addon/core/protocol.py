@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Any, BinaryIO
 
 from .errors import UserError
-from .image_request import Request, request_from_json
 from .pace import UNKNOWN, Pace
+from .requests.picture import Request, request_from_json
 from .results import Result
 
 VERSION = 2

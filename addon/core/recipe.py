@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
-from .image_request import MAX_SOURCE_RECIPE, Request, request_from_json
-from .request import TextureRequest
+from .requests.picture import MAX_SOURCE_RECIPE, Request, request_from_json
+from .requests.texture import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`

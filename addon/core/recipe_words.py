@@ -4,7 +4,7 @@
 import re
 
 from .recipe import Recipe
-from .request import Axes, TextureRequest
+from .requests.texture import Axes, TextureRequest
 
 _TILING = {
     Axes.XY: "repeats both ways",

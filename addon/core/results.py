@@ -19,9 +19,9 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from .errors import ErrorKind, UserError
-from .finish import MapKind
 from .naming import slug
 from .recipe import Recipe
+from .requests.finish import MapKind
 
 BASE_COLOR = "base_color"
 # What a whole material has beside its colour, as it stands in the node editor, from the top; data, not colours.

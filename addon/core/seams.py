@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import results
-from .request import Axes
+from .requests.texture import Axes
 
 THRESHOLD = results.SEAM_THRESHOLD
 

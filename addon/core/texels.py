@@ -7,7 +7,7 @@ Lengths are in any one unit; UV units are widths of the UV square.
 import math
 from collections.abc import Iterable
 
-from .request import GRID, MAX_SIDE, MIN_SIDE, Size
+from .requests.texture import GRID, MAX_SIDE, MIN_SIDE, Size
 
 
 def uv_density(triangles: Iterable[tuple[float, float]]) -> float:

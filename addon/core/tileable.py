@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .request import Axes
+from .requests.texture import Axes
 
 _BAND = 6  # the part of a side, on either edge, in which a path may run
 _LEAST = 48  # pixels; in a narrower picture there is no room for a path

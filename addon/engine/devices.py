@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..core.errors import ErrorKind, UserError
-from ..core.request import Size
+from ..core.requests.texture import Size
 
 # Bytes that a network holds besides its weights, per pixel of the picture, at 2 bytes a number and with both halves of
 # the guidance in one batch. Counted on full-size networks without data (tests/engine/test_devices.py): a step 521 in

@@ -18,12 +18,12 @@ from PIL import Image
 from ..core import image_networks, recipe, results, seams
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import Finish, MapKind
-from ..core.image_request import Content
 from ..core.pbr import unit_normals
 from ..core.protocol import Phase
 from ..core.recipe import Recipe
-from ..core.request import Axes
+from ..core.requests.finish import Finish, MapKind
+from ..core.requests.picture import Content
+from ..core.requests.texture import Axes
 from ..core.results import Draft
 from ..core.tileable import make_tileable
 from . import pictures

@@ -21,10 +21,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..core import image_networks, recipe, results, seams
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import Finish
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
-from ..core.request import Axes, TextureRequest
+from ..core.requests.finish import Finish
+from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Draft, Result
 from .devices import is_out_of_memory
 from .latents import decode as decode_latents

@@ -17,8 +17,9 @@ from typing import Any
 import spandrel
 import torch
 
-from ..core import image_networks, model_folder
+from ..core import image_networks
 from ..core.errors import ErrorKind, UserError
+from ..core.model_files import folder as model_folder
 from ..core.recipe import EXACTLY
 from . import pictures
 from .devices import Device, Kind, empty_cache, is_out_of_memory

@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderTiny
 from numpy.typing import NDArray
 
-from ..core.request import Axes
+from ..core.requests.texture import Axes
 from . import layers
 from .canvas import canvases
 from .devices import WHOLE, free_main_memory

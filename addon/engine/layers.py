@@ -20,7 +20,7 @@ from diffusers.models.unets.unet_2d_blocks import DownEncoderBlock2D, UpDecoderB
 from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch.nn import functional as F
 
-from ..core.request import Axes
+from ..core.requests.texture import Axes
 from .canvas import Easel
 from .devices import STRIP, empty_cache, is_out_of_memory
 from .tiles import MIN_TILE, TileLimits

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
-from ..core.finish import MapKind
 from ..core.image_networks import HEIGHT_DEPTH
-from ..core.image_request import Content
 from ..core.pbr import normals_of_patch, unit_normals
-from ..core.request import Axes
+from ..core.requests.finish import MapKind
+from ..core.requests.picture import Content
+from ..core.requests.texture import Axes
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
 from .resampling import lanczos_taps, mean_taps, resample

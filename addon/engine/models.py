@@ -15,12 +15,13 @@ import torch
 import transformers
 from safetensors import safe_open
 
-from ..core import catalogue, model_folder
-from ..core.catalogue import Family, ModelInfo
 from ..core.errors import ErrorKind, UserError
-from ..core.model_folder import ModelFolder
+from ..core.families import catalogue
+from ..core.families.catalogue import Family, ModelInfo
+from ..core.model_files import folder as model_folder
+from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
-from ..core.request import Scheduler, TextureRequest
+from ..core.requests.texture import Scheduler, TextureRequest
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
 
 if TYPE_CHECKING:

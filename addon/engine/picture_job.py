@@ -12,9 +12,9 @@ import torch
 
 from ..core import results
 from ..core.errors import UserError
-from ..core.image_request import Content, ImageRequest
 from ..core.protocol import Phase, Start
 from ..core.recipe import EXACTLY, PERIODIC, Recipe, read_png
+from ..core.requests.picture import Content, ImageRequest
 from ..core.results import Result
 from . import pictures
 from .devices import probe

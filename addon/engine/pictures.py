@@ -20,8 +20,8 @@ from torchvision.io import ImageReadMode, decode_png
 
 from ..core.errors import ErrorKind, UserError
 from ..core.exr import ExrWriter
-from ..core.finish import MAX_RESULT_SIDE
 from ..core.png import PngWriter
+from ..core.requests.finish import MAX_RESULT_SIDE
 from .canvas import Canvas, to_dtype
 
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from ..core.request import TextureRequest
+from ..core.requests.texture import TextureRequest
 from .models import LoadedModel
 
 _SHOWN = 120  # characters of what was cut off

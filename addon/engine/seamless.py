@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core.errors import ErrorKind, UserError
-from ..core.request import Axes
+from ..core.requests.texture import Axes
 
 # Value of `Downsample2D.padding` while its convolution does the padding: anything but 0 makes its forward skip its own.
 _BY_CONVOLUTION = "wrapped by its convolution"

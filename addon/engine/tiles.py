@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.request import Axes
+from ..core.requests.texture import Axes
 from .canvas import AT_ONCE, give_back, trim_heap
 from .devices import empty_cache, is_out_of_memory
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from ..core.color import to_encoded, to_linear
 from ..core.errors import ErrorKind, UserError
-from ..core.image_request import Content
 from ..core.pbr import unit_normals
-from ..core.request import Axes
+from ..core.requests.picture import Content
+from ..core.requests.texture import Axes
 from .canvas import AT_ONCE, Canvas, Easel, give_back, trim_heap
 from .image_networks import ImageNetwork
 from .pictures import extent

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError, bug
-from ..core.image_request import ImageRequest
 from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
@@ -43,6 +42,7 @@ from ..core.protocol import (
     encode,
     read_message,
 )
+from ..core.requests.picture import ImageRequest
 from ..core.results import Draft, Result
 
 if TYPE_CHECKING:

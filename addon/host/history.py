@@ -20,7 +20,7 @@ from pathlib import Path
 from ..core import history
 from ..core.errors import UserError, bug
 from ..core.history import Entry, Marks
-from ..core.request import TextureRequest
+from ..core.requests.texture import TextureRequest
 from ..core.results import Result, disk_errors
 from . import marks as marks_file
 from .store import Store

@@ -10,8 +10,8 @@ import os
 import statistics
 from pathlib import Path
 
-from ..core.image_request import Request
 from ..core.pace import Pace, is_seconds, kinds
+from ..core.requests.picture import Request
 
 _logger = logging.getLogger(__name__)
 _VERSION = 1

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError
-from ..core.image_request import Request
 from ..core.jobs import Job, JobQueue, JobState
 from ..core.protocol import (
     VERSION,
@@ -30,6 +29,7 @@ from ..core.protocol import (
     Refused,
     Start,
 )
+from ..core.requests.picture import Request
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
 from .paces import Paces

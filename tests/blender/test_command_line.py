@@ -9,7 +9,7 @@ from pathlib import Path
 
 from addon.core.errors import UserError
 from addon.core.recipe import Recipe, read_png
-from addon.core.request import Size
+from addon.core.requests.texture import Size
 
 from .conftest import SECONDS, Blender
 from .test_jobs import dying, stuck

@@ -4,7 +4,7 @@
 import json
 from pathlib import Path
 
-from addon.core.catalogue import resolve
+from addon.core.families.catalogue import resolve
 from addon.core.recipe import Recipe, read_png
 
 from .conftest import Blender

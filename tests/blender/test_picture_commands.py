@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from addon.core.finish import Finish, MapKind
-from addon.core.image_request import Content, ImageRequest
 from addon.core.recipe import Recipe, read_png
-from addon.core.request import Axes
+from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.texture import Axes
 
 from .conftest import Blender
 from .test_command_line import records

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from addon.core.exr import ExrWriter
-from addon.core.finish import Finish, MapKind
-from addon.core.image_request import ImageRequest
 from addon.core.recipe import Recipe
-from addon.core.request import Axes
+from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.picture import ImageRequest
+from addon.core.requests.texture import Axes
 
 from .conftest import Blender
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from addon.core import protocol
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import Finish, MapKind, absolute, parse_maps
-from addon.core.image_request import Content, ImageRequest, request_from_json
 from addon.core.jobs import JobQueue
 from addon.core.protocol import Phase, Progress, Start
 from addon.core.recipe import Recipe
-from addon.core.request import Axes, Size, TextureRequest
+from addon.core.requests.finish import Finish, MapKind, absolute, parse_maps
+from addon.core.requests.picture import Content, ImageRequest, request_from_json
+from addon.core.requests.texture import Axes, Size, TextureRequest
 
 finishes = st.builds(
     Finish,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from addon.core.errors import UserError
 from addon.core.history import YOUNG, Entry, Marks, Which, expendable, left_behind, newest_first, search
 from addon.core.recipe import Recipe
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import Result
 
 NOW = 1_000_000.0

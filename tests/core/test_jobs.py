@@ -11,7 +11,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobQueue, JobState
 from addon.core.protocol import Cancelled, Failed, Finished, Heartbeat, ImageDone, Note, Phase, Preview, Progress
 from addon.core.recipe import Recipe
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.core.results import Result
 
 REQUEST = TextureRequest("bricks", count=3)

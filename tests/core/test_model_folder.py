@@ -9,11 +9,11 @@ import tracemalloc
 
 import pytest
 
-from addon.core import catalogue
-from addon.core.catalogue import Family
 from addon.core.errors import ErrorKind, UserError
-from addon.core.model_folder import check_safetensors, verify
-from addon.core.request import Scheduler
+from addon.core.families import catalogue
+from addon.core.families.catalogue import Family
+from addon.core.model_files.folder import check_safetensors, verify
+from addon.core.requests.texture import Scheduler
 
 INDEX = {
     "_class_name": "StableDiffusionPipeline",

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from addon.core import catalogue, model_folder
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families import catalogue
+from addon.core.model_files import folder as model_folder
 from addon.core.naming import image_name, slug
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.core.results import draft
 
 ODD = [

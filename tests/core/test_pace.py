@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from addon.core.pace import MAX_SECONDS, UNKNOWN, Pace, kinds, remaining
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 
 REQUEST = TextureRequest("bricks", count=2, steps=10)
 PACE = Pace(start=3.0, load=5.0, step=0.5, beside=1.0)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from addon.core.png import PngWriter
 from addon.core.recipe import PNG_KEY, Recipe, read_png
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 
 
 def decode(data: bytes) -> np.ndarray:

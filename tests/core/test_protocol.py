@@ -15,7 +15,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.pace import Pace
 from addon.core.protocol import FrameReader, Heartbeat, ProtocolError, decode, encode, read_message
 from addon.core.recipe import Recipe
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.core.results import Result
 from tests.core.test_request import requests
 

@@ -9,9 +9,9 @@ from hypothesis import given
 
 from addon.core import protocol
 from addon.core.errors import UserError
-from addon.core.image_request import ImageRequest
 from addon.core.recipe import Recipe, read_png
-from addon.core.request import MAX_PROMPT, TextureRequest
+from addon.core.requests.picture import ImageRequest
+from addon.core.requests.texture import MAX_PROMPT, TextureRequest
 
 from .test_request import requests
 

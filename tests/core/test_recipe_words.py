@@ -3,10 +3,10 @@
 
 from dataclasses import replace
 
-from addon.core.image_request import ImageRequest
 from addon.core.recipe import Recipe
 from addon.core.recipe_words import description, tags
-from addon.core.request import Axes
+from addon.core.requests.picture import ImageRequest
+from addon.core.requests.texture import Axes
 
 from .test_recipe import RECIPE
 

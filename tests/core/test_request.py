@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.request import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from addon.core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 
 sizes = st.builds(Size, *(st.integers(1, 32).map(lambda n: 64 * n),) * 2)
 prompts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from addon.core import seams
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.core.results import RECIPE_P, RECIPE_SCORE
 from addon.core.seams import THRESHOLD, judge, measure, roll_p
 

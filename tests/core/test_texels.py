@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addon.core.request import GRID, MAX_SIDE, MIN_SIDE
+from addon.core.requests.texture import GRID, MAX_SIDE, MIN_SIDE
 from addon.core.texels import mapping_scale, resolution, uv_density
 
 lengths = st.floats(1e-3, 1e3)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addon.core import seams
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.core.tileable import cheapest_path, make_tileable, periodic_component
 
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.request import Axes, Size
+from addon.core.requests.texture import Axes, Size
 from addon.engine import devices, layers
 from addon.engine.devices import Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
 from addon.engine.seamless import seamless

@@ -23,9 +23,9 @@ from PIL import Image
 
 from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import Finish, MapKind
 from addon.core.protocol import Phase, Start
-from addon.core.request import STARTER, Axes, Scheduler, Size, TextureRequest
+from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.texture import STARTER, Axes, Scheduler, Size, TextureRequest
 from addon.core.results import Draft, Result
 from addon.engine import devices, generate, models
 from addon.engine.devices import Device, Kind, Mode

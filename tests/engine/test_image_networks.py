@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 
 from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import STARTER, MapKind
-from addon.core.request import Axes
+from addon.core.requests.finish import STARTER, MapKind
+from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine.devices import Device, Kind
 from addon.engine.image_networks import NetworkCache, choose_tile

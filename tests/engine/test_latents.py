@@ -5,7 +5,7 @@ import pytest
 import torch
 from diffusers import AutoencoderTiny
 
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.engine import latents as latents_module
 from addon.engine import layers
 from addon.engine.canvas import canvases

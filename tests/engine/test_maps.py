@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import MapKind
 from addon.core.image_networks import HEIGHT_DEPTH, map_networks
-from addon.core.image_request import Content
 from addon.core.pbr import angles, normals_of_height
-from addon.core.request import Axes
+from addon.core.requests.finish import MapKind
+from addon.core.requests.picture import Content
+from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine import maps as maps_module
 from addon.engine.canvas import canvases

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.request import Scheduler, Size, TextureRequest
+from addon.core.requests.texture import Scheduler, Size, TextureRequest
 from addon.engine import models
 from addon.engine.devices import Device, Kind
 from addon.engine.models import LoadedModel, ModelCache

@@ -15,11 +15,11 @@ from spandrel.architectures.ESRGAN import ESRGAN
 
 from addon.core import results, seams
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import Finish, MapKind
-from addon.core.image_request import Content, ImageRequest
 from addon.core.protocol import Cancel, Cancelled, Finished, ImageDone, Phase, Progress, Start
 from addon.core.recipe import EXACTLY, PERIODIC, PNG_KEY, Recipe, read_png
-from addon.core.request import Axes, Size, TextureRequest
+from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.texture import Axes, Size, TextureRequest
 from addon.engine import finish as finish_module
 from addon.engine import image_networks, pictures
 from addon.engine.generate import make_images

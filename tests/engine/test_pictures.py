@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.finish import MAX_RESULT_SIDE
+from addon.core.requests.finish import MAX_RESULT_SIDE
 from addon.engine import pictures
 
 RNG = np.random.default_rng(0)

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from addon.core import sketch
-from addon.core.catalogue import STARTER_FOLDER
+from addon.core.families.catalogue import STARTER_FOLDER
 from addon.core.protocol import Start
-from addon.core.request import Scheduler, Size, TextureRequest
+from addon.core.requests.texture import Scheduler, Size, TextureRequest
 from addon.core.results import PART
 from addon.engine import generate, previews
 from addon.engine.previews import Previews

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless, wrap
 from tests.engine import networks
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from addon.core.catalogue import resolve
-from addon.core.request import STARTER
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
 
 MODEL = Path(__file__).resolve().parents[2] / "addon" / "models" / "starter"
 LIMIT = 50_000_000

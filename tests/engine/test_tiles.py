@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.engine.canvas import canvases
 from addon.engine.seamless import seamless
 from addon.engine.tiles import (

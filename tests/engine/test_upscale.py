@@ -7,8 +7,8 @@ import pytest
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.errors import ErrorKind, UserError
 from addon.core.image_networks import UPSCALER_FILE
-from addon.core.image_request import Content
-from addon.core.request import Axes
+from addon.core.requests.picture import Content
+from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine import upscale as upscale_module
 from addon.engine.canvas import canvases

@@ -35,7 +35,7 @@ from addon.core.protocol import (
     Start,
     encode,
 )
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.engine.bootstrap import NICENESS
 from tests.engine.worker_client import BOOTSTRAP, Client
 from tests.phases import PHASES

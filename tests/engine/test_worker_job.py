@@ -18,7 +18,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.pace import Pace
 from addon.core.protocol import Cancelled, Failed, Finished, Free, ImageDone, Message, Note, Phase, Progress, Start
 from addon.core.recipe import Recipe
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.core.results import Draft, Result
 from addon.engine.worker import Job, JobCancelled
 

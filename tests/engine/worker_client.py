@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Any, TypeVar
 
-from addon.core.image_request import Request
 from addon.core.protocol import TERMINAL, VERSION, Freed, Heartbeat, Hello, Message, Start, encode, read_message
+from addon.core.requests.picture import Request
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "addon" / "engine" / "bootstrap.py"
 M = TypeVar("M")

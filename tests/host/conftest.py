@@ -12,7 +12,7 @@ import pytest
 
 from addon.core.jobs import Job
 from addon.core.protocol import TERMINAL, Phase
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import PART
 from addon.host import runtime
 from addon.host.deadlines import Deadlines

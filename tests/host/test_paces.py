@@ -9,7 +9,7 @@ import pytest
 
 from addon.core.pace import UNKNOWN, Pace
 from addon.core.protocol import Phase
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.host.paces import Paces
 
 REQUEST = TextureRequest("bricks")

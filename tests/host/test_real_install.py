@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from addon.core import lock as locks
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.host import environment, probe, runtime
 from addon.host.environment import Condition
 from addon.host.installer import Installer

@@ -11,7 +11,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobState
 from addon.core.protocol import Cancelled, Finished, ImageDone, Phase, Progress
 from addon.core.recipe import read_png
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import THUMBNAIL
 from addon.host import process, runtime
 from tests.fake import make_fake_python

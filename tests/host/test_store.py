@@ -16,7 +16,7 @@ import pytest
 from addon.core.errors import ErrorKind, UserError
 from addon.core.history import Marks
 from addon.core.recipe import Recipe
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.core.results import PART, Result, draft
 from addon.host import marks
 from addon.host.store import Store, adopt, user_data

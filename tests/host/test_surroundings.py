@@ -12,7 +12,7 @@ import pytest
 from addon.core.errors import ErrorKind
 from addon.core.jobs import JobState
 from addon.core.protocol import Failed, Phase
-from addon.core.request import Size
+from addon.core.requests.texture import Size
 from addon.core.results import PART
 from addon.host.store import Store
 from tests.fake import make_fake_python

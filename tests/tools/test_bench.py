@@ -125,7 +125,7 @@ def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
 @pytest.mark.slow
 def test_the_bare_script_makes_the_workers_pixels() -> None:
     """Otherwise it would be compared with something else."""
-    from addon.core.catalogue import STARTER_FOLDER
+    from addon.core.families.catalogue import STARTER_FOLDER
     from tools.bench import chain
     from tools.bench.against_bare import starter_request
 

@@ -21,7 +21,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in (
         "addon/__init__.py",
         "addon/core/__init__.py",
-        "addon/core/request.py",
+        "addon/core/requests/texture.py",
         "addon/models/a/weights.safetensors",
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from addon.core.catalogue import STARTER_FOLDER, resolve
-from addon.core.request import STARTER, Size, TextureRequest
+from addon.core.families.catalogue import STARTER_FOLDER, resolve
+from addon.core.requests.texture import STARTER, Size, TextureRequest
 from tools.bench.engine import Bare, Engine, tick_seconds
 from tools.bench.figures import Figure, in_turn, median_ratio, spread
 from tools.bench.setup import Setup

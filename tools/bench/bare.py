@@ -10,7 +10,7 @@ import sys
 import torch
 from diffusers import StableDiffusionPipeline
 
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless
 
 

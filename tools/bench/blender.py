@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from addon.core.catalogue import resolve
-from addon.core.request import STARTER
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
 from tools import environments
 from tools.bench import child
 from tools.bench.figures import Figure, median_difference, spread

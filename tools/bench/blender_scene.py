@@ -169,7 +169,7 @@ def heartbeat() -> Story:
             gaps["idle"].append(heart.stop())
             heart.start()
             for _ in range(10):  # as often as a job has the panel drawn
-                sys.modules[f"{PACKAGE}.blender.pump"].redraw()
+                sys.modules[f"{PACKAGE}.blender.jobs.pump"].redraw()
                 yield 0.1
             gaps["panel"].append(heart.stop())
             yield from settle()
@@ -184,7 +184,7 @@ def heartbeat() -> Story:
 
 def watch_ticks(clock: Callable[[], float] = time.perf_counter) -> list[float]:
     """Have the extension's timer tell its seconds by a clock: a list that grows with each tick."""
-    pump = sys.modules[f"{PACKAGE}.blender.pump"]
+    pump = sys.modules[f"{PACKAGE}.blender.jobs.pump"]
     original, seconds = pump._tick, []
 
     def tick() -> float | None:
@@ -323,7 +323,7 @@ def fresh() -> Story:
     install()
     bpy.context.preferences.addons[PACKAGE].preferences.wheels = SETTINGS["wheels"]
     assert bpy.ops.tilewright.install() == {"FINISHED"}
-    setup = sys.modules[f"{PACKAGE}.blender.state"].current.setup
+    setup = sys.modules[f"{PACKAGE}.blender.common.state"].current.setup
     while setup.busy:
         yield BEAT
     if setup.error:

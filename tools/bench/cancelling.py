@@ -9,7 +9,7 @@ from pathlib import Path
 
 from addon.core.jobs import Job
 from addon.core.protocol import Phase
-from addon.core.request import Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from tools.bench import child
 from tools.bench.engine import Engine, tick_seconds
 from tools.bench.figures import Figure

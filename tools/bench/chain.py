@@ -18,9 +18,10 @@ import torch
 import transformers
 from PIL import Image
 
-from addon.core import catalogue, results, seams
+from addon.core import results, seams
+from addon.core.families import catalogue
 from addon.core.protocol import Phase, Start
-from addon.core.request import STARTER, Axes, Size, TextureRequest
+from addon.core.requests.texture import STARTER, Axes, Size, TextureRequest
 from addon.core.results import Draft, Result
 from addon.engine import generate
 from addon.engine.models import LoadedModel, ModelCache

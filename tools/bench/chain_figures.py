@@ -3,8 +3,8 @@
 
 import statistics
 
-from addon.core.catalogue import resolve
-from addon.core.request import STARTER
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
 from tools.bench import child
 from tools.bench.figures import Figure, median_ratio, spread
 from tools.bench.setup import Setup

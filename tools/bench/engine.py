@@ -11,7 +11,7 @@ from types import TracebackType
 
 from addon.core.jobs import Job
 from addon.core.protocol import TERMINAL, Cancelled, Failed, Message, Phase, Preview, Progress
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from addon.host.runtime import Runtime
 from addon.host.session import Session
 from addon.host.store import Store
@@ -23,11 +23,11 @@ LOOK_SECONDS = 0.001  # between two looks at what the worker said
 
 
 def tick_seconds() -> float:
-    """How often Blender's timer looks at what the worker said: the interval in addon/blender/pump.py."""
-    source = (ROOT / "addon" / "blender" / "pump.py").read_text(encoding="utf-8")
+    """How often Blender's timer looks at what the worker said: the interval in addon/blender/jobs/pump.py."""
+    source = (ROOT / "addon" / "blender" / "jobs" / "pump.py").read_text(encoding="utf-8")
     found = re.search(r"^_INTERVAL = ([\d.]+)", source, re.MULTILINE)
     if found is None:
-        raise MachineError("tools/bench/engine.py does not find the timer's interval in addon/blender/pump.py.")
+        raise MachineError("tools/bench/engine.py does not find the timer's interval in addon/blender/jobs/pump.py.")
     return float(found[1])
 
 

@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless
 from tests.engine import networks as small
 from tools.bench.figures import in_turn

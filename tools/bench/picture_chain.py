@@ -13,10 +13,10 @@ from PIL import Image
 
 from addon.core import image_networks as known
 from addon.core.color import delta_e, to_encoded, to_linear
-from addon.core.finish import Finish, MapKind
-from addon.core.image_request import Content, ImageRequest
 from addon.core.protocol import Phase, Start
-from addon.core.request import Axes
+from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.texture import Axes
 from addon.core.results import Draft, Result
 from addon.engine import image_networks, picture_job
 from addon.engine.canvas import canvases

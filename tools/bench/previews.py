@@ -5,7 +5,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from addon.core.request import TextureRequest
+from addon.core.requests.texture import TextureRequest
 from tools.bench.against_bare import PREFIX, starter_request
 from tools.bench.engine import Engine
 from tools.bench.figures import Figure, in_turn, median_ratio, spread

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 from addon.core.color import delta_e, to_encoded, to_linear
-from addon.core.finish import STARTER, MapKind
 from addon.core.image_networks import HEIGHT_DEPTH, map_networks
-from addon.core.image_request import Content
 from addon.core.pbr import angles, normals_of_height
-from addon.core.request import Axes
+from addon.core.requests.finish import STARTER, MapKind
+from addon.core.requests.picture import Content
+from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine.canvas import Easel, canvases
 from addon.engine.maps import Source, check_network, make_maps

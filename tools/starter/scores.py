@@ -11,7 +11,7 @@ import numpy as np
 from diffusers import StableDiffusionPipeline
 
 from addon.core import seams
-from addon.core.request import Axes
+from addon.core.requests.texture import Axes
 
 from . import cache
 from .judge import Bench, material_of

@@ -12,8 +12,8 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image, ImageDraw
 
-from addon.core.catalogue import resolve
-from addon.core.request import STARTER
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
 
 from . import cache
 from .prompts import SEEN, UNSEEN

@@ -136,7 +136,7 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     yield from _until(lambda: _status().running)
     yield from hand.point_at_cube()
     hand.do("key", "g")
-    yield from _until(lambda: addon("state").current.waiting, 60.0)
+    yield from _until(lambda: addon("common.state").current.waiting, 60.0)
     yield 1.0
     hand.look("grabbing")
     assert len(made()) == 1, "it came in the middle of a grab"
@@ -168,12 +168,12 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     assert _status().error == ""
 
     last = [image.tilewright.result for image in made() if image.tilewright.prompt == "the next one"]
-    assert addon("state").current.view.selected in last
+    assert addon("common.state").current.view.selected in last
     yield 1.0
     before = hand.look("before the history")
     yield from hand.press(THIRD_RESULT)
     first = next(image for image in made() if image.tilewright.prompt == "red brick")
-    yield from _until(lambda: addon("state").current.view.selected == first.tilewright.result)
+    yield from _until(lambda: addon("common.state").current.view.selected == first.tilewright.result)
     hand.look("selected in the history")
     yield from hand.press(APPLY_SELECTED)
     yield from hand.see("from the history", lambda seen: changed(before, seen) > 0.5)

@@ -9,7 +9,7 @@ from common import addon
 
 
 def run(arguments: list[str]) -> None:
-    sys.exit(addon("commands").main(list(arguments)))
+    sys.exit(addon("shell.commands").main(list(arguments)))
 
 
 def verdicts(lines: list[list[str]]) -> list[tuple[int, str]]:
@@ -18,6 +18,6 @@ def verdicts(lines: list[list[str]]) -> list[tuple[int, str]]:
     for line in lines:
         words = io.StringIO()
         with contextlib.redirect_stderr(words):
-            code = addon("commands").main(line)
+            code = addon("shell.commands").main(line)
         told.append((code, words.getvalue()))
     return told

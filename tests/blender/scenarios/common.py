@@ -43,21 +43,21 @@ def generate(**values: Any) -> Any:
 def start(**values: Any) -> Any:
     """Press Generate as in a window: the job goes on behind our back, and `drive` is the timer."""
     wish(**({"prompt": "red brick"} | values))
-    return addon("generation").start(bpy.context)
+    return addon("jobs.generation").start(bpy.context)
 
 
 def drive(until: Callable[[], object], seconds: float = 30.0) -> None:
     """Let the timer tick until something is true."""
     end = time.monotonic() + seconds
     while not until():
-        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('state').current.error}"
-        addon("pump").tick()
+        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('common.state').current.error}"
+        addon("jobs.pump").tick()
         time.sleep(0.005)
 
 
 def finish(job: Any) -> None:
     """Let the timer tick until the job has ended and was delivered."""
-    drive(lambda: job.ended and not addon("state").current.waiting)
+    drive(lambda: job.ended and not addon("common.state").current.waiting)
 
 
 def made() -> list[Any]:

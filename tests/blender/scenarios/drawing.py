@@ -83,7 +83,7 @@ def _draw(width: int = 280) -> list[str]:
 
 def _draw_status() -> list[str]:
     texts: list[str] = []
-    addon("status").draw(SimpleNamespace(layout=Layout(texts)), None)
+    addon("jobs.status").draw(SimpleNamespace(layout=Layout(texts)), None)
     return [text for text in texts if text]
 
 
@@ -100,7 +100,7 @@ def panel_tells_each_state() -> None:
     texts = _draw()
     assert "Generate" in texts
     assert "Cube: Material" in texts
-    defaults = addon("models").try_resolve("starter").defaults
+    defaults = addon("settings.models").try_resolve("starter").defaults
     assert f"Steps (model: {defaults.steps})" in texts
     assert f"Guidance (model: {defaults.guidance_scale:g})" in texts
 
@@ -125,7 +125,7 @@ def panel_tells_each_state() -> None:
     message_of(lambda: generate(prompt="this one dies"))
     texts = " ".join(_draw())
     assert "The engine was ended by signal 9." in texts, texts
-    assert str(addon("package").engine_log().parent) not in texts, "a path of the user's is shown"
+    assert str(addon("common.package").engine_log().parent) not in texts, "a path of the user's is shown"
     assert "Tilewright: The engine was ended by signal 9." in _draw_status()
     assert drawn_operators[-1] == "tilewright.dismiss"
     bpy.ops.tilewright.dismiss()
@@ -146,7 +146,7 @@ def panel_tells_what_is_missing() -> None:
     system.use_online_access = True
     texts = _draw()
     assert "The engine's packages are not installed yet." in " ".join(texts)
-    size = addon("state").current.environments.lock.size
+    size = addon("common.state").current.environments.lock.size
     assert f"Up to {size / 1e9:.1f} GB are downloaded, into …/environments." in " ".join(texts)
     assert "Install" in texts
     assert bpy.ops.tilewright.install.poll()
@@ -169,7 +169,7 @@ def panel_tells_what_is_missing() -> None:
 
 
 def texts_are_wrapped_and_nothing_is_lost() -> None:
-    wrap = addon("panels")._wrap
+    wrap = addon("shell.sidebar")._wrap
     for text in ("one two three", "a/very/long/path/without/any/space " * 3, "", "x" * 100):
         for width in (1, 5, 12, 40):
             lines = wrap(text, width, len)

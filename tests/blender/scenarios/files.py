@@ -80,7 +80,7 @@ def save_without_the_store(file: str, store: str) -> None:
 def delivery_without_one_of_the_results() -> None:
     """Somebody deleted a result while it waited for a render to end."""
     job = start(prompt="lost", count=3, use_random_seed=False, seed=1)
-    pump, session = addon("pump"), addon("state").current.session
+    pump, session = addon("jobs.pump"), addon("common.state").current.session
     session.wait(job, tick=pump.take)
     shutil.rmtree(job.results[0].folder)
     pump.deliver_waiting()

@@ -22,7 +22,7 @@ def preferences() -> Any:
 
 def names() -> list[str]:
     """The results that the panel lists, by the folder's name."""
-    return [entry.name for entry in addon("state").current.view.found]
+    return [entry.name for entry in addon("common.state").current.view.found]
 
 
 def node() -> Any:
@@ -106,7 +106,7 @@ def panel_shows_the_store() -> None:
     place.which = "ALL"
     assert len(names()) == 3
     bpy.ops.tilewright.select(result=oak)
-    assert addon("history").selected().name == oak
+    assert addon("history.browse").selected().name == oak
 
 
 def many_results_come_in_pages(count: int) -> None:
@@ -122,9 +122,9 @@ def many_results_come_in_pages(count: int) -> None:
     begin = time.perf_counter()
     texts = draw()
     assert time.perf_counter() - begin < 0.2
-    pages = -(-(count + 1) // addon("history").PAGE)
+    pages = -(-(count + 1) // addon("history.browse").PAGE)
     assert f"1 of {pages}" in texts
-    assert texts.count("one of many") <= addon("history").PAGE + 1
+    assert texts.count("one of many") <= addon("history.browse").PAGE + 1
     for _ in range(pages + 3):
         bpy.ops.tilewright.turn_page(step=1)
     assert f"{pages} of {pages}" in draw()
@@ -132,13 +132,13 @@ def many_results_come_in_pages(count: int) -> None:
     begin = time.perf_counter()
     place.search = "many"
     assert time.perf_counter() - begin < 0.5
-    assert addon("state").current.view.page == 0
+    assert addon("common.state").current.view.page == 0
     for width in (120, 280, 500, 900):
         assert "one of many" in draw(width)
 
 
 def preferences_store() -> str:
-    return str(addon("preferences").store_folder())
+    return str(addon("shell.preferences").store_folder())
 
 
 def result_is_applied_by_its_name() -> None:
@@ -172,7 +172,7 @@ def previews_first_touch_no_material() -> None:
 
 
 def compare_shows_the_other_and_leaves_nothing() -> None:
-    compare = addon("compare")
+    compare = addon("history.compare")
     assert compare.begin(bpy.context, "") is None, "there was no texture at all"
     first, second = (generate(prompt=prompt).tilewright.result for prompt in ("first", "second"))
     before = fingerprint()
@@ -203,11 +203,11 @@ def try_on_restores_exactly() -> None:
     """Every kind of target, and an object without a material or a slot."""
     folders = [generate(prompt=f"number {number}").tilewright.result for number in range(3)]
     fresh()
-    tryon = addon("tryon")
+    tryon = addon("history.tryon")
 
     def walk(kind: str = "BASE_COLOR") -> None:
         before = fingerprint()
-        aim = addon("target").choose(bpy.context, kind, addon("state").current.document)
+        aim = addon("common.target").choose(bpy.context, kind, addon("common.state").current.document)
         trial = tryon.Trial(aim, folders)
         for step in (0, 1, 2, 3, 1, 0, -1):
             trial.wear(step)
@@ -215,15 +215,15 @@ def try_on_restores_exactly() -> None:
             assert len(made()) - len(known) <= 1, "what was tried on before is left behind"
         trial.restore()
         assert fingerprint() == before, f"{kind}: {before}\n{fingerprint()}"
-        assert addon("state").current.view.placed == placed
+        assert addon("common.state").current.view.placed == placed
 
-    placed = set(addon("state").current.view.placed)
+    placed = set(addon("common.state").current.view.placed)
     known: list[Any] = []
     walk()
     walk("NEW_NODE")
     material = bpy.data.materials["Material"]
     generate(prompt="worn already")
-    placed, known = set(addon("state").current.view.placed), made()
+    placed, known = set(addon("common.state").current.view.placed), made()
     node().extension = "CLIP"
     walk()
     nodes = material.node_tree.nodes
@@ -332,13 +332,13 @@ def variations_and_another_size() -> None:
     settings.prompt = "something else by now"
     settings.count = 1
     assert bpy.ops.tilewright.variations(result=name, count=3) == {"FINISHED"}
-    found = [entry.result.recipe.request for entry in addon("state").current.view.found]
+    found = [entry.result.recipe.request for entry in addon("common.state").current.view.found]
     assert [request.prompt for request in found] == ["to be varied"] * 4
     assert len({request.seed for request in found}) == 4
     assert {request.steps for request in found} == {4}
     assert settings.prompt == "something else by now"
     assert bpy.ops.tilewright.generate_again(result=name, width=190, height=128) == {"FINISHED"}
-    newest = addon("state").current.view.found[0].result.recipe.request
+    newest = addon("common.state").current.view.found[0].result.recipe.request
     assert (newest.size.width, newest.size.height, newest.seed) == (128, 128, 5)
 
 
@@ -346,7 +346,7 @@ def delete_breaks_nothing(file: str) -> None:
     """What the open file shows is refused; what undo may bring back goes later; the rest goes now."""
     shown = generate(prompt="shown").tilewright.result
     other = start(prompt="never in a file")
-    addon("state").current.targets.clear()
+    addon("common.state").current.targets.clear()
     finish(other)
     spare = other.results[0].folder.name
     store = Path(preferences_store())
@@ -375,7 +375,7 @@ def saved_files_are_remembered(file: str, copy: str) -> None:
     kept, dropped = (generate(prompt=prompt).tilewright.result for prompt in ("kept", "dropped"))
     bpy.ops.tilewright.history_refresh()
     bpy.ops.wm.save_as_mainfile(filepath=file)
-    find = addon("history").get().find
+    find = addon("history.browse").get().find
     assert find(kept).marks.taken_by == find(dropped).marks.taken_by == (file,)
     image = next(image for image in made() if image.tilewright.result == dropped)
     bpy.data.images.remove(image)
@@ -400,7 +400,7 @@ def leave_results_in_no_file(file: str) -> list[str]:
 
 
 def results_in_no_file_are_offered(expected: list[str]) -> str:
-    view = addon("state").current.view
+    view = addon("common.state").current.view
     bpy.ops.tilewright.history_refresh()
     assert sorted(view.offered) == sorted(expected)
     assert "2 textures from before are in no saved file." in " ".join(draw())
@@ -419,7 +419,7 @@ def results_in_no_file_are_offered(expected: list[str]) -> str:
 
 def only_this_is_offered(name: str) -> None:
     bpy.ops.tilewright.history_refresh()
-    assert addon("state").current.view.offered == (name,)
+    assert addon("common.state").current.view.offered == (name,)
     assert "1 texture from before is in no saved file." in " ".join(draw())
 
 
@@ -430,7 +430,7 @@ def clean_up_spares_what_is_in_use(file: str) -> None:
     Path(file).write_bytes(b"BLENDER")
     bpy.ops.tilewright.history_refresh()
     bpy.ops.tilewright.favourite(result="favourite")
-    addon("history").get().mark("saved", lambda marks: marks.taken(file))
+    addon("history.browse").get().mark("saved", lambda marks: marks.taken(file))
     assert "no size limit" in message_of(bpy.ops.tilewright.clean_up)
     preferences().store_limit = 1e-8
     assert bpy.ops.tilewright.clean_up() == {"FINISHED"}
@@ -537,18 +537,18 @@ def hostile_paths_are_not_copied(file: str, secret: str) -> None:
 
 
 def presets_are_read_and_not_run(folder: str) -> None:
-    presets = addon("presets")
+    presets = addon("settings.presets")
     shipped = sorted((Path(presets.__file__).parent / "presets" / "tilewright").glob("*.py"))
     assert len(shipped) >= 12
     for path in shipped:
         settings = wish(prompt="", template="")
         assert bpy.ops.tilewright.load_preset(filepath=str(path)) == {"FINISHED"}
         assert settings.prompt
-        assert addon("request").from_settings(settings).prompt not in ("", settings.prompt)
+        assert addon("settings.request").from_settings(settings).prompt not in ("", settings.prompt)
         settings.prompt = "my own words"
         bpy.ops.tilewright.load_preset(filepath=str(path))
         assert settings.prompt == "my own words"
-        assert "my own words" in addon("request").from_settings(settings).prompt
+        assert "my own words" in addon("settings.request").from_settings(settings).prompt
     if hasattr(bpy.utils, "register_preset_path"):
         listed = {
             name for path in bpy.utils.preset_paths("tilewright") for name in os.listdir(path) if name.endswith(".py")
@@ -591,7 +591,7 @@ def presets_are_read_and_not_run(folder: str) -> None:
 
 
 def template_goes_around_the_prompt() -> None:
-    whole = addon("request").whole_prompt
+    whole = addon("settings.request").whole_prompt
     for prompt, template, wanted in (
         ("mossy red", "", "mossy red"),
         ("mossy red", "{prompt} brick wall", "mossy red brick wall"),

@@ -70,14 +70,14 @@ def open_and_look(file: str) -> dict[str, Any]:
     threads = threading.active_count()
     bpy.ops.wm.open_mainfile(filepath=file, use_scripts=False)
     draw_panel()
-    assert addon("pump").tick() is None
-    assert addon("status").text() == ""
+    assert addon("jobs.pump").tick() is None
+    assert addon("jobs.status").text() == ""
     for image in bpy.data.images:
         assert image.tilewright.result is not None
     assert bpy.context.scene.tilewright.model == "//server/share/model"
     assert bpy.context.scene.tilewright.scheduler == "DDIM"
     listening = False
-    assert addon("state").current.session is None
+    assert addon("common.state").current.session is None
     assert threading.active_count() == threads
     return {"seen": seen, "children": children(), "offline": not bpy.app.online_access}
 

@@ -49,7 +49,7 @@ def defaults_are_the_models() -> dict[str, Any]:
         if name not in ("rna_type", "name")
     }
     settings.prompt = "x"
-    wanted = addon("request").from_settings(settings)
+    wanted = addon("settings.request").from_settings(settings)
     return {"shown": shown, "request": wanted.to_json()}
 
 
@@ -94,9 +94,9 @@ def ticks_are_short() -> float:
     generate(prompt="first")  # a Blender without a window sets up its colour management with the first image
     longest = 0.0
     job = start(prompt="large", width=2048, height=2048, count=8)
-    while not job.ended or addon("state").current.waiting:
+    while not job.ended or addon("common.state").current.waiting:
         begin = time.perf_counter()
-        addon("pump").tick()
+        addon("jobs.pump").tick()
         longest = max(longest, time.perf_counter() - begin)
         time.sleep(0.02)
     assert len(made()) == 9
@@ -168,14 +168,14 @@ def disturbed_messages_change_nothing() -> None:
 
 def a_tick_that_fails_is_not_the_last() -> None:
     job = start(prompt="delivered late")
-    pump = addon("pump")
+    pump = addon("jobs.pump")
     real, pump.take = pump.take, _fail
     assert pump.tick() is not None
     pump.take = real
     assert "Tilewright made a mistake (ZeroDivisionError)" in _status().error
     finish(job)
     assert len(made()) == 1
-    log = addon("package").own_log()
+    log = addon("common.package").own_log()
     assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
 
 
@@ -233,12 +233,12 @@ def missing_engine_that_is_named_is_no_error_any_more(python: str) -> None:
     assert "not installed yet" in _status().error
     bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences.python = python
     assert _status().error == ""
-    assert addon("state").current.lost_engine is None
+    assert addon("common.state").current.lost_engine is None
     generate(prompt="x")
 
 
 def missing_engine_is_told_before_anything_is_pressed() -> str:
-    lost = addon("state").current.lost_engine
+    lost = addon("common.state").current.lost_engine
     assert lost
     assert "engine's packages are not installed yet" in lost.message
     assert "not installed yet" in message_of(lambda: generate(prompt="x"))
@@ -259,11 +259,11 @@ def schedulers_are_those_that_fit(plain: str, model: str) -> None:
         except TypeError:
             continue
         raise AssertionError(f"{other} was taken")
-    found = [name for name, _ in addon("models").candidates("")]
+    found = [name for name, _ in addon("settings.models").candidates("")]
     assert found[0] == "starter"
     bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences.models = str(Path(model).parent)
-    assert model in [name for name, _ in addon("models").candidates("")]
-    assert [name for name, _ in addon("models").candidates("start")] == ["starter"]
+    assert model in [name for name, _ in addon("settings.models").candidates("")]
+    assert [name for name, _ in addon("settings.models").candidates("start")] == ["starter"]
 
 
 def store_that_cannot_be_written(folder: str) -> None:

@@ -16,7 +16,7 @@ def left_in_english() -> list[str]:
     view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
     assert rpt_("The texture is deleted.") == "Die Textur ist gelöscht."
     assert iface_("History", "Tilewright") == "Verlauf"
-    german = addon("languages").GERMAN
+    german = addon("common.languages").GERMAN
     found = [text for text in german if iface_(text) == text != german[text]]
     view.language = "en_US"
     return found

@@ -93,7 +93,7 @@ def _type_names() -> list[str]:
 
 def _boxes() -> list[tuple[str, float, float, float, float]]:
     """Name, left, bottom, right, top of each node but frames; heights are guessed, since nothing has been drawn."""
-    place_of = addon("materials").place_of
+    place_of = addon("material.color_node").place_of
     boxes = []
     for node in _tree().nodes:
         if node.bl_idname != "NodeFrame":
@@ -171,7 +171,7 @@ def rule_tree_is_tidy() -> None:
     assert outside == {_principled().name, _output().name}
     labels = [node.label for node in _kinds().values()]
     assert sorted(labels) == ["Ambient Occlusion", "Base Color", "Height", "Metallic", "Normal", "Roughness"]
-    left = addon("materials").place_of(_principled())[0]
+    left = addon("material.color_node").place_of(_principled())[0]
     assert all(box[3] < left for box in _boxes() if box[0] not in outside)
     assert not any(node.select for node in _tree().nodes if node.parent or node in frames)
 
@@ -225,7 +225,7 @@ def rule_height_displaces_where_the_material_wants_it() -> None:
 
 
 def rule_engine_that_does_not_displace_gets_a_bump() -> None:
-    displaces = addon("material_maps").displaces
+    displaces = addon("material.map_nodes").displaces
     _material().displacement_method = "DISPLACEMENT"
     assert displaces(_material(), "CYCLES")
     assert displaces(_material(), "BLENDER_EEVEE_NEXT")
@@ -315,7 +315,7 @@ def rule_colour_whose_node_was_deleted_comes_back_with_the_same_mapping() -> Non
 
 
 def rule_colour_that_was_there_first_gets_its_maps() -> None:
-    state = addon("state").current
+    state = addon("common.state").current
     generate(prompt="first")
     colour_only = state.last.results[0]
     fresh()
@@ -333,7 +333,7 @@ def rule_colour_that_was_there_first_gets_its_maps() -> None:
 def rule_maps_of_another_texture_are_told() -> None:
     generate(prompt="first")
     job = start(prompt="second", count=1)
-    session, pump = addon("state").current.session, addon("pump")
+    session, pump = addon("common.state").current.session, addon("jobs.pump")
     session.wait(job, tick=pump.take)
     result = job.results[0]
     files = {kind: name for kind, name in result.files.items() if kind not in ("normal", "height")}
@@ -346,7 +346,7 @@ def rule_maps_of_another_texture_are_told() -> None:
 
 def rule_map_whose_file_is_gone_is_told_and_the_others_arrive() -> None:
     job = start(prompt="lost", count=1)
-    session, pump = addon("state").current.session, addon("pump")
+    session, pump = addon("common.state").current.session, addon("jobs.pump")
     session.wait(job, tick=pump.take)
     job.results[0].path("normal").unlink()
     pump.deliver_waiting()
@@ -750,11 +750,11 @@ def saved_with_copies(file: str) -> None:
 def try_on_restores_a_whole_material() -> None:
     """Walks through results with maps, then Escape: with maps already, without, and with an image of the user's."""
     folders = [generate(prompt=f"number {number}").tilewright.result for number in range(2)]
-    tryon, state = addon("tryon"), addon("state")
+    tryon, state = addon("history.tryon"), addon("common.state")
 
     def walk() -> None:
         before = fingerprint()
-        aim = addon("target").choose(bpy.context, "BASE_COLOR", state.current.document)
+        aim = addon("common.target").choose(bpy.context, "BASE_COLOR", state.current.document)
         trial = tryon.Trial(aim, folders)
         worn = set()
         for step in (0, 1, 0):
@@ -837,5 +837,5 @@ def asset_preview_is_rendered() -> Iterator[float]:
 def _until(condition: Callable[[], object]) -> Iterator[float]:
     end = time.monotonic() + 60.0
     while not condition():
-        assert time.monotonic() < end, addon("state").current.error
+        assert time.monotonic() < end, addon("common.state").current.error
         yield 0.2

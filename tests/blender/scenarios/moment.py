@@ -97,12 +97,12 @@ def _prepare_render() -> Story:
 
 def _waits(for_what: str) -> Story:
     """Make a texture, and see that it waits, and that the panel and the status bar say for what."""
-    now = addon("state").current
+    now = addon("common.state").current
     _press(prompt="waits")
     yield from _until(lambda: now.waiting)
     yield 0.3
     assert for_what in now.hindrance.lower(), now.hindrance
-    assert addon("status").text() == now.hindrance
+    assert addon("jobs.status").text() == now.hindrance
     assert not made()
     assert bpy.context.window_manager.tilewright.running
 
@@ -139,7 +139,7 @@ def only_what_shows_a_job_is_drawn_again() -> Story:
         yield from _until(lambda: not bpy.context.window_manager.tilewright.running)
         yield 0.5
         assert counts["scene"] > 0, "the cube does not show its texture"
-        assert not addon("status").text()
+        assert not addon("jobs.status").text()
         yield from _settle(counts)
     bpy.types.SpaceView3D.draw_handler_remove(handle, "WINDOW")
 
@@ -157,21 +157,21 @@ def _settle(counts: dict[str, int]) -> Story:
 def picture_in_the_making_is_shown() -> Story:
     """Only where the preferences want it, and only until the picture is there."""
     fresh()
-    now = addon("state").current
-    preferences = addon("preferences").get()
+    now = addon("common.state").current
+    preferences = addon("shell.preferences").get()
     for wanted in (False, True):
         preferences.previews = wanted
         _press(prompt="in the making", steps=8)
         (job,) = now.session.jobs
         icons = set()
         while bpy.context.window_manager.tilewright.running:
-            icons.add(addon("sketches").icon(job))
+            icons.add(addon("jobs.previews").icon(job))
             yield 0.05
         assert (icons == {0}) == (not wanted), icons
-        assert addon("sketches").icon(job) == 0
+        assert addon("jobs.previews").icon(job) == 0
     item = now.sketches[job.id]
     assert tuple(item.image_size) == (8, 8)
     assert {pixel & 0xFF for pixel in item.image_pixels} == {255}, "the last step's is white"
-    addon("pump").unregister()
-    assert addon("state").current.sketches is None
-    addon("pump").register()
+    addon("jobs.pump").unregister()
+    assert addon("common.state").current.sketches is None
+    addon("jobs.pump").register()

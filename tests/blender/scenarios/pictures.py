@@ -28,7 +28,7 @@ def _image(folder: str, name: str = "Old wall.png", **settings: Any) -> Any:
 
 
 def _request(image: Any) -> Any:
-    return addon("properties").recipe_of(image).request
+    return addon("settings.properties").recipe_of(image).request
 
 
 def upscale(folder: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def base_color_goes_before_other_images(folder: str) -> None:
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
     normals, color = (nodes.new("ShaderNodeTexImage") for _ in range(2))
     normals.image, color.image = bpy.data.images.new("normals", 4, 4), image
-    find = addon("picture_operators").find
+    find = addon("jobs.picture_operators").find
     nodes.active = nodes["Principled BSDF"]
     assert find(bpy.context) == normals.image
     bpy.data.materials["Material"].node_tree.links.new(color.outputs[0], nodes.active.inputs["Base Color"])
@@ -93,7 +93,7 @@ def _menu_is_enabled() -> bool:
 def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     image = _image(folder)
     assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
-    new = next(image for image in made() if addon("properties").recipe_of(image))
+    new = next(image for image in made() if addon("settings.properties").recipe_of(image))
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
     shown = [node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
     assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}  # the recipe of such a picture has no size
@@ -106,7 +106,7 @@ def generated_whole() -> dict[str, Any]:
     settings = bpy.context.scene.tilewright
     settings.prompt, settings.upscale, settings.maps = "bricks", "4", True
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
-    new = next(image for image in made() if addon("properties").recipe_of(image))
+    new = next(image for image in made() if addon("settings.properties").recipe_of(image))
     settings.upscale, settings.maps = "1", False
     bpy.ops.tilewright.restore_settings(image=new.name)
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
@@ -142,7 +142,7 @@ def asset_of_a_generated_picture() -> dict[str, str]:
 
 
 def _result_files() -> list[str]:
-    return sorted(addon("state").current.result.files)
+    return sorted(addon("common.state").current.result.files)
 
 
 def _deep_tiff(width: int, height: int) -> bytes:
@@ -156,7 +156,7 @@ def _deep_tiff(width: int, height: int) -> bytes:
 
 def every_kind_of_image(folder: str) -> dict[str, list[str]]:
     """Has the file that the worker would read made of each. Those with new pixels are named, with their content."""
-    prepare = addon("picture_sources").prepare
+    prepare = addon("pictures.sources").prepare
     out = Path(folder) / "prepared"
     image = _image(folder)
     assert prepare(image, out) == (Path(folder) / "Old wall.png", "COLOR")
@@ -205,7 +205,7 @@ def linked_images(folder: str) -> dict[str, Any]:
     with bpy.data.libraries.load(str(library), link=True) as (there, here):
         here.images = list(there.images)
     (linked,) = (image for image in bpy.data.images if image.library)
-    path, _content = addon("picture_sources").prepare(linked, Path(folder) / "prepared")
+    path, _content = addon("pictures.sources").prepare(linked, Path(folder) / "prepared")
     before = len(bpy.data.images)
     assert bpy.ops.tilewright.upscale(image=linked.name, scale="2") == {"FINISHED"}
     assert len(bpy.data.images) == before + 1
@@ -278,7 +278,7 @@ def networks_of_the_panel() -> dict[str, Any]:
     settings.prompt, settings.upscale, settings.upscaler = "bricks", "2", "lanczos"
     settings.maps, settings.map_networks = True, "filter"
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
-    new = next(image for image in made() if addon("properties").recipe_of(image))
+    new = next(image for image in made() if addon("settings.properties").recipe_of(image))
     settings.upscaler, settings.map_networks = "starter", "starter"
     bpy.ops.tilewright.restore_settings(image=new.name)
     again = [settings.upscaler, settings.map_networks]
@@ -307,7 +307,7 @@ def looks_are_kept(folder: str) -> None:
 def looks_of_results(folder: str) -> dict[str, str]:
     """The color spaces of images that are made from the history alone, as Compare does, for each kind of content."""
     new = _upscaled(_image(folder))
-    result = addon("history").result(new.tilewright.result)
+    result = addon("history.browse").result(new.tilewright.result)
     floats = bpy.data.images.new("float", 4, 4, float_buffer=True)
     floats.file_format, floats.filepath_raw = "OPEN_EXR", str(Path(folder) / "linear.exr")
     floats.save()
@@ -319,7 +319,7 @@ def looks_of_results(folder: str) -> dict[str, str]:
         if suffix == "exr":
             shown = replace(shown, folder=Path(folder), files=result.files | {"base_color": "linear.exr"})
         bpy.data.images.remove(new)
-        new = addon("images").load(shown)
+        new = addon("pictures.images").load(shown)
         told[f"{kind} {suffix}"] = new.colorspace_settings.name
     return told
 
@@ -373,7 +373,7 @@ def nothing_can_be_written(folder: str) -> dict[str, str]:
     limited("float", floats, 10_000)
     limited("bytes", noise, 10_000)
     limited("packed", packed, 10)
-    sources = addon("picture_sources")
+    sources = addon("pictures.sources")
     array, sources.array = sources.array, _raise_memory_error
     failed("memory", floats)
     sources.array = array
@@ -398,7 +398,9 @@ def what_was_written_goes_with_its_job(fails: bool) -> None:
     fresh()
     image = bpy.data.images.new("fails" if fails else "whole", 8, 8)
     seen: list[list[str]] = []
-    addon("pump").result_handlers.append(lambda _result: seen.append([os.listdir(folder) for folder in _written()]))
+    addon("jobs.pump").result_handlers.append(
+        lambda _result: seen.append([os.listdir(folder) for folder in _written()])
+    )
     if fails:
         assert "red" in message_of(lambda: bpy.ops.tilewright.upscale(image=image.name))
     else:

@@ -28,7 +28,7 @@ def waiting_jobs_are_listed_and_can_be_moved() -> list[str]:
     bpy.ops.tilewright.cancel(job=jobs[0].id)
     finish(jobs[2])
     drive(lambda: all(job.ended for job in jobs))
-    assert addon("status").text() == ""
+    assert addon("jobs.status").text() == ""
     return [image.tilewright.prompt for image in made()]
 
 
@@ -38,7 +38,7 @@ def many_waiting_jobs_take_little_room() -> None:
     texts = draw_panel()
     assert "and 25 more" in texts
     assert sum(text.startswith("job ") for text in texts) == 5
-    assert addon("status").text().endswith("(30 waiting)")
+    assert addon("jobs.status").text().endswith("(30 waiting)")
     bpy.ops.tilewright.cancel()
     drive(lambda: all(job.ended for job in jobs))
     assert not made()
@@ -47,13 +47,13 @@ def many_waiting_jobs_take_little_room() -> None:
 def time_that_is_left_is_known_from_the_second_job_on() -> None:
     finish(start(prompt="first", steps=10))
     job = start(prompt="stuck in LOADING", steps=10)
-    line = addon("queue_panel").progress_text(job)
+    line = addon("jobs.panel").progress_text(job)
     assert line.endswith(" s left"), line
-    file = addon("package").data_folder("paces.json")
+    file = addon("common.package").data_folder("paces.json")
     assert "starter" in file.read_text(encoding="ascii")
     bpy.ops.tilewright.cancel()
     drive(lambda: job.ended)
-    text = addon("queue_panel").seconds_text
+    text = addon("jobs.panel").seconds_text
     told = [text(seconds) for seconds in (None, 0.2, 2.4, 99.4, 130, 7000)]
     assert told == ["", "1 s left", "2 s left", "99 s left", "2 min left", "2 h left"]
 
@@ -72,7 +72,7 @@ def queue_outlives_another_file() -> int:
     here = start(prompt="for this file")
     finish(here)
     assert [image.tilewright.prompt for image in made()] == ["for this file"]
-    return len(addon("generation").Store(addon("preferences").store_folder()).results())
+    return len(addon("jobs.generation").Store(addon("shell.preferences").store_folder()).results())
 
 
 def note_is_shown(note: str) -> None:

@@ -20,7 +20,7 @@ def _preferences() -> Any:
 def _allow(index: str = "") -> Any:
     bpy.context.preferences.system.use_online_access = True
     _preferences().index = index
-    return addon("state").current
+    return addon("common.state").current
 
 
 def from_nothing_to_a_texture(index: str) -> None:
@@ -40,7 +40,7 @@ def from_nothing_to_a_texture(index: str) -> None:
 
 
 def nothing_without_a_click_or_a_network(root: str) -> None:
-    now = addon("state").current
+    now = addon("common.state").current
     bpy.context.preferences.system.use_online_access = False
     _preferences().environment = root
     assert now.lost_engine
@@ -89,22 +89,22 @@ def everything_is_removed(index: str, data: str, store: str) -> None:
 def disabled_while_installing(index: str) -> None:
     """Fault 8, for the installer: nothing of it is left."""
     now = _allow(index)
-    setup = addon("setup")
+    setup = addon("install.setup")
     setup.start.__globals__["_go_on"] = lambda: None  # as in a window, where a timer goes on
-    setup.start(addon("setup").Work.INSTALL)
+    setup.start(addon("install.setup").Work.INSTALL)
     drive(lambda: setup.tick() and now.setup.installer.step.done > 0)
     (process,) = [now.setup.installer._process]
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert process.poll() is not None
     assert not [thread.name for thread in threading.enumerate() if thread.name == "tilewright-installer"]
     bpy.ops.preferences.addon_enable(module=PACKAGE)
-    assert addon("state").current.lost_engine, "half an environment does not count"
+    assert addon("common.state").current.lost_engine, "half an environment does not count"
 
 
 def self_test_in_plain_words() -> None:
-    now = addon("state").current
+    now = addon("common.state").current
     before = len(bpy.data.images)
-    setup = addon("setup")
+    setup = addon("install.setup")
     setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": "Python 3.11 has all packages."})()
     bpy.ops.tilewright.self_test()
     assert now.setup.told.startswith("The engine works. Python 3.11 has all packages. A texture of 256x256 took")
@@ -114,7 +114,7 @@ def self_test_in_plain_words() -> None:
 
 def disabled_in_a_self_test() -> None:
     """Fault 8, for what goes on beside the jobs."""
-    setup, now = addon("setup"), addon("state").current
+    setup, now = addon("install.setup"), addon("common.state").current
     setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": ""})()
     setup.start.__globals__["_go_on"] = lambda: None  # as in a window, where a timer goes on
     setup.self_test()
@@ -132,7 +132,7 @@ def own_python_is_checked() -> None:
 
 def diagnostics_name_nobody(home: str) -> list[str]:
     message_of(lambda: generate(prompt="dies"))
-    text = addon("diagnostics").text()
+    text = addon("install.diagnostics").text()
     assert "signal 9" in text
     assert "Tilewright 0." in text
     assert bpy.app.version_string in text
@@ -143,7 +143,7 @@ def render_frees_the_engine(hand_over: bool) -> list[str]:
     """What the session was asked for when a frame was rendered."""
     _preferences().yield_to_render = hand_over
     generate(prompt="before")
-    now = addon("state").current
+    now = addon("common.state").current
     asked: list[str] = []
     plain = now.session.free
     now.session.free = lambda: (asked.append("free"), plain())
@@ -159,5 +159,5 @@ def render_frees_the_engine(hand_over: bool) -> list[str]:
 def a_change_of_idle_time_reaches_the_worker() -> list[str]:
     _preferences().idle_minutes = 3
     finish(start(prompt="idle"))
-    session = addon("state").current.session
+    session = addon("common.state").current.session
     return session._worker.process._command

@@ -23,7 +23,7 @@ def from_nothing_to_a_texture(index: str, pictures: str) -> Story:
     yield 0.5
     sidebar = next(region for region in area.regions if region.type == "UI")
     sidebar.active_panel_category = "Tilewright"
-    now = addon("state").current
+    now = addon("common.state").current
     assert now.lost_engine
     yield from _picture(pictures, "1-offline")
 

@@ -28,7 +28,7 @@ SECONDS = 240.0
 def jobs_and_blows(jobs: int, blows: int, seed: int) -> dict[str, int]:
     """How many jobs ended how. Each blow strikes while the job of its number is in the queue."""
     chance = random.Random(seed)
-    pump, state = addon("pump"), addon("state")
+    pump, state = addon("jobs.pump"), addon("common.state")
     addon_utils.disable(PACKAGE)
     disabled = footprint()
     addon_utils.enable(PACKAGE)
@@ -78,7 +78,7 @@ def jobs_and_blows(jobs: int, blows: int, seed: int) -> dict[str, int]:
 
 
 def _blow(kind: str, made: list[Any], chance: random.Random) -> None:
-    session = addon("state").current.session
+    session = addon("common.state").current.session
     match kind:
         case "kill":
             for process in children():
@@ -109,7 +109,7 @@ def _is_all_there(made: list[Any]) -> None:
     """Each job has ended, and every result that anybody was told of is whole, on disk and listed."""
     assert all(job.ended for job in made)
     assert all(len(job.results) == job.request.count for job in made if job.state.value == "finished")
-    store = addon("generation").Store(addon("preferences").store_folder())
+    store = addon("jobs.generation").Store(addon("shell.preferences").store_folder())
     told = {result.folder for job in made for result in job.results.values()}
     listed = {result.folder for result in store.results()}
     # killed between the rename and the message, a worker leaves a whole result that nobody was told of

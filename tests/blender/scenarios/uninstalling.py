@@ -27,14 +27,14 @@ def uninstall_and_install_again(file: str, data: str) -> None:
     assert not Path(data).exists(), "all else is gone"
     install(file)
     bpy.ops.tilewright.history_refresh()
-    (entry,) = addon("history").get().entries
+    (entry,) = addon("history.browse").get().entries
     assert entry.result.recipe.request.prompt == "outlives it"
     generate(prompt="red brick")
-    addon("history").delete(_newest())
+    addon("history.browse").delete(_newest())
 
 
 def _newest() -> str:
-    newest = addon("history").get().entries[0]
+    newest = addon("history.browse").get().entries[0]
     fresh()  # the open file refers to it no more
     return str(newest.name)
 
@@ -51,7 +51,7 @@ def move_while_a_file_shows_them(old: str, file: str) -> None:
     image.use_fake_user = True
     size = tuple(image.size)
     bpy.ops.tilewright.history_refresh()
-    assert sorted(entry.name for entry in addon("history").get().entries) == names
+    assert sorted(entry.name for entry in addon("history.browse").get().entries) == names
     assert Path(image.filepath).is_file(), image.filepath
     image.reload()
     assert tuple(image.size) == size
@@ -72,7 +72,7 @@ def install_in_a_job(file: str) -> None:
     _until_no_child()
     generate(prompt="afterwards", count=1)
     bpy.ops.tilewright.history_refresh()
-    prompts = [entry.result.recipe.request.prompt for entry in addon("history").get().entries]
+    prompts = [entry.result.recipe.request.prompt for entry in addon("history.browse").get().entries]
     assert prompts == ["afterwards", "stuck in the second"]
 
 

@@ -25,18 +25,18 @@ def texture_arrives_by_the_timer() -> Story:
     _press(prompt="by the timer")
     assert not made(), "it did not return at once"
     yield from _until(made)
-    yield from _until(lambda: not bpy.app.timers.is_registered(addon("pump").tick))
+    yield from _until(lambda: not bpy.app.timers.is_registered(addon("jobs.pump").tick))
     assert bpy.context.window_manager.tilewright.outcome
-    assert made()[0].tilewright.result in addon("state").current.previews
+    assert made()[0].tilewright.result in addon("common.state").current.previews
     undo()
     assert not made()
     redo()
     assert [image.tilewright.prompt for image in made()] == ["by the timer"]
-    addon("history").PAGE, addon("history")._MAX_PREVIEWS = 1, 3
+    addon("history.browse").PAGE, addon("history.browse")._MAX_PREVIEWS = 1, 3
     _press(prompt="another", count=2)
     yield from _until(lambda: len(made()) == 3)
     names = {image.tilewright.result for image in made() if image.tilewright.prompt == "another"}
-    assert set(addon("state").current.previews) == names, "thumbnails that are not shown any more stay in memory"
+    assert set(addon("common.state").current.previews) == names, "thumbnails that are not shown any more stay in memory"
 
 
 def texture_waits_for_a_tool_to_end() -> Story:
@@ -45,7 +45,7 @@ def texture_waits_for_a_tool_to_end() -> Story:
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         bpy.ops.window_test.tool("INVOKE_DEFAULT")
     yield 0.2
-    now = addon("state").current
+    now = addon("common.state").current
     _press(prompt="waits")
     yield from _until(lambda: now.hindrance)
     yield 1.0
@@ -63,7 +63,7 @@ def timer_outlives_another_file() -> Story:
     _press(prompt="for the old file", count=2)
     yield 0.2
     fresh()
-    assert bpy.app.timers.is_registered(addon("pump").tick)
+    assert bpy.app.timers.is_registered(addon("jobs.pump").tick)
     status = bpy.context.window_manager.tilewright
     yield from _until(lambda: not status.running)
     yield 0.5
@@ -98,7 +98,7 @@ def _press(**values: object) -> None:
 def _until(condition: Callable[[], object], seconds: float = 30.0) -> Story:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('state').current.error}"
+        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('common.state').current.error}"
         yield 0.1
 
 
@@ -154,11 +154,11 @@ def compare_lasts_while_the_button_is_held() -> Story:
 
 def history_shows_what_earlier_sessions_left() -> Story:
     """The store is read in the background when Blender has started, and its thumbnails are there."""
-    view = addon("state").current.view
+    view = addon("common.state").current.view
     yield from _until(lambda: view.found)
     assert len(view.offered) == 2
-    assert set(addon("state").current.previews) == {entry.name for entry in view.found}
-    yield from _until(lambda: not bpy.app.timers.is_registered(addon("history").tick))
+    assert set(addon("common.state").current.previews) == {entry.name for entry in view.found}
+    yield from _until(lambda: not bpy.app.timers.is_registered(addon("history.browse").tick))
 
     assert not [thread for thread in threading.enumerate() if thread.name == "tilewright-history"]
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The engine's packages as Blender sees them: which lists there are, what is installed. Imports core and host."""
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ...core import lock as locks
+from ...core.errors import ErrorKind, UserError
+from ...core.lock import Lock
+from ...host import environment
+from ...host.environment import Condition, Found, Verdict
+from ...host.installer import Installer
+
+LOCKS = Path(environment.__file__).resolve().parent / "locks"
+_TITLES = {
+    "index": ("Standard", "What the package index has: NVIDIA on Linux, Apple on macOS, the processor everywhere"),
+    "cpu": ("Processor", "Small, for machines without a fitting graphics card"),
+}
+
+
+def _items() -> tuple[tuple[str, str, str], ...]:
+    """One item for each list in the package; the strings live as long as the module."""
+    names = sorted((file.stem for file in LOCKS.glob("*.json")), key=lambda name: name != "index")
+    return tuple((name, *_TITLES.get(name, (name.upper(), f"torch for {name}"))) for name in names)
+
+
+BACKEND_ITEMS = _items()
+
+
+@dataclass(frozen=True)
+class Environments:
+    """What is installed. verdict and lock: of the environment that fits; without one, `error` says why none can.
+
+    root: the folder of all. found: all that are there.
+    """
+
+    root: Path
+    lock: Lock | None = None
+    verdict: Verdict | None = None
+    error: UserError | None = None
+    found: tuple[Found, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        return self.verdict is not None and self.verdict.condition is Condition.READY
+
+
+@dataclass
+class Chore:
+    """Something that goes on in a background thread and may take its time: `title` while it does.
+
+    stop: set, it ends soon where it can.
+    """
+
+    title: str
+    thread: threading.Thread
+    future: "Future[str]"
+    stop: threading.Event
+
+
+@dataclass
+class Setup:
+    """installer: the one that runs, or ran last. chore: what else goes on. told: how the last of both ended.
+
+    error: why it failed, until it is closed or something is begun anew.
+    """
+
+    installer: Installer | None = None
+    chore: Chore | None = None
+    told: str = ""
+    error: UserError | None = None
+
+    @property
+    def installing(self) -> bool:
+        return self.installer is not None and self.installer.outcome is None
+
+    @property
+    def busy(self) -> bool:
+        return self.installing or self.chore is not None
+
+
+@lru_cache(maxsize=8)
+def lock_of(backend: str) -> Lock:
+    """The list of that backend, for this Blender's Python. Raises `UserError` (kind `RUNTIME`)."""
+    return locks.load(LOCKS / f"{backend}.json", locks.this_target())
+
+
+def environments(root: Path, backend: str) -> Environments:
+    """Look what is there: a few small files."""
+    try:
+        lock = lock_of(backend)
+    except UserError as error:
+        return Environments(root, error=error, found=tuple(environment.list_environments(root, None)))
+    found = tuple(environment.list_environments(root, lock))
+    return Environments(root, lock, environment.inspect(root, lock), None, found)
+
+
+def find(root: Path, backend: str) -> Path:
+    """The Python of the environment that fits. Raises `UserError` (kind `RUNTIME`)."""
+    lock = lock_of(backend)
+    verdict = environment.inspect(root, lock)
+    if verdict.condition is Condition.READY:
+        return environment.executable(verdict.folder)
+    verb = "Install" if verdict.condition is Condition.MISSING else "Repair"
+    raise UserError(ErrorKind.RUNTIME, verdict.reason, f"Press {verb} in Tilewright's panel.")

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The interface in other languages than English, which Blender looks up text by text. Imports bpy."""
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...core.errors import UserError
+from . import package
+from .german import TEXTS as GERMAN
+
+_CONTEXTS = ("*", "Operator", package.TITLE)  # most texts, buttons of operators, what Blender would say otherwise
+
+
+def told(error: UserError) -> str:
+    """An error for the user. What is not known here, such as the words of a library, stays as it is."""
+    return f"{rpt_(error.message)} {rpt_(error.hint) if error.hint else ''}".strip()
+
+
+def register() -> None:
+    texts = {(context, text): german for text, german in GERMAN.items() for context in _CONTEXTS}
+    bpy.app.translations.register(package.NAME, {"de_DE": texts})
+
+
+def unregister() -> None:
+    bpy.app.translations.unregister(package.NAME)

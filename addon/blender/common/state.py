@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the extension remembers while it is enabled, all in one place that `reset` clears. Imports core, host.
+
+Nothing in here refers to Blender's data: undo, redo and loading a file would leave it dangling.
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from ...core.errors import UserError
+from ...core.history import Entry, Which
+from ...core.jobs import Job
+from ...core.results import Result
+from ...host.history import History
+from ...host.session import Session
+from .environments import Environments, Setup
+from .target import Target
+
+
+def new_document() -> str:
+    """A name for a file that has just been opened."""
+    return uuid4().hex
+
+
+@dataclass
+class View:
+    """How the panel shows the history.
+
+    text, which: what is searched for. found: the entries that fit, the newest first; page: which part of them is shown.
+    selected: the name of the result that the buttons are about. comparing: the button is held.
+    offered: names of what earlier sessions left behind; begun: when this one began, seconds since 1970.
+    placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
+    doomed: those of them that the user has deleted; they go when another file is opened.
+    paths_before: the paths of images, by session uid, that were changed for the file to be saved.
+    """
+
+    text: str = ""
+    which: Which = Which.ALL
+    found: tuple[Entry, ...] = ()
+    page: int = 0
+    selected: str = ""
+    comparing: bool = False
+    offered: tuple[str, ...] = ()
+    begun: float = field(default_factory=time.time)
+    placed: set[str] = field(default_factory=set)
+    doomed: set[str] = field(default_factory=set)
+    paths_before: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class State:
+    """document: names the open file, and changes when another is opened.
+    stores: where results of this session are.
+    targets: where the result of each job that has not been delivered goes.
+    folders: what was written for a job to read, until it has ended.
+    waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
+    last: the job whose results the panel shows; shown: which of them; outcome: where they went.
+    status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
+    sketches: the picture in the making, as an icon.
+    history: the results on disk, read when they are first asked for; view: how the panel shows them.
+    setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
+    previews: thumbnails of what was shown last, as icons; None: there is no window.
+    error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
+    """
+
+    document: str = field(default_factory=new_document)
+    session: Session | None = None
+    session_settings: tuple[Any, ...] = ()
+    stores: set[Path] = field(default_factory=set)
+    targets: dict[str, Target] = field(default_factory=dict)
+    folders: dict[str, Path] = field(default_factory=dict)
+    waiting: list[Job] = field(default_factory=list)
+    hindrance: str = ""
+    last: Job | None = None
+    shown: int = 0
+    outcome: str = ""
+    error: UserError | None = None
+    lost_engine: UserError | None = None
+    previews: Any = None
+    status: str = ""
+    shown_in: set[int] = field(default_factory=set)
+    sketches: Any = None
+    history: History | None = None
+    view: View = field(default_factory=View)
+    setup: Setup = field(default_factory=Setup)
+    environments: Environments | None = None
+
+    @property
+    def results(self) -> list[Result]:
+        """The results of the last job that made any, in order."""
+        return [self.last.results[index] for index in sorted(self.last.results)] if self.last else []
+
+    @property
+    def result(self) -> Result | None:
+        """The one that the panel shows and Apply takes."""
+        results = self.results
+        return results[self.shown % len(results)] if results else None
+
+
+current = State()
+
+
+def reset() -> None:
+    """Forget everything. The session must be closed before."""
+    global current
+    current = State()

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the history's buttons do. Each takes the folder name of a result, for scripts. Imports bpy and core."""
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import BoolProperty, IntProperty, StringProperty
+
+from ...core.errors import UserError
+from ...core.history import Which
+from ...core.naming import title
+from ..common import languages, state
+from ..pictures import images
+from . import browse
+
+
+class _OnResult:
+    """An operator on one result. `act` does its work; a `UserError` of it is reported."""
+
+    result: StringProperty(
+        name="Result", description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            self.act(context)
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_history_refresh(bpy.types.Operator):
+    """Look at the folder of the results again"""
+
+    bl_idname = "tilewright.history_refresh"
+    bl_label = "Refresh"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        browse.refresh()
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_select(_OnResult, bpy.types.Operator):
+    bl_idname = "tilewright.select"
+    bl_label = "Select"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        """The whole prompt, which the button may have no room for."""
+        entry = state.current.history.find(properties.result) if state.current.history else None
+        return title(entry.result.recipe.request.prompt, 400) if entry else ""
+
+    def act(self, context: bpy.types.Context) -> None:
+        browse.select(self.result)
+
+
+class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
+    """Turn to other results"""
+
+    bl_idname = "tilewright.turn_page"
+    bl_label = "Turn Page"
+    bl_options = {"INTERNAL"}
+
+    step: IntProperty(default=1, options={"SKIP_SAVE"})
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        browse.show(state.current.view.page + self.step)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_favourite(_OnResult, bpy.types.Operator):
+    """Mark as a favourite, which no clean-up ever removes, or unmark"""
+
+    bl_idname = "tilewright.favourite"
+    bl_label = "Favourite"
+
+    favourite: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
+
+    def act(self, context: bpy.types.Context) -> None:
+        browse.mark_favourite(self.result, self.favourite)
+
+
+class TILEWRIGHT_OT_delete(_OnResult, bpy.types.Operator):
+    """Delete this texture from the disk. Where the open file still needs it, this is refused"""
+
+    bl_idname = "tilewright.delete"
+    bl_label = "Delete"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            prompt = title(browse.result(self.result).recipe.request.prompt)
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return context.window_manager.invoke_confirm(
+            self,
+            event,
+            title=iface_("Delete “{title}”?").format(title=prompt),
+            message=iface_("It is removed from the disk; undo does not bring it back."),
+            confirm_text=iface_("Delete"),
+            icon="WARNING",
+        )
+
+    def act(self, context: bpy.types.Context) -> None:
+        self.report({"INFO"}, browse.delete(self.result))
+
+
+class TILEWRIGHT_OT_open_in_image_editor(_OnResult, bpy.types.Operator):
+    """Show the whole picture in an Image Editor: one that is open, or a new window"""
+
+    bl_idname = "tilewright.open_in_image_editor"
+    bl_label = "Open in Image Editor"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if bpy.app.background:
+            cls.poll_message_set("There is no window to open it in.")
+            return False
+        return True
+
+    def act(self, context: bpy.types.Context) -> None:
+        image = images.load(browse.result(self.result))
+        area = next((area for area in context.screen.areas if area.type == "IMAGE_EDITOR"), None)
+        if area is None:
+            bpy.ops.wm.window_new()
+            area = context.window_manager.windows[-1].screen.areas[0]
+            area.type = "IMAGE_EDITOR"
+        area.spaces.active.image = image
+
+
+class TILEWRIGHT_OT_show_file(_OnResult, bpy.types.Operator):
+    """Open the folder that holds the texture's files"""
+
+    bl_idname = "tilewright.show_file"
+    bl_label = "Show File"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if bpy.app.background:
+            cls.poll_message_set("There is no window to open it in.")
+            return False
+        return True
+
+    def act(self, context: bpy.types.Context) -> None:
+        bpy.ops.wm.path_open(filepath=str(browse.result(self.result).folder))
+
+
+class TILEWRIGHT_OT_show_offers(bpy.types.Operator):
+    """Show the textures of earlier sessions that no saved file has"""
+
+    bl_idname = "tilewright.show_offers"
+    bl_label = "Show"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        view = state.current.view
+        view.text, view.which = "", Which.UNTAKEN
+        view.selected = view.offered[0] if view.offered else ""
+        browse.show()
+        browse.show_selected()
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_dismiss_offers(bpy.types.Operator):
+    """Do not offer them again; they stay in the history"""
+
+    bl_idname = "tilewright.dismiss_offers"
+    bl_label = "Close"
+    bl_options = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        browse.dismiss()
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_clean_up(bpy.types.Operator):
+    """Bring the results below the size limit of the preferences, as far as nothing is lost that is in use"""
+
+    bl_idname = "tilewright.clean_up"
+    bl_label = "Clean Up"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if browse.limit() == 0:
+            cls.poll_message_set("There is no size limit.")
+            return False
+        return True
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        browse.get()
+        browse.clean_up()
+        self.report({"INFO"}, rpt_("What is in use, a favourite or younger than a day stays."))
+        return {"FINISHED"}
+
+
+CLASSES = (
+    TILEWRIGHT_OT_history_refresh,
+    TILEWRIGHT_OT_select,
+    TILEWRIGHT_OT_turn_page,
+    TILEWRIGHT_OT_favourite,
+    TILEWRIGHT_OT_delete,
+    TILEWRIGHT_OT_open_in_image_editor,
+    TILEWRIGHT_OT_show_file,
+    TILEWRIGHT_OT_show_offers,
+    TILEWRIGHT_OT_dismiss_offers,
+    TILEWRIGHT_OT_clean_up,
+)

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The history in the panel: a page of thumbnails, and what can be done with one. Draws only, and reads no disk.
+
+Imports bpy and core.
+"""
+
+import time
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
+
+from ...core.history import Entry, Which
+from ...core.naming import title
+from ...core.requests.texture import Axes, TextureRequest
+from ..common import package, state
+from ..shell import sidebar
+from . import browse, compare
+
+_WHICH = (
+    (Which.ALL.value, "All", "All textures", "IMGDISPLAY", 0),
+    (Which.FAVOURITES.value, "Favourites", "Favourites only", "SOLO_ON", 1),
+    (Which.UNTAKEN.value, "In No File", "Textures that no saved file has", "GHOST_ENABLED", 2),
+)
+_UNIT = 20  # pixels of a button's height, at a scale of 1
+_MARGIN = 40  # pixels beside the thumbnails, at a scale of 1
+
+
+def _set_text(self: Any, text: str) -> None:
+    state.current.view.text = text
+    browse.show(0)
+
+
+def _set_which(self: Any, number: int) -> None:
+    state.current.view.which = tuple(Which)[number]
+    browse.show(0)
+
+
+def _set_comparing(self: Any, held: bool) -> None:
+    state.current.view.comparing = held
+
+
+class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
+    """`window_manager.tilewright_history`: how the panel shows the history. Nothing is stored in Blender's data."""
+
+    search: StringProperty(
+        name="Search",
+        description="Words of the prompt; also the model, the size or the seed",
+        get=lambda self: state.current.view.text,
+        set=_set_text,
+        options={"TEXTEDIT_UPDATE", "SKIP_SAVE"},
+    )
+    which: EnumProperty(
+        name="Show",
+        description="Which textures are shown",
+        items=_WHICH,
+        get=lambda self: tuple(Which).index(state.current.view.which),
+        set=_set_which,
+        options={"SKIP_SAVE"},
+    )
+    comparing: BoolProperty(
+        name="Compare",
+        description="Hold to see the texture from before; where another one is shown, hold to see this one",
+        get=lambda self: state.current.view.comparing,
+        set=_set_comparing,
+        update=compare.hold,
+        options={"SKIP_SAVE"},
+    )
+
+
+class TILEWRIGHT_MT_result(bpy.types.Menu):
+    bl_idname = "TILEWRIGHT_MT_result"
+    bl_label = "More"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, name = self.layout, state.current.view.selected
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("tilewright.restore_settings", icon="LOOP_BACK").result = name
+        layout.operator("tilewright.generate_again", text="Generate at Another Size…").result = name
+        layout.separator()
+        layout.operator("tilewright.open_in_image_editor", icon="IMAGE").result = name
+        layout.operator("tilewright.show_file", icon="FILE_FOLDER").result = name
+        layout.separator()
+        layout.operator("tilewright.delete", text="Delete…", icon="TRASH").result = name
+        layout.separator()
+        layout.operator("tilewright.history_refresh", icon="FILE_REFRESH")
+        layout.operator("tilewright.clean_up")
+
+
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The history, for a sidebar of any width."""
+    now = state.current
+    view = now.view
+    place = context.window_manager.tilewright_history
+    row = layout.row(align=True)
+    row.prop(place, "search", text="", icon="VIEWZOOM", placeholder="Search")
+    row.prop(place, "which", text="", expand=True, icon_only=True)
+    if view.offered and view.which is not Which.UNTAKEN:
+        _draw_offer(layout, context, len(view.offered))
+    if now.history is None or not (now.history.ready or view.found):
+        layout.label(text="Reading the results…", icon="TIME")
+        return
+    if not view.found:
+        layout.label(text="Nothing found" if now.history.entries else "No textures yet", icon="INFO")
+        return
+    entry = browse.selected()
+    if entry:  # above the thumbnails, so that its buttons stay where they are and in sight
+        _draw_selected(layout, entry)
+    _draw_page(layout, context)
+    _draw_pager(layout)
+
+
+def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: int) -> None:
+    box = layout.box().column()
+    row = box.row()
+    words = iface_("1 texture from before is in no saved file.")
+    if count > 1:
+        words = iface_("{count} textures from before are in no saved file.").format(count=count)
+    sidebar.paragraph(row.column(), context, words, icon="RECOVER_LAST", margin=2)
+    row.operator("tilewright.dismiss_offers", text="", icon="X", emboss=False)
+    box.operator("tilewright.show_offers")
+
+
+def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Thumbnails in as many columns as the sidebar has room for; the button below each selects it."""
+    view, previews = state.current.view, state.current.previews
+    entries = browse.entries_on_page(view)
+    room = context.region.width / (context.preferences.system.ui_scale or 1.0) - _MARGIN  # 0 without a window
+    columns = next((count for count in (6, 4, 3) if room / count >= 3.5 * _UNIT), 2)
+    scale = min(max(room / columns / _UNIT - 0.4, 2.0), 8.0)
+    grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=False)
+    for entry in entries:
+        cell = grid.column(align=True)
+        icon = previews[entry.name].icon_id if previews is not None and entry.name in previews else 0
+        cell.template_icon(icon_value=icon, scale=scale)
+        cell.operator(
+            "tilewright.select",
+            text=title(entry.result.recipe.request.prompt),
+            icon="SOLO_ON" if entry.marks.favourite else "NONE",
+            depress=entry.name == view.selected,
+            translate=False,
+        ).result = entry.name
+    for _ in range(-len(entries) % columns):  # the last row's cells are as wide as the others
+        grid.column().label(text="")
+
+
+def _draw_pager(layout: bpy.types.UILayout) -> None:
+    view = state.current.view
+    pages = browse.pages(view)
+    row = layout.row(align=True)
+    if pages > 1:
+        left = row.row(align=True)
+        left.enabled = view.page > 0
+        left.operator("tilewright.turn_page", text="", icon="TRIA_LEFT").step = -1
+        middle = row.row(align=True)
+        middle.alignment = "CENTER"
+        words = iface_("{page} of {pages}").format(page=view.page + 1, pages=pages)
+        middle.label(text=words, translate=False)
+        right = row.row(align=True)
+        right.enabled = view.page < pages - 1
+        right.operator("tilewright.turn_page", text="", icon="TRIA_RIGHT").step = 1
+    row.operator("tilewright.try_on", icon="HIDE_OFF")
+
+
+def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
+    result = entry.result
+    request = result.recipe.request
+    box = layout.box().column()
+    row = box.row(align=True)
+    row.label(text=title(request.prompt, 80), translate=False)
+    marked = entry.marks.favourite
+    star = row.operator("tilewright.favourite", text="", icon="SOLO_ON" if marked else "SOLO_OFF", emboss=False)
+    star.result, star.favourite = entry.name, not marked
+    facts = box.column(align=True)
+    facts.scale_y = 0.8
+    generated = isinstance(request, TextureRequest)
+    if generated:
+        words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
+    else:
+        words = iface_("Made from another picture")
+    facts.label(text=words, translate=False)
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.created))
+    facts.label(text=f"{when}{_seam(entry)}", translate=False)
+    row = box.row(align=True)
+    row.operator("tilewright.apply").result = entry.name
+    row.prop(bpy.context.window_manager.tilewright_history, "comparing", text="Compare", toggle=True)
+    row = box.row(align=True)
+    if generated:
+        again = row.row(align=True)
+        again.operator_context = "EXEC_DEFAULT"
+        again.operator("tilewright.variations").result = entry.name
+    row.menu("TILEWRIGHT_MT_result", text="More")
+
+
+def _seam(entry: Entry) -> str:
+    score = entry.result.seam_score
+    if score is None or entry.result.recipe.request.axes is Axes.NONE:
+        return ""
+    words = iface_("seam {score:.2f}") if entry.result.seam_shows else iface_("seamless ({score:.2f})")
+    return f", {words.format(score=score)}"
+
+
+def _classes() -> tuple[type, ...]:
+    made = []
+    for place, name in sidebar.PLACES:
+        members = {
+            "bl_label": "History",
+            "bl_translation_context": package.TITLE,  # Blender's own word for it is another in some languages
+            "bl_parent_id": f"TILEWRIGHT_PT_{name}_main",
+            "bl_order": 0,  # before the settings that are rarely touched
+            "draw": lambda self, context: draw(self.layout, context),
+        }
+        made.append(type(f"TILEWRIGHT_PT_{name}_history", (place, bpy.types.Panel), members))
+    return tuple(made)
+
+
+CLASSES = (TILEWRIGHT_PG_history, TILEWRIGHT_MT_result, *_classes())
+
+
+def register() -> None:
+    bpy.types.WindowManager.tilewright_history = PointerProperty(type=TILEWRIGHT_PG_history)
+
+
+def unregister() -> None:
+    del bpy.types.WindowManager.tilewright_history

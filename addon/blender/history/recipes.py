@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recipes back into the settings, and made again in another way. Imports bpy and core."""
+
+import io
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import IntProperty, StringProperty
+
+from ...core import recipe as core_recipe
+from ...core.errors import ErrorKind, UserError
+from ...core.recipe import Recipe
+from ...core.requests.finish import FILTER, LANCZOS
+from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
+from ..common import languages, package, target
+from ..jobs import generation
+from ..settings import models, properties
+from ..shell import preferences
+from . import browse
+
+
+def of_image(image: bpy.types.Image) -> Recipe | None:
+    """The recipe that an image carries: as a property, or in the text of its PNG, packed or not. Raises `UserError`."""
+    recipe = properties.recipe_of(image)
+    if recipe or image.source != "FILE":
+        return recipe
+    if image.packed_file:
+        return core_recipe.find_in_png(io.BytesIO(image.packed_file.data), image.name)
+    return of_file(Path(os.path.abspath(bpy.path.abspath(image.filepath))))
+
+
+def of_file(path: Path) -> Recipe | None:
+    """The recipe in a PNG. Raises `UserError` where the file cannot be read."""
+    try:
+        return core_recipe.read_png(path)
+    except OSError as error:
+        raise UserError(ErrorKind.DISK, rpt_("{path} cannot be read.").format(path=path)) from error
+
+
+def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
+    """Set what the recipe says; returns a sentence about what could not be, or "".
+
+    own: it comes from the user's history. A file from somebody else may name any path as its model, also on a server
+    that learns of it: there only models are set that this user has.
+    """
+    request, note = recipe.texture, ""
+    settings.template = ""
+    settings.prompt = request.prompt
+    settings.negative_prompt = request.negative_prompt
+    settings.width, settings.height = request.size.width, request.size.height
+    settings.steps = request.steps
+    settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
+    settings.tiling = request.axes.value
+    finish = request.finish
+    settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
+    settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER, LANCZOS) else STARTER
+    settings.map_networks = finish.map_networks if own or finish.map_networks in (STARTER, FILTER) else STARTER
+    if own or _is_known(request.model, settings.model):
+        settings.model = request.model
+    else:
+        note = rpt_("Its model {model} is not among yours; the chosen one stays.").format(model=request.model)
+    info = models.try_resolve(settings.model)
+    # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
+    own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
+    settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
+    fits = info is None or request.scheduler in info.schedulers
+    settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
+    return note
+
+
+def _is_known(model: str, chosen: str) -> bool:
+    return model in (STARTER, chosen) or any(model == name for name, _place in models.candidates(model))
+
+
+def _submit(operator: bpy.types.Operator, context: bpy.types.Context, request: TextureRequest) -> set[str]:
+    try:
+        job = generation.submit(context, request)
+        if bpy.app.background:
+            generation.wait(job)
+    except UserError as error:
+        operator.report({"ERROR"}, languages.told(error))
+        return {"CANCELLED"}
+    return {"FINISHED"}
+
+
+class _Again:
+    """What operators share that generate from a result."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.scene is None:
+            return False
+        if preferences.get().previews_first:
+            return True
+        error = target.problem(context, context.scene.tilewright.target)
+        if error:
+            cls.poll_message_set(languages.told(error))
+        return error is None
+
+
+class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
+    """Set the prompt and everything else as for this texture, so that Generate makes it again"""
+
+    bl_idname = "tilewright.restore_settings"
+    bl_label = "Restore Settings"
+    bl_options = {"REGISTER", "UNDO"}
+
+    result: StringProperty(description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    image: StringProperty(description="Or the name of an image in this file", options={"SKIP_SAVE", "HIDDEN"})
+    filepath: StringProperty(
+        description="Or a PNG that Tilewright has made", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            recipe = self.find(context)
+            if recipe is None:
+                raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
+            note = restore(context.scene.tilewright, recipe, own=bool(self.result))
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
+        return {"FINISHED"}
+
+    def find(self, context: bpy.types.Context) -> Recipe | None:
+        if self.result:
+            return browse.result(self.result).recipe
+        if self.filepath:
+            return of_file(Path(bpy.path.abspath(self.filepath)))
+        image = bpy.data.images.get(self.image) if self.image else image_at_hand(context)
+        if image is None:
+            raise UserError(ErrorKind.REQUEST, rpt_("There is no image to take the settings from."))
+        return of_image(image)
+
+
+def image_at_hand(context: bpy.types.Context) -> bpy.types.Image | None:
+    """The image that an Image Editor shows, or that the active node of a Shader Editor has."""
+    node = getattr(context, "active_node", None)
+    return getattr(context, "edit_image", None) or getattr(node, "image", None)
+
+
+class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
+    """Generate more textures like this one: the same recipe, other seeds"""
+
+    bl_idname = "tilewright.variations"
+    bl_label = "Variations"
+
+    result: StringProperty(description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    count: IntProperty(
+        name="Count", description="How many", default=4, min=1, max=properties.MAX_COUNT, options={"SKIP_SAVE"}
+    )
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            request = browse.result(self.result).recipe.texture
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return _submit(self, context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
+
+
+class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
+    """Generate the same recipe at another size. The seed is the same, the picture a relative of the first"""
+
+    bl_idname = "tilewright.generate_again"
+    bl_label = "Generate at Another Size"
+
+    result: StringProperty(description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    width: IntProperty(
+        name="Width",
+        description="Pixels from left to right, a multiple of 64",
+        default=1024,
+        min=MIN_SIDE,
+        max=MAX_SIDE,
+        step=GRID,
+        subtype="PIXEL",
+    )
+    height: IntProperty(
+        name="Height",
+        description="Pixels from bottom to top, a multiple of 64",
+        default=1024,
+        min=MIN_SIDE,
+        max=MAX_SIDE,
+        step=GRID,
+        subtype="PIXEL",
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        try:
+            size = browse.result(self.result).recipe.texture.size
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            request = browse.result(self.result).recipe.texture
+            size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return _submit(self, context, replace(request, size=size))
+
+
+class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
+    """A PNG that is dropped onto our panel; elsewhere Blender does with it what it always does."""
+
+    bl_idname = "TILEWRIGHT_FH_recipe"
+    bl_label = "Restore Tilewright Settings"
+    bl_import_operator = "tilewright.restore_settings"
+    bl_file_extensions = ".png"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        region = context.region
+        return (
+            region is not None and region.type == "UI" and getattr(region, "active_panel_category", "") == package.TITLE
+        )
+
+
+def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """In the menus of the editors that show one image."""
+    image = image_at_hand(context)
+    if image is not None and image.tilewright.recipe:
+        self.layout.separator()
+        self.layout.operator("tilewright.restore_settings", text="Restore Tilewright Settings").image = image.name
+
+
+CLASSES = (
+    TILEWRIGHT_OT_restore_settings,
+    TILEWRIGHT_OT_variations,
+    TILEWRIGHT_OT_generate_again,
+    TILEWRIGHT_FH_recipe,
+)
+
+_MENUS = ("IMAGE_MT_image", "NODE_MT_context_menu")
+
+
+def register() -> None:
+    for name in _MENUS:
+        getattr(bpy.types, name).append(draw_in_menu)
+
+
+def unregister() -> None:
+    for name in _MENUS:
+        getattr(bpy.types, name).remove(draw_in_menu)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a report needs, without names and places of the user. Imports bpy and core."""
+
+import getpass
+import os
+import platform
+import socket
+import sys
+from pathlib import Path
+
+import bpy
+
+from ...core.masking import mask
+from ..common import package, state
+from ..shell import preferences
+from . import setup
+
+_LINES = 30
+_SETTINGS = ("backend", "device", "memory", "idle_minutes", "yield_to_render")
+_PLACES = ("environment", "wheels", "index", "python", "store", "models")
+
+
+def text() -> str:
+    """Versions, settings, what is installed, the last errors, the ends of the logs."""
+    now, wanted = state.current, preferences.get()
+    found = now.environments
+    lines = [
+        f"Tilewright {package.version()}, Blender {bpy.app.version_string}, Python {platform.python_version()}",
+        f"{platform.platform()}, {platform.machine()}, online access {'on' if bpy.app.online_access else 'off'}",
+        f"Graphics: {_graphics()}",
+        "Settings: " + ", ".join(f"{name} {getattr(wanted, name)}" for name in _SETTINGS),
+        "Changed: " + (", ".join(name for name in _PLACES if getattr(wanted, name).strip()) or "no places"),
+        f"Engine: {now.lost_engine or 'found'}",
+        f"Packages: {found.verdict.condition if found and found.verdict else 'none fit'}"
+        + (f", list {found.lock.backend} {found.lock.digest[:12]}" if found and found.lock else ""),
+        f"Last error: {now.error or 'none'}",
+        f"Setup: {now.setup.error or now.setup.told or 'nothing was done'}",
+    ]
+    for log in (package.own_log(), package.engine_log(), setup.log()):
+        lines += ["", f"--- {log.name}", *_tail(log)]
+    names = {getpass.getuser(), Path.home().name, socket.gethostname()} if _has_user() else set()
+    return mask("\n".join(lines), [str(Path.home()), os.path.expanduser("~")], names)
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - 20_000, 0))
+            return [line[:500] for line in file.read().decode("utf-8", "replace").splitlines()[-_LINES:]]
+    except OSError:
+        return ["(nothing)"]
+
+
+def _graphics() -> str:
+    if bpy.app.background:
+        return "background"
+    import gpu
+
+    return f"{gpu.platform.vendor_get()} {gpu.platform.renderer_get()} ({gpu.platform.backend_type_get()})"
+
+
+def _has_user() -> bool:
+    """Some systems have no name for the user who runs them."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return sys.platform == "win32"
+    return True

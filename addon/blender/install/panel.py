@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The setup's part of the panel and of the preferences. Draws only, and reads no disk. Imports bpy and core."""
+
+from collections.abc import Callable
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ...core.errors import UserError
+from ...host.environment import Condition
+from ..common import package, state
+
+Paragraph = Callable[..., None]  # (layout, context, text, icon=...): a text in as many lines as it needs
+
+
+def is_wanted() -> bool:
+    """Whether the panel has to show the box: something is missing that Install would bring, or it is at work."""
+    now = state.current
+    return now.setup.busy or now.setup.error is not None or bool(now.lost_engine and _is_ours())
+
+
+def _is_ours() -> bool:
+    """Whether the engine is missing for want of an environment, and not of a Python that the user named wrongly."""
+    found = state.current.environments
+    return found is not None and found.lock is not None and not found.ready and not _named()
+
+
+def _named() -> bool:
+    return package.names_python() or bool(_preferences().python.strip())
+
+
+def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: Paragraph) -> None:
+    """What is missing, how large it is, where it goes, and one button; while it works, how far it is."""
+    now = state.current
+    box = layout.box().column()
+    if now.setup.busy:
+        draw_progress(box)
+        return
+    if now.setup.error:
+        _draw_error(box, context, paragraph, now.setup.error)
+    if not now.lost_engine or not now.environments or not now.environments.lock:
+        return
+    found = now.environments
+    if not now.setup.error:
+        paragraph(box, context, now.lost_engine.message, icon="INFO")
+    words = iface_("Up to {size} are downloaded, into {place}.")
+    paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
+    if not bpy.app.online_access and not _preferences().wheels.strip():
+        paragraph(
+            box,
+            context,
+            "Blender may not go online. Allow it, or name a folder of wheels or a Python.",
+            icon="INTERNET_OFFLINE",
+        )
+        box.operator("screen.userpref_show", text="Allow Online Access...", icon="INTERNET").section = "SYSTEM"
+    else:
+        row = box.row()
+        row.scale_y = 1.4
+        row.operator("tilewright.install", text=install_label(), icon="IMPORT")
+    box.operator("preferences.addon_show", text="Other Ways...", icon="PREFERENCES").module = package.NAME
+
+
+def install_label() -> str:
+    """The button's verb."""
+    found = state.current.environments
+    missing = found is None or found.verdict is None or found.verdict.condition is Condition.MISSING
+    return "Install" if missing else "Repair"
+
+
+def draw_progress(layout: bpy.types.UILayout) -> None:
+    from . import setup
+
+    now = state.current.setup
+    column = layout.column(align=True)
+    if now.installing:
+        column.progress(factor=now.installer.step.fraction, text=setup.progress_text(now.installer.step))
+        column.operator("tilewright.cancel_install", text="Cancel")
+    elif now.chore:
+        column.label(text=f"{iface_(now.chore.title)}...", icon="TIME", translate=False)
+        column.operator("tilewright.cancel_install", text="Stop")
+
+
+def _draw_error(layout: Any, context: bpy.types.Context, paragraph: Paragraph, error: UserError) -> None:
+    paragraph(layout, context, _short(error.message), icon="ERROR")
+    if error.hint:
+        paragraph(layout, context, _short(error.hint))
+    row = layout.row(align=True)
+    row.operator("tilewright.open_installer_log", icon="TEXT")
+    row.operator("tilewright.dismiss_setup", text="Close")
+
+
+def _short(text: str) -> str:
+    """Without the user's folder, which says little and may name the user."""
+    return text.replace(str(package.data_folder("")).rstrip("/\\"), "…")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _preferences() -> Any:
+    return bpy.context.preferences.addons[package.NAME].preferences
+
+
+def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: Any) -> None:
+    """The engine's section of the preferences."""
+    now = state.current
+    box = layout.box().column()
+    box.label(text="Engine", icon="SCRIPTPLUGINS")
+    text, icon = _status()
+    _lines(box, text, icon)
+    if now.setup.busy:
+        draw_progress(box)
+    else:
+        if now.setup.error:
+            _lines(box, str(now.setup.error), "ERROR")
+        elif now.setup.told:
+            _lines(box, now.setup.told, "INFO")
+        row = box.row(align=True)
+        row.operator("tilewright.install", text=install_label(), icon="IMPORT")
+        row.operator("tilewright.verify", icon="CHECKMARK")
+        row.operator("tilewright.self_test", icon="PLAY")
+    row = box.row(align=True)
+    row.operator("tilewright.open_installer_log", icon="TEXT")
+    row.operator("tilewright.copy_diagnostics", icon="COPYDOWN")
+    box.separator()
+    box.prop(preferences, "environment", placeholder=str(package.data_folder("environments")))
+    if len(preferences.bl_rna.properties["backend"].enum_items) > 1:
+        box.prop(preferences, "backend")
+    box.prop(preferences, "wheels")
+    box.prop(preferences, "index", placeholder="as pip and uv are set to")
+    row = box.row(align=True)
+    row.prop(preferences, "python")
+    row.operator("tilewright.check_python", text="", icon="VIEWZOOM")
+    _draw_found(box)
+    box.operator("tilewright.remove_everything", icon="TRASH")
+
+
+def _status() -> tuple[str, str]:
+    now = state.current
+    if now.lost_engine:
+        return now.lost_engine.message, "ERROR"
+    if _named():
+        return "A Python of your own is used.", "CHECKMARK"
+    found = now.environments
+    text = iface_("The engine's packages are installed.")
+    if not (found and found.lock and found.lock.verified):
+        text = f"{text} {iface_('This list was not tried on such a machine by us.')}"
+    return text, "CHECKMARK"
+
+
+def _draw_found(layout: Any) -> None:
+    """Every environment on the disk, with its size, and a button that removes it."""
+    found = state.current.environments
+    for item in found.found if found else ():
+        row = layout.row()
+        size = iface_("half made") if item.size is None else _size(item.size)
+        use = iface_("in use") if item.current else iface_("not used by this Blender")
+        row.label(text=f"{item.title}: {size}, {use}", icon="PACKAGE", translate=False)
+        row.operator("tilewright.remove_environment", text="", icon="X").name = item.folder.name
+
+
+def _lines(layout: Any, text: str, icon: str) -> None:
+    """A text in lines that fit the default width of the preferences."""
+    import textwrap
+
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(iface_(text), 90)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)

@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installing, verifying, removing, self test: started by a click, gone on with by a timer. Imports bpy, core and host.
+
+Nothing here waits, but in background mode, where timers do not run and scripts read from top to bottom.
+"""
+
+import contextlib
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from ...core.errors import ErrorKind, UserError, bug
+from ...core.requests.texture import STARTER, Size
+from ...host import environment, probe
+from ...host.installer import Installer
+from ...host.steps import Stage, Step, Task, Work
+from ..common import environments, package, state
+from ..common.environments import Chore
+from ..jobs import generation, pump
+from ..settings import request
+from ..shell import preferences
+
+_logger = logging.getLogger(__name__)
+_TICK = 0.25  # seconds
+_PATIENCE = 900.0  # seconds for the self test's texture
+
+
+def log() -> Path:
+    """What the installer writes."""
+    return package.data_folder("logs") / "installer.log"
+
+
+def hindrance(work: Work = Work.INSTALL) -> str:
+    """Why the installer cannot be started now, "" if it can."""
+    now = state.current
+    if now.setup.busy:
+        return "Something else is being done with the engine's packages."
+    if now.session and len(now.session.jobs):
+        return "Wait until the running jobs have ended, or cancel them."
+    if now.environments and now.environments.error:
+        return str(now.environments.error)
+    if work is Work.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
+        return "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels."
+    return ""
+
+
+def start(work: Work) -> None:
+    """Start the installer. Raises `UserError`."""
+    if reason := hindrance(work):
+        raise UserError(ErrorKind.RUNTIME, reason)
+    now, wanted = state.current, preferences.get()
+    _let_go_of_engine()
+    now.setup.told, now.setup.error = "", None
+    now.setup.installer = Installer(
+        Task(
+            work,
+            lock=str(environments.LOCKS / f"{wanted.backend}.json"),
+            root=str(preferences.environments_folder()),
+            wheels=str(preferences.chosen_path(wanted.wheels) or ""),
+            index=wanted.index.strip(),
+            online=bool(bpy.app.online_access),
+        ),
+        log(),
+    )
+    _go_on()
+
+
+def cancel() -> None:
+    """Stop what goes on, where it can be stopped."""
+    if state.current.setup.chore:
+        state.current.setup.chore.stop.set()
+    if state.current.setup.installer:
+        state.current.setup.installer.cancel()
+
+
+def check_python() -> None:
+    """Ask the engine's Python what it has. Raises `UserError` where there is none."""
+    python = preferences.find_engine().python
+    _begin("Asking the engine's Python", lambda stop: probe.ask(python, stopped=stop.is_set).text)
+
+
+def self_test() -> None:
+    """Ask the engine's Python what it has, and have it make a small texture. Raises `UserError`."""
+    python = preferences.find_engine().python
+    wanted = request.make(prompt="red brick wall", size=Size(256, 256), seed=1, model=STARTER)
+    folder = Path(tempfile.mkdtemp(prefix="tilewright-test-"))
+    session = generation.make_session(folder)  # its own: what the panel shows stays as it is
+
+    def test(stop: threading.Event) -> str:
+        def tick(events: object) -> None:
+            if stop.is_set():
+                raise UserError(ErrorKind.RUNTIME, "Stopped.")
+
+        try:
+            about = probe.ask(python, stopped=stop.is_set).text
+            job = session.submit(wanted)
+            session.wait(job, timeout=_PATIENCE, tick=tick)
+            if job.error:
+                raise job.error
+            if not job.results:
+                raise UserError(
+                    ErrorKind.WORKER, f"The engine made no texture within {_PATIENCE:.0f} s.", "Open the log."
+                )
+            result = job.results[0]
+            device = result.recipe.environment.get("device", "")
+            score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
+            made = f"A texture of 256x256 took {result.seconds:.1f} s on {device or 'its device'}; seam score {score}."
+            return f"The engine works. {about} {made}"
+        finally:
+            session.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    _begin("Testing the engine", test)
+
+
+def remove_environment(folder: Path) -> None:
+    """Delete one environment. Raises `UserError` where it cannot be done now."""
+    root = preferences.environments_folder()
+    _let_go_of_engine()
+
+    def remove(stop: threading.Event) -> str:
+        environment.remove(root, folder)
+        return f"{folder.name} was removed."
+
+    _begin(f"Removing {folder.name}", remove)
+
+
+def remove_everything(results: bool) -> None:
+    """Delete environments, logs and what else lies in the extension's folders; the textures only if asked."""
+    root, data = preferences.environments_folder(), package.data_folder("")
+    ours = {package.results_folder(), package.old_results_folder()}
+    # a folder that the user chose may hold more than ours
+    kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
+    _let_go_of_engine()
+    package.close_log()
+
+    def remove(stop: threading.Event) -> str:
+        for found in environment.list_environments(root, None):
+            environment.remove(root, found.folder)
+        with environment.disk_errors(root):
+            for place in (root / environment.DOWNLOADS, *ours, data):
+                _remove_tree(place, kept)
+            for place in ours:
+                with contextlib.suppress(OSError):  # there is something else in it
+                    place.parent.rmdir()
+            (root / ".lock").unlink(missing_ok=True)
+            if root.is_dir() and not any(root.iterdir()):
+                root.rmdir()
+        rest = "" if results else " The textures are kept."
+        return f"All that Tilewright had put on this machine was removed.{rest} You can uninstall it now."
+
+    _begin("Removing everything", remove)
+
+
+def close() -> None:
+    """End what goes on; for when the extension is disabled."""
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    cancel()
+    if state.current.setup.installer:
+        state.current.setup.installer.close()
+    if state.current.setup.chore:
+        state.current.setup.chore.thread.join(2.0)
+
+
+# --- going on ----------------------------------------------------------------------------------------------------
+
+
+def tick() -> float | None:
+    """The timer: take what was told, draw it, until nothing goes on any more."""
+    setup = state.current.setup
+    try:
+        _advance()
+    except Exception as error:  # a timer that raises is dropped by Blender
+        _logger.exception("The setup made a mistake.")
+        setup.error, setup.chore = bug(error), None
+    return _TICK if setup.busy else None
+
+
+def _advance() -> None:
+    setup = state.current.setup
+    changed = setup.installer.pump() if setup.installer else False
+    outcome = setup.installer.outcome if setup.installer else None
+    if changed and outcome:
+        setup.told = outcome.text
+        setup.error = None if setup.installer and setup.installer.cancelled else outcome.error
+        if setup.installer and setup.installer.cancelled:
+            setup.told = "Cancelled. What was downloaded is kept, and Install goes on from there."
+    if setup.chore and setup.chore.future.done():
+        future, setup.chore, changed = setup.chore.future, None, True
+        error = future.exception()
+        if isinstance(error, UserError):
+            setup.error = error
+        elif error:
+            _logger.error("A chore failed.", exc_info=error)
+            setup.error = bug(error)
+        else:
+            setup.told = future.result()
+    if changed:
+        if not setup.busy:
+            preferences.check_engine()
+        redraw()
+
+
+def _go_on() -> None:
+    if bpy.app.background:
+        while state.current.setup.busy:
+            _advance()
+            time.sleep(0.02)
+        if state.current.setup.error:
+            raise state.current.setup.error
+    elif not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, persistent=True)
+    redraw()
+
+
+def _begin(title: str, function: Callable[[threading.Event], str]) -> None:
+    setup = state.current.setup
+    if setup.busy:
+        raise UserError(ErrorKind.RUNTIME, "Something else is being done with the engine's packages.", "Wait for it.")
+    setup.told, setup.error = "", None
+    future: Future[str] = Future()
+    stop = threading.Event()
+
+    def run() -> None:
+        try:
+            future.set_result(function(stop))
+        except BaseException as error:  # noqa: BLE001 - the future passes it on
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, name="tilewright-chore", daemon=True)
+    setup.chore = Chore(title, thread, future, stop)
+    thread.start()
+    _go_on()
+
+
+def _let_go_of_engine() -> None:
+    """The worker ends, so that its files can be changed; in the background, for it takes up to a second."""
+    now = state.current
+    if now.session and len(now.session.jobs):
+        raise UserError(ErrorKind.RUNTIME, "Wait until the running jobs have ended, or cancel them.")
+    if now.session:
+        threading.Thread(target=now.session.close, name="tilewright-close", daemon=True).start()
+        now.session = None
+
+
+def _remove_tree(folder: Path, kept: set[Path]) -> None:
+    """Delete a folder but for what is kept in it."""
+    if not folder.is_dir() or folder in kept:
+        return
+    if not any(place.is_relative_to(folder) for place in kept):
+        environment.patiently(lambda: shutil.rmtree(folder))
+        return
+    for inner in folder.iterdir():
+        if inner.is_dir() and not inner.is_symlink():
+            _remove_tree(inner, kept)
+        else:
+            inner.unlink()
+
+
+def redraw() -> None:
+    """Have the sidebars and the preferences drawn again."""
+    pump.redraw()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "PREFERENCES":
+                area.tag_redraw()
+
+
+def progress_text(step: Step) -> str:
+    """ "torch, 812 of 3103 MB, 40 s left"."""
+    if step.stage is Stage.DOWNLOADING:
+        words = iface_("{package}, {done:.0f} of {total:.0f} MB")
+        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
+        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        return f"{text}, {left}" if left else text
+    stage = iface_(step.stage.value)
+    return f"{stage}: {step.package}" if step.package else stage
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running job and those that wait: what the panel shows of them. Imports bpy and core."""
+
+import bpy
+from bpy.app.translations import pgettext_iface as _
+
+from ...core.jobs import Job, JobState
+from ...core.naming import title
+from ..common import state
+from . import previews
+
+SHOWN = 5  # jobs that wait; there may be many more, and the panel has other things to show
+
+
+def draw(layout: bpy.types.UILayout, jobs: list[Job]) -> None:
+    """The jobs that have not ended, the running one first."""
+    job, *waiting = jobs
+    column = layout.column(align=True)
+    column.progress(factor=job.fraction, text=progress_text(job))
+    row = column.row(align=True)
+    row.operator("tilewright.cancel").job = job.id
+    if waiting:
+        row.operator("tilewright.cancel", text=_("Cancel All ({})").format(len(jobs))).job = ""
+    picture = previews.icon(job)
+    if picture:
+        layout.template_icon(icon_value=picture, scale=8)
+    if waiting:
+        _draw_waiting(layout, waiting)
+
+
+def _draw_waiting(layout: bpy.types.UILayout, waiting: list[Job]) -> None:
+    column = layout.column(align=True)
+    left = seconds_text(state.current.session.seconds_left(waiting[-1]))
+    text = _("{} waiting").format(len(waiting))
+    column.label(text=f"{text}, {left}" if left else text, icon="SORTTIME")
+    for number, job in enumerate(waiting[:SHOWN]):
+        row = column.row(align=True)
+        row.label(text=title(job.request.prompt), icon="BLANK1", translate=False)
+        buttons = row.row(align=True)
+        buttons.alignment = "RIGHT"
+        for icon, places, last in (("TRIA_UP", -1, 0), ("TRIA_DOWN", 1, len(waiting) - 1)):
+            button = buttons.row(align=True)
+            button.enabled = number != last
+            move = button.operator("tilewright.move_job", text="", icon=icon, emboss=False)
+            move.job, move.places = job.id, places
+        buttons.operator("tilewright.cancel", text="", icon="X", emboss=False).job = job.id
+    if len(waiting) > SHOWN:
+        column.label(text=_("and {} more").format(len(waiting) - SHOWN), icon="BLANK1")
+
+
+def progress_text(job: Job) -> str:
+    """What a job is doing, and how long it will take."""
+    if job.state is JobState.CANCELLING:
+        return _("Cancelling")
+    progress = job.progress
+    text = _(progress.phase.value if progress else "Starting the engine")
+    if progress and progress.steps:
+        text += f" {progress.step}/{progress.steps}"
+    if job.request.count > 1:
+        number = progress.image + 1 if progress else 1
+        text = _("{number} of {count}: {phase}").format(number=number, count=job.request.count, phase=text)
+    left = seconds_text(state.current.session.seconds_left(job))
+    return f"{text}, {left}" if left else text
+
+
+def seconds_text(seconds: float | None) -> str:
+    """Time that is left, in whole numbers of what people count in; "" where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 99.5:
+        return _("{} s left").format(max(round(seconds), 1))
+    minutes = round(seconds / 60)
+    return _("{} min left").format(minutes) if minutes < 100 else _("{} h left").format(round(seconds / 3600))

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is done to images that exist: upscaled, with maps, or made tileable; the menu for it. Imports bpy and core."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import EnumProperty, StringProperty
+
+from ...core.errors import ErrorKind, UserError
+from ...core.requests.finish import Finish, MapKind
+from ...core.requests.picture import Content, ImageRequest, Request
+from ...core.requests.texture import Axes
+from ..common import languages, state, target
+from ..common.target import Target
+from ..material import color_node
+from ..pictures import sources
+from ..settings import properties
+from ..settings.request import network
+from ..shell import preferences
+from . import generation, pump
+
+_AXES = (
+    ("XY", "Both", "It repeats to all sides"),
+    ("X", "X", "It repeats to the left and right"),
+    ("Y", "Y", "It repeats up and down"),
+    ("NONE", "None", "It does not repeat"),
+)
+_CONTENTS = (
+    ("AUTO", "From the Image", "Color, or data where the image's color space is Non-Color"),
+    ("NORMAL", "Normals", "A normal map: its normals keep their length"),
+)
+
+
+def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
+    """The image of that name; without one the Image Editor's, or the selected image node's.
+
+    Where none is selected: the one that is the base color, or the first.
+    """
+    if name:
+        return bpy.data.images.get(name)
+    space = context.space_data
+    if space is not None and space.type == "IMAGE_EDITOR":
+        return space.image
+    material = context.object.active_material if context.object else None
+    if material is None or material.node_tree is None:
+        return None
+    nodes = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    active = material.node_tree.nodes.active
+    for node in (active, color_node.image_node(material), *nodes):
+        if node in nodes:
+            return node.image
+    return None
+
+
+def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
+    """What `find` finds. Raises `UserError` where that is nothing, or nothing can be made of it."""
+    image = find(context, name)
+    if name and image is None:
+        raise UserError(ErrorKind.REQUEST, rpt_("There is no image {name}.").format(name=repr(name)))
+    if error := sources.problem(image):
+        raise error
+    return image
+
+
+def _asked_of(image: bpy.types.Image) -> Request | None:
+    """What was asked for when the image was made; None where that is not known or cannot be read."""
+    recipe = properties.readable_recipe_of(image)
+    return recipe.request if recipe else None
+
+
+def _is_normals(image: bpy.types.Image) -> bool:
+    """Whether the image is a normal map of ours, or was made from one."""
+    asked = _asked_of(image)
+    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
+    return made_from_one or image.tilewright.kind == MapKind.NORMAL.value
+
+
+def _content_property() -> EnumProperty:
+    return EnumProperty(
+        name="Content", items=_CONTENTS, description="What the image's numbers mean", options={"SKIP_SAVE"}
+    )
+
+
+class _OnImage:
+    """What the operators share. `image`: a name, for scripts; empty: what `find` finds."""
+
+    image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
+    axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats", options={"SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        # which image it will be is not known here: buttons and scripts name others than the one that is shown
+        error = sources.problem(find(context))
+        if error and all(map(sources.problem, bpy.data.images)):
+            cls.poll_message_set(languages.told(error))
+            return False
+        return True
+
+    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> set[str]:
+        """Queue the job and return at once; in background mode when it is done."""
+        now = state.current
+        now.error = None
+        try:
+            image = _choose(context, self.image)
+            aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
+            if into_material:
+                aim = target.choose(context, "BASE_COLOR", now.document)
+            preferences.check_engine()
+            wanted["source_recipe"] = properties.as_source(image)
+            folder = sources.new_folder()
+            try:
+                path, content = sources.prepare(image, folder)
+                if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
+                    content = Content.NORMAL
+                job = generation.session().submit(
+                    ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+                )
+            except BaseException:  # nobody is left who would read what was written
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            now.folders[job.id] = folder
+            now.targets[job.id] = replace(aim, look=sources.look(image), source=image.session_uid)
+            pump.ensure_running()
+            if bpy.app.background:
+                generation.wait(job)
+        except UserError as error:
+            now.error = error
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+    def _title(self, context: bpy.types.Context, word: str) -> str:
+        image = find(context, self.image)
+        return f"{Path(image.name).stem} {word}" if image else ""
+
+
+class _Asking(_OnImage):
+    """Asks for the settings first, where it is chosen from a menu. asked: their names."""
+
+    asked: tuple[str, ...] = ()
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        try:
+            asked = _asked_of(_choose(context, self.image))
+        except UserError as error:  # before the settings are asked for, not after
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        axes = asked.axes.value if asked else ""
+        offered = self.properties.bl_rna.properties["axes"].enum_items
+        if axes in offered and not self.properties.is_property_set("axes"):
+            self.axes = axes
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))
+
+    def draw(self, _context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        for name in self.asked:
+            self.layout.prop(self, name)
+
+
+class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
+    """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
+
+    bl_idname = "tilewright.upscale"
+    bl_label = "Upscale"
+    asked = ("scale", "upscaler", "axes", "content")
+
+    scale: EnumProperty(
+        name="Scale",
+        description="How many times larger",
+        items=(("2", "2x", "Twice"), ("4", "4x", "Four times"), ("8", "8x", "Eight times")),
+        default="4",
+    )
+    upscaler: properties.upscaler_property()
+    content: _content_property()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            finish = Finish(int(self.scale), network(self.upscaler))
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
+
+
+class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
+    """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
+
+    bl_idname = "tilewright.make_maps"
+    bl_label = "Make Material from Image"
+    asked = ("map_networks", "axes")
+
+    map_networks: properties.map_networks_property()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
+
+
+class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
+    """Make the image repeat without a seam; the result is a new image"""
+
+    bl_idname = "tilewright.make_tileable"
+    bl_label = "Make Tileable"
+    asked = ("axes", "content")
+
+    axes: EnumProperty(
+        name="Tiling", items=_AXES[:3], description="Where the picture shall repeat", options={"SKIP_SAVE"}
+    )
+    content: _content_property()
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        return self.start(context, tileable=True, title=self._title(context, "tileable"))
+
+
+class TILEWRIGHT_MT_image(bpy.types.Menu):
+    bl_idname = "TILEWRIGHT_MT_image"
+    bl_label = "Tilewright"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.enabled = sources.problem(find(context)) is None
+        self.layout.operator("tilewright.upscale")
+        self.layout.operator("tilewright.make_tileable")
+        self.layout.operator("tilewright.make_maps")
+
+
+def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.separator()
+    self.layout.menu("TILEWRIGHT_MT_image")
+
+
+CLASSES = (TILEWRIGHT_OT_upscale, TILEWRIGHT_OT_make_maps, TILEWRIGHT_OT_make_tileable, TILEWRIGHT_MT_image)
+
+
+def register() -> None:
+    """The Image Editor's menu."""
+    bpy.types.IMAGE_MT_image.append(_draw_menu)
+
+
+def unregister() -> None:
+    bpy.types.IMAGE_MT_image.remove(_draw_menu)

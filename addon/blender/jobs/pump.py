@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way from the worker into Blender: a timer while there is something to do, and handlers. Imports bpy and core.
+
+All of it runs on the main thread. Background mode has no timer: whoever waits calls `take` and `deliver_waiting`.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import bpy
+import bpy.utils.previews
+from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...core.errors import UserError, bug
+from ...core.jobs import Job
+from ...core.naming import title
+from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
+from ...core.results import THUMBNAIL, Result
+from ...host.session import Event
+from ..common import state
+from ..pictures import images
+from ..settings import models
+from ..shell import preferences
+from . import delivery, previews, status
+
+_logger = logging.getLogger(__name__)
+_INTERVAL = 0.1  # seconds between ticks
+# Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
+_TOLD_BY_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
+result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it is told
+
+
+def ensure_running() -> None:
+    """Have the timer run, until nothing is left to do. Blender 4.5 hangs at exit with one in background mode."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=_INTERVAL, persistent=True)
+
+
+def tick() -> float | None:
+    """The timer: never raises, since Blender drops a timer that does."""
+    try:
+        return _tick()
+    except Exception as error:
+        _logger.exception("A tick failed.")
+        state.current.error = bug(error)
+        return _INTERVAL
+
+
+def _tick() -> float | None:
+    session = state.current.session
+    if session is None:
+        return None
+    now = state.current
+    before = now.status, now.hindrance
+    events = session.pump()
+    take(events)
+    delivered = deliver_waiting()
+    now.status = status.text()
+    if now.status != before[0]:
+        status.redraw()
+    # progress is seen by its words, which do not change with every message
+    told = any(not isinstance(event.message, Progress) for event in events)
+    if delivered or told or (now.status, now.hindrance) != before:
+        redraw()
+    return _INTERVAL if len(session.jobs) or now.waiting else None
+
+
+def take(events: Iterable[Event]) -> None:
+    """Remember what the worker said. A job that has finished waits for `deliver_waiting`."""
+    now = state.current
+    for event in events:
+        job = event.job
+        if isinstance(event.message, TERMINAL) and job.id in now.folders:
+            shutil.rmtree(now.folders.pop(job.id), ignore_errors=True)
+        match event.message:
+            case Preview():
+                previews.show(event.message)
+            case ImageDone():
+                if now.last is not job:
+                    now.last, now.shown, now.outcome = job, 0, ""
+                _preview(job)
+                for handler in result_handlers:
+                    handler(event.message.result)
+            case Finished():
+                now.waiting.append(job)
+            case Failed() | Cancelled():
+                now.error = job.error or now.error
+                now.targets.pop(job.id, None)
+                if job is now.last:
+                    now.outcome = "The job ended early; Apply puts this texture into the material."
+
+
+def deliver_waiting() -> bool:
+    """Deliver finished jobs, unless the user is in the middle of something. True if any was."""
+    now = state.current
+    now.hindrance = _hindrance() if now.waiting else ""
+    if not now.waiting or now.hindrance:
+        return False
+    while now.waiting:
+        _deliver(now.waiting.pop(0))
+    return True
+
+
+def _deliver(job: Job) -> None:
+    now = state.current
+    aim = now.targets.pop(job.id, None)
+    results = [job.results[index] for index in sorted(job.results)]
+    if not results:
+        return
+    if aim is None:
+        outcome = "Not in a material yet; Apply puts it there."
+    elif not delivery.is_here(aim):
+        outcome = "Made for another file; Apply puts it into the material here."
+    else:
+        try:
+            outcome = delivery.deliver(results, aim)
+            delivery.push_undo(f"Tilewright: {title(job.request.prompt)}")
+        except UserError as error:
+            now.error, outcome = error, ""
+        except Exception as error:  # whatever Blender's data was like: the results are in the store
+            _logger.exception("A result could not be delivered.")
+            now.error, outcome = bug(error), ""
+    if job is now.last:
+        now.outcome = outcome
+
+
+def _hindrance() -> str:
+    """Why nothing may be changed now, "" if it may. A grab half done must not end up in an undo step."""
+    if bpy.app.background:
+        return ""
+    manager = bpy.context.window_manager
+    if manager.is_interface_locked or bpy.app.is_job_running("RENDER"):
+        return "Waits for the render to end"
+    if bpy.app.is_job_running("OBJECT_BAKE"):
+        return "Waits for the bake to end"
+    for window in manager.windows:
+        for operator in window.modal_operators:
+            if operator.bl_idname in _TOLD_BY_JOBS:
+                continue
+            return rpt_("Waits for {name} to end").format(name=operator.name or operator.bl_idname)
+    return ""
+
+
+def _preview(job: Job) -> None:
+    """Load the thumbnails of a job's results for the panel."""
+    if bpy.app.background:
+        return
+    if state.current.previews is None:
+        state.current.previews = bpy.utils.previews.new()
+    for result in job.results.values():
+        if result.folder.name not in state.current.previews and THUMBNAIL in result.files:
+            state.current.previews.load(result.folder.name, str(result.path(THUMBNAIL)), "IMAGE")
+
+
+def redraw() -> None:
+    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn."""
+    shown_in = state.current.shown_in
+    for window in bpy.context.window_manager.windows if shown_in else ():
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.type == "UI" and region.as_pointer() in shown_in:
+                    region.tag_redraw()
+    shown_in.clear()
+
+
+@persistent
+def _on_save(path: str = "", *_: object) -> None:
+    stores = {*state.current.stores, preferences.store_folder()}
+    if preferences.get().on_save == "COPY" and path:
+        lost = images.copy_all(stores, Path(path))
+    else:
+        lost = images.pack_all(stores)
+    if lost:
+        words = rpt_("Could not be saved into the file: {names}.")
+        state.current.outcome = words.format(names=", ".join(lost))
+
+
+@persistent
+def _on_load(*_: object) -> None:
+    """Another file: what was started in the old one must not touch it. This only forgets, and reads nothing."""
+    now = state.current
+    now.document = state.new_document()
+    if now.last:
+        now.outcome = "Made for another file; Apply puts it into the material here."
+
+
+def register() -> None:
+    bpy.app.handlers.save_pre.append(_on_save)
+    bpy.app.handlers.load_post.append(_on_load)
+    preferences.check_engine()
+    models.try_resolve("starter")
+
+
+def unregister() -> None:
+    """Stop the timer, end the session, forget everything."""
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    for handlers, handler in ((bpy.app.handlers.load_post, _on_load), (bpy.app.handlers.save_pre, _on_save)):
+        if handler in handlers:
+            handlers.remove(handler)
+    if state.current.session:
+        state.current.session.close()
+    for folder in state.current.folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
+    if state.current.previews is not None:
+        bpy.utils.previews.remove(state.current.previews)
+    previews.unregister()
+    state.reset()
+    models.forget()

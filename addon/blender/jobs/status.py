@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A line in Blender's status bar while something is made: seen with the sidebar closed, gone when all is done.
+
+An error stays until it is closed: where a job was started in the Image Editor, no panel of ours may be in sight.
+
+Imports bpy and core. The bar's own key hints stay; the mouse pointer does not turn into a clock.
+"""
+
+import bpy
+from bpy.app.translations import pgettext_iface as _
+
+from ..common import package, state
+from . import panel as queue_panel
+
+
+def text() -> str:
+    """What is going on, in a line; "" where nothing is."""
+    now = state.current
+    jobs = list(now.session.jobs) if now.session else []
+    if jobs:
+        line = queue_panel.progress_text(jobs[0])
+        return _("{line} ({count} waiting)").format(line=line, count=len(jobs) - 1) if len(jobs) > 1 else line
+    return _(now.hindrance or (now.error.message if now.error else ""))
+
+
+def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
+    """Appended to the bar, at its right end."""
+    line = text()
+    if not line:
+        return
+    now = state.current
+    jobs = list(now.session.jobs) if now.session else []
+    row = self.layout.row(align=True)
+    if jobs:
+        row.progress(factor=jobs[0].fraction, text="", type="RING")
+    icon = "NONE" if jobs else "TIME" if now.hindrance else "ERROR"
+    row.label(text=f"{package.TITLE}: {line}", icon=icon, translate=False)
+    if jobs:
+        row.operator("tilewright.cancel", text="", icon="X", emboss=False).job = jobs[0].id
+    elif not now.hindrance:
+        row.operator("tilewright.dismiss", text="", icon="X", emboss=False)
+
+
+def redraw() -> None:
+    """Have the status bars drawn again. No screen has them, but they listen to this name, and few others do."""
+    bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
+
+
+def register() -> None:
+    bpy.types.STATUSBAR_HT_header.append(draw)
+
+
+def unregister() -> None:
+    bpy.types.STATUSBAR_HT_header.remove(draw)

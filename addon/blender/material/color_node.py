@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An image into a material's nodes, as a careful artist would do it: no link is ever removed. Imports bpy."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...core.errors import UserError
+from ...core.requests.finish import MapKind
+from ...core.requests.texture import Axes
+from ..pictures import images
+from ..settings import properties
+
+# What a colour passes through on its way from an image to Base Color. A colour ramp is not among them: there an image
+# is a mask, and so is one inside a group, for all we know.
+_PASS_COLOR = {
+    "NodeReroute",
+    "ShaderNodeBrightContrast",
+    "ShaderNodeGamma",
+    "ShaderNodeHueSaturation",
+    "ShaderNodeInvert",
+    "ShaderNodeMix",
+    "ShaderNodeMixRGB",
+    "ShaderNodeRGBCurve",
+}
+IMAGE = "ShaderNodeTexImage"
+GAP = 60  # pixels between nodes
+HEIGHT = 300  # of an image node; Blender tells no heights before it has drawn them
+
+
+@dataclass(frozen=True)
+class Placed:
+    """node: what shows the image now. note: a sentence where something is left for the user to do.
+
+    principled: the node whose Base Color it gives, None where it gives none. made: what is new, `node` first.
+    """
+
+    node: bpy.types.Node
+    note: str = ""
+    principled: bpy.types.Node | None = None
+    made: tuple[bpy.types.Node, ...] = ()
+
+
+def new(name: str) -> bpy.types.Material:
+    """A material with a Principled BSDF."""
+    material = bpy.data.materials.new(name)
+    ensure_nodes(material)
+    return material
+
+
+def ensure_nodes(material: bpy.types.Material) -> None:
+    # from 5.0 on every material has nodes, and asking about it warns
+    if bpy.app.version < (5, 0, 0) and not material.use_nodes:
+        material.use_nodes = True
+
+
+def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_name: str = "") -> Placed:
+    """Show the image. kind: see `target.Target`; instead of a selected node that is gone, a new one."""
+    ensure_nodes(material)
+    tree = material.node_tree
+    principled = find_principled(tree)
+    if kind == "SELECTED_NODE":
+        node = tree.nodes.get(node_name)
+        if node is not None and node.bl_idname == IMAGE:
+            shown = principled is not None and single_image_node(principled.inputs["Base Color"]) == node
+            return _replace(node, image, principled if shown else None)
+        note = rpt_("The node {name} is gone; the texture is in a new one.").format(name=node_name)
+        return _add(tree, image, None, note=note)
+    if kind == "NEW_NODE":
+        return _add(tree, image, principled)
+    if principled is None:
+        note = rpt_("{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.")
+        return _add(tree, image, None, note=note.format(name=material.name))
+    socket = principled.inputs["Base Color"]
+    if not socket.is_linked:
+        placed = _add(tree, image, principled, linked=True)
+        tree.links.new(placed.node.outputs["Color"], socket)
+        return placed
+    node = single_image_node(socket)
+    if node is not None:
+        return _replace(node, image, principled)
+    note = rpt_("Base Color of {name} is not made from one image alone; the texture is in a new node beside it.")
+    return _add(tree, image, principled, note=note.format(name=material.name))
+
+
+def image_node(material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = "") -> bpy.types.Node | None:
+    """The image node that `put` would give another image, None where it would make a node. kind: as for `put`."""
+    tree = material.node_tree
+    if tree is None or kind == "NEW_NODE":
+        return None
+    if kind == "SELECTED_NODE":
+        node = tree.nodes.get(node_name)
+        return node if node is not None and node.bl_idname == IMAGE else None
+    principled = find_principled(tree)
+    return single_image_node(principled.inputs["Base Color"]) if principled else None
+
+
+def show(node: bpy.types.Node, image: bpy.types.Image) -> None:
+    """Give an image node another image; the one that it had is kept."""
+    if node.image is not image:
+        images.keep(node.image)
+        if image.library is None:
+            image.tilewright.before = node.image
+    node.image = image
+    if _repeats(image):  # what does not may be a decal, whose node's setting is the user's
+        node.extension = "REPEAT"
+
+
+def _repeats(image: bpy.types.Image) -> bool:
+    try:
+        recipe = properties.recipe_of(image)
+    except UserError:
+        recipe = None
+    return recipe is not None and recipe.request.axes is not Axes.NONE
+
+
+def _replace(node: bpy.types.Node, image: bpy.types.Image, principled: bpy.types.Node | None) -> Placed:
+    show(node, image)
+    return Placed(node, principled=principled)
+
+
+def find_output(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """The output node that is shown."""
+    return tree.get_output_node("ALL") or tree.get_output_node("EEVEE") or tree.get_output_node("CYCLES")
+
+
+def find_principled(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+    """The Principled BSDF that the output shows; of several the selected one, or else the nearest to the output."""
+    output = find_output(tree)
+    found: list[bpy.types.Node] = []
+    seen = set()
+    waiting = [output] if output else []
+    while waiting:
+        node = waiting.pop(0)
+        if node.name in seen:
+            continue
+        seen.add(node.name)
+        if node.bl_idname == "ShaderNodeBsdfPrincipled":
+            found.append(node)
+            continue
+        for socket in node.inputs:
+            if socket.type == "SHADER" and (node is not output or socket.name == "Surface"):
+                waiting += [link.from_node for link in socket.links]
+    return next((node for node in found if node.select and len(found) > 1), found[0] if found else None)
+
+
+def single_image_node(
+    socket: bpy.types.NodeSocket, inputs_of: Callable[[bpy.types.Node], list[bpy.types.NodeSocket]] | None = None
+) -> bpy.types.Node | None:
+    """The one image node that gives an input its colour; None where there are several, or anything else has a part.
+
+    Occlusion of ours that is multiplied in has no part in it. inputs_of: the linked inputs that a node passes on,
+    `color_inputs` if it is not given.
+    """
+    found: dict[str, bpy.types.Node] = {}
+    seen = set()
+    waiting = list(socket.links)
+    while waiting:
+        link = waiting.pop()
+        node = link.from_node
+        if node.bl_idname == IMAGE and link.from_socket.name == "Color":
+            if not _is_occlusion(node):
+                found[node.name] = node
+            continue
+        inputs = (inputs_of or color_inputs)(node)
+        if not inputs:
+            return None
+        if node.name not in seen:
+            seen.add(node.name)
+            waiting += [link for input_ in inputs for link in input_.links]
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def _is_occlusion(node: bpy.types.Node) -> bool:
+    return node.image is not None and node.image.tilewright.kind == MapKind.OCCLUSION
+
+
+def color_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+    """The linked inputs whose colour a node passes on."""
+    if node.bl_idname not in _PASS_COLOR:
+        return []
+    return [
+        socket
+        for socket in node.inputs
+        if socket.enabled and socket.is_linked and (socket.type == "RGBA" or node.bl_idname == "NodeReroute")
+    ]
+
+
+def _add(
+    tree: bpy.types.NodeTree,
+    image: bpy.types.Image,
+    beside: bpy.types.Node | None,
+    *,
+    linked: bool = False,
+    note: str = "",
+) -> Placed:
+    """An Image Texture node with the image, left of `beside` and over nothing; `linked`: with coordinates, for it."""
+    width = 240.0
+    mapping_width, coordinates_width = 140.0, 140.0
+    whole = width + (2 * GAP + mapping_width + coordinates_width if linked else 0.0)
+    right, top = corner(tree, beside)
+    top = free_top(tree, right - whole, right, top)
+    node = tree.nodes.new(IMAGE)
+    node.image = image
+    node.extension = "REPEAT"
+    node.location = (right - width, top)
+    made = [node]
+    if linked:
+        mapping, coordinates = add_coordinates(tree)
+        mapping.location = (right - width - GAP - mapping_width, top)
+        coordinates.location = (right - whole, top)
+        tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
+        made += [mapping, coordinates]
+    for item in made:
+        item.select = False  # what the user has selected stays as it is
+    return Placed(node, note, beside if linked else None, tuple(made))
+
+
+def add_coordinates(tree: bpy.types.NodeTree) -> tuple[bpy.types.Node, bpy.types.Node]:
+    """A Mapping and the Texture Coordinate that it takes UV from."""
+    mapping, coordinates = tree.nodes.new("ShaderNodeMapping"), tree.nodes.new("ShaderNodeTexCoord")
+    tree.links.new(coordinates.outputs["UV"], mapping.inputs["Vector"])
+    return mapping, coordinates
+
+
+def corner(tree: bpy.types.NodeTree, beside: bpy.types.Node | None) -> tuple[float, float]:
+    """Where the right upper corner of new nodes may be: left of `beside`, or else of all nodes."""
+    if beside is not None:
+        right, top = place_of(beside)
+        return right - GAP, top
+    places = [place_of(node) for node in tree.nodes if node.bl_idname != "NodeFrame"]
+    return min((x for x, _y in places), default=0.0) - GAP, max((y for _x, y in places), default=300.0)
+
+
+def free_top(
+    tree: bpy.types.NodeTree,
+    left: float,
+    right: float,
+    top: float,
+    height: float = HEIGHT,
+    besides: Collection[str] = (),
+) -> float:
+    """The greatest y, at most `top`, from which a block of new nodes covers no other node but those named `besides`."""
+    others = sorted(
+        (
+            (*place_of(node), node.width)
+            for node in tree.nodes
+            if node.bl_idname != "NodeFrame" and node.name not in besides
+        ),
+        key=lambda box: -box[1],
+    )
+    for x, y, width in others:  # from the highest down
+        beside = x >= right or x + width <= left
+        if not beside and y - HEIGHT - GAP / 2 < top and top - height - GAP / 2 < y:
+            top = y - HEIGHT - GAP / 2
+    return top
+
+
+def place_of(node: bpy.types.Node) -> tuple[float, float]:
+    """Where a node's left upper corner is; its location counts from the frame that it is in."""
+    x, y = node.location
+    parent: Any = node.parent
+    while parent is not None:
+        x, y = x + parent.location[0], y + parent.location[1]
+        parent = parent.parent
+    return x, y

@@ -1,0 +1,526 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The maps of a whole material into its nodes, as a careful artist would: no user's link is removed. Imports bpy.
+
+A set of maps stands in one frame, with one Mapping. Its nodes are known by name, and a later delivery goes into the
+same ones; a map that an artist has linked is found by following the links, as the colour is (see `materials`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import bpy
+
+from ...core.image_networks import HEIGHT_DEPTH
+from ...core.requests.finish import MapKind
+from ...core.results import MAPS
+from . import color_node
+from .color_node import GAP, IMAGE, Placed
+
+PREFIX = "Tilewright "  # of the names of nodes that are ours, and may be taken out again
+FRAME = PREFIX + "Maps"
+BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
+MULTIPLY = PREFIX + "Occlusion Multiply"
+TITLES = {
+    MapKind.OCCLUSION: "Ambient Occlusion",
+    MapKind.METALLIC: "Metallic",
+    MapKind.ROUGHNESS: "Roughness",
+    MapKind.NORMAL: "Normal",
+    MapKind.HEIGHT: "Height",
+}
+_VALUES = {
+    MapKind.METALLIC: "Metallic",
+    MapKind.ROUGHNESS: "Roughness",
+}  # the inputs of Principled that take a map as it is
+# An artist tunes a value with these. None takes a channel apart: a picture of several maps is none of ours.
+_PASS_VALUE = {"ShaderNodeClamp", "ShaderNodeMapRange", "ShaderNodeMath", "ShaderNodeValToRGB"}
+# Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
+_DISPLACING_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"}
+# The relief that the networks' normals hold, as a part of the tile size; the whole tile is taken for 512 pixels.
+RELIEF = HEIGHT_DEPTH / 512
+_MOST_STRENGTH = 10.0  # of Blender's Normal Map
+_IMAGE_WIDTH = 240.0
+_SECOND, _THIRD = 160.0, 140.0  # the columns between images and Principled: normal map; bump, displacement, multiply
+_COORDINATES = 140.0
+
+
+def displaces(material: bpy.types.Material, engine: str) -> bool:
+    """Whether the height moves the surface, and is not only to be shaded as if it did."""
+    return material.displacement_method in {"DISPLACEMENT", "BOTH"} and engine in _DISPLACING_ENGINES
+
+
+def put(material: bpy.types.Material, base: Placed, pictures: Mapping[str, bpy.types.Image], engine: str) -> str:
+    """Show a result's maps beside its colour, which `color_node.put` has placed. Says what is left for the user to do.
+
+    pictures: by kind, one of `results.MAPS`. Where the colour is linked to nothing, neither are they.
+    """
+    maps = _Maps(material, base, displaced=displaces(material, engine))
+    if pictures:
+        maps.show(pictures)
+    return " ".join([*maps.notes, *maps.stale(pictures)])
+
+
+def follow(material: bpy.types.Material, engine: str) -> str:
+    """Link the height as the material's displacement method asks for now. Says what is left for the user to do."""
+    image = color_node.image_node(material)
+    if image is None:
+        return f"{material.name} has no texture at its Base Color."
+    base = Placed(image, principled=color_node.find_principled(material.node_tree))
+    maps = _Maps(material, base, displaced=displaces(material, engine))
+    maps.follow()
+    return " ".join(maps.notes)
+
+
+def is_outdated(material: bpy.types.Material, engine: str) -> bool:
+    """Whether what we made of the height is not what the displacement method asks for; see `follow`."""
+    wrong = BUMP if displaces(material, engine) else DISPLACEMENT
+    return material.node_tree is not None and any(is_ours(node, wrong) for node in material.node_tree.nodes)
+
+
+def set_relief(material: bpy.types.Material) -> None:
+    """Give our Bump and Displacement the height that belongs to the material's tile size."""
+    if material.node_tree is None:
+        return
+    for node in material.node_tree.nodes:
+        if is_ours(node, BUMP):
+            node.inputs["Distance"].default_value = material.tilewright.height()
+        elif is_ours(node, DISPLACEMENT):
+            node.inputs["Scale"].default_value = material.tilewright.height()
+
+
+def set_steepness(material: bpy.types.Material) -> None:
+    """As `set_relief`, and our Normal Map too: it holds the same relief, at strength 1 that of `RELIEF`.
+
+    Apart, since a strength that an artist has tuned stays while only the size of the tile changes.
+    """
+    set_relief(material)
+    for node in material.node_tree.nodes if material.node_tree else ():
+        if is_ours(node, NORMAL_MAP):
+            node.inputs["Strength"].default_value = _steepness(material)
+
+
+def _steepness(material: bpy.types.Material) -> float:
+    return min(material.tilewright.relief / RELIEF, _MOST_STRENGTH)
+
+
+def is_ours(node: bpy.types.Node, name: str) -> bool:
+    """Whether a node is one that we named so; a copy of it has a number behind the name."""
+    stem, _, number = node.name.rpartition(".")
+    return name in (node.name, stem if number.isdigit() else "")
+
+
+def occlusion_node(material: bpy.types.Material) -> bpy.types.Node | None:
+    """The node with the material's occlusion, None where there is none."""
+    nodes = material.node_tree.nodes if material.node_tree else ()
+    return next((node for node in nodes if is_ours(node, PREFIX + TITLES[MapKind.OCCLUSION])), None)
+
+
+def multiply_node(material: bpy.types.Material) -> bpy.types.Node | None:
+    """The node that multiplies occlusion into the colour, None where none does."""
+    nodes = material.node_tree.nodes if material.node_tree else ()
+    return next((node for node in nodes if is_ours(node, MULTIPLY)), None)
+
+
+def multiply_occlusion(material: bpy.types.Material, occlusion: bpy.types.Node) -> None:
+    """Put occlusion between Principled's Base Color and all that feeds it now, which must be something."""
+    tree = material.node_tree
+    principled = color_node.find_principled(tree)
+    socket = principled.inputs["Base Color"]
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.name, mix.label = MULTIPLY, "Occlusion"
+    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+    factor, one, other = (entry for entry in mix.inputs if entry.enabled)
+    factor.default_value = 1.0
+    source = socket.links[0].from_node
+    x = color_node.place_of(occlusion)[0]
+    y = color_node.place_of(source if source.parent == occlusion.parent else occlusion)[1]
+    left = x + _IMAGE_WIDTH + GAP + _SECOND + GAP
+    mix.location = (left, color_node.free_top(tree, left, left + _THIRD, y))
+    mix.parent = occlusion.parent
+    mix.select = False
+    tree.links.new(socket.links[0].from_socket, one)
+    tree.links.new(occlusion.outputs["Color"], other)
+    tree.links.new(next(entry for entry in mix.outputs if entry.enabled), socket)
+
+
+def unmultiply_occlusion(material: bpy.types.Material, mix: bpy.types.Node) -> None:
+    """The reverse of `multiply_occlusion`."""
+    _take_out(material.node_tree, mix, next(entry for entry in mix.inputs if entry.enabled and entry.name == "A"))
+
+
+@dataclass
+class _Chain:
+    """What leads to Principled's Normal: bumps, the nearest first, then a normal map.
+
+    end: the input that is free at the far end; None where a normal map or something else feeds it.
+    """
+
+    bumps: list[bpy.types.Node] = field(default_factory=list)
+    normal_map: bpy.types.Node | None = None
+    end: bpy.types.NodeSocket | None = None
+
+
+class _Maps:
+    """The maps beside one base colour."""
+
+    def __init__(self, material: bpy.types.Material, base: Placed, *, displaced: bool) -> None:
+        self.material = material
+        self.tree = material.node_tree
+        self.base = base
+        self.principled = base.principled
+        self.displaced = displaced
+        self.notes: list[str] = []
+        self.images: list[tuple[str, bpy.types.Node]] = []  # new ones
+        self.helpers: list[tuple[bpy.types.Node, bpy.types.Node, int]] = []  # a new one, its image node, its column
+        self.coordinates: tuple[bpy.types.Node, ...] = ()  # Mapping and Texture Coordinate, where they are new
+        linked = self._all_linked()
+        frames = [node.parent for node in (base.node, *linked.values()) if node.parent and is_ours(node.parent, FRAME)]
+        self.frame: bpy.types.Node | None = frames[0] if frames else None
+        self.known: dict[str, bpy.types.Node] = {}  # the image nodes that show this colour's maps, by kind
+        if self.principled is not None or not base.made:  # else it is a set of its own
+            named = {kind: self._named(PREFIX + TITLES[kind]) for kind in MAPS}
+            self.known = linked | {kind: node for kind, node in named.items() if node is not None}
+
+    # --- finding -------------------------------------------------------------------------------------------------
+
+    def _named(self, name: str) -> bpy.types.Node | None:
+        """A node of ours: in the frame, or in none where the user has dissolved it."""
+        return next((node for node in self.tree.nodes if node.parent == self.frame and is_ours(node, name)), None)
+
+    def _all_linked(self) -> dict[str, bpy.types.Node]:
+        """By kind, the image nodes that are linked to where such a map belongs, and to nothing else of the kind.
+
+        An artist may have made the roughness from the colour's own image: that one is no roughness map.
+        """
+        found = {kind: node for kind in MAPS if (node := self._linked(kind)) is not None}
+        names = [self.base.node.name, *(node.name for node in found.values())]
+        return {kind: node for kind, node in found.items() if names.count(node.name) == 1}
+
+    def _linked(self, kind: str) -> bpy.types.Node | None:
+        if self.principled is None:
+            return None
+        if kind in _VALUES:
+            return _single_value_image(self.principled.inputs[_VALUES[kind]])
+        chain = self._chain()
+        if kind == MapKind.NORMAL:
+            return _single_value_image(chain.normal_map.inputs["Color"]) if chain.normal_map else None
+        if kind == MapKind.HEIGHT:
+            displacement = self._displacement()
+            for node in (displacement, *chain.bumps):
+                if node is not None and (found := _single_value_image(node.inputs["Height"])) is not None:
+                    return found
+        return None
+
+    def _chain(self) -> _Chain:
+        chain = _Chain()
+        socket = self.principled.inputs["Normal"]
+        seen = set()
+        while socket.is_linked:
+            node = socket.links[0].from_node
+            if node.name in seen:
+                return chain
+            seen.add(node.name)
+            if node.bl_idname == "NodeReroute":
+                socket = node.inputs[0]
+            elif node.bl_idname == "ShaderNodeBump":
+                chain.bumps.append(node)
+                socket = node.inputs["Normal"]
+            else:
+                chain.normal_map = node if node.bl_idname == "ShaderNodeNormalMap" else None
+                return chain
+        chain.end = socket
+        return chain
+
+    def _displacement(self) -> bpy.types.Node | None:
+        """The Displacement node at the output."""
+        output = color_node.find_output(self.tree)
+        socket = output.inputs["Displacement"] if output else None
+        node = socket.links[0].from_node if socket and socket.is_linked else None
+        return node if node and node.bl_idname == "ShaderNodeDisplacement" else None
+
+    def stale(self, pictures: Mapping[str, bpy.types.Image]) -> list[str]:
+        """What to say of maps that are of another texture than the colour is now."""
+        result = self.base.node.image.tilewright.result
+        old = []
+        for kind in MAPS:
+            node = None if kind in pictures else self.known.get(kind)
+            facts = node.image.tilewright if node is not None and node.image is not None else None
+            if facts and facts.kind == kind and facts.result != result:
+                old.append(TITLES[kind])
+        return [f"Still of the texture before: {', '.join(old)}."] if old else []
+
+    def follow(self) -> None:
+        """Link the height anew where the displacement method was changed, without new maps."""
+        self._follow_method()
+        if self.helpers:
+            self._arrange(False)
+
+    # --- making --------------------------------------------------------------------------------------------------
+
+    def show(self, pictures: Mapping[str, bpy.types.Image]) -> None:
+        self._take_coordinates_of_known()
+        untouched = self.base.made or self._untouched()
+        for kind in MAPS:  # the normal map before the height, whose bump goes between it and Principled
+            if kind not in pictures:
+                continue
+            if kind in self.known:
+                color_node.show(self.known[kind], pictures[kind])
+            else:
+                node = self.known[kind] = self._new_image(kind, pictures[kind])
+                if self.principled is not None:
+                    self._link(kind, node)
+        self._follow_method()
+        if self.images:
+            self._share_coordinates()
+        if self.images or self.helpers:
+            self._arrange(untouched)
+
+    def _new_image(self, kind: str, image: bpy.types.Image) -> bpy.types.Node:
+        node = self.tree.nodes.new(IMAGE)
+        node.name, node.label = PREFIX + TITLES[kind], TITLES[kind]
+        node.image = image
+        node.extension = "REPEAT"
+        self.images.append((kind, node))
+        return node
+
+    def _new_helper(self, type_: str, name: str, image: bpy.types.Node, column: int) -> bpy.types.Node:
+        node = self.tree.nodes.new(type_)
+        node.name, node.label = name, name.removeprefix(PREFIX)
+        self.helpers.append((node, image, column))
+        return node
+
+    def _link(self, kind: str, node: bpy.types.Node) -> None:
+        """Link a new image node to where its map belongs, unless something else is there."""
+        if kind in _VALUES:
+            socket = self.principled.inputs[_VALUES[kind]]
+            if socket.is_linked:
+                self._leave(kind, _VALUES[kind])
+            else:
+                self.tree.links.new(node.outputs["Color"], socket)
+        elif kind == MapKind.NORMAL:
+            self._link_normal(node)
+        elif kind == MapKind.HEIGHT:
+            self._link_height(node)
+
+    def _leave(self, kind: str, input_: str) -> None:
+        self.notes.append(f"Something else feeds {input_}: the node {TITLES[kind]} is linked to nothing.")
+
+    def _link_normal(self, image: bpy.types.Node) -> None:
+        chain = self._chain()
+        normal_map = chain.normal_map
+        if normal_map is None and chain.end is not None:
+            normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
+            normal_map.inputs["Strength"].default_value = _steepness(self.material)
+            normal_map.space = "TANGENT"
+            if hasattr(normal_map, "convention"):  # from 5.2 on
+                normal_map.convention = "OPENGL"
+            normal_map.uv_map = uv_map_of(self.base.node)
+            self.tree.links.new(normal_map.outputs["Normal"], chain.end)
+            for bump in chain.bumps:  # the height that was alone is in the normal map from now on
+                if is_ours(bump, BUMP):
+                    bump.inputs["Strength"].default_value = 0.0
+        if normal_map is None or normal_map.inputs["Color"].is_linked:
+            self._leave(MapKind.NORMAL, "Normal")
+        else:
+            self.tree.links.new(image.outputs["Color"], normal_map.inputs["Color"])
+
+    def _link_height(self, image: bpy.types.Node) -> None:
+        if not (self._displace(image) if self.displaced else self._bump(image)):
+            self._leave(MapKind.HEIGHT, "Displacement" if self.displaced else "Normal")
+
+    def _displace(self, image: bpy.types.Node) -> bool:
+        """Have the output displaced by a height. False where something else does that already."""
+        output = color_node.find_output(self.tree)
+        socket = output.inputs["Displacement"]
+        node = self._displacement()
+        if node is None and not socket.is_linked:
+            node = self._new_helper("ShaderNodeDisplacement", DISPLACEMENT, image, 3)
+            node.space = "WORLD"  # an object's scale does not make bricks thicker than they are wide
+            node.inputs["Midlevel"].default_value = 0.5
+            node.inputs["Scale"].default_value = self.material.tilewright.height()
+            self.tree.links.new(node.outputs["Displacement"], socket)
+        if node is None or node.inputs["Height"].is_linked:
+            return False
+        self.tree.links.new(image.outputs["Color"], node.inputs["Height"])
+        return True
+
+    def _bump(self, image: bpy.types.Node) -> bool:
+        """Have the height shaded, on top of a normal map of ours. False where something else feeds Normal already.
+
+        A normal map holds the same relief: then the bump begins at no strength, or it would be counted twice.
+        """
+        chain = self._chain()
+        free = next((bump for bump in chain.bumps if not bump.inputs["Height"].is_linked), None)
+        if free is not None:
+            self.tree.links.new(image.outputs["Color"], free.inputs["Height"])
+            return True
+        mapped = chain.normal_map is not None and is_ours(chain.normal_map, NORMAL_MAP)
+        if chain.bumps or not (chain.end is not None or mapped):
+            return False
+        bump = self._new_helper("ShaderNodeBump", BUMP, image, 3)
+        bump.inputs["Strength"].default_value = 0.0 if mapped else 1.0
+        bump.inputs["Distance"].default_value = self.material.tilewright.height()
+        if mapped:
+            self.tree.links.new(chain.normal_map.outputs["Normal"], bump.inputs["Normal"])
+        self.tree.links.new(bump.outputs["Normal"], self.principled.inputs["Normal"])
+        self.tree.links.new(image.outputs["Color"], bump.inputs["Height"])
+        return True
+
+    def _follow_method(self) -> None:
+        """Where the displacement method was changed since, change what we made of the height."""
+        image = self.known.get(MapKind.HEIGHT)
+        if image is None or self.principled is None:
+            return
+        old = self._named(BUMP if self.displaced else DISPLACEMENT)
+        feeds = {link.to_node.name for link in image.outputs["Color"].links}
+        if old is not None and old.name not in feeds:
+            self.notes.append(
+                f"Something stands between the nodes {TITLES[MapKind.HEIGHT]} and {old.label}: it is left alone."
+            )
+        elif old is not None:
+            if self.displaced:
+                _take_out(self.tree, old, old.inputs["Normal"])
+            else:
+                self.tree.nodes.remove(old)
+            self._link_height(image)
+        normal_map = self._chain().normal_map if self.helpers else None  # else what the user has chosen stays
+        if normal_map is not None and is_ours(normal_map, NORMAL_MAP) and hasattr(normal_map, "base"):
+            # From 5.2 on: of a surface that the same height has displaced, the relief would be counted twice.
+            normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"
+
+    def _take_coordinates_of_known(self) -> None:
+        """Where only the colour's node is new, since the user deleted the old one, have the old Mapping serve it."""
+        sockets = [node.inputs["Vector"] for node in self.known.values() if node.inputs["Vector"].is_linked]
+        if self.base.made and sockets:
+            self.tree.links.new(sockets[0].links[0].from_socket, self.base.node.inputs["Vector"])
+            for node in self.base.made[1:]:
+                self.tree.nodes.remove(node)
+            self.base = Placed(self.base.node, self.base.note, self.principled, self.base.made[:1])
+
+    def _share_coordinates(self) -> None:
+        """Give new image nodes the coordinates of the colour, and those a Mapping, if there is none."""
+        base = self.base.node
+        socket = base.inputs["Vector"]
+        if socket.is_linked:
+            source = socket.links[0].from_socket
+        else:
+            mapping, coordinates = color_node.add_coordinates(self.tree)
+            self.coordinates = (mapping, coordinates)
+            source = mapping.outputs["Vector"]
+            self.tree.links.new(source, socket)
+        for _kind, node in self.images:
+            self.tree.links.new(source, node.inputs["Vector"])
+            node.interpolation = base.interpolation
+            node.projection, node.projection_blend = base.projection, base.projection_blend
+
+    # --- arranging -----------------------------------------------------------------------------------------------
+
+    def _untouched(self) -> bool:
+        """Whether the colour's nodes stand alone and where `color_node.put` has put them, so that they may be moved."""
+        trio = self._trio()
+        places = [color_node.place_of(node) for node in trio]
+        if len(trio) < 3 or self.principled is None or any(node.parent for node in trio):
+            return False
+        (x, y), *rest = places
+        step = _COORDINATES + GAP
+        close = [(x - step, y), (x - 2 * step, y)]
+        right = color_node.place_of(self.principled)[0]
+        return x + _IMAGE_WIDTH + GAP == right and rest == close
+
+    def _trio(self) -> list[bpy.types.Node]:
+        """The colour's image node, its Mapping and its Texture Coordinate, as far as there are any."""
+        trio = [self.base.node]
+        for type_ in ("ShaderNodeMapping", "ShaderNodeTexCoord"):
+            socket = trio[-1].inputs["Vector"]
+            node = socket.links[0].from_node if socket.is_linked else None
+            if node is None or node.bl_idname != type_:
+                break
+            trio.append(node)
+        return trio
+
+    def _arrange(self, movable: bool) -> None:
+        """Put what is new into columns left of Principled, over nothing else, and a frame around it.
+
+        movable: the colour's own nodes take part in it.
+        """
+        trio = self._trio() if movable and self.frame is None else []
+        rows = [*trio[:1], *(node for _kind, node in self.images)]
+        coordinates = [*trio[1:], *(node for node in self.coordinates if node not in trio)]
+        if trio:
+            trio[0].label = "Base Color"
+        left, top = self._corner(rows, coordinates)
+        for row, node in enumerate(rows):
+            node.location = (left, top - row * color_node.HEIGHT)
+        for column, node in enumerate(coordinates, start=1):
+            node.location = (left - column * (_COORDINATES + GAP), top)
+        for node, image, column in self.helpers:
+            x, y = color_node.place_of(image)
+            x += _IMAGE_WIDTH + GAP + (_SECOND + GAP if column == 3 else 0.0)
+            # the bump goes on from the normal map, beside which it stands
+            source = node.inputs["Normal"].links if is_ours(node, BUMP) else ()
+            y = color_node.place_of(source[0].from_node)[1] if source else y
+            node.location = (x, y)
+        if self.frame is None:
+            self.frame = self.tree.nodes.new("NodeFrame")
+            self.frame.name, self.frame.label = FRAME, FRAME.removeprefix(PREFIX)
+            self.frame.select = False
+        for node in (*rows, *coordinates, *(node for node, _image, _column in self.helpers)):
+            node.parent = self.frame
+            node.select = False
+
+    def _corner(self, rows: list[bpy.types.Node], coordinates: list[bpy.types.Node]) -> tuple[float, float]:
+        """Where the first of the new image nodes goes."""
+        new = {node.name for node in (*rows, *coordinates, *(node for node, _image, _column in self.helpers))}
+        height = len(rows) * color_node.HEIGHT
+        old = [node for node in self.tree.nodes if node.parent == self.frame and node.bl_idname == IMAGE]
+        old = [node for node in old if node.name not in new] if self.frame is not None else []
+        if old:  # below those that are there
+            places = [color_node.place_of(node) for node in old]
+            left, top = min(x for x, _y in places), min(y for _x, y in places) - color_node.HEIGHT
+        else:
+            right, top = color_node.corner(self.tree, self.principled or _beside(self.tree, new))
+            left = right - _THIRD - GAP - _SECOND - GAP - _IMAGE_WIDTH
+        width = _IMAGE_WIDTH + GAP + _SECOND + GAP + _THIRD
+        outermost = left - len(coordinates) * (_COORDINATES + GAP)
+        return left, color_node.free_top(self.tree, outermost, left + width, top, height, new)
+
+
+def _beside(tree: bpy.types.NodeTree, new: set[str]) -> bpy.types.Node | None:
+    """The node that is furthest to the left, for new nodes to stand beside."""
+    others = [node for node in tree.nodes if node.bl_idname != "NodeFrame" and node.name not in new]
+    return min(others, key=lambda node: color_node.place_of(node)[0], default=None)
+
+
+def _take_out(tree: bpy.types.NodeTree, node: bpy.types.Node, through: bpy.types.NodeSocket) -> None:
+    """Remove a node of ours; what it took through that input goes on to where its outputs went."""
+    source = through.links[0].from_socket if through.is_linked else None
+    for target in [link.to_socket for output in node.outputs for link in output.links]:
+        if source is not None:
+            tree.links.new(source, target)
+    tree.nodes.remove(node)
+
+
+def _single_value_image(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
+    """The one image node that gives an input its value; None where there are several, or anything else has a part."""
+    return color_node.single_image_node(socket, _value_inputs)
+
+
+def _value_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+    if node.bl_idname == "ShaderNodeMix" and node.data_type == "FLOAT":
+        return [entry for entry in node.inputs if entry.enabled and entry.is_linked and entry.name != "Factor"]
+    if node.bl_idname in _PASS_VALUE:
+        return [entry for entry in node.inputs if entry.enabled and entry.is_linked]
+    return color_node.color_inputs(node)
+
+
+def uv_map_of(node: bpy.types.Node) -> str:
+    """The name of the UV map that an image node is shown by, "" for the one that renders use."""
+    seen = set()
+    while node.name not in seen:
+        seen.add(node.name)
+        if node.bl_idname == "ShaderNodeUVMap":
+            return str(node.uv_map)
+        socket = node.inputs[0] if node.bl_idname == "NodeReroute" else node.inputs.get("Vector")
+        if socket is None or not socket.is_linked:
+            break
+        node = socket.links[0].from_node
+    return ""

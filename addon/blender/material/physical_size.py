@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How large a texture is in the scene: on the material, and from an object's UV map. Imports bpy, mathutils, core."""
+
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import bpy
+from bpy.props import FloatProperty, PointerProperty
+from mathutils import Vector
+from mathutils.geometry import area_tri
+
+from ...core import texels
+from ...core.requests.texture import Size, TextureRequest
+from ..common import target
+from ..settings import properties
+from . import color_node, map_nodes
+
+_ENOUGH = 20_000  # triangles; more would take long, and say the same
+_MULTIPLYING = {"POINT", "VECTOR"}
+
+
+class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
+    """`material.tilewright`: how large its texture is meant to be."""
+
+    tile_size: FloatProperty(
+        name="Tile Size",
+        description="The width of one repeat of the texture, for Fit to Object and for how high its relief is",
+        subtype="DISTANCE",
+        unit="LENGTH",
+        default=1.0,
+        min=0.0001,
+        soft_min=0.01,
+        soft_max=100.0,
+        precision=3,
+        update=lambda self, context: map_nodes.set_relief(self.id_data),
+    )
+    relief: FloatProperty(
+        name="Relief",
+        description="From the lowest to the highest point of the height map, as a part of the tile size",
+        subtype="FACTOR",
+        default=map_nodes.RELIEF,
+        min=0.0,
+        max=1.0,
+        soft_max=0.25,
+        precision=3,
+        update=lambda self, context: map_nodes.set_steepness(self.id_data),
+    )
+
+    def height(self) -> float:
+        """From the lowest to the highest point, in the scene's unit of length."""
+        return self.tile_size * self.relief
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What suits an object. mapping: for U and V. size: in pixels, for the texels that were asked for."""
+
+    mapping: tuple[float, float]
+    size: Size
+
+
+def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
+    """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
+    if obj.type != "MESH":
+        raise target.refusal(f"{obj.name} is no mesh, and its texel density cannot be read.")
+    image = _image_node(material)
+    name = map_nodes.uv_map_of(image)
+    layers = obj.data.uv_layers
+    layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
+    if layer is None:
+        lost = f"has no UV map {name}" if name else "has no UV map"
+        raise target.refusal(f"{obj.name} {lost}.", "Give it one first.")
+    try:
+        with _readable(obj) as mesh:
+            density = texels.uv_density(_triangles(mesh, obj, material, layer.name))
+    except ValueError as error:
+        message = f"No face of {obj.name} with {material.name} has an area, on the object and in its UV map."
+        raise target.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
+    size, aspect = material.tilewright.tile_size, _aspect(image.image)
+    return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
+
+
+def apply(material: bpy.types.Material, fit: Fit) -> None:
+    """Scale the material's texture so. Raises `UserError` where its coordinates are no plain Mapping of the UV map."""
+    mapping = _mapping(material, _image_node(material))
+    socket = mapping.inputs["Scale"]
+    if socket.is_linked:
+        raise target.refusal(f"The scale of {mapping.name} in {material.name} comes from another node.")
+    if mapping.vector_type in _MULTIPLYING:
+        socket.default_value[:2] = fit.mapping
+    elif mapping.vector_type == "TEXTURE":  # which divides by it
+        socket.default_value[:2] = [1.0 / value for value in fit.mapping]
+    else:
+        raise target.refusal(f"{mapping.name} in {material.name} maps normals, not points.")
+
+
+def _image_node(material: bpy.types.Material) -> bpy.types.Node:
+    node = color_node.image_node(material)
+    if node is None or node.image is None:
+        raise target.refusal(f"{material.name} has no texture at its Base Color.", "Put one there first.")
+    return node
+
+
+def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.Node:
+    """The Mapping that the image is shown with; a new one where it has no coordinates of its own."""
+    socket = image.inputs["Vector"]
+    if not socket.is_linked:
+        tree = material.node_tree
+        mapping, coordinates = color_node.add_coordinates(tree)
+        for node in {image, *_bare_images(tree)}:  # a material's maps stay on one another
+            tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
+        x, y = color_node.place_of(image)
+        for number, node in enumerate((mapping, coordinates), start=1):
+            node.location = (x - number * (140 + color_node.GAP), y)
+            node.select = False
+        return mapping
+    node = _source(socket)
+    if node is not None and node.bl_idname == "ShaderNodeMapping":
+        link = _link(node.inputs["Vector"])
+        if link and (link.from_node.bl_idname == "ShaderNodeUVMap" or link.from_socket.name == "UV"):
+            return node
+    raise target.refusal(
+        f"The texture of {material.name} is not shown by a Mapping of the UV map.",
+        "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
+    )
+
+
+def _bare_images(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+    """The image nodes that the material's output depends on and that have no coordinates of their own."""
+    output = color_node.find_output(tree)
+    waiting = [output] if output else []
+    seen = {node.name: node for node in waiting}
+    while waiting:
+        for link in (link for socket in waiting.pop().inputs for link in socket.links):
+            if link.from_node.name not in seen:
+                seen[link.from_node.name] = link.from_node
+                waiting.append(link.from_node)
+    images = [node for node in seen.values() if node.bl_idname == "ShaderNodeTexImage"]
+    return [node for node in images if not node.inputs["Vector"].is_linked]
+
+
+def _link(socket: bpy.types.NodeSocket) -> bpy.types.NodeLink | None:
+    """The link that feeds an input, from behind reroutes."""
+    seen = set()
+    while socket.is_linked:
+        link = socket.links[0]
+        if link.from_node.bl_idname != "NodeReroute" or link.from_node.name in seen:
+            return link
+        seen.add(link.from_node.name)
+        socket = link.from_node.inputs[0]
+    return None
+
+
+def _source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
+    link = _link(socket)
+    return link.from_node if link else None
+
+
+def _aspect(image: bpy.types.Image) -> float:
+    """Height over width; of ours by the recipe, since asking a large image has Blender decode it."""
+    recipe = properties.readable_recipe_of(image)
+    request = recipe.request if recipe else None
+    width, height = request.result_size if isinstance(request, TextureRequest) else image.size
+    return height / width if width and height else 1.0
+
+
+@contextmanager
+def _readable(obj: bpy.types.Object) -> Iterator[bpy.types.Mesh]:
+    """The object's mesh; in Edit Mode, where Blender gives no UV coordinates out, a copy for the time being."""
+    if obj.mode != "EDIT":
+        yield obj.data
+        return
+    obj.update_from_editmode()
+    mesh = obj.data.copy()
+    try:
+        yield mesh
+    finally:
+        bpy.data.meshes.remove(mesh)
+
+
+def _triangles(
+    mesh: bpy.types.Mesh, obj: bpy.types.Object, material: bpy.types.Material, layer: str
+) -> Iterator[tuple[float, float]]:
+    """(area in the scene, area in the UV map) of the triangles with the material, a part of them where there are many.
+
+    Of the mesh itself, without its modifiers: most keep the texel density.
+    """
+    mesh.calc_loop_triangles()
+    count = len(mesh.loop_triangles)
+    loops, slots = array("i", bytes(12 * count)), array("i", bytes(4 * count))
+    mesh.loop_triangles.foreach_get("loops", loops)
+    mesh.loop_triangles.foreach_get("material_index", slots)
+    corners = array("i", bytes(4 * len(mesh.loops)))
+    mesh.loops.foreach_get("vertex_index", corners)
+    points = array("f", bytes(12 * len(mesh.vertices)))
+    mesh.vertices.foreach_get("co", points)
+    uv = array("f", bytes(8 * len(mesh.loops)))
+    mesh.uv_layers[layer].uv.foreach_get("vector", uv)
+    wanted = {index for index, slot in enumerate(obj.material_slots) if slot.material == material}
+    chosen = [index for index in range(count) if min(slots[index], len(obj.material_slots) - 1) in wanted]
+    matrix = obj.matrix_world
+    for index in chosen[:: max(len(chosen) // _ENOUGH, 1)]:
+        triangle = loops[3 * index : 3 * index + 3]
+        places = [matrix @ Vector(points[3 * corners[loop] : 3 * corners[loop] + 3]) for loop in triangle]
+        flat = [Vector(uv[2 * loop : 2 * loop + 2]) for loop in triangle]
+        yield area_tri(*places), abs(area_tri(*flat))
+
+
+CLASSES = (TILEWRIGHT_PG_material,)
+
+
+def register() -> None:
+    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)
+
+
+def unregister() -> None:
+    del bpy.types.Material.tilewright

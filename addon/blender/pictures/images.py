@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Results as images in the .blend: made from the store's files, packed or copied on save. Imports bpy and core."""
+
+import filecmp
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...core.errors import ErrorKind, UserError
+from ...core.naming import image_name
+from ...core.results import BASE_COLOR, MAPS, PART, Result
+from ..common import state
+from ..settings import properties
+from . import sources
+
+_logger = logging.getLogger(__name__)
+_BESIDE = "textures"  # the folder beside a .blend
+
+
+def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
+    """The image that refers to the result's file of that kind, a new one unless it is there; no pixels are read.
+
+    Raises `UserError` (kind `DISK`) where the file is gone.
+    """
+    path, name = result.path(kind), result.folder.name
+    state.current.view.placed.add(name)
+    state.current.view.doomed.discard(name)
+    for image in bpy.data.images:
+        facts = image.tilewright
+        # one that was painted on or given another file since shows something else
+        shows_it = (facts.result, facts.kind) == (name, kind) and name in image.filepath and not image.is_dirty
+        if shows_it and image.library is None:
+            return image
+    try:
+        image = bpy.data.images.load(str(path), check_existing=False)
+    except RuntimeError as error:
+        raise UserError(
+            ErrorKind.DISK,
+            rpt_("The texture {path} cannot be read.").format(path=path),
+            "Generate it again with its seed.",
+        ) from error
+    request = result.recipe.request
+    image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
+    if kind in MAPS:
+        image.colorspace_settings.is_data = True  # Non-Color, whatever this colour management calls it
+    elif path.suffix != ".exr" and image.colorspace_settings.name != "sRGB":
+        try:
+            image.colorspace_settings.name = "sRGB"
+        except TypeError:  # a colour management of the studio's own: its default for 8-bit pictures is meant for this
+            _logger.info("This colour management has no sRGB; %s is used.", image.colorspace_settings.name)
+    if kind == BASE_COLOR:
+        sources.settle(image, result)
+    properties.describe(image, result, kind)
+    return image
+
+
+def follow(old: Path, new: Path) -> None:
+    """Let images that are read from results in `old` be read from `new`, where those have moved."""
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        if not result or image.library or image.packed_file:
+            continue
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        moved = new / result / path.name
+        if path.parent == old / result and not path.is_file() and moved.is_file():
+            image.filepath_raw = str(moved)
+            if not (image.has_data or image.is_dirty):
+                image.reload()
+
+
+def keep(image: bpy.types.Image | None) -> None:
+    """See to it that an image survives being saved without a user."""
+    if image is not None and image.library is None:
+        image.use_fake_user = True
+
+
+def pack_all(stores: Collection[Path]) -> list[str]:
+    """Put the files of all images that are in one of these stores into the .blend that is about to be saved.
+
+    No other files, whatever an image from somebody else's .blend refers to; what the user has unpacked stays so. Names
+    those that could not be packed. Packing copies the file's bytes and decodes nothing, about 1 ms for a megabyte; only
+    where somebody has painted on an image its pixels are encoded.
+    """
+    lost = []
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        # a path relative to the .blend has ".." in it
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        ours = result and path.parent.name == result and path.parent.parent in stores
+        if not ours or image.library or image.packed_file:
+            continue
+        try:
+            if not image.is_dirty and not path.is_file():
+                raise RuntimeError(f"{path} is gone")
+            image.pack()
+        except RuntimeError as error:
+            _logger.error("%s could not be packed: %s", image.name, error)
+            lost.append(image.name)
+            continue
+        name = f"//textures/{_own_stem(image)}{path.suffix}"
+        for packed in image.packed_files:
+            packed.filepath = name
+        image.filepath_raw = name
+    return lost
+
+
+def copy_all(stores: Collection[Path], file: Path) -> list[str]:
+    """Copy the files of all images that are in one of these stores into a folder beside the .blend.
+
+    file: where the open .blend is about to be saved. Images that were copied beside it where it was saved before come
+    along. What was painted on is packed. Names the images that could not be copied; `paths_back` takes it all back.
+    """
+    lost = []
+    here = Path(os.path.abspath(file)).parent / _BESIDE
+    before = Path(bpy.data.filepath).parent / _BESIDE if bpy.data.filepath else None
+    paths = state.current.view.paths_before
+    paths.clear()
+    for image in bpy.data.images:
+        result = image.tilewright.result
+        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
+        stored = path.parent.name == result and path.parent.parent in stores
+        along = path.parent == before and path.stem == _own_stem(image) and not path.is_symlink()
+        if not result or image.library or image.packed_file or path.parent == here or not (stored or along):
+            continue
+        try:
+            if image.is_dirty:
+                image.pack()
+                continue
+            copied = _copy(path, here, f"{_own_stem(image)}{path.suffix}")
+        except (OSError, RuntimeError) as error:
+            _logger.error("%s could not be copied beside %s: %s", image.name, file, error)
+            lost.append(image.name)
+            continue
+        paths[image.session_uid] = image.filepath_raw
+        image.filepath_raw = _relative(copied, before.parent if before else None)
+    return lost
+
+
+def _own_stem(image: bpy.types.Image) -> str:
+    """The name of an image's file outside of the store, where the files of many results lie side by side."""
+    facts = image.tilewright
+    return f"{facts.result}-{facts.kind}" if facts.kind in MAPS else str(facts.result)
+
+
+def paths_back() -> None:
+    """The open file's images as before `copy_all`: it was saved elsewhere as a copy, or not at all."""
+    paths = state.current.view.paths_before
+    for image in bpy.data.images:
+        if image.session_uid in paths:
+            image.filepath_raw = paths[image.session_uid]
+    paths.clear()
+
+
+def _copy(source: Path, folder: Path, name: str) -> Path:
+    """Copy a file whole or not at all; what has that name and is another file is not overwritten. Raises OSError."""
+    folder.mkdir(exist_ok=True)
+    target, number = folder / name, 2
+    while target.exists():
+        if filecmp.cmp(source, target, shallow=False):
+            return target
+        target, number = folder / f"{Path(name).stem}-{number}{source.suffix}", number + 1
+    part = folder / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        shutil.copyfile(source, part)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _relative(copied: Path, before: Path | None) -> str:
+    """A path that is relative to the new .blend once it is saved.
+
+    Blender moves relative paths along while it saves into another folder, so there it has to count from the old one.
+    """
+    if before is None or before == copied.parent.parent:
+        return f"//{_BESIDE}/{copied.name}"
+    try:
+        return str(bpy.path.relpath(str(copied), start=str(before)))
+    except ValueError:  # another drive, which no relative path leads to
+        return str(copied)

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an image in the .blend to a file that the worker reads, and back to an image. Imports bpy and core.
+
+Most images are files already, and are named. What is packed is written out as it is; what exists in Blender only
+(generated, painted on, float) is written as its pixels, which takes a moment for large ones.
+"""
+
+import os
+import re
+import struct
+import sys
+import tempfile
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
+
+from ...core.errors import ErrorKind, UserError
+from ...core.requests.picture import Content, ImageRequest
+from ...core.results import Result, disk_errors
+from ..common.target import Look
+
+# what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
+_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
+_TIFF = {".tif", ".tiff"}
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
+
+
+def problem(image: bpy.types.Image | None) -> UserError | None:
+    """Why nothing can be made of an image, for greyed buttons. Touches no file."""
+    if image is None:
+        return _refusal("There is no image.", "Open one in the Image Editor, or put one into the active material.")
+    if image.source in _NO_PICTURES:
+        return _refusal(f"{image.name} is {_NO_PICTURES[image.source]}, not one picture.", "Choose another image.")
+    if image.source == "FILE" and not image.packed_file and not image.filepath:
+        return _refusal(f"{image.name} has no file.", "Choose another image.")
+    return None
+
+
+def new_folder() -> Path:
+    """For `prepare`; it goes with this Blender at the latest. Raises `UserError` (kind `DISK`)."""
+    place = Path(bpy.app.tempdir)
+    with disk_errors(place):
+        return Path(tempfile.mkdtemp(prefix="picture-", dir=place))
+
+
+def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
+    """The file to read, and what its numbers mean. What has to be written goes into `folder`.
+
+    The image is not changed. Raises `UserError` where its file is missing, it has no pixels, or they cannot be written
+    (kind `DISK` or `MEMORY`); what is written in part is left.
+    """
+    if error := problem(image):
+        raise error
+    path = _path(image)
+    if image.source == "FILE" and not image.packed_file and not os.path.isfile(path):  # unlike Path's it never raises
+        raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
+    if not _is_read_as_it_is(image) or image.packed_file:
+        with _writing_errors(image, folder):
+            path = _write(image, folder)
+    if image.colorspace_settings.is_data:
+        return path, Content.DATA
+    # Blender's float pixels are scene-linear, whatever the file held
+    return path, Content.LINEAR if path.suffix == ".npy" else Content.COLOR
+
+
+def look(image: bpy.types.Image) -> Look:
+    """How Blender is to read a result whose pixels are made from those that `prepare` names."""
+    # what is premultiplied is written out, divided, see `_is_read_as_it_is`
+    divided = image.alpha_mode == "PREMUL"
+    return Look(image.colorspace_settings.name, "STRAIGHT" if divided else image.alpha_mode)
+
+
+@contextmanager
+def _writing_errors(image: bpy.types.Image, folder: Path) -> Iterator[None]:
+    try:
+        with disk_errors(folder):
+            yield
+    except RuntimeError as error:  # Blender's own, in several lines that name another file
+        raise UserError(
+            ErrorKind.DISK,
+            rpt_("The pixels of {name} cannot be written to {folder}.").format(name=image.name, folder=folder),
+            "Free some space there, or choose another folder in the preferences.",
+        ) from error
+    except MemoryError as error:
+        raise UserError(
+            ErrorKind.MEMORY,
+            rpt_("Memory ran out with the pixels of {name}.").format(name=image.name),
+            "Choose a smaller image, or close other programs.",
+        ) from error
+
+
+def _write(image: bpy.types.Image, folder: Path) -> Path:
+    """Write its pixels, or the file that is packed in it. Returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / (re.sub(r"\W+", "-", image.name).strip("-") or "image")
+    if _is_read_as_it_is(image):
+        target = target.with_suffix(_path(image).suffix.lower())
+        target.write_bytes(image.packed_file.data)
+    elif image.is_float:
+        target = target.with_suffix(".npy")
+        _write_array(image, target)
+    else:
+        target = target.with_suffix(".png")
+        _write_png(image, target)
+    return target
+
+
+def _path(image: bpy.types.Image) -> Path:
+    return Path(bpy.path.abspath(image.filepath, library=image.library))
+
+
+def _is_read_as_it_is(image: bpy.types.Image) -> bool:
+    """Whether the worker reads the image's own file."""
+    suffix = _path(image).suffix.lower()
+    if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
+        return False
+    if suffix in _TIFF and image.is_float:  # deeper than 8 bits, Pillow would cut them down
+        return False
+    # The worker takes 8-bit colours as not premultiplied. Blender divides them by alpha, so its own pixels never are.
+    return image.alpha_mode != "PREMUL"
+
+
+def _write_png(image: bpy.types.Image, path: Path) -> None:
+    """The 8-bit pixels as they are seen, painted ones too."""
+    _refuse_without_pixels(image)
+    if "save_copy" not in image.bl_rna.functions["save"].parameters:  # before 4.3 it would make the file the image's
+        _write_png_of_twin(image, path)
+        return
+    before = image.file_format
+    try:
+        image.file_format = "PNG"
+        image.save(filepath=str(path), save_copy=True)
+    finally:
+        image.file_format = before
+    _refuse_half(path)
+
+
+def _write_png_of_twin(image: bpy.types.Image, path: Path) -> None:
+    twin = bpy.data.images.new(image.name, *image.size, alpha=image.depth == 32)
+    try:
+        twin.colorspace_settings.is_data = image.colorspace_settings.is_data
+        pixels = array("f", [0.0]) * (4 * image.size[0] * image.size[1])  # an 8-bit image has four channels
+        image.pixels.foreach_get(pixels)
+        twin.pixels.foreach_set(pixels)
+        twin.file_format = "PNG"
+        twin.save(filepath=str(path))
+    finally:
+        bpy.data.images.remove(twin)
+    _refuse_half(path)
+
+
+def _refuse_half(path: Path) -> None:
+    """Raise RuntimeError where a PNG has no end: of a full disk Blender (4.5) says nothing."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - len(_PNG_END), 0))
+        if file.read() != _PNG_END:
+            raise RuntimeError(f"{path} is not whole")
+
+
+def _write_array(image: bpy.types.Image, path: Path) -> None:
+    """A .npy file of float32, (height, width, channels) from the top; by hand, since some Blenders have no numpy."""
+    _refuse_without_pixels(image)
+    width, height = image.size
+    shape = (height, width, image.channels)
+    row = 4 * width * image.channels  # bytes
+    pixels = array("f", [0.0]) * (row * height // 4)  # not of bytes, which would be there a second time
+    image.pixels.foreach_get(pixels)
+    if sys.byteorder == "big":
+        pixels.byteswap()
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}"
+    header += " " * (-(len(header) + 11) % 64) + "\n"  # the data begins at a multiple of 64 (numpy.lib.format)
+    values = memoryview(pixels).cast("B")
+    with path.open("wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode("ascii"))
+        for y in reversed(range(height)):  # Blender counts from the bottom
+            file.write(values[y * row : (y + 1) * row])
+
+
+def _refuse_without_pixels(image: bpy.types.Image) -> None:
+    if not image.has_data and not all(image.size):
+        raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
+
+
+def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -> None:
+    """Give the image of a picture's result the colour space that its numbers are in, and the meaning of its alpha.
+
+    source: the look of what it was made from, where that is known.
+    """
+    request = result.recipe.request
+    if not isinstance(request, ImageRequest):
+        return
+    is_exr = result.path().suffix == ".exr"
+    if request.content in (Content.DATA, Content.NORMAL):
+        image.colorspace_settings.is_data = True
+    elif is_exr:
+        _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other colour managements call it
+    elif source:
+        _set_color_space(image, source.color_space)
+    if source and not is_exr:
+        image.alpha_mode = source.alpha_mode
+
+
+def _set_color_space(image: bpy.types.Image, *names: str) -> None:
+    """Set the first of these that this colour management has; where it has none, the image's stays."""
+    for name in names:
+        with suppress(TypeError):
+            image.colorspace_settings.name = name
+            return
+
+
+def _refusal(message: str, hint: str) -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)

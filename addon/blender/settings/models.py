@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models for the interface: what is known about one without touching the disk, and what can be chosen. Imports core.
+
+Draw functions run many times a second, and the model's name may come from somebody else's file: so they `peek`, and
+only what the user does looks at the disk.
+"""
+
+from pathlib import Path
+
+from ...core.errors import ErrorKind, UserError
+from ...core.families import catalogue
+from ...core.families.catalogue import ModelInfo
+from ...core.requests.texture import STARTER, Scheduler
+from ..shell import preferences
+
+_known: dict[str, tuple[float, ModelInfo]] = {}
+
+SCHEDULER_ITEMS = (
+    (Scheduler.MODEL.value, "Model's Own", "The sampling method that the model was made with", 0),
+    (Scheduler.DPMPP_2M.value, "DPM++ 2M", "Good in few steps", 1),
+    (Scheduler.UNIPC.value, "UniPC", "Good in very few steps", 2),
+    (Scheduler.EULER.value, "Euler", "Plain and robust", 3),
+    (Scheduler.EULER_A.value, "Euler Ancestral", "Adds noise at each step: more variety, never settles", 4),
+    (Scheduler.DDIM.value, "DDIM", "The classic", 5),
+)
+
+
+def resolve(model: str) -> ModelInfo:
+    """The model, read anew only if its folder changed. Raises `UserError` (kind `MODEL`)."""
+    try:
+        stamp = _stamp(model)
+    except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
+        raise UserError(ErrorKind.MODEL, f"The ~ in {model!r} is nobody's folder.", "Write the whole path.") from error
+    known = _known.get(model)
+    if known and known[0] == stamp:
+        return known[1]
+    _known.pop(model, None)
+    info = catalogue.resolve(model)
+    _known[model] = (stamp, info)
+    return info
+
+
+def peek(model: str) -> ModelInfo | None:
+    """What is known of the model already; reads nothing."""
+    known = _known.get(model)
+    return known[1] if known else None
+
+
+def try_resolve(model: str) -> ModelInfo | None:
+    """As `resolve`, for where it is too early to complain: Generate tells what is wrong."""
+    try:
+        return resolve(model)
+    except UserError:
+        return None
+
+
+def forget() -> None:
+    _known.clear()
+
+
+def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:
+    """The schedulers that fit the model; all of them while nothing is known about it. The strings live for ever."""
+    info = peek(model)
+    return tuple(item for item in SCHEDULER_ITEMS if info is None or Scheduler(item[0]) in info.schedulers)
+
+
+def candidates(text: str) -> list[tuple[str, str]]:
+    """What the search offers: known models, and the folders of models in the folder of the preferences."""
+    found = [(model, "in the package") for model in catalogue.known_models()]
+    folder = preferences.models_folder()
+    if folder:
+        # a model; a folder of models; a hub's cache, which has models--NAME/snapshots/HASH
+        for pattern in ("model_index.json", "*/model_index.json", "*/snapshots/*/model_index.json"):
+            try:
+                found += [(str(index.parent), "model folder") for index in sorted(folder.glob(pattern))]
+            except OSError:
+                continue
+    wanted = text.casefold()
+    fitting = [item for item in found if wanted in item[0].casefold()]
+    return fitting or found
+
+
+def _stamp(model: str) -> float:
+    folder = catalogue.STARTER_FOLDER if model == STARTER else Path(model).expanduser()
+    newest = 0.0
+    for name in ("model_index.json", "scheduler/scheduler_config.json", "unet/config.json"):
+        try:
+            newest = max(newest, (folder / name).stat().st_mtime)
+        except (OSError, ValueError):
+            continue
+    return newest

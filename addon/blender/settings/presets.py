@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Presets of the settings, in Blender's own menu and folders. They are read, not run. Imports bpy and core.
+
+Blender writes a preset as a Python script and runs it to load it. What comes from a file is not run here: the loader
+takes "settings.NAME = VALUE" from the script and refuses anything else.
+"""
+
+import ast
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bl_operators.presets import AddPresetBase
+from bl_ui.utils import PresetPanel
+from bpy.app.translations import pgettext_rpt as rpt_
+from bpy.props import StringProperty
+
+from ...core.errors import ErrorKind, UserError
+from ..common import languages
+from . import models, request
+from .request import PLACE
+
+_SUBDIR = "tilewright"
+# Blender looks in "presets/tilewright" below it.
+_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
+_MAX_BYTES = 1 << 20
+_HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
+# The model goes before the scheduler, which has to fit it.
+NAMES = (
+    "prompt",
+    "template",
+    "negative_prompt",
+    "width",
+    "height",
+    "steps",
+    "guidance_scale",
+    "tiling",
+    "upscale",
+    "maps",
+    "model",
+    "scheduler",
+)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The values in a preset. Raises `UserError` where it holds anything but values of our settings."""
+    bad = UserError(
+        ErrorKind.REQUEST, rpt_("{name} is not a preset of Tilewright.").format(name=path.name), rpt_("Save it again.")
+    )
+    try:
+        with path.open("rb") as file:
+            tree = ast.parse(file.read(_MAX_BYTES))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise bad from error
+    values: dict[str, Any] = {}
+    for statement in tree.body:
+        if ast.unparse(statement) in _HEAD:
+            continue
+        match statement:
+            case ast.Assign(
+                targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=ast.Constant(value=value)
+            ) if name in NAMES and isinstance(value, str | int | float):
+                values[name] = value
+            case _:
+                raise bad
+    return values
+
+
+def apply(settings: Any, values: dict[str, Any]) -> None:
+    """Set what a preset holds. Where it has a template, words that are typed already stay, and go into its place.
+
+    Raises `UserError` where a value does not fit.
+    """
+    values = dict(values)
+    if PLACE in str(values.get("template", "")) and settings.prompt.strip():
+        values.pop("prompt", None)
+    values.setdefault("template", "")
+    for name in NAMES:
+        if name not in values or (name == "scheduler" and not _fits(settings, values[name])):
+            continue
+        try:
+            setattr(settings, name, values[name])
+        except (TypeError, ValueError, OverflowError) as error:
+            message = rpt_("The preset has a value for {name} that does not fit.").format(name=name)
+            raise UserError(ErrorKind.REQUEST, message) from error
+
+
+def _fits(settings: Any, scheduler: object) -> bool:
+    models.try_resolve(settings.model)
+    return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
+
+
+class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
+    """Load these settings. A prompt that is there already stays, and the preset's words are put around it"""
+
+    bl_idname = "tilewright.load_preset"
+    bl_label = "Load Preset"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene is not None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            apply(context.scene.tilewright, read(Path(self.filepath)))
+        except UserError as error:
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
+        TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
+    """Add a preset with the present settings, or remove one"""
+
+    bl_idname = "tilewright.add_preset"
+    bl_label = "Add Preset"
+    preset_menu = "TILEWRIGHT_PT_presets"
+    preset_subdir = _SUBDIR
+    preset_defines = ["settings = bpy.context.scene.tilewright"]
+    preset_values = [f"settings.{name}" for name in NAMES]
+
+
+class TILEWRIGHT_PT_presets(PresetPanel, bpy.types.Panel):
+    bl_label = "Presets"
+    preset_subdir = _SUBDIR
+    preset_operator = "tilewright.load_preset"
+    preset_add_operator = "tilewright.add_preset"
+
+
+def draw_header(self: bpy.types.Panel, context: bpy.types.Context) -> None:
+    """In the header of the panel, as Blender's own panels have it."""
+    TILEWRIGHT_PT_presets.draw_panel_header(self.layout)
+
+
+def draw_template(layout: bpy.types.UILayout, settings: Any) -> None:
+    """The template, and what it makes of the prompt."""
+    layout.prop(settings, "template", placeholder=f"{PLACE} brick wall")
+    if settings.template.strip():
+        layout.label(text=request.whole_prompt(settings), icon="RIGHTARROW_THIN", translate=False)
+
+
+CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)
+
+
+def register() -> None:
+    if hasattr(bpy.utils, "register_preset_path"):  # 4.2 may lack it: the shipped ones are not listed there
+        bpy.utils.register_preset_path(_HERE)
+
+
+def unregister() -> None:
+    if hasattr(bpy.utils, "unregister_preset_path"):
+        bpy.utils.unregister_preset_path(_HERE)

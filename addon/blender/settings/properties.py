@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Settings on the scene, facts on images, what is going on: all that scripts see too. Imports bpy and core."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import bpy
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
+
+from ...core.errors import UserError
+from ...core.recipe import Recipe
+from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
+from ...core.results import BASE_COLOR, Result
+from ..common import state
+from . import models
+
+MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
+NOT_MEASURED = -1.0
+
+TARGET_ITEMS = (
+    ("BASE_COLOR", "Base Color", "The image that feeds the material's Base Color; a new one where nothing is linked"),
+    ("SELECTED_NODE", "Selected Image Node", "The selected Image Texture node of the material"),
+    ("NEW_NODE", "New Node", "A new Image Texture node, linked to nothing"),
+)
+
+
+def _snap(name: str):
+    """An update callback that keeps a side on the grid that every model can make."""
+
+    def update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+        value = getattr(self, name)
+        snapped = min(max(round(value / GRID) * GRID, MIN_SIDE), MAX_SIDE)
+        if snapped != value:
+            setattr(self, name, snapped)
+
+    return update
+
+
+def _model_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    info = models.try_resolve(self.model)
+    # a value that is no longer offered would read as empty
+    if info and self.get_scheduler() not in info.schedulers:
+        self.scheduler = Scheduler.MODEL.value
+
+
+def _scheduler_items(self: bpy.types.PropertyGroup, context: bpy.types.Context | None):
+    return models.scheduler_items(self.model if self else STARTER)
+
+
+def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    yield from models.candidates(text)
+
+
+def upscaler_property() -> Any:
+    """With what to enlarge; operators on images ask the same."""
+    return StringProperty(
+        name="Upscaler",
+        description=(
+            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
+        ),
+        default=STARTER,
+        subtype="FILE_PATH",
+    )
+
+
+def map_networks_property() -> Any:
+    """With what to make maps; operators on images ask the same."""
+    return StringProperty(
+        name="Networks",
+        description='"starter", "filter", or a folder of 1x networks named after their maps',
+        default=STARTER,
+        subtype="DIR_PATH",
+    )
+
+
+class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
+    """`scene.tilewright`: what the next Generate makes."""
+
+    prompt: StringProperty(name="Prompt", description="What the texture shows, such as “mossy red brick wall”")
+    template: StringProperty(
+        name="Template",
+        description="Words that are put around the prompt, which stands where {prompt} does, or in front of them",
+    )
+    negative_prompt: StringProperty(name="Negative Prompt", description="What the texture must not show")
+    width: IntProperty(
+        name="Width",
+        description="Pixels from left to right, a multiple of 64",
+        default=512,
+        min=MIN_SIDE,
+        max=MAX_SIDE,
+        step=GRID,
+        subtype="PIXEL",
+        update=_snap("width"),
+    )
+    height: IntProperty(
+        name="Height",
+        description="Pixels from bottom to top, a multiple of 64",
+        default=512,
+        min=MIN_SIDE,
+        max=MAX_SIDE,
+        step=GRID,
+        subtype="PIXEL",
+        update=_snap("height"),
+    )
+    steps: IntProperty(
+        name="Steps",
+        description="Sampling steps: more take longer and show more detail. 0: as many as suit the model",
+        default=0,
+        min=0,
+        max=MAX_STEPS,
+    )
+    guidance_scale: FloatProperty(
+        name="Guidance Scale",
+        description="How strictly the prompt is followed. 0: as suits the model; 1: not weighed at all",
+        default=0.0,
+        min=0.0,
+        max=MAX_GUIDANCE,
+        step=50,
+        precision=1,
+    )
+    seed: IntProperty(
+        name="Seed",
+        description="The same seed and settings make the same texture again",
+        default=0,
+        min=0,
+        max=MAX_SEED,
+    )
+    use_random_seed: BoolProperty(
+        name="Random Seed",
+        description="Draw a new seed for each Generate; it is written below, to be kept if the texture is liked",
+        default=True,
+    )
+    count: IntProperty(
+        name="Count",
+        description="How many textures to make, with seeds counting up. The first goes into the material",
+        default=1,
+        min=1,
+        max=MAX_COUNT,
+    )
+    tiling: EnumProperty(
+        name="Tiling",
+        description="The directions in which the texture repeats without a seam",
+        items=(
+            ("XY", "Both", "Left to right and bottom to top"),
+            ("X", "X", "Left to right only, as for a frieze"),
+            ("Y", "Y", "Bottom to top only, as for a column"),
+            ("NONE", "None", "A plain picture"),
+        ),
+        default="XY",
+    )
+    upscale: EnumProperty(
+        name="Upscale",
+        description="Enlarge each texture afterwards, seamlessly and with its own colors",
+        items=(
+            ("1", "Off", "As large as it is made"),
+            ("2", "2x", "Twice as wide and high"),
+            ("4", "4x", "Four times as wide and high"),
+            ("8", "8x", "Eight times as wide and high"),
+        ),
+        default="1",
+    )
+    upscaler: upscaler_property()
+    maps: BoolProperty(
+        name="Whole Material",
+        description="Make height, normal, roughness, metallic and occlusion of each texture, and put them into the "
+        "material beside its color",
+        default=False,
+    )
+    map_networks: map_networks_property()
+    scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
+    model: StringProperty(
+        name="Model",
+        description="A model's name, or the folder of a model in diffusers' format",
+        default=STARTER,
+        update=_model_changed,
+        search=_search_models,
+    )
+    target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
+
+    def get_scheduler(self) -> str:
+        """The scheduler, also one that does not fit the model."""
+        return self.scheduler or "unknown"
+
+
+class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
+    """`image.tilewright`: what made an image. `recipe` is the whole of it, the others are for reading."""
+
+    recipe: StringProperty(name="Recipe", description="All that made this image, as JSON; also in its file")
+    prompt: StringProperty(name="Prompt")
+    seed: IntProperty(name="Seed", min=0, max=MAX_SEED)
+    seam_score: FloatProperty(
+        name="Seam Score", description="Up to 1.1 no seam shows; -1: not measured", default=NOT_MEASURED
+    )
+    seconds: FloatProperty(name="Seconds", description="How long it took")
+    model: StringProperty(name="Model")
+    result: StringProperty(name="Result", description="Its folder among the results")
+    before: PointerProperty(
+        type=bpy.types.Image, name="Before", description="The image that this one took the place of last"
+    )
+    kind: StringProperty(name="Kind", description="What it holds: base_color, normal, ...", default=BASE_COLOR)
+
+
+class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
+    """`window_manager.tilewright`: what is going on, for scripts and pipelines. Nothing is stored here."""
+
+    running: BoolProperty(
+        name="Running",
+        description="Something is being made, or waits to be put into its material",
+        get=lambda self: bool(_jobs() or state.current.waiting),
+    )
+    queued: IntProperty(name="Queued", description="Jobs that wait", get=lambda self: max(len(_jobs()) - 1, 0))
+    phase: StringProperty(name="Phase", get=lambda self: _phase())
+    progress: FloatProperty(name="Progress", min=0.0, max=1.0, get=lambda self: _jobs()[0].fraction if _jobs() else 0.0)
+    error: StringProperty(
+        name="Error", description="Why the last job failed", get=lambda self: str(state.current.error or "")
+    )
+    outcome: StringProperty(
+        name="Outcome", description="Where the last result went", get=lambda self: state.current.outcome
+    )
+    result: StringProperty(name="Result", description="Folder of the last result", get=lambda self: _result_folder())
+
+
+def _jobs() -> list:
+    return list(state.current.session.jobs) if state.current.session else []
+
+
+def _phase() -> str:
+    jobs = _jobs()
+    return jobs[0].progress.phase.value if jobs and jobs[0].progress else ""
+
+
+def _result_folder() -> str:
+    return str(state.current.result.folder) if state.current.result else ""
+
+
+def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> None:
+    """Write onto an image what made it, and which of the result's files it is."""
+    facts, recipe = image.tilewright, result.recipe
+    facts.kind = kind
+    facts.recipe = recipe.dumps()
+    facts.prompt = recipe.request.prompt
+    facts.seed = recipe.request.seed
+    facts.seam_score = NOT_MEASURED if result.seam_score is None else result.seam_score
+    facts.seconds = result.seconds
+    facts.model = recipe.request.model
+    facts.result = result.folder.name
+
+
+def recipe_of(image: bpy.types.Image) -> Recipe | None:
+    """The recipe that an image carries, None where it has none. Raises `UserError` where it cannot be read."""
+    return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
+
+
+def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
+    """The recipe that an image carries, None where it has none that can be read."""
+    try:
+        return recipe_of(image)
+    except UserError:
+        return None
+
+
+def as_source(image: bpy.types.Image) -> str:
+    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    recipe = readable_recipe_of(image)
+    return recipe.as_source() if recipe else ""
+
+
+def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
+    """The image that this one took the place of, None where it is gone: Blender 5.0 goes on pointing to it then."""
+    before = image.tilewright.before
+    return next((item for item in bpy.data.images if item == before), None)
+
+
+CLASSES = (TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
+
+_POINTERS = (
+    (bpy.types.Scene, TILEWRIGHT_PG_settings),
+    (bpy.types.Image, TILEWRIGHT_PG_image),
+    (bpy.types.WindowManager, TILEWRIGHT_PG_status),
+)
+
+
+def register() -> None:
+    for owner, group in _POINTERS:
+        owner.tilewright = PointerProperty(type=group)
+
+
+def unregister() -> None:
+    for owner, _group in reversed(_POINTERS):
+        del owner.tilewright

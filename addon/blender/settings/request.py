@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the settings on a scene, or the words of a command, to a core request. Imports bpy and core."""
+
+import secrets
+from dataclasses import replace
+from typing import Any
+
+import bpy
+
+from ...core.errors import ErrorKind, UserError
+from ...core.families.catalogue import ModelInfo
+from ...core.requests.finish import Finish, MapKind, absolute
+from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from . import models
+
+PLACE = "{prompt}"  # in a template, where the prompt goes
+
+
+def from_settings(settings: Any) -> TextureRequest:
+    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
+    return make(
+        prompt=whole_prompt(settings),
+        negative_prompt=settings.negative_prompt,
+        size=Size(settings.width, settings.height),
+        steps=settings.steps or None,
+        guidance_scale=settings.guidance_scale or None,
+        seed=None if settings.use_random_seed else settings.seed,
+        count=settings.count,
+        axes=Axes(settings.tiling),
+        scheduler=settings.get_scheduler(),
+        model=settings.model,
+        finish=Finish(
+            int(settings.upscale),
+            network(settings.upscaler),
+            tuple(MapKind) if settings.maps else (),
+            network(settings.map_networks),
+        ),
+    )
+
+
+def network(choice: str) -> str:
+    """A choice of upscaler or map networks as it was typed or picked: a path becomes a whole one."""
+    return absolute(bpy.path.abspath(choice))
+
+
+def whole_prompt(settings: Any) -> str:
+    """The prompt of `scene.tilewright` with its template's words around it."""
+    template = settings.template
+    if not template.strip():
+        return str(settings.prompt)
+    if PLACE not in template:
+        return f"{settings.prompt.strip()} {template.strip()}".strip()
+    # one after the other: the prompt may hold the place's name too
+    return str(settings.prompt.strip().join(template.split(PLACE)).strip(" ,"))
+
+
+def make(
+    *,
+    prompt: str,
+    negative_prompt: str = "",
+    size: Size | None = None,
+    steps: int | None = None,
+    guidance_scale: float | None = None,
+    seed: int | None = None,
+    count: int = 1,
+    axes: Axes = Axes.XY,
+    scheduler: str = Scheduler.MODEL.value,
+    model: str,
+    finish: Finish = Finish(),  # noqa: B008 - frozen
+) -> TextureRequest:
+    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`."""
+    # What is wrong with the texts is told before the model is looked at.
+    request = TextureRequest(
+        prompt,
+        negative_prompt,
+        size or Size(512, 512),
+        seed=0 if seed is None else seed,
+        count=count,
+        axes=axes,
+        finish=finish,
+    )
+    if not prompt.strip():
+        raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
+    request = replace(request, model=model)
+    info = models.resolve(model)
+    return replace(
+        request,
+        size=size or Size(info.defaults.size, info.defaults.size),
+        steps=info.defaults.steps if steps is None else steps,
+        guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
+        seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
+        scheduler=_fitting(scheduler, info),
+    )
+
+
+def _fitting(scheduler: str, info: ModelInfo) -> Scheduler:
+    for fitting in info.schedulers:
+        if fitting.value == scheduler:
+            return fitting
+    names = ", ".join(fitting.value for fitting in info.schedulers)
+    raise UserError(
+        ErrorKind.REQUEST, f"The scheduler {scheduler} does not fit the model {info.title}.", f"Choose one of: {names}."
+    )

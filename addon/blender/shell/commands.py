@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`blender --background --command tilewright ...`: textures without a window. Imports bpy, core and host."""
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import bpy
+
+from ...core.errors import ErrorKind, UserError
+from ...core.jobs import Job
+from ...core.protocol import ImageDone
+from ...core.requests.finish import MapKind
+from ...core.requests.picture import Request
+from ...core.requests.texture import STARTER, Axes, Size
+from ...core.results import PART, Result, disk_errors
+from ...host.session import Event, Session
+from ...host.store import Store
+from ..jobs import generation
+from ..settings import request
+from . import picture_commands
+
+_MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
+_INTERRUPTED = 130
+_command: Any = None
+
+
+class _Interrupted(Exception):
+    """Ctrl-C."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, as everything else here does."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(ErrorKind.REQUEST, f"{message[:1].upper()}{message[1:]}.", f"See: {self.prog} --help")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command. 0 if every texture was made, 1 if not, 2 for a wrong command line, 130 after Ctrl-C."""
+    try:
+        options = _parser().parse_args(arguments)
+        wanted = _requests(options)
+    except UserError as error:
+        _complain(error)
+        return 2
+    except SystemExit as end:  # --help has been printed
+        return int(end.code or 0)
+    try:
+        with _interruptions() as interruptions:
+            return _generate(wanted, picture_commands.output(options, _path), options.json, interruptions)
+    except UserError as error:
+        _complain(error)
+        return 1
+    except _Interrupted:
+        _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was finished is kept."))
+        return _INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    program = "blender --background --command tilewright"
+    parser = _Parser(prog=program, description="Seamless textures from text, offline.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+    # allow_abbrev: what is short for one option today may be short for two tomorrow
+    generate = commands.add_parser("generate", help="make textures", prog=f"{program} generate", allow_abbrev=False)
+    prompts = generate.add_mutually_exclusive_group(required=True)
+    prompts.add_argument("--prompt", help="what the texture shows")
+    prompts.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    generate.add_argument("--output", required=True, metavar="DIR", help="where the PNGs and results.jsonl go")
+    generate.add_argument("--negative", default="", metavar="TEXT", help="what it must not show")
+    generate.add_argument("--size", metavar="N|WxH", help="pixels, multiples of 64 (the model's own)")
+    generate.add_argument("--steps", type=int, metavar="N", help="sampling steps (the model's own)")
+    generate.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
+    generate.add_argument("--seed", type=int, metavar="N", help="0 to 2147483647 (random)")
+    generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
+    generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
+    generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
+    picture_commands.add_finish(generate)
+    picture_commands.add_parsers(commands, program)
+    return parser
+
+
+def _requests(options: argparse.Namespace) -> list[Request]:
+    """One request for each prompt. Raises `UserError`: a wrong command line is refused before anything is made."""
+    if options.command in picture_commands.COMMANDS:
+        return [picture_commands.request(options, _path)]
+    finish = picture_commands.finish(options)
+    prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
+    return [
+        request.make(
+            prompt=prompt,
+            finish=finish,
+            negative_prompt=options.negative,
+            size=None if options.size is None else Size.parse(options.size),
+            steps=options.steps,
+            guidance_scale=options.guidance,
+            seed=options.seed,
+            count=options.count,
+            axes=Axes(options.tile.upper()),
+            model=options.model if options.model == STARTER else str(_path(options.model)),
+        )
+        for prompt in prompts
+    ]
+
+
+def _path(text: str) -> Path:
+    """A path as it was typed; shells leave the "~" of --output=~/x to the program."""
+    return Path(os.path.expanduser(text)).absolute()
+
+
+def _read_prompts(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MAX_PROMPTS + 1)
+        if len(text) > _MAX_PROMPTS:
+            raise UserError(ErrorKind.REQUEST, f"{path} is too large for a list of prompts.")
+        prompts = [line.strip() for line in text.decode("utf-8-sig").splitlines() if line.strip()]
+    except OSError as error:
+        raise UserError(ErrorKind.REQUEST, f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise UserError(ErrorKind.REQUEST, f"{path} is not a text in UTF-8.") from error
+    if not prompts:
+        raise UserError(ErrorKind.REQUEST, f"{path} holds no prompt.", "Write one a line.")
+    return prompts
+
+
+def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interruptions: list[int]) -> int:
+    """Make them one after the other; one that fails does not stop the others. Raises `UserError` where none can be."""
+    made = _Made(output, as_json)
+    # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
+    parts = Store(output / ".tilewright")
+    parts.clean_parts()  # of commands that were killed
+    store = parts.root / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
+    with disk_errors(output):  # before an engine is started for it
+        store.mkdir(parents=True)
+    session = generation.make_session(store)
+    failed = 0
+    try:
+        for item in wanted:
+            job = session.submit(item)
+            _run(session, job, made, interruptions)
+            error = job.error or made.error
+            if error or len(job.results) < item.count:
+                failed += 1
+                _complain(error or UserError(ErrorKind.WORKER, "The engine made fewer textures than it was asked for."))
+                made.error = None
+    finally:
+        session.close()
+        shutil.rmtree(store, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another command is at work in there
+            parts.root.rmdir()
+    return 1 if failed else 0
+
+
+def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) -> None:
+    def tick(events: list[Event]) -> None:
+        made.take(events)
+        if interruptions:
+            raise _Interrupted
+
+    try:
+        session.wait(job, tick=tick)
+    except _Interrupted:
+        session.cancel_all()
+        session.wait(job, timeout=5.0, tick=made.take)
+        raise
+
+
+class _Made:
+    """Moves each result out of the temporary store as soon as it is whole, and tells about it.
+
+    error: why a result could not be moved.
+    """
+
+    def __init__(self, output: Path, as_json: bool) -> None:
+        self._output = output
+        self._as_json = as_json
+        self.error: UserError | None = None
+
+    def take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event.message, ImageDone):
+                try:
+                    self._publish(event.message.result)
+                except UserError as error:
+                    self.error = error
+
+    def _publish(self, result: Result) -> None:
+        with disk_errors(self._output):
+            file = _reserve(self._output, picture_commands.stem(result.recipe), result.path().suffix)
+            picture_commands.move(result.path(), file)
+            maps = {}
+            for kind in MapKind:
+                if kind.value in result.files:
+                    source = result.path(kind.value)
+                    target = _reserve(self._output, f"{file.stem}-{kind.value}", source.suffix)
+                    picture_commands.move(source, target)
+                    maps[kind.value] = target.name
+            line = json.dumps(
+                {
+                    "file": file.name,
+                    **({"maps": maps} if maps else {}),
+                    "recipe": result.recipe.to_json(),
+                    "seam_score": result.seam_score,
+                    "seconds": round(result.seconds, 3),
+                    **({"notes": list(result.notes)} if result.notes else {}),
+                }
+            )
+            with (self._output / "results.jsonl").open("a", encoding="ascii") as index:
+                index.write(line + "\n")
+        for note in result.notes:
+            print(f"Note: {note}", file=sys.stderr, flush=True)
+        score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
+        print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
+
+
+def _reserve(folder: Path, stem: str, suffix: str = ".png") -> Path:
+    """A new, empty file: nothing that is there is overwritten, nor what another command makes at the same moment."""
+    file, number = folder / f"{stem}{suffix}", 2
+    while True:
+        try:
+            file.touch(exist_ok=False)
+            return file
+        except FileExistsError:
+            file, number = folder / f"{stem}-{number}{suffix}", number + 1
+
+
+@contextlib.contextmanager
+def _interruptions() -> Iterator[list[int]]:
+    """A list that Ctrl-C and a polite kill add to. Blender's own handler would only count them, and then exit.
+
+    No exception: that could come after a result was told and before it is moved out of the store.
+    """
+    interruptions: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interruptions.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interruptions
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def _complain(error: UserError) -> None:
+    if error.kind is ErrorKind.DISK:  # its hint speaks of the preferences
+        error = UserError(error.kind, error.message, "Free some space there, or choose another --output.")
+    print(error, file=sys.stderr, flush=True)
+
+
+def register() -> None:
+    global _command
+    _command = bpy.utils.register_cli_command("tilewright", main)
+
+
+def unregister() -> None:
+    global _command
+    if _command is not None:
+        bpy.utils.unregister_cli_command(_command)
+        _command = None

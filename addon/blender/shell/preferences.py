@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The user's preferences. Imports bpy, core and host."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ...core.errors import UserError
+from ...host import runtime
+from ..common import environments, package, state
+from ..install import panel as setup_panel
+
+store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
+
+
+def _store_changed() -> None:
+    for handler in store_handlers:
+        handler()
+
+
+class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
+    bl_idname = package.NAME
+
+    python: StringProperty(
+        name="Own Python",
+        description="Use this Python, which has the engine's packages, instead of what Install makes. "
+        "Empty: what Install makes. The variable TILEWRIGHT_PYTHON goes before both",
+        subtype="FILE_PATH",
+        update=lambda self, context: check_engine(),
+    )
+    device: EnumProperty(
+        name="Device",
+        description="What computes the textures. A change takes effect with the next job",
+        items=(
+            ("auto", "Automatic", "The fastest one that is there"),
+            ("cuda", "NVIDIA or AMD", "CUDA or ROCm"),
+            ("xpu", "Intel", "Intel's graphics"),
+            ("mps", "Apple", "Apple's graphics"),
+            ("cpu", "Processor", "Slow, and always there"),
+        ),
+        default="auto",
+    )
+    memory: EnumProperty(
+        name="Memory",
+        description="How much of the device's memory to use. What does not fit is tried again leaner",
+        items=(
+            ("auto", "Automatic", "As much as is free"),
+            ("full", "All on the Device", "Fastest"),
+            ("offload", "Parts Take Turns", "Slower, needs about half"),
+            ("lean", "Lean", "Slower still"),
+            ("minimal", "Least", "Slowest, for the smallest cards"),
+        ),
+        default="auto",
+    )
+    previews: BoolProperty(
+        name="Step Previews",
+        description="Show the picture while it is being made, twice a second, small and without its details",
+        default=False,
+    )
+    environment: StringProperty(
+        name="Install Into",
+        description="Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. "
+        "What is in the old folder stays there until it is removed",
+        subtype="DIR_PATH",
+        update=lambda self, context: check_engine(),
+    )
+    backend: EnumProperty(
+        name="Packages",
+        description="Which build of torch Install takes, each with its own list of versions and hashes",
+        items=environments.BACKEND_ITEMS,
+        default=environments.BACKEND_ITEMS[0][0],
+        update=lambda self, context: check_engine(),
+    )
+    wheels: StringProperty(
+        name="Folder of Wheels",
+        description="Install takes packages from here first, so that it works without a network. "
+        "Each is checked against its hash",
+        subtype="DIR_PATH",
+    )
+    index: StringProperty(
+        name="Package Index",
+        description="Address that Install downloads from. Empty: the one that pip and uv are set to on this machine",
+    )
+    idle_minutes: IntProperty(
+        name="Free After",
+        description="Minutes without a job after which the engine lets go of its models and their memory. "
+        "The next job loads them again",
+        default=10,
+        min=1,
+        max=24 * 60,
+    )
+    yield_to_render: BoolProperty(
+        name="Free for Renders",
+        description="When a render starts, the engine lets go of its models, so that the render has the graphics "
+        "card's memory. The next texture loads them again",
+        default=True,
+    )
+    store: StringProperty(
+        name="Results",
+        description="Folder that keeps every texture. Empty: one of yours that stays when Tilewright is uninstalled",
+        subtype="DIR_PATH",
+        update=lambda self, context: _store_changed(),
+    )
+    store_limit: FloatProperty(
+        name="Size Limit (GB)",
+        description="Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, "
+        "no favourite, and nothing that the open file or a saved .blend has",
+        default=0.0,
+        min=0.0,
+        soft_max=100.0,
+        precision=1,
+    )
+    on_save: EnumProperty(
+        name="On Save",
+        description="How a saved file keeps its textures, so that it shows them on another machine too",
+        items=(
+            ("PACK", "Pack", "The textures are inside the .blend"),
+            ("COPY", "Copy Beside", "The textures are in the folder “textures” beside the .blend"),
+        ),
+        default="PACK",
+    )
+    previews_first: BoolProperty(
+        name="Previews First",
+        description="Nothing is put into a material by itself: new textures wait in the history until they are applied",
+        default=False,
+    )
+    models: StringProperty(
+        name="Models",
+        description="Folder with diffusers models to choose from",
+        subtype="DIR_PATH",
+    )
+    author: StringProperty(name="Author", description="Whom materials that are marked as assets name as their author")
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        setup_panel.draw_preferences(layout, context, self)
+        layout.separator()
+        layout.prop(self, "device")
+        layout.prop(self, "memory")
+        layout.prop(self, "previews")
+        layout.prop(self, "previews_first")
+        layout.prop(self, "on_save")
+        layout.prop(self, "idle_minutes")
+        layout.prop(self, "yield_to_render")
+        layout.prop(self, "store", placeholder=str(package.results_folder()))
+        layout.prop(self, "store_limit")
+        history = state.current.history
+        if history is not None and history.ready:
+            words = iface_("{count} textures, {size:.2f} GB")
+            text = words.format(count=len(history.entries), size=history.size / 1e9)
+            layout.label(text=text, translate=False)
+        layout.prop(self, "models")
+        layout.prop(self, "author")
+
+
+def get() -> Any:
+    """This extension's preferences."""
+    return bpy.context.preferences.addons[package.NAME].preferences
+
+
+def store_folder() -> Path:
+    """Where results go."""
+    return chosen_path(get().store) or package.results_folder()
+
+
+def models_folder() -> Path | None:
+    """Where models are looked for, None if the user has named no folder."""
+    return chosen_path(get().models)
+
+
+def chosen_path(text: str) -> Path | None:
+    """A path that the user chose, which may start with "~" or, as Blender's file browser likes it, with "//"."""
+    text = text.strip()
+    return Path(os.path.abspath(Path(bpy.path.abspath(text)).expanduser())) if text else None
+
+
+def environments_folder() -> Path:
+    """Where Install makes environments."""
+    return chosen_path(get().environment) or package.data_folder("environments")
+
+
+def find_engine() -> runtime.Runtime:
+    """The Python to run the engine with. Raises `UserError` (kind `RUNTIME`)."""
+    own = str(chosen_path(get().python) or "")
+    return runtime.find(own, lambda: environments.find(environments_folder(), get().backend))
+
+
+def check_engine() -> None:
+    """Remember what is missing, so that the panel can say it without looking at the disk."""
+    now = state.current
+    now.environments = environments.environments(environments_folder(), get().backend)
+    try:
+        find_engine()
+    except UserError as error:
+        now.lost_engine = error
+        return
+    if now.error == now.lost_engine:  # a Generate that failed for it; it is mended
+        now.error = None
+    now.lost_engine = None
+
+
+CLASSES = (TILEWRIGHT_AP_preferences,)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a model folder may be loaded, checked before torch sees it. Imports core and the standard library only.
+
+Nothing is run that came from a file: only listed classes, only safetensors, no Python files, no links that lead out.
+"""
+
+import hashlib
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import ErrorKind, UserError
+from ..families.catalogue import Family, read_config
+
+# component -> (library, class) that model_index.json may name; what is not listed is refused
+_CLASSES = {
+    "unet": {("diffusers", "UNet2DConditionModel")},
+    "vae": {("diffusers", "AutoencoderKL"), ("diffusers", "AutoencoderTiny")},
+    "text_encoder": {("transformers", "CLIPTextModel"), ("transformers", "BertModel")},
+    "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
+    "tokenizer": {
+        ("transformers", name) for name in ("CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer", "BertTokenizerFast")
+    },
+    "tokenizer_2": {("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")},
+    "scheduler": {
+        ("diffusers", name)
+        for name in (
+            "DDIMScheduler",
+            "DDPMScheduler",
+            "DPMSolverMultistepScheduler",
+            "EulerAncestralDiscreteScheduler",
+            "EulerDiscreteScheduler",
+            "LCMScheduler",
+            "LMSDiscreteScheduler",
+            "PNDMScheduler",
+            "UniPCMultistepScheduler",
+        )
+    },
+}
+# Named by many folders, never loaded by us.
+_IGNORED = {"safety_checker", "feature_extractor", "image_encoder"}
+_NEEDED = {
+    Family.SD: ("unet", "vae", "text_encoder", "tokenizer", "scheduler"),
+    Family.SDXL: ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"),
+}
+_WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model"}  # the text encoders': "model"
+_WITHOUT_WEIGHTS = {"tokenizer", "tokenizer_2", "scheduler"}
+
+# By these a configuration makes diffusers or transformers load other files than those that were checked, or code.
+_LEADS_AWAY = (
+    "auto_map",
+    "transformers_weights",
+    "quantization_config",
+    "attn_implementation",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+)
+
+_MAX_HEADER = 32 << 20  # bytes; SDXL's U-Net needs 0.2 MB
+_DTYPE_BITS = {
+    "F64": 64,
+    "F32": 32,
+    "F16": 16,
+    "BF16": 16,
+    "I64": 64,
+    "I32": 32,
+    "I16": 16,
+    "I8": 8,
+    "U8": 8,
+    "BOOL": 8,
+}
+_AGAIN = "Download the model again, or choose another folder."
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that passed `verify`.
+
+    weights: component -> its safetensors files. sizes: component -> bytes of its weights.
+    variant: diffusers' name for the set of files ("fp16"), None for the plain one.
+    fingerprint: changes when a weight file or a configuration does.
+    grid: pixels by whose multiples a picture can be rolled, and of which its sides must be multiples to be seamless.
+    """
+
+    folder: Path
+    family: Family
+    weights: Mapping[str, tuple[Path, ...]]
+    sizes: Mapping[str, int]
+    variant: str | None
+    fingerprint: str
+    grid: int
+
+
+def verify(folder: Path) -> ModelFolder:
+    """Check a diffusers folder without loading it. Raises `UserError` (kind `MODEL`) that names the file.
+
+    Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
+    """
+    index = read_config(folder, "model_index.json")
+    try:
+        family = Family(str(index.get("_class_name")))
+    except ValueError as error:
+        raise _refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}") from error
+    components = _components(folder, index, family)
+    _refuse_code(folder, components)
+    variant = _variant(folder, components)
+    weights = {name: _weight_files(folder, name, variant) for name in components if name not in _WITHOUT_WEIGHTS}
+    digest = hashlib.sha256()
+    sizes = {}
+    for name in sorted(components):
+        for config in sorted((folder / name).glob("*.json")):
+            digest.update(config.name.encode() + b"\0" + _small_file(config))
+        for file in weights.get(name, ()):
+            check_safetensors(file)
+            digest.update(_sample(file))
+        sizes[name] = sum(file.stat().st_size for file in weights.get(name, ()))
+    return ModelFolder(folder, family, weights, sizes, variant, digest.hexdigest()[:16], _grid(folder))
+
+
+def _grid(folder: Path) -> int:
+    """The product of the strides of autoencoder and U-Net, in pixels: each halves its input between two levels."""
+    levels = [read_config(folder, f"{part}/config.json").get("block_out_channels") for part in ("vae", "unet")]
+    return math.prod(2 ** (min(len(widths), 8) - 1) for widths in levels if isinstance(widths, list) and widths)
+
+
+def check_safetensors(path: Path) -> None:
+    """Check that a file is whole safetensors: header, types, shapes and offsets agree with its length.
+
+    https://huggingface.co/docs/safetensors: 8 bytes of little-endian header length, JSON, then the data without gaps.
+    Raises `UserError` (kind `MODEL`).
+    """
+    try:
+        total = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(8)
+            if len(head) < 8:
+                raise _refuse(path, "is cut short")
+            (length,) = struct.unpack("<Q", head)
+            if length > min(_MAX_HEADER, total - 8):
+                raise _refuse(path, "is no safetensors file, or cut short")
+            text = file.read(length)
+    except OSError as error:
+        raise _refuse(path, f"cannot be read: {error.strerror}") from error
+    try:
+        header = json.loads(text.decode("utf-8"))
+        spans = sorted(_span(entry) for key, entry in header.items() if key != "__metadata__")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _refuse(path, "has a broken header") from error
+    end = 0
+    for start, stop in spans:
+        if start != end:
+            raise _refuse(path, "has a broken header")
+        end = stop
+    if total != 8 + length + end:
+        raise _refuse(path, "is cut short" if total < 8 + length + end else "is longer than its header says")
+
+
+def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
+    start, stop = entry["data_offsets"]
+    shape = entry["shape"]
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (start, stop, *shape)):
+        raise ValueError("not whole numbers")
+    if (stop - start) * 8 != math.prod(shape) * _DTYPE_BITS[entry["dtype"]]:
+        raise ValueError("size and shape differ")
+    return start, stop
+
+
+def _refuse(path: Path, reason: str) -> UserError:
+    return UserError(ErrorKind.MODEL, f"{path} {reason}.", _AGAIN)
+
+
+def _components(folder: Path, index: Mapping[str, Any], family: Family) -> list[str]:
+    present = []
+    for name, value in index.items():
+        if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
+            continue
+        allowed = _CLASSES.get(name)
+        if allowed is None or value not in [list(pair) for pair in allowed]:  # lists: a file may name what has no hash
+            raise _refuse(
+                folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
+            )
+        present.append(name)
+    missing = [name for name in _NEEDED[family] if name not in present]
+    if missing:
+        raise _refuse(folder / "model_index.json", f"names no {missing[0]}")
+    return [name for name in present if name in _NEEDED[family]]
+
+
+def _refuse_code(folder: Path, components: list[str]) -> None:
+    inside = _allowed_roots(folder)
+    for place in (folder, *(folder / name for name in components)):
+        if not place.is_dir():
+            raise UserError(ErrorKind.MODEL, f"{place} is missing.", _AGAIN)
+        for file in place.iterdir():
+            if file.suffix in {".py", ".pyc", ".so", ".pyd"}:
+                raise _refuse(file, "is code, and models must not bring any")
+            if file.name == "adapter_config.json":  # transformers would load the model from wherever it says
+                raise _refuse(file, "names another model, and would be loaded in this one's place")
+            real = file.resolve()
+            if not any(real.is_relative_to(root) for root in inside):
+                raise _refuse(file, "is a link out of the model's folder")
+    for name in components:
+        for config in (folder / name).glob("*config.json"):
+            keys = read_config(config.parent, config.name).keys()
+            for key in _LEADS_AWAY:
+                if key in keys:
+                    raise _refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
+
+
+def _allowed_roots(folder: Path) -> list[Path]:
+    """The folder itself; for a snapshot in the hub's cache also the blobs that its links point to."""
+    roots = [folder.resolve()]
+    if folder.resolve().parent.name == "snapshots":
+        roots.append(folder.resolve().parents[1] / "blobs")
+    return roots
+
+
+def _variant(folder: Path, components: list[str]) -> str | None:
+    """None if every component has plain files; else "fp16" if every one has those."""
+    names = [name for name in components if name not in _WITHOUT_WEIGHTS]
+    for variant in (None, "fp16"):
+        if all(_find(folder, name, variant) for name in names):
+            return variant
+    for name in names:
+        if not _find(folder, name, None) and not _find(folder, name, "fp16"):
+            place = folder / name
+            pickles = any(place.glob("*.bin")) or any(place.glob("*.ckpt")) or any(place.glob("*.pt"))
+            reason = "holds only pickled weights, which can run code" if pickles else "holds no safetensors weights"
+            raise UserError(ErrorKind.MODEL, f"{place} {reason}.", "Choose a model in safetensors format.")
+    raise UserError(ErrorKind.MODEL, f"{folder} mixes files of two precisions.", _AGAIN)
+
+
+def _find(folder: Path, component: str, variant: str | None) -> Path | None:
+    """The component's weight file, or the index of its shards: what would be loaded, where both are there."""
+    stem = _WEIGHTS.get(component, "model")
+    suffix = f".{variant}" if variant else ""
+    names = [f"{stem}{suffix}.safetensors", f"{stem}.safetensors.index{suffix}.json"]
+    if component in _WEIGHTS:
+        names.reverse()  # diffusers prefers the shards, transformers the single file
+    return next((folder / component / name for name in names if (folder / component / name).is_file()), None)
+
+
+def _weight_files(folder: Path, component: str, variant: str | None) -> tuple[Path, ...]:
+    found = _find(folder, component, variant)
+    assert found is not None  # `_variant` has looked
+    if found.suffix == ".safetensors":
+        return (found,)
+    return tuple(_shards(found))
+
+
+def _shards(index: Path) -> Iterator[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
+        for name in names:
+            if Path(name).name != name or not name.endswith(".safetensors"):
+                raise _refuse(index, f"names {name!r} as a part")
+            yield index.parent / name
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _refuse(index, "is no list of parts") from error
+
+
+def _small_file(path: Path, limit: int = 32 << 20) -> bytes:
+    if path.stat().st_size > limit:
+        raise _refuse(path, "is too large for a configuration")
+    return path.read_bytes()
+
+
+def _sample(path: Path, piece: int = 1 << 20) -> bytes:
+    """Name, length, and both ends of a file: enough to tell two sets of weights apart without reading gigabytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(piece)
+        file.seek(max(size - piece, 0))
+        return path.name.encode() + struct.pack("<Q", size) + start + file.read(piece)

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The request: everything that one generation needs, validated, in one frozen value. Imports core only.
+
+The panel, the command line and the worker all build a `TextureRequest`; none has rules of its own.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from ..errors import ErrorKind, UserError
+from .finish import Finish
+
+GRID = 64  # pixels; a multiple of every supported U-Net's grid (SD1.5: 8 latents of 8 pixels, SDXL: 4 of 8)
+MIN_SIDE = 64
+MAX_SIDE = 2048  # larger is the upscaler's work
+MAX_PROMPT = 20_000  # characters; far more than any text encoder reads, and far less than a protocol frame holds
+MAX_STEPS = 150
+MAX_GUIDANCE = 30.0
+MAX_COUNT = 1000
+MAX_SEED = 2**31 - 1  # Blender's integers have 31 bits
+STARTER = "starter"  # the model in the package
+
+
+class Axes(StrEnum):
+    """The axes on which the texture repeats without a seam."""
+
+    XY = "XY"
+    X = "X"
+    Y = "Y"
+    NONE = "NONE"
+
+    @property
+    def x(self) -> bool:
+        """Whether the left edge continues the right one."""
+        return "X" in self.value
+
+    @property
+    def y(self) -> bool:
+        """Whether the top edge continues the bottom one."""
+        return "Y" in self.value
+
+
+class Scheduler(StrEnum):
+    """Sampling methods. `MODEL` is the one that the model's folder names; which others fit, the catalogue tells."""
+
+    MODEL = "MODEL"
+    DPMPP_2M = "DPMPP_2M"
+    UNIPC = "UNIPC"
+    EULER = "EULER"
+    EULER_A = "EULER_A"
+    DDIM = "DDIM"
+
+
+def _bad(message: str, hint: str = "") -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    # bool is an int to Python, never to a user
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _bad(f"{name} must be a whole number, not {value!r}.")
+    if not low <= value <= high:
+        raise _bad(f"{name} must be from {low} to {high}, not {value}.")
+    return value
+
+
+def _text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise _bad(f"{name} must be text.")
+    if len(value) > MAX_PROMPT:
+        raise _bad(f"{name} has {len(value)} characters; at most {MAX_PROMPT} are allowed.", "Shorten it.")
+    if "\0" in value:
+        raise _bad(f"{name} contains a NUL character.", "Remove it, or type the text again.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise _bad(f"{name} contains half of a character (a lone surrogate).", "Type the text again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels: multiples of 64, from 64 to 2048 each. Raises `UserError`."""
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        for name, value in (("The width", self.width), ("The height", self.height)):
+            _whole(name, value, MIN_SIDE, MAX_SIDE)
+            if value % GRID:
+                down = value // GRID * GRID
+                raise _bad(f"{name} must be a multiple of {GRID}, not {value}.", f"Use {down} or {down + GRID}.")
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        """`"512"` or `"512x256"` (width first). Raises `UserError`."""
+        match = re.fullmatch(r"\s*(-?\d{1,20})\s*(?:[xX]\s*(-?\d{1,20}))?\s*", text, re.ASCII)
+        if not match:
+            raise _bad(f"{text!r} is not a size.", "Write 512 or 512x256.")
+        width = int(match[1])
+        return cls(width, int(match[2]) if match[2] else width)
+
+
+@dataclass(frozen=True, slots=True)
+class TextureRequest:
+    """One generation: `count` pictures of one prompt, with the seeds `seed`, `seed + 1` ...
+
+    Every value is final: defaults that depend on the model are filled in before (`catalogue.ModelInfo`).
+    Creating one validates it; what is wrong raises `UserError` of kind `REQUEST`.
+
+    prompt, negative_prompt: any text of at most 20,000 characters without NUL and lone surrogates, kept exactly.
+    steps: 1 to 150. guidance_scale: 0 to 30; up to 1 the text is not weighed against the negative prompt.
+    seed: 0 to 2**31 - 1. count: 1 to 1000.
+    model: a model's id in the catalogue, or the path of a diffusers folder.
+    finish: what is done to each picture afterwards.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    size: Size = Size(512, 512)
+    steps: int = 25
+    guidance_scale: float = 7.0
+    seed: int = 0
+    count: int = 1
+    axes: Axes = Axes.XY
+    scheduler: Scheduler = Scheduler.MODEL
+    model: str = STARTER
+    finish: Finish = field(default_factory=Finish)
+
+    def __post_init__(self) -> None:
+        _text("The prompt", self.prompt)
+        _text("The negative prompt", self.negative_prompt)
+        if not isinstance(self.size, Size):
+            raise _bad("The size must have a width and a height.")
+        _whole("Steps", self.steps, 1, MAX_STEPS)
+        guidance = self.guidance_scale
+        if isinstance(guidance, bool) or not isinstance(guidance, int | float):
+            raise _bad(f"The guidance scale must be a number, not {guidance!r}.")
+        if not 0 <= guidance <= MAX_GUIDANCE:
+            raise _bad(f"The guidance scale must be from 0 to {MAX_GUIDANCE:g}, not {guidance}.")  # nan too
+        object.__setattr__(self, "guidance_scale", float(guidance))
+        _whole("The seed", self.seed, 0, MAX_SEED)
+        _whole("The number of textures", self.count, 1, MAX_COUNT)
+        if not isinstance(self.axes, Axes) or not isinstance(self.scheduler, Scheduler):
+            raise _bad("The axes or the scheduler are not known.")
+        _text("The model's name", self.model)
+        if not self.model.strip():
+            raise _bad("No model is chosen.", f"Choose one, or type {STARTER}.")
+        if not isinstance(self.finish, Finish):
+            raise _bad("The settings for upscaling and maps are not known.")
+        self.finish.check_size(self.size.width, self.size.height)
+
+    def seeds(self) -> list[int]:
+        """The seed of each picture, counting up and starting over at 0 after 2**31 - 1."""
+        return [(self.seed + index) % (MAX_SEED + 1) for index in range(self.count)]
+
+    def single(self, index: int) -> "TextureRequest":
+        """The request that makes picture `index` (from 0) of this one alone."""
+        return replace(self, seed=self.seeds()[index], count=1)
+
+    @property
+    def result_size(self) -> tuple[int, int]:
+        """Width and height of the finished picture, in pixels."""
+        return self.size.width * self.finish.upscale, self.size.height * self.finish.upscale
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON, one entry a field; `size` is `[width, height]`.
+
+        `finish` only where it is not the default, so that recipes stay what they were before there was any.
+        """
+        data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
+        finish = data.pop("finish")
+        if finish != Finish():
+            data["finish"] = finish.to_json()
+        return data | {
+            "size": [self.size.width, self.size.height],
+            "axes": self.axes.value,
+            "scheduler": self.scheduler.value,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TextureRequest":
+        """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
+        known = {item.name for item in fields(cls)}
+        if not isinstance(data, Mapping) or not set(data) <= known or "prompt" not in data:
+            raise _bad("The settings are not those of a texture.")
+        values = dict(data)
+        try:
+            if "size" in values:
+                width, height = values["size"]
+                values["size"] = Size(width, height)
+            if "axes" in values:
+                values["axes"] = Axes(values["axes"])
+            if "scheduler" in values:
+                values["scheduler"] = Scheduler(values["scheduler"])
+            if "finish" in values:
+                values["finish"] = Finish.from_json(values["finish"])
+        except (TypeError, ValueError) as error:
+            raise _bad(f"The settings are not those of a texture: {error}.") from error
+        return cls(**values)
