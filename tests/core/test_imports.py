@@ -16,6 +16,9 @@ ROOMS = {
     "engine": {"core", "engine"},
     "blender": {"core", "host", "blender"},
 }
+# The wings of Blender's room, from the ground up: each may import those before it.
+WINGS = ("common", "settings", "pictures", "material", "jobs", "history", "install", "shell")
+STRANGERS = {"history", "install"}  # they know nothing of each other
 # What each room may import besides the standard library. accelerate is what diffusers' offloading consists of,
 # torchvision what spandrel needs; it reads 16-bit PNGs.
 PACKAGES = {
@@ -84,6 +87,60 @@ def wrong_arrows(source: str, module: Path) -> list[str]:
     return wrong
 
 
+def wing_of(name: tuple[str, ...]) -> str | None:
+    """The wing that a name ("addon", "blender", wing, ...) lies in."""
+    return name[2] if len(name) > 2 and name[:2] == ("addon", "blender") else None
+
+
+def arrows_upwards(source: str, module: Path) -> list[str]:
+    """Imports of a wing that lies above the module's own, or that is not to be known there: one sentence each."""
+    own = wing_of(("addon", *module.parts)) if len(module.parts) > 2 else None
+    wrong = []
+    for line, name in imported(source, module):
+        target = wing_of(name)
+        if own is None or target in (None, own):
+            continue
+        up = target not in WINGS or WINGS.index(target) > WINGS.index(own)
+        if up or {own, target} == STRANGERS:
+            wrong.append(f"addon/{module.as_posix()}:{line}: {own} may not import {target}")
+    return wrong
+
+
+def circles(sources: dict[Path, str]) -> list[list[str]]:
+    """Groups of files that import each other in a loop, at the top or inside a function."""
+    names = {
+        (*path.parent.parts, path.stem) if path.stem != "__init__" else path.parent.parts: path for path in sources
+    }
+    arrows: dict[Path, set[Path]] = {}
+    for path, source in sources.items():
+        targets = (name[1:] for _line, name in imported(source, path) if name[0] == "addon")
+        found = {names.get(target) or names.get(target[:-1]) for target in targets}
+        arrows[path] = {target for target in found if target and target.stem != "__init__"} - {path}
+    reached = {path: _reach(path, arrows) for path in sources}
+    loops = {frozenset(other for other in reached[path] if path in reached[other]) for path in sources}
+    return sorted(sorted(path.as_posix() for path in loop) for loop in loops if loop)
+
+
+def _reach(start: Path, arrows: dict[Path, set[Path]]) -> set[Path]:
+    """The files that lie behind one, also over others; the file itself only where a loop leads back to it."""
+    seen: set[Path] = set()
+    todo = [start]
+    while todo:
+        new = arrows[todo.pop()] - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def late_imports(source: str) -> list[int]:
+    """Lines inside functions that import something of our own: such a line can hide a circle."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            found += [node.lineno for node in ast.walk(function) if isinstance(node, ast.ImportFrom) and node.level]
+    return sorted(set(found))
+
+
 def absolute_imports(source: str, module: Path) -> list[str]:
     """Imports of our own code by the name `addon`: installed, the package is `bl_ext.<repo>.tilewright`."""
     return [
@@ -103,6 +160,67 @@ def test_imports_go_in_one_direction(module: Path) -> None:
 @pytest.mark.parametrize("module", modules(), ids=Path.as_posix)
 def test_own_code_is_imported_relatively(module: Path) -> None:
     assert absolute_imports((ADDON / module).read_text(encoding="utf-8"), module) == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=Path.as_posix)
+def test_wings_import_only_those_below(module: Path) -> None:
+    assert arrows_upwards((ADDON / module).read_text(encoding="utf-8"), module) == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles({module: (ADDON / module).read_text(encoding="utf-8") for module in modules()}) == []
+
+
+@pytest.mark.parametrize("module", [module for module in modules() if module.parts[0] == "blender"], ids=Path.as_posix)
+def test_nothing_of_our_own_is_imported_inside_a_function(module: Path) -> None:
+    assert late_imports((ADDON / module).read_text(encoding="utf-8")) == []
+
+
+def test_every_wing_is_known() -> None:
+    found = {module.parts[1] for module in modules() if module.parts[0] == "blender" and len(module.parts) > 2}
+    assert found == set(WINGS)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("blender/common/a.py", "from ..settings import models"),
+        ("blender/jobs/a.py", "from ..history.browse import result"),
+        ("blender/history/a.py", "from ..install import setup"),
+        ("blender/install/a.py", "from ..history import browse"),
+        ("blender/settings/a.py", "def late():\n    from ..shell import sidebar"),
+        ("blender/jobs/a.py", "from ...blender.shell import sidebar"),
+        ("blender/jobs/a.py", "from ..attic import trunk"),
+    ],
+)
+def test_an_arrow_upwards_is_found(module: str, source: str) -> None:
+    assert len(arrows_upwards(source, Path(module))) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("blender/jobs/a.py", "from ..common import state\nfrom . import pump\nfrom ...core import errors"),
+        ("blender/shell/a.py", "from ..history import panel\nfrom ..install import setup"),
+        ("blender/__init__.py", "from .shell import sidebar"),
+    ],
+)
+def test_an_arrow_downwards_passes(module: str, source: str) -> None:
+    assert arrows_upwards(source, Path(module)) == []
+
+
+def test_a_circle_is_found_also_through_a_function() -> None:
+    sources = {
+        Path("core/a.py"): "from . import b",
+        Path("core/b.py"): "from .inner import c",
+        Path("core/inner/c.py"): "def late():\n    from ..a import name",
+        Path("core/d.py"): "from . import a",
+    }
+    assert circles(sources) == [["core/a.py", "core/b.py", "core/inner/c.py"]]
+
+
+def test_an_import_inside_a_function_is_found() -> None:
+    assert late_imports("from . import a\ndef late():\n    from . import b\n    import json") == [3]
 
 
 def test_every_folder_with_code_is_a_known_room() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tools.machine import ROOT
 
-PRESETS = ROOT / "addon" / "blender" / "presets"  # data in the form that Blender gives a preset
+PRESETS = ROOT / "addon" / "blender" / "settings" / "shipped"  # data in the form that Blender gives a preset
 SOURCES = sorted(
     path
     for folder in ("addon", "tests", "tools")

@@ -22,10 +22,10 @@ from ...core.history import Entry, Which
 from ...core.results import THUMBNAIL, Result
 from ...host.history import History
 from ...host.store import Store, adopt
-from ..common import package, state
+from ..common import package, preferences, state
+from ..common.drawing import redraw_sidebars
 from ..jobs import pump
 from ..pictures import images
-from ..shell import preferences
 
 _logger = logging.getLogger(__name__)
 PAGE = 12  # results on a page: whole rows of 2, 3, 4 or 6
@@ -90,7 +90,7 @@ def show(page: int | None = None) -> None:
     if not any(entry.name == view.selected for entry in view.found):
         view.selected = view.found[0].name if view.found else ""
     _load_thumbnails(entries_on_page(view))
-    pump.redraw()
+    redraw_sidebars()
 
 
 def show_selected() -> None:
@@ -116,7 +116,7 @@ def selected() -> Entry | None:
 
 def select(name: str) -> None:
     state.current.view.selected = name
-    pump.redraw()
+    redraw_sidebars()
 
 
 def _load_thumbnails(entries: Sequence[Entry]) -> None:

@@ -10,7 +10,7 @@ from bpy.props import StringProperty
 
 from ...core.errors import UserError
 from ..common import languages, state, target
-from ..jobs import pump
+from ..common.drawing import redraw_sidebars
 from ..material import color_node
 from ..pictures import images
 from ..settings import properties
@@ -115,7 +115,7 @@ class TILEWRIGHT_OT_compare(bpy.types.Operator):
     def cancel(self, context: bpy.types.Context) -> None:
         state.current.view.comparing = False
         end(self.exchange)
-        pump.redraw()
+        redraw_sidebars()
 
 
 def hold(self: Any, context: bpy.types.Context) -> None:

@@ -6,10 +6,11 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
-from ...core.errors import UserError
+from ...core.errors import ErrorKind, UserError
 from ...core.history import Which
 from ...core.naming import title
-from ..common import languages, state
+from ..common import languages, state, target
+from ..jobs import delivery
 from ..pictures import images
 from . import browse
 
@@ -67,6 +68,45 @@ class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         browse.show(state.current.view.page + self.step)
+        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_apply(bpy.types.Operator):
+    """Put the texture into the active material, as the target says"""
+
+    bl_idname = "tilewright.apply"
+    bl_label = "Apply"
+    bl_options = {"REGISTER", "UNDO"}
+
+    result: StringProperty(
+        description="The result's folder in the history; empty: the texture that was made last",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        error = target.problem(context, context.scene.tilewright.target)
+        if error:
+            cls.poll_message_set(languages.told(error))
+        return error is None
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        now = state.current
+        try:
+            result = browse.result(self.result) if self.result else now.result
+            if result is None:
+                raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
+            aim = target.choose(context, context.scene.tilewright.target, now.document)
+            # a job that waits for a tool to end is delivered by this, and not a second time
+            if now.last in now.waiting and result == now.result:
+                now.waiting.remove(now.last)
+                now.targets.pop(now.last.id, None)
+            now.outcome = delivery.deliver([result], aim)
+            browse.note_use(result.folder.name)
+        except UserError as error:
+            now.error = error
+            self.report({"ERROR"}, languages.told(error))
+            return {"CANCELLED"}
         return {"FINISHED"}
 
 
@@ -200,6 +240,7 @@ CLASSES = (
     TILEWRIGHT_OT_history_refresh,
     TILEWRIGHT_OT_select,
     TILEWRIGHT_OT_turn_page,
+    TILEWRIGHT_OT_apply,
     TILEWRIGHT_OT_favourite,
     TILEWRIGHT_OT_delete,
     TILEWRIGHT_OT_open_in_image_editor,

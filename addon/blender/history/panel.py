@@ -14,8 +14,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 from ...core.history import Entry, Which
 from ...core.naming import title
 from ...core.requests.texture import Axes, TextureRequest
-from ..common import package, state
-from ..shell import sidebar
+from ..common import drawing, package, state
 from . import browse, compare
 
 _WHICH = (
@@ -117,7 +116,7 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: i
     words = iface_("1 texture from before is in no saved file.")
     if count > 1:
         words = iface_("{count} textures from before are in no saved file.").format(count=count)
-    sidebar.paragraph(row.column(), context, words, icon="RECOVER_LAST", margin=2)
+    drawing.paragraph(row.column(), context, words, icon="RECOVER_LAST", margin=2)
     row.operator("tilewright.dismiss_offers", text="", icon="X", emboss=False)
     box.operator("tilewright.show_offers")
 
@@ -203,7 +202,7 @@ def _seam(entry: Entry) -> str:
 
 def _classes() -> tuple[type, ...]:
     made = []
-    for place, name in sidebar.PLACES:
+    for place, name in drawing.PLACES:
         members = {
             "bl_label": "History",
             "bl_translation_context": package.TITLE,  # Blender's own word for it is another in some languages

@@ -18,10 +18,9 @@ from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ..common import languages, package, target
+from ..common import languages, package, preferences, target
 from ..jobs import generation
 from ..settings import models, properties
-from ..shell import preferences
 from . import browse
 
 

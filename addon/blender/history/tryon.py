@@ -12,8 +12,9 @@ from bpy.props import StringProperty
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import title
 from ..common import languages, state, target
+from ..common.drawing import redraw_sidebars
 from ..common.target import Target
-from ..jobs import delivery, pump
+from ..jobs import delivery
 from ..settings import properties
 from . import browse
 
@@ -264,7 +265,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
     def leave(self, context: bpy.types.Context) -> None:
         if context.area:
             context.area.header_text_set(None)
-        pump.redraw()
+        redraw_sidebars()
 
 
 CLASSES = (TILEWRIGHT_OT_try_on,)

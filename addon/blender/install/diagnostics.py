@@ -11,8 +11,7 @@ from pathlib import Path
 import bpy
 
 from ...core.masking import mask
-from ..common import package, state
-from ..shell import preferences
+from ..common import package, preferences, state
 from . import setup
 
 _LINES = 30

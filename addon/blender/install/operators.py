@@ -8,8 +8,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from ...core.errors import UserError
 from ...host.steps import Work
-from ..common import languages, state
-from ..shell import preferences
+from ..common import languages, preferences, state
 from . import diagnostics, setup
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The setup's part of the panel and of the preferences. Draws only, and reads no disk. Imports bpy and core."""
 
-from collections.abc import Callable
+import textwrap
 from typing import Any
 
 import bpy
@@ -9,9 +9,9 @@ from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import UserError
 from ...host.environment import Condition
-from ..common import package, state
-
-Paragraph = Callable[..., None]  # (layout, context, text, icon=...): a text in as many lines as it needs
+from ...host.steps import Stage, Step
+from ..common import package, preferences, state
+from ..common.drawing import paragraph
 
 
 def is_wanted() -> bool:
@@ -27,10 +27,10 @@ def _is_ours() -> bool:
 
 
 def _named() -> bool:
-    return package.names_python() or bool(_preferences().python.strip())
+    return package.names_python() or bool(preferences.get().python.strip())
 
 
-def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: Paragraph) -> None:
+def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What is missing, how large it is, where it goes, and one button; while it works, how far it is."""
     now = state.current
     box = layout.box().column()
@@ -38,7 +38,7 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: 
         draw_progress(box)
         return
     if now.setup.error:
-        _draw_error(box, context, paragraph, now.setup.error)
+        _draw_error(box, context, now.setup.error)
     if not now.lost_engine or not now.environments or not now.environments.lock:
         return
     found = now.environments
@@ -46,7 +46,7 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context, paragraph: 
         paragraph(box, context, now.lost_engine.message, icon="INFO")
     words = iface_("Up to {size} are downloaded, into {place}.")
     paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
-    if not bpy.app.online_access and not _preferences().wheels.strip():
+    if not bpy.app.online_access and not preferences.get().wheels.strip():
         paragraph(
             box,
             context,
@@ -69,19 +69,32 @@ def install_label() -> str:
 
 
 def draw_progress(layout: bpy.types.UILayout) -> None:
-    from . import setup
-
     now = state.current.setup
     column = layout.column(align=True)
     if now.installing:
-        column.progress(factor=now.installer.step.fraction, text=setup.progress_text(now.installer.step))
+        column.progress(factor=now.installer.step.fraction, text=progress_text(now.installer.step))
         column.operator("tilewright.cancel_install", text="Cancel")
     elif now.chore:
         column.label(text=f"{iface_(now.chore.title)}...", icon="TIME", translate=False)
         column.operator("tilewright.cancel_install", text="Stop")
 
 
-def _draw_error(layout: Any, context: bpy.types.Context, paragraph: Paragraph, error: UserError) -> None:
+def progress_text(step: Step) -> str:
+    """ "torch, 812 of 3103 MB, 40 s left"."""
+    if step.stage is Stage.DOWNLOADING:
+        words = iface_("{package}, {done:.0f} of {total:.0f} MB")
+        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
+        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        return f"{text}, {left}" if left else text
+    stage = iface_(step.stage.value)
+    return f"{stage}: {step.package}" if step.package else stage
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _draw_error(layout: Any, context: bpy.types.Context, error: UserError) -> None:
     paragraph(layout, context, _short(error.message), icon="ERROR")
     if error.hint:
         paragraph(layout, context, _short(error.hint))
@@ -99,11 +112,7 @@ def _size(count: int) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
-def _preferences() -> Any:
-    return bpy.context.preferences.addons[package.NAME].preferences
-
-
-def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: Any) -> None:
+def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     """The engine's section of the preferences."""
     now = state.current
     box = layout.box().column()
@@ -125,13 +134,13 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
     row.operator("tilewright.open_installer_log", icon="TEXT")
     row.operator("tilewright.copy_diagnostics", icon="COPYDOWN")
     box.separator()
-    box.prop(preferences, "environment", placeholder=str(package.data_folder("environments")))
-    if len(preferences.bl_rna.properties["backend"].enum_items) > 1:
-        box.prop(preferences, "backend")
-    box.prop(preferences, "wheels")
-    box.prop(preferences, "index", placeholder="as pip and uv are set to")
+    box.prop(chosen, "environment", placeholder=str(package.data_folder("environments")))
+    if len(chosen.bl_rna.properties["backend"].enum_items) > 1:
+        box.prop(chosen, "backend")
+    box.prop(chosen, "wheels")
+    box.prop(chosen, "index", placeholder="as pip and uv are set to")
     row = box.row(align=True)
-    row.prop(preferences, "python")
+    row.prop(chosen, "python")
     row.operator("tilewright.check_python", text="", icon="VIEWZOOM")
     _draw_found(box)
     box.operator("tilewright.remove_everything", icon="TRASH")
@@ -163,8 +172,6 @@ def _draw_found(layout: Any) -> None:
 
 def _lines(layout: Any, text: str, icon: str) -> None:
     """A text in lines that fit the default width of the preferences."""
-    import textwrap
-
     column = layout.column(align=True)
     column.scale_y = 0.8
     for number, line in enumerate(textwrap.wrap(iface_(text), 90)):

@@ -15,18 +15,17 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
 from ...host import environment, probe
 from ...host.installer import Installer
-from ...host.steps import Stage, Step, Task, Work
-from ..common import environments, package, state
+from ...host.steps import Task, Work
+from ..common import environments, package, preferences, state
+from ..common.drawing import redraw_sidebars
 from ..common.environments import Chore
-from ..jobs import generation, pump
+from ..jobs import generation
 from ..settings import request
-from ..shell import preferences
 
 _logger = logging.getLogger(__name__)
 _TICK = 0.25  # seconds
@@ -268,23 +267,8 @@ def _remove_tree(folder: Path, kept: set[Path]) -> None:
 
 def redraw() -> None:
     """Have the sidebars and the preferences drawn again."""
-    pump.redraw()
+    redraw_sidebars()
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if area.type == "PREFERENCES":
                 area.tag_redraw()
-
-
-def progress_text(step: Step) -> str:
-    """ "torch, 812 of 3103 MB, 40 s left"."""
-    if step.stage is Stage.DOWNLOADING:
-        words = iface_("{package}, {done:.0f} of {total:.0f} MB")
-        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
-        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
-        return f"{text}, {left}" if left else text
-    stage = iface_(step.stage.value)
-    return f"{stage}: {step.package}" if step.package else stage
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -12,9 +12,8 @@ from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
 from ...host.session import Session
 from ...host.store import Store
-from ..common import package, state, target
+from ..common import package, preferences, state, target
 from ..settings import request
-from ..shell import preferences
 from . import pump
 
 

@@ -6,12 +6,11 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import languages, package, state, target
-from ..history import browse
+from ..common import languages, package, preferences, state, target
+from ..common.drawing import redraw_sidebars
 from ..material import uv
 from ..settings import request
-from ..shell import preferences
-from . import delivery, generation, pump, status
+from . import generation, pump, status
 
 
 def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
@@ -95,44 +94,7 @@ class TILEWRIGHT_OT_move_job(bpy.types.Operator):
         moved = [session.move(job, self.places) for job in list(session.jobs) if job.id == self.job]
         if not any(moved):
             return {"CANCELLED"}
-        pump.redraw()
-        return {"FINISHED"}
-
-
-class TILEWRIGHT_OT_apply(bpy.types.Operator):
-    """Put the texture into the active material, as the target says"""
-
-    bl_idname = "tilewright.apply"
-    bl_label = "Apply"
-    bl_options = {"REGISTER", "UNDO"}
-
-    result: StringProperty(
-        description="The result's folder in the history; empty: the texture that was made last",
-        options={"SKIP_SAVE", "HIDDEN"},
-    )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        error = target.problem(context, context.scene.tilewright.target)
-        return _explain(cls, error) if error else True
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        now = state.current
-        try:
-            result = browse.result(self.result) if self.result else now.result
-            if result is None:
-                raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
-            aim = target.choose(context, context.scene.tilewright.target, now.document)
-            # a job that waits for a tool to end is delivered by this, and not a second time
-            if now.last in now.waiting and result == now.result:
-                now.waiting.remove(now.last)
-                now.targets.pop(now.last.id, None)
-            now.outcome = delivery.deliver([result], aim)
-            browse.note_use(result.folder.name)
-        except UserError as error:
-            now.error = error
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+        redraw_sidebars()
         return {"FINISHED"}
 
 
@@ -151,7 +113,7 @@ class TILEWRIGHT_OT_show(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         state.current.shown = (state.current.shown + self.step) % len(state.current.results)
-        pump.redraw()
+        redraw_sidebars()
         return {"FINISHED"}
 
 
@@ -212,7 +174,7 @@ class TILEWRIGHT_OT_dismiss(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         state.current.error = None
-        pump.redraw()
+        redraw_sidebars()
         status.redraw()
         return {"FINISHED"}
 
@@ -239,7 +201,6 @@ CLASSES = (
     TILEWRIGHT_OT_generate,
     TILEWRIGHT_OT_cancel,
     TILEWRIGHT_OT_move_job,
-    TILEWRIGHT_OT_apply,
     TILEWRIGHT_OT_show,
     TILEWRIGHT_OT_add_uv_map,
     TILEWRIGHT_OT_open_log,

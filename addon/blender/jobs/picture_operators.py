@@ -14,13 +14,12 @@ from ...core.errors import ErrorKind, UserError
 from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, ImageRequest, Request
 from ...core.requests.texture import Axes
-from ..common import languages, state, target
+from ..common import languages, preferences, state, target
 from ..common.target import Target
 from ..material import color_node
 from ..pictures import sources
 from ..settings import properties
 from ..settings.request import network
-from ..shell import preferences
 from . import generation, pump
 
 _AXES = (

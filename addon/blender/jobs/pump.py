@@ -20,10 +20,10 @@ from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
 from ...core.results import THUMBNAIL, Result
 from ...host.session import Event
-from ..common import state
+from ..common import preferences, state
+from ..common.drawing import redraw_sidebars
 from ..pictures import images
 from ..settings import models
-from ..shell import preferences
 from . import delivery, previews, status
 
 _logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def _tick() -> float | None:
     # progress is seen by its words, which do not change with every message
     told = any(not isinstance(event.message, Progress) for event in events)
     if delivered or told or (now.status, now.hindrance) != before:
-        redraw()
+        redraw_sidebars()
     return _INTERVAL if len(session.jobs) or now.waiting else None
 
 
@@ -153,17 +153,6 @@ def _preview(job: Job) -> None:
     for result in job.results.values():
         if result.folder.name not in state.current.previews and THUMBNAIL in result.files:
             state.current.previews.load(result.folder.name, str(result.path(THUMBNAIL)), "IMAGE")
-
-
-def redraw() -> None:
-    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn."""
-    shown_in = state.current.shown_in
-    for window in bpy.context.window_manager.windows if shown_in else ():
-        for area in window.screen.areas:
-            for region in area.regions:
-                if region.type == "UI" and region.as_pointer() in shown_in:
-                    region.tag_redraw()
-    shown_in.clear()
 
 
 @persistent

@@ -4,8 +4,7 @@
 import bpy
 from bpy.app.handlers import persistent
 
-from ..common import state
-from ..shell import preferences
+from ..common import preferences, state
 
 
 @persistent

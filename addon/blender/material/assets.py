@@ -17,9 +17,8 @@ from ...core.errors import UserError
 from ...core.recipe import Recipe
 from ...core.requests.texture import STARTER, TextureRequest
 from ...core.results import THUMBNAIL
-from ..common import package, target
+from ..common import package, preferences, target
 from ..settings import models, properties
-from ..shell import preferences
 from . import color_node
 
 _logger = logging.getLogger(__name__)

@@ -7,8 +7,7 @@ from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ...core.errors import UserError
 from ...core.requests.texture import MAX_SIDE
-from ..common import languages, target
-from ..shell import preferences
+from ..common import languages, preferences, target
 from . import assets, color_node, map_nodes, physical_size
 
 

@@ -11,7 +11,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.requests.texture import STARTER, Scheduler
-from ..shell import preferences
+from ..common import preferences
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 

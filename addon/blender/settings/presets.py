@@ -23,7 +23,7 @@ from .request import PLACE
 
 _SUBDIR = "tilewright"
 # Blender looks in "presets/tilewright" below it.
-_HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
 # The model goes before the scheduler, which has to fit it.
@@ -149,9 +149,9 @@ CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_pr
 
 def register() -> None:
     if hasattr(bpy.utils, "register_preset_path"):  # 4.2 may lack it: the shipped ones are not listed there
-        bpy.utils.register_preset_path(_HERE)
+        bpy.utils.register_preset_path(SHIPPED)
 
 
 def unregister() -> None:
     if hasattr(bpy.utils, "unregister_preset_path"):
-        bpy.utils.unregister_preset_path(_HERE)
+        bpy.utils.unregister_preset_path(SHIPPED)

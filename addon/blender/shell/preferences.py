@@ -1,25 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The user's preferences. Imports bpy, core and host."""
-
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""The user's preferences: what there is to choose, and how it is shown. Imports bpy."""
 
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
-from ...core.errors import UserError
-from ...host import runtime
-from ..common import environments, package, state
+from ..common import environments, package, preferences, state
 from ..install import panel as setup_panel
-
-store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
 
 
 def _store_changed() -> None:
-    for handler in store_handlers:
+    for handler in preferences.store_handlers:
         handler()
 
 
@@ -31,7 +22,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Use this Python, which has the engine's packages, instead of what Install makes. "
         "Empty: what Install makes. The variable TILEWRIGHT_PYTHON goes before both",
         subtype="FILE_PATH",
-        update=lambda self, context: check_engine(),
+        update=lambda self, context: preferences.check_engine(),
     )
     device: EnumProperty(
         name="Device",
@@ -67,14 +58,14 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. "
         "What is in the old folder stays there until it is removed",
         subtype="DIR_PATH",
-        update=lambda self, context: check_engine(),
+        update=lambda self, context: preferences.check_engine(),
     )
     backend: EnumProperty(
         name="Packages",
         description="Which build of torch Install takes, each with its own list of versions and hashes",
         items=environments.BACKEND_ITEMS,
         default=environments.BACKEND_ITEMS[0][0],
-        update=lambda self, context: check_engine(),
+        update=lambda self, context: preferences.check_engine(),
     )
     wheels: StringProperty(
         name="Folder of Wheels",
@@ -139,7 +130,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        setup_panel.draw_preferences(layout, context, self)
+        setup_panel.draw_preferences(layout, self)
         layout.separator()
         layout.prop(self, "device")
         layout.prop(self, "memory")
@@ -157,52 +148,6 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
             layout.label(text=text, translate=False)
         layout.prop(self, "models")
         layout.prop(self, "author")
-
-
-def get() -> Any:
-    """This extension's preferences."""
-    return bpy.context.preferences.addons[package.NAME].preferences
-
-
-def store_folder() -> Path:
-    """Where results go."""
-    return chosen_path(get().store) or package.results_folder()
-
-
-def models_folder() -> Path | None:
-    """Where models are looked for, None if the user has named no folder."""
-    return chosen_path(get().models)
-
-
-def chosen_path(text: str) -> Path | None:
-    """A path that the user chose, which may start with "~" or, as Blender's file browser likes it, with "//"."""
-    text = text.strip()
-    return Path(os.path.abspath(Path(bpy.path.abspath(text)).expanduser())) if text else None
-
-
-def environments_folder() -> Path:
-    """Where Install makes environments."""
-    return chosen_path(get().environment) or package.data_folder("environments")
-
-
-def find_engine() -> runtime.Runtime:
-    """The Python to run the engine with. Raises `UserError` (kind `RUNTIME`)."""
-    own = str(chosen_path(get().python) or "")
-    return runtime.find(own, lambda: environments.find(environments_folder(), get().backend))
-
-
-def check_engine() -> None:
-    """Remember what is missing, so that the panel can say it without looking at the disk."""
-    now = state.current
-    now.environments = environments.environments(environments_folder(), get().backend)
-    try:
-        find_engine()
-    except UserError as error:
-        now.lost_engine = error
-        return
-    if now.error == now.lost_engine:  # a Generate that failed for it; it is mended
-        now.error = None
-    now.lost_engine = None
 
 
 CLASSES = (TILEWRIGHT_AP_preferences,)

@@ -4,7 +4,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import blf
 import bpy
 from bpy.app.translations import pgettext_iface as iface_
 
@@ -13,6 +12,7 @@ from ...core.naming import title
 from ...core.requests.texture import Axes, TextureRequest
 from ...core.results import BASE_COLOR, Result
 from ..common import package, state, target
+from ..common.drawing import PLACES, paragraph
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import panel as material_panel
@@ -26,7 +26,7 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     now.shown_in.add(context.region.as_pointer())
     settings = context.scene.tilewright
     if setup_panel.is_wanted():
-        setup_panel.draw_box(layout, context, _paragraph)
+        setup_panel.draw_box(layout, context)
     elif now.lost_engine and now.error is None:
         _draw_lost_engine(layout, context)
     column = layout.column()
@@ -43,7 +43,7 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if jobs:
         queue_panel.draw(layout, jobs)
     if now.hindrance:
-        _paragraph(layout, context, now.hindrance, icon="TIME")
+        paragraph(layout, context, now.hindrance, icon="TIME")
     if now.error:
         _draw_error(layout, context)
     if now.result:
@@ -53,8 +53,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     error = state.current.lost_engine
     box = layout.box().column()
-    _paragraph(box, context, error.message, icon="ERROR")
-    _paragraph(box, context, error.hint)
+    paragraph(box, context, error.message, icon="ERROR")
+    paragraph(box, context, error.hint)
     box.operator("preferences.addon_show", text="Open Preferences", icon="PREFERENCES").module = package.NAME
 
 
@@ -63,7 +63,7 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
     obj = context.object
     error = target.problem(context, context.scene.tilewright.target)
     if error:
-        _paragraph(layout, context, error.message, icon="INFO")
+        paragraph(layout, context, error.message, icon="INFO")
     elif obj:
         place = obj.active_material.name if obj.active_material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
@@ -85,11 +85,11 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     error = state.current.error
     box = layout.box().column()
     row = box.row()
-    _paragraph(row.column(), context, error.message, icon="ERROR", margin=2)
+    paragraph(row.column(), context, error.message, icon="ERROR", margin=2)
     row.operator("tilewright.dismiss", text="", icon="X", emboss=False)
     if error.hint:
         # the whole path says little here, and may name the user: the button opens the file
-        _paragraph(box, context, error.hint.replace(str(package.data_folder("logs")), "…"))
+        paragraph(box, context, error.hint.replace(str(package.data_folder("logs")), "…"))
     row = box.row(align=True)
     if error.kind is ErrorKind.RUNTIME:
         row.operator("preferences.addon_show", text="Preferences").module = package.NAME
@@ -112,7 +112,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         words = iface_("{number} of {count}")
         middle.label(text=words.format(number=now.shown % count + 1, count=count), translate=False)
         row.operator("tilewright.show", text="", icon="TRIA_RIGHT").step = 1
-    _paragraph(box, context, title(request.prompt))
+    paragraph(box, context, title(request.prompt))
     text, icon = _seam_text(result)
     box.label(text=text, icon=icon, translate=False)
     if icon == "ERROR":
@@ -122,9 +122,9 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
         text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
     box.label(text=text, icon="BLANK1", translate=False)
     for note in dict.fromkeys((*(now.last.notes if now.last else ()), *result.notes)):
-        _paragraph(box, context, note, icon="INFO")
+        paragraph(box, context, note, icon="INFO")
     if now.outcome:
-        _paragraph(box, context, now.outcome, icon="INFO")
+        paragraph(box, context, now.outcome, icon="INFO")
     box.operator("tilewright.apply")
 
 
@@ -207,68 +207,6 @@ def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     layout.column().prop(context.scene.tilewright, "target", expand=True)
 
 
-# --- text ----------------------------------------------------------------------------------------------------------
-
-
-def _paragraph(
-    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", margin: int = 0
-) -> None:
-    """A text in as many lines as the sidebar's width asks for. margin: icons that stand to its right."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    scale = context.preferences.system.ui_scale
-    width = context.region.width - (66 + 20 * (margin + (icon != "NONE"))) * scale
-    for number, line in enumerate(_wrap(iface_(text), width, _measure(context))):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
-
-
-paragraph = _paragraph  # for the parts of the panel in files of their own
-
-
-def _measure(context: bpy.types.Context) -> Callable[[str], float]:
-    """Tells how many pixels a text is wide."""
-    points = context.preferences.ui_styles[0].widget.points
-    blf.size(0, points * context.preferences.system.ui_scale)
-    return lambda text: float(blf.dimensions(0, text)[0])
-
-
-def _wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
-    """Lines of at most `width`; a word that is longer, such as a path, is cut."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        longer = f"{line} {word}" if line else word
-        if measure(longer) <= width:
-            line = longer
-            continue
-        lines += [line] if line else []
-        line = word
-        while measure(line) > width and len(line) > 1:
-            cut = max((n for n in range(1, len(line)) if measure(line[:n]) <= width), default=1)
-            lines.append(line[:cut])
-            line = line[cut:]
-    return [*lines, line] if line else lines
-
-
-# --- the panels ----------------------------------------------------------------------------------------------------
-
-
-class _View3D:
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = package.TITLE
-
-
-class _ShaderEditor:
-    bl_space_type = "NODE_EDITOR"
-    bl_region_type = "UI"
-    bl_category = package.TITLE
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "ShaderNodeTree"
-
-
 def _panels(place: type, name: str) -> tuple[type, ...]:
     """The panel and its closed parts for one kind of editor."""
 
@@ -290,7 +228,5 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     )
     return (main, *(panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts))
 
-
-PLACES = ((_View3D, "view3d"), (_ShaderEditor, "shader"))
 
 CLASSES = tuple(cls for place, name in PLACES for cls in _panels(place, name))

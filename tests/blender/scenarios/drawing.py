@@ -169,7 +169,7 @@ def panel_tells_what_is_missing() -> None:
 
 
 def texts_are_wrapped_and_nothing_is_lost() -> None:
-    wrap = addon("shell.sidebar")._wrap
+    wrap = addon("common.drawing").wrap
     for text in ("one two three", "a/very/long/path/without/any/space " * 3, "", "x" * 100):
         for width in (1, 5, 12, 40):
             lines = wrap(text, width, len)

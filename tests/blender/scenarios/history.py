@@ -138,7 +138,7 @@ def many_results_come_in_pages(count: int) -> None:
 
 
 def preferences_store() -> str:
-    return str(addon("shell.preferences").store_folder())
+    return str(addon("common.preferences").store_folder())
 
 
 def result_is_applied_by_its_name() -> None:
@@ -538,7 +538,7 @@ def hostile_paths_are_not_copied(file: str, secret: str) -> None:
 
 def presets_are_read_and_not_run(folder: str) -> None:
     presets = addon("settings.presets")
-    shipped = sorted((Path(presets.__file__).parent / "presets" / "tilewright").glob("*.py"))
+    shipped = sorted((Path(presets.__file__).parent / "shipped" / "presets" / "tilewright").glob("*.py"))
     assert len(shipped) >= 12
     for path in shipped:
         settings = wish(prompt="", template="")

@@ -80,7 +80,7 @@ def start_and_wait_to_be_killed() -> None:
 
 
 def list_results() -> list[list[Any]]:
-    preferences = addon("shell.preferences")
+    preferences = addon("common.preferences")
     store = addon("jobs.generation").Store(preferences.store_folder())
     return [[result.recipe.request.prompt, result.recipe.request.seed] for result in store.results()]
 

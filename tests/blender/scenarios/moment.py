@@ -158,7 +158,7 @@ def picture_in_the_making_is_shown() -> Story:
     """Only where the preferences want it, and only until the picture is there."""
     fresh()
     now = addon("common.state").current
-    preferences = addon("shell.preferences").get()
+    preferences = addon("common.preferences").get()
     for wanted in (False, True):
         preferences.previews = wanted
         _press(prompt="in the making", steps=8)

@@ -72,7 +72,7 @@ def queue_outlives_another_file() -> int:
     here = start(prompt="for this file")
     finish(here)
     assert [image.tilewright.prompt for image in made()] == ["for this file"]
-    return len(addon("jobs.generation").Store(addon("shell.preferences").store_folder()).results())
+    return len(addon("jobs.generation").Store(addon("common.preferences").store_folder()).results())
 
 
 def note_is_shown(note: str) -> None:

@@ -109,7 +109,7 @@ def _is_all_there(made: list[Any]) -> None:
     """Each job has ended, and every result that anybody was told of is whole, on disk and listed."""
     assert all(job.ended for job in made)
     assert all(len(job.results) == job.request.count for job in made if job.state.value == "finished")
-    store = addon("jobs.generation").Store(addon("shell.preferences").store_folder())
+    store = addon("jobs.generation").Store(addon("common.preferences").store_folder())
     told = {result.folder for job in made for result in job.results.values()}
     listed = {result.folder for result in store.results()}
     # killed between the rename and the message, a worker leaves a whole result that nobody was told of

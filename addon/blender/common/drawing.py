@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the panels share: where they are, texts in lines that fit, drawing again. Imports bpy."""
+
+from collections.abc import Callable
+
+import blf
+import bpy
+from bpy.app.translations import pgettext_iface as iface_
+
+from . import package, state
+
+
+class View3D:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = package.TITLE
+
+
+class ShaderEditor:
+    bl_space_type = "NODE_EDITOR"
+    bl_region_type = "UI"
+    bl_category = package.TITLE
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.space_data.tree_type == "ShaderNodeTree"
+
+
+PLACES = ((View3D, "view3d"), (ShaderEditor, "shader"))
+
+
+def redraw_sidebars() -> None:
+    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn."""
+    shown_in = state.current.shown_in
+    for window in bpy.context.window_manager.windows if shown_in else ():
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.type == "UI" and region.as_pointer() in shown_in:
+                    region.tag_redraw()
+    shown_in.clear()
+
+
+def paragraph(
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", margin: int = 0
+) -> None:
+    """A text in as many lines as the sidebar's width asks for. margin: icons that stand to its right."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    scale = context.preferences.system.ui_scale
+    width = context.region.width - (66 + 20 * (margin + (icon != "NONE"))) * scale
+    for number, line in enumerate(wrap(iface_(text), width, _measure(context))):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
+
+
+def _measure(context: bpy.types.Context) -> Callable[[str], float]:
+    """Tells how many pixels a text is wide."""
+    points = context.preferences.ui_styles[0].widget.points
+    blf.size(0, points * context.preferences.system.ui_scale)
+    return lambda text: float(blf.dimensions(0, text)[0])
+
+
+def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Lines of at most `width`; a word that is longer, such as a path, is cut."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line else word
+        if measure(longer) <= width:
+            line = longer
+            continue
+        lines += [line] if line else []
+        line = word
+        while measure(line) > width and len(line) > 1:
+            cut = max((n for n in range(1, len(line)) if measure(line[:n]) <= width), default=1)
+            lines.append(line[:cut])
+            line = line[cut:]
+    return [*lines, line] if line else lines

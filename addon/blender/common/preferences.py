@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user's preferences say, for whoever needs it. Their class is in the shell. Imports bpy, core and host."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.errors import UserError
+from ...host import runtime
+from . import environments, package, state
+
+store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
+
+
+def get() -> Any:
+    """This extension's preferences."""
+    return bpy.context.preferences.addons[package.NAME].preferences
+
+
+def store_folder() -> Path:
+    """Where results go."""
+    return chosen_path(get().store) or package.results_folder()
+
+
+def models_folder() -> Path | None:
+    """Where models are looked for, None if the user has named no folder."""
+    return chosen_path(get().models)
+
+
+def chosen_path(text: str) -> Path | None:
+    """A path that the user chose, which may start with "~" or, as Blender's file browser likes it, with "//"."""
+    text = text.strip()
+    return Path(os.path.abspath(Path(bpy.path.abspath(text)).expanduser())) if text else None
+
+
+def environments_folder() -> Path:
+    """Where Install makes environments."""
+    return chosen_path(get().environment) or package.data_folder("environments")
+
+
+def find_engine() -> runtime.Runtime:
+    """The Python to run the engine with. Raises `UserError` (kind `RUNTIME`)."""
+    own = str(chosen_path(get().python) or "")
+    return runtime.find(own, lambda: environments.find(environments_folder(), get().backend))
+
+
+def check_engine() -> None:
+    """Remember what is missing, so that the panel can say it without looking at the disk."""
+    now = state.current
+    now.environments = environments.environments(environments_folder(), get().backend)
+    try:
+        find_engine()
+    except UserError as error:
+        now.lost_engine = error
+        return
+    if now.error == now.lost_engine:  # a Generate that failed for it; it is mended
+        now.error = None
+    now.lost_engine = None
