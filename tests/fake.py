@@ -10,7 +10,7 @@ whatever the host asks for. The behaviour is a dict (all keys have defaults):
     version         the protocol version that its Hello names (the real one)
     ignore_cancel   True: Cancel and the end of stdin are not heard
     pace            how long it says that a finished job's parts took: a dict of seconds
-    maps            kinds of maps that each result has beside its colour ([])
+    maps            kinds of maps that each result has beside its color ([])
     scale           how many times as wide and high as asked for its pictures are, as if upscaled (1)
     noise           True: its pictures are noise, whose files are large
     messages        "doubled", "stale" or "reordered": what it says of a job is said so

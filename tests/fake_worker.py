@@ -2,7 +2,7 @@
 """A worker without torch that fails where its script says so. Imports addon.core and the standard library only.
 
 Run by the shell script that `fake.make_fake_python` writes. Like the real one it hears commands while a job runs, sends
-heartbeats, makes whole results in the store, and ends with its stdin. Its pictures are squares whose colours come from
+heartbeats, makes whole results in the store, and ends with its stdin. Its pictures are squares whose colors come from
 prompt and seed.
 """
 
@@ -193,7 +193,7 @@ class Worker:
         self.pause(self.behaviour.get("step_seconds", 0.005) if step else self.behaviour.get("phase_seconds", 0.0))
 
     def preview(self, start: protocol.Start, index: int, step: int) -> None:
-        """A sketch of one colour that gets lighter with the steps."""
+        """A sketch of one color that gets lighter with the steps."""
         folder = Path(start.store) / f"{PART}{os.getpid()}-fake"
         folder.mkdir(parents=True, exist_ok=True)
         path, grey = folder / f"{index}-{step}", 255 * step // start.request.steps
@@ -317,13 +317,13 @@ class Fault:
 
 
 def png(width: int, height: int, prompt: str, seed: int, recipe: str, noise: bool = False) -> bytes:
-    """An 8-bit RGB picture of squares in two colours, with the recipe as iTXt where there is one.
+    """An 8-bit RGB picture of squares in two colors, with the recipe as iTXt where there is one.
 
     noise: of noise instead, whose file is as large as a picture's can be.
     """
     seedling = hashlib.sha256(f"{seed} {prompt}".encode()).digest()
-    square, colours = max(width // 8, 1), (seedling[:3], seedling[3:6])
-    rows = [b"".join(colours[(x // square + odd) % 2] for x in range(width)) for odd in (0, 1)]
+    square, colors = max(width // 8, 1), (seedling[:3], seedling[3:6])
+    rows = [b"".join(colors[(x // square + odd) % 2] for x in range(width)) for odd in (0, 1)]
     pixels = b"".join(b"\0" + (os.urandom(3 * width) if noise else rows[y // square % 2]) for y in range(height))
     chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))]
     if recipe:

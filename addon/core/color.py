@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colour arithmetic: sRGB's curve, CIELAB, and how far two colours look apart. Imports numpy only.
+"""Color arithmetic: sRGB's curve, CIELAB, and how far two colors look apart. Imports numpy only.
 
-All functions take and give float arrays; colours stand on the last axis.
+All functions take and give float arrays; colors stand on the last axis.
 """
 
 from typing import Any

@@ -24,7 +24,7 @@ from .recipe import Recipe
 from .requests.finish import MapKind
 
 BASE_COLOR = "base_color"
-# What a whole material has beside its colour, as it stands in the node editor, from the top; data, not colours.
+# What a whole material has beside its color, as it stands in the node editor, from the top; data, not colors.
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 SEAM_THRESHOLD = (
@@ -108,7 +108,7 @@ class Result:
         ):
             raise UserError(ErrorKind.DISK, "A result's description names files outside its folder.")
         if BASE_COLOR not in files:
-            raise UserError(ErrorKind.DISK, "A result's description names no base colour.")
+            raise UserError(ErrorKind.DISK, "A result's description names no base color.")
         return result
 
 

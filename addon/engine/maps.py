@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maps from a base colour: height, normal, roughness, metallic, occlusion, in bounded memory. Imports core, engine.
+"""Maps from a base color: height, normal, roughness, metallic, occlusion, in bounded memory. Imports core, engine.
 
 Networks see some ninety pixels, and were taught on textures of a few hundred. On a larger picture a brick is wider than
 that: so they are run twice, on the picture shrunk to about that size and on the picture itself; the first gives the low
@@ -82,7 +82,7 @@ def make_maps(
     check: Check = lambda: None,
     step: Step = lambda done, total: None,
 ) -> dict[MapKind, Map]:
-    """The maps asked for, each (H, W, 1) or (H, W, 3) in 0..1, from a base colour (H, W, 1 to 4).
+    """The maps asked for, each (H, W, 1) or (H, W, 3) in 0..1, from a base color (H, W, 1 to 4).
 
     sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
     roughness from luminance, metallic none at all. Occlusion always comes from the height.
@@ -268,7 +268,7 @@ class _Work:
         )
 
     def _shrunk(self) -> NDArray[np.float32]:
-        """The colour at the base size, encoded, (h, w, 3)."""
+        """The color at the base size, encoded, (h, w, 3)."""
         if self._small is None:
             self._small = self._shrink(self._color, 3, self._encoded, self._pulse).array
         return self._small

@@ -51,7 +51,7 @@ class LoadedModel:
     """A pipeline in memory, placed as its plan says.
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
-    embeddings: what the text encoders made of the last prompts. colour_map: what `previews.fit` gave, if asked.
+    embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
     """
 
     info: ModelInfo
@@ -61,7 +61,7 @@ class LoadedModel:
     parameters: dict[str, int]
     scheduler: Any
     embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
-    colour_map: torch.Tensor | None = None
+    color_map: torch.Tensor | None = None
 
     def remember(self, key: tuple[str, str, bool], embeddings: dict[str, Any]) -> None:
         self.embeddings[key] = embeddings

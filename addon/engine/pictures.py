@@ -26,7 +26,7 @@ from .canvas import Canvas, to_dtype
 
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
-_BITS_PER_SAMPLE = 258  # of the TIFF's tags; of more than 8 Pillow reads grey only, and drops the rest of colours
+_BITS_PER_SAMPLE = 258  # of the TIFF's tags; of more than 8 Pillow reads grey only, and drops the rest of colors
 _STRIP = 64  # rows that are written at once
 
 # Pillow's guard against pictures that fill the memory refuses in its own words; ours is the side, which is looked at

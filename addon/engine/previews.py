@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures in the making, for next to nothing. Imports core, engine and torch.
 
-A linear map takes each latent to a colour; it is fitted once per model by least squares, on what the model's own
-encoder makes of a picture whose colours are known. No decoder runs: a preview has as many pixels as there are latents.
+A linear map takes each latent to a color; it is fitted once per model by least squares, on what the model's own
+encoder makes of a picture whose colors are known. No decoder runs: a preview has as many pixels as there are latents.
 """
 
 import logging
@@ -106,16 +106,16 @@ def expected_end(scheduler: Any, latents: torch.Tensor) -> torch.Tensor:
 
 def draw(loaded: LoadedModel, latents: torch.Tensor) -> Sketch:
     """One pixel a latent. Raises ValueError where the latents or the map are not finite."""
-    if loaded.colour_map is None:
-        loaded.colour_map = fit(loaded)
+    if loaded.color_map is None:
+        loaded.color_map = fit(loaded)
     apart = -(-max(latents.shape[-2:]) // MAX_SIDE)
     values = latents[0, :, ::apart, ::apart].float().cpu()
-    colours = torch.einsum("chw,cr->hwr", values, loaded.colour_map[:-1]) + loaded.colour_map[-1]
-    if not torch.isfinite(colours).all():
+    colors = torch.einsum("chw,cr->hwr", values, loaded.color_map[:-1]) + loaded.color_map[-1]
+    if not torch.isfinite(colors).all():
         raise ValueError("latents that are not finite")
-    height, width = colours.shape[:2]
+    height, width = colors.shape[:2]
     pixels = torch.full((height, width, 4), 255, dtype=torch.uint8)
-    pixels[..., :3] = (colours.clamp(0, 1) * 255).round()
+    pixels[..., :3] = (colors.clamp(0, 1) * 255).round()
     return Sketch(width, height, pixels.flip(0).contiguous().numpy().tobytes())
 
 
@@ -125,7 +125,7 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
     Shape (channels + 1, 3), the last row being what is added. Raises ValueError where the encoder gives no numbers.
     """
     vae, factor = ready_vae(loaded), loaded.pipeline.vae_scale_factor
-    picture = _colours(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
     encoded = vae.encode((picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
     latents = scaled(vae.config, latents.float().cpu())[0].flatten(1).T.double()
@@ -147,8 +147,8 @@ def scaled(config: Any, latents: torch.Tensor) -> torch.Tensor:
     return latents * config.scaling_factor
 
 
-def _colours(side: int) -> torch.Tensor:
-    """Blotches of all colours, shape (3, side, side) from 0 to 1: large ones and small ones, always the same."""
+def _colors(side: int) -> torch.Tensor:
+    """Blotches of all colors, shape (3, side, side) from 0 to 1: large ones and small ones, always the same."""
     noise = torch.Generator().manual_seed(0)  # its own: a job's pixels must not depend on previews
     levels = [torch.rand(1, 3, max(side // size, 2), max(side // size, 2), generator=noise) for size in (8, 4, 2)]
     grown = [torch.nn.functional.interpolate(level, (side, side), mode="bilinear") for level in levels]

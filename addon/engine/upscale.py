@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Upscaling in bounded memory, periodic where the picture is, with the picture's own colours. Imports core, engine.
+"""Upscaling in bounded memory, periodic where the picture is, with the picture's own colors. Imports core, engine.
 
 Passes of a network (or one of Lanczos) over canvases, then a correction that gives the low frequencies back: networks
-drift in colour, and each pass drifts again.
+drift in color, and each pass drifts again.
 """
 
 from collections.abc import Callable
@@ -27,13 +27,13 @@ from .pictures import extent
 from .resampling import LANCZOS_HALO, Lanczos, lanczos_taps, mean_taps, resample
 from .tiles import Block, TileLimits, Tiler, blocks, gather
 
-# How often the difference of colours is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods
+# How often the difference of colors is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods
 # of the source, 0.3 dB of it; sixteen times, over some six pixels, cost 0.06 dB of 0.96 (four times 0.15), and the
-# colours are as near: mean dE00 0.44, 0.46 without any correction.
+# colors are as near: mean dE00 0.44, 0.46 without any correction.
 _SMOOTHINGS = 16
 _CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
-# Pixels around what is visible that take its colours: the kernels of Lanczos and of the correction reach half as far,
+# Pixels around what is visible that take its colors: the kernels of Lanczos and of the correction reach half as far,
 # and what a network makes of pixels further away is little.
 _FILLED = 16
 
@@ -98,7 +98,7 @@ def upscale(
     """A picture (H, W, C) enlarged: a float32 canvas (H * factor, W * factor, C).
 
     source: whole numbers are read as shares of their greatest. C: 1 or 3, and one more for alpha, which is enlarged by
-    Lanczos; the colours that it hides may change. content: colours keep the low frequencies of the source (in linear
+    Lanczos; the colors that it hides may change. content: colors keep the low frequencies of the source (in linear
     light), data is left as the network gives it, normals get unit length. Linear: premultiplied, as Blender's float
     pixels are, and as the result is; of it a network enlarges what is up to 1, Lanczos what is above.
     check: called very often, may raise. step: told about each tile.
@@ -154,10 +154,10 @@ def upscale(
 
 
 def _is_cut_out(source: NDArray[Any], content: Content, span: Span, check: Check) -> bool:
-    """Whether something is hidden (alpha 0), and of one colour all over.
+    """Whether something is hidden (alpha 0), and of one color all over.
 
     Various ones may be meant, as in textures that keep something else than opacity in this channel. In linear light,
-    which is premultiplied, the one colour is black, and none divided by alpha is above all that is there: what glows
+    which is premultiplied, the one color is black, and none divided by alpha is above all that is there: what glows
     where it is transparent, as fire does, would.
     """
     if content not in (Content.COLOR, Content.LINEAR):
@@ -180,9 +180,9 @@ def _is_cut_out(source: NDArray[Any], content: Content, span: Span, check: Check
 
 
 def _fill_hidden(source: NDArray[Any], content: Content, axes: Axes, easel: Easel, check: Check) -> Canvas:
-    """A copy of a cut-out, not premultiplied, in which hidden pixels near visible ones have their colours.
+    """A copy of a cut-out, not premultiplied, in which hidden pixels near visible ones have their colors.
 
-    Otherwise what stands there, mostly black, bleeds into the edges; and premultiplied colours would not stay in step
+    Otherwise what stands there, mostly black, bleeds into the edges; and premultiplied colors would not stay in step
     with alpha, which no network enlarges.
     """
     canvas = easel.make(source.shape, source.dtype)
@@ -209,7 +209,7 @@ def _premultiply(canvas: Canvas, check: Check) -> None:
 
 
 def _spread_colors(colors: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Each turn, pixels beside known ones take the mean of these; their own colour where none is near."""
+    """Each turn, pixels beside known ones take the mean of these; their own color where none is near."""
     weights = known.astype(np.float32)
     values = colors * weights
     for _ in range(_FILLED):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Colour arithmetic against published values."""
+"""Color arithmetic against published values."""
 
 import numpy as np
 import pytest
@@ -20,12 +20,12 @@ from addon.core import color
         ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
     ],
 )
-def test_colour_differences_are_those_of_the_paper(monkeypatch, one, other, expected):
+def test_color_differences_are_those_of_the_paper(monkeypatch, one, other, expected):
     monkeypatch.setattr(color, "to_lab", lambda lab: np.asarray(lab))
     assert color.delta_e(np.array(one), np.array(other)) == pytest.approx(expected, abs=1e-4)
 
 
-def test_lab_of_known_colours():
+def test_lab_of_known_colors():
     assert color.to_lab(np.ones(3)) == pytest.approx([100, 0, 0], abs=1e-3)
     red = color.to_lab(np.array([1.0, 0.0, 0.0]))
     assert red == pytest.approx([53.24, 80.09, 67.20], abs=0.02)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Maps from colour: periodic, the same in tiles, of the right shape and meaning, with networks and without."""
+"""Maps from color: periodic, the same in tiles, of the right shape and meaning, with networks and without."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def make(color, sources, tmp_path, kinds=ALL, axes=Axes.XY, content=Content.COLO
 
 
 @pytest.mark.parametrize("way", ["networks", "filters"])
-def test_every_map_is_periodic_where_the_colour_is(way, networks, tmp_path):
+def test_every_map_is_periodic_where_the_color_is(way, networks, tmp_path):
     sources, color = networks if way == "networks" else {}, texture(64, 48)
     plain = make(color, sources, tmp_path)
     rolled = make(np.roll(color, (12, 20), (0, 1)), sources, tmp_path)  # the unshuffling network's grid is 4

@@ -218,7 +218,7 @@ def test_maps_are_made_in_float32_also_where_other_networks_run_in_float16(netwo
         (np.float32, Content.LINEAR, torch.float32),
     ],
 )
-def test_only_colours_of_8_bits_are_upscaled_in_float16(networks, tmp_path, monkeypatch, dtype, content, expected):
+def test_only_colors_of_8_bits_are_upscaled_in_float16(networks, tmp_path, monkeypatch, dtype, content, expected):
     """On a graphics card: in 16-bit heights its 11 bits would be terraces."""
     cache, asked = NetworkCache(), []
     get = cache.get

@@ -47,7 +47,7 @@ def test_floats_are_written_as_shares(tmp_path):
     assert pictures.read(tmp_path / "a.png").ravel().tolist() == [0, 32768, 65535, 65535]
 
 
-def test_palettes_bits_and_cmyk_become_colours(tmp_path):
+def test_palettes_bits_and_cmyk_become_colors(tmp_path):
     rgb = Image.fromarray(RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8))
     rgb.quantize(16).save(tmp_path / "palette.png")
     rgb.convert("1").save(tmp_path / "bits.png")

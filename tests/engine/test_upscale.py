@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Upscaling: periodic, with the source's colours, of every kind of picture."""
+"""Upscaling: periodic, with the source's colors, of every kind of picture."""
 
 import numpy as np
 import pytest
@@ -66,8 +66,8 @@ def test_a_picture_that_does_not_repeat_is_mirrored_at_its_edges(network, easel,
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
 @pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
-def test_colours_are_kept(network, easel, factor, with_network):
-    """This network is not trained: without the correction its colours are far off."""
+def test_colors_are_kept(network, easel, factor, with_network):
+    """This network is not trained: without the correction its colors are far off."""
     picture = texture(64, 64)
     result = enlarge(picture, factor, network if with_network else None, easel)
     back = to_encoded(shrink(to_linear(result), factor))
@@ -122,7 +122,7 @@ def cut_out(dtype=np.uint8, hidden=0):
 
 @pytest.mark.parametrize("with_network", [True, False], ids=["network", "lanczos"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_hidden_colours_do_not_bleed_into_a_cut_out(network, easel, dtype, with_network):
+def test_hidden_colors_do_not_bleed_into_a_cut_out(network, easel, dtype, with_network):
     net = network if with_network else None
     black, white = (enlarge(cut_out(dtype, hidden), 2, net, easel) for hidden in (0, 1))
     shows = black[..., 3] > 0
@@ -166,7 +166,7 @@ def test_a_cut_out_does_not_depend_on_the_blocks(easel, monkeypatch):
     assert np.abs(enlarge(picture, 2, None, easel) - whole).max() <= 2e-6
 
 
-def test_hidden_colours_that_may_be_meant_are_kept(network, easel):
+def test_hidden_colors_that_may_be_meant_are_kept(network, easel):
     """As in textures that keep something else than opacity in the fourth channel."""
     picture = texture(32, 32, 4)
     plain = enlarge(picture[..., :3], 2, network, easel)

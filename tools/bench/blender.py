@@ -188,7 +188,7 @@ def idle_cpu_percent(setup: Setup) -> list[Figure]:
 
 
 def heartbeat_gap_4096_ms(setup: Setup) -> list[Figure]:
-    """The longest gap of a 5 ms timer while a colour and its five maps come into a material, less that of one new node.
+    """The longest gap of a 5 ms timer while a color and its five maps come into a material, less that of one new node.
 
     Any change to a material has Blender draw its window anew, which takes long without a graphics card and is not ours.
     """

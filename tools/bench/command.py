@@ -57,7 +57,7 @@ MEASURES = {
     "upscale_memory_ratio": Measure("picture_figures:upscale_memory_ratio", "ratio", 1.1),
     "decode_peak_over_plan": Measure("picture_figures:decode_peak_over_plan", "ratio", 1),
     "tiled_over_untiled": Measure("picture_figures:tiled_over_untiled", "ratio", 1.15),
-    "upscale_colour_drift": Measure("picture_figures:upscale_colour_drift", "dE00", 1),
+    "upscale_color_drift": Measure("picture_figures:upscale_color_drift", "dE00", 1),
     "periodicity_worst": Measure("picture_figures:periodicity_worst", "ratio", 1e-5),
     "material_2048_s": Measure("picture_figures:material_2048_s", "s", None),
 }

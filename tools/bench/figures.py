@@ -15,7 +15,7 @@ class Figure:
     Attributes:
         name: a part of another figure is named after it, with a full stop between.
         value: None where it could not be measured.
-        unit: "s", "ms", "%", "levels" (of 8 bits), "dE00" (colour difference), or "ratio".
+        unit: "s", "ms", "%", "levels" (of 8 bits), "dE00" (color difference), or "ratio".
         goal: the greatest value that is good enough; None for what only explains another figure.
         note: for people: what was run, where the time goes, or why there is no value.
     """

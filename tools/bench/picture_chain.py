@@ -111,7 +111,7 @@ def tiled_and_whole(side: int, runs: int) -> dict[str, list[float]]:
     return seconds | {"tile": [tiler.tile], "halo": [tiler.halo]}
 
 
-def colour_drift(count: int, side: int, factor: int) -> list[float]:
+def color_drift(count: int, side: int, factor: int) -> list[float]:
     """Mean CIEDE2000 between textures and their enlargements shrunk back, by the starter upscaler: one a texture."""
     means = Means(image_networks.load(known.UPSCALER_FILE), TileLimits(), CPU.free)
     drifts = []
@@ -175,7 +175,7 @@ class _Watch:
 
 
 def material(side: int, factor: int) -> dict[str, Any]:
-    """Seconds from a colour's file to all maps in the store, with warm networks, phase by phase."""
+    """Seconds from a color's file to all maps in the store, with warm networks, phase by phase."""
     cache = NetworkCache()
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.png")

@@ -49,12 +49,12 @@ def tiled_over_untiled(setup: Setup) -> list[Figure]:
     return [Figure("tiled_over_untiled", median_ratio(told["tiled"], told["whole"]), "ratio", 1.15, note)]
 
 
-def upscale_colour_drift(setup: Setup) -> list[Figure]:
-    """The mean colour difference of textures enlarged eight times and shrunk back."""
+def upscale_color_drift(setup: Setup) -> list[Figure]:
+    """The mean color difference of textures enlarged eight times and shrunk back."""
     count, side = (2, 64) if setup.quick else (20, 128)
-    drifts = child.call(setup.python, "picture_chain:colour_drift", count, side, 8, seconds=PATIENCE)
+    drifts = child.call(setup.python, "picture_chain:color_drift", count, side, 8, seconds=PATIENCE)
     note = f"CIEDE2000 over {count} textures of {side}x{side}; single ones {spread(drifts)}"
-    return [Figure("upscale_colour_drift", statistics.mean(drifts), "dE00", 1, note)]
+    return [Figure("upscale_color_drift", statistics.mean(drifts), "dE00", 1, note)]
 
 
 def periodicity_worst(setup: Setup) -> list[Figure]:
@@ -66,7 +66,7 @@ def periodicity_worst(setup: Setup) -> list[Figure]:
 
 
 def material_2048_s(setup: Setup) -> list[Figure]:
-    """From a colour of 512 to a whole material of 2048."""
+    """From a color of 512 to a whole material of 2048."""
     side, factor = (64, 2) if setup.quick else (512, 4)
     told = child.call(setup.python, "picture_chain:material", side, factor, seconds=PATIENCE)
     parts = [Figure(f"material_2048_s.{name.lower()}", seconds, "s") for name, seconds in told.items()]

@@ -73,7 +73,7 @@ def halve(x: torch.Tensor, kernel: str) -> torch.Tensor:
     return x
 
 
-def foreign_colours(x: torch.Tensor) -> torch.Tensor:
+def foreign_colors(x: torch.Tensor) -> torch.Tensor:
     """Other cameras and other hands: gain of each channel, gamma, contrast, brightness and saturation."""
     count = len(x)
 

@@ -79,7 +79,7 @@ def upscaler_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
                 rows.setdefault(f"spectrum {kernel} {name}", []).append(_spectral(result, large))
                 if name == "network" and kernel == "lanczos":
                     back = to_encoded(shrink(to_linear(result), 2))
-                    rows.setdefault("colour drift (mean dE00)", []).append(float(delta_e(small / 255, back).mean()))
+                    rows.setdefault("color drift (mean dE00)", []).append(float(delta_e(small / 255, back).mean()))
     figures = {f"upscaler: {name}": float(np.mean(values)) for name, values in rows.items()}
     for kernel in ("lanczos", "area"):
         gain = figures[f"upscaler: psnr {kernel} network"] - figures[f"upscaler: psnr {kernel} lanczos"]

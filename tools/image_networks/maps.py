@@ -12,11 +12,11 @@ from torch.nn import functional
 from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
-from .degrade import foreign_colours, some_blur, some_jpegs, some_noise
+from .degrade import foreign_colors, some_blur, some_jpegs, some_noise
 from .networks import even_out, with_noise_level
 from .pairs import DEPTH, Pairs
 
-Examples = tuple[torch.Tensor, ...]  # colours (N, 3, H, W), and what is wanted of them
+Examples = tuple[torch.Tensor, ...]  # colors (N, 3, H, W), and what is wanted of them
 Loss = tuple[torch.Tensor, dict[str, float]]  # and what it is made of
 
 
@@ -31,12 +31,12 @@ def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
 def worsen(x: torch.Tensor) -> torch.Tensor:
     """What foreign pictures look like; a third of the batch stays as it is."""
     kept = torch.rand(len(x), 1, 1, 1) < 0.33
-    worse = some_jpegs(some_noise(some_blur(foreign_colours(x), 0.4, 1.5), 0.4, 0.03), 0.25, 50, 95).clamp(0, 1)
+    worse = some_jpegs(some_noise(some_blur(foreign_colors(x), 0.4, 1.5), 0.4, 0.03), 0.25, 50, 95).clamp(0, 1)
     return torch.where(kept, x, worse)
 
 
 def draw(pairs: Pairs, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Colours (N, 3, H, W), surface maps (N, 3, H, W: height, roughness, metallic), normals; turned and mirrored."""
+    """Colors (N, 3, H, W), surface maps (N, 3, H, W: height, roughness, metallic), normals; turned and mirrored."""
     rows = np.sort(rng.integers(len(pairs), size=count))
     stacked = np.concatenate(
         (
@@ -65,7 +65,7 @@ def train(
 ) -> nn.Module:
     """Train, or go on, for `minutes` in all; returns the averaged network, wrapped.
 
-    loss: of what the network (one of `networks`' U-Nets) makes of the worsened colours, and of what is wanted.
+    loss: of what the network (one of `networks`' U-Nets) makes of the worsened colors, and of what is wanted.
     """
 
     def picture(color: torch.Tensor) -> torch.Tensor:

@@ -25,7 +25,7 @@ SHARPNESS = 8.0  # log odds from 0 to 1: a metallic of 1 is a chance of 98 in 10
 
 
 def batch(pairs: Pairs, rng: np.random.Generator) -> maps.Examples:
-    """Colours (N, 3, S, S), metallic and roughness (N, S, S). A part wraps, with an edge where it is cut."""
+    """Colors (N, 3, S, S), metallic and roughness (N, S, S). A part wraps, with an edge where it is cut."""
     color, surface, _ = maps.draw(pairs, rng, BATCH)
     top, left = rng.integers(SIDE - PART + 1, size=2)
     part = (..., slice(top, top + PART), slice(left, left + PART))

@@ -2,7 +2,7 @@
 """The networks' shapes, as spandrel knows them, so that its loader takes the files. May import torch and spandrel.
 
 Upscaler: a compact SRVGGNet, 2x, of one channel: the engine runs it on each of a picture. With three it put the detail
-of the bright channels into the others, and saturated colours came out worse than Lanczos makes them. Maps: U-Nets,
+of the bright channels into the others, and saturated colors came out worse than Lanczos makes them. Maps: U-Nets,
 which see 95 pixels to each side; one for height and normal, one for metallic and roughness.
 """
 

@@ -17,7 +17,7 @@ BATCH = 4  # whole tiles, since slopes do not stop at the edge of a part
 
 
 def batch(pairs: Pairs, rng: np.random.Generator) -> maps.Examples:
-    """Colours (N, 3, H, W), heights (N, H, W), normals (N, 3, H, W)."""
+    """Colors (N, 3, H, W), heights (N, H, W), normals (N, 3, H, W)."""
     color, surface, normal = maps.draw(pairs, rng, BATCH)
     return color, surface[:, 0], normal
 

@@ -309,7 +309,7 @@ TEXTS = {
     "Have the next Generate make as many pixels as that takes": "Das nächste Erzeugen so viele Pixel machen "
     "lassen, wie das braucht",
     "Multiply Occlusion": "Verdeckung einrechnen",
-    "Multiply ambient occlusion into the colour, or take it out again": "Die Umgebungsverdeckung in die Farbe "
+    "Multiply ambient occlusion into the color, or take it out again": "Die Umgebungsverdeckung in die Farbe "
     "einrechnen, oder wieder herausnehmen",
     "Update Nodes": "Nodes anpassen",
     "Link the height as the material's displacement method and the render engine want it now": ""

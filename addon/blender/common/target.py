@@ -14,7 +14,7 @@ _WITH_MATERIALS = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTC
 
 @dataclass(frozen=True)
 class Look:
-    """How an image's numbers are read: the name of its colour space, and its alpha mode."""
+    """How an image's numbers are read: the name of its color space, and its alpha mode."""
 
     color_space: str
     alpha_mode: str
@@ -138,7 +138,7 @@ def check_editable(material: bpy.types.Material) -> None:
 
 
 def lacks_uv_map(obj: bpy.types.Object | None) -> bool:
-    """Whether textures on the object would show nothing but one pixel's colour."""
+    """Whether textures on the object would show nothing but one pixel's color."""
     return obj is not None and obj.type == "MESH" and not obj.data.uv_layers
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Materials: nodes for colour and maps, physical size, assets, UV maps. Imports common, settings, pictures."""
+"""Materials: nodes for color and maps, physical size, assets, UV maps. Imports common, settings, pictures."""

@@ -14,7 +14,7 @@ from ...core.requests.texture import Axes
 from ..pictures import images
 from ..settings import properties
 
-# What a colour passes through on its way from an image to Base Color. A colour ramp is not among them: there an image
+# What a color passes through on its way from an image to Base Color. A color ramp is not among them: there an image
 # is a mask, and so is one inside a group, for all we know.
 _PASS_COLOR = {
     "NodeReroute",
@@ -150,7 +150,7 @@ def find_principled(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
 def single_image_node(
     socket: bpy.types.NodeSocket, inputs_of: Callable[[bpy.types.Node], list[bpy.types.NodeSocket]] | None = None
 ) -> bpy.types.Node | None:
-    """The one image node that gives an input its colour; None where there are several, or anything else has a part.
+    """The one image node that gives an input its color; None where there are several, or anything else has a part.
 
     Occlusion of ours that is multiplied in has no part in it. inputs_of: the linked inputs that a node passes on,
     `color_inputs` if it is not given.
@@ -179,7 +179,7 @@ def _is_occlusion(node: bpy.types.Node) -> bool:
 
 
 def color_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
-    """The linked inputs whose colour a node passes on."""
+    """The linked inputs whose color a node passes on."""
     if node.bl_idname not in _PASS_COLOR:
         return []
     return [

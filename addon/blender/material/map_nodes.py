@@ -2,7 +2,7 @@
 """The maps of a whole material into its nodes, as a careful artist would: no user's link is removed. Imports bpy.
 
 A set of maps stands in one frame, with one Mapping. Its nodes are known by name, and a later delivery goes into the
-same ones; a map that an artist has linked is found by following the links, as the colour is (see `materials`).
+same ones; a map that an artist has linked is found by following the links, as the color is (see `materials`).
 """
 
 from collections.abc import Mapping
@@ -49,9 +49,9 @@ def displaces(material: bpy.types.Material, engine: str) -> bool:
 
 
 def put(material: bpy.types.Material, base: Placed, pictures: Mapping[str, bpy.types.Image], engine: str) -> str:
-    """Show a result's maps beside its colour, which `color_node.put` has placed. Says what is left for the user to do.
+    """Show a result's maps beside its color, which `color_node.put` has placed. Says what is left for the user to do.
 
-    pictures: by kind, one of `results.MAPS`. Where the colour is linked to nothing, neither are they.
+    pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they.
     """
     maps = _Maps(material, base, displaced=displaces(material, engine))
     if pictures:
@@ -115,7 +115,7 @@ def occlusion_node(material: bpy.types.Material) -> bpy.types.Node | None:
 
 
 def multiply_node(material: bpy.types.Material) -> bpy.types.Node | None:
-    """The node that multiplies occlusion into the colour, None where none does."""
+    """The node that multiplies occlusion into the color, None where none does."""
     nodes = material.node_tree.nodes if material.node_tree else ()
     return next((node for node in nodes if is_ours(node, MULTIPLY)), None)
 
@@ -160,7 +160,7 @@ class _Chain:
 
 
 class _Maps:
-    """The maps beside one base colour."""
+    """The maps beside one base color."""
 
     def __init__(self, material: bpy.types.Material, base: Placed, *, displaced: bool) -> None:
         self.material = material
@@ -175,7 +175,7 @@ class _Maps:
         linked = self._all_linked()
         frames = [node.parent for node in (base.node, *linked.values()) if node.parent and is_ours(node.parent, FRAME)]
         self.frame: bpy.types.Node | None = frames[0] if frames else None
-        self.known: dict[str, bpy.types.Node] = {}  # the image nodes that show this colour's maps, by kind
+        self.known: dict[str, bpy.types.Node] = {}  # the image nodes that show this color's maps, by kind
         if self.principled is not None or not base.made:  # else it is a set of its own
             named = {kind: self._named(PREFIX + TITLES[kind]) for kind in MAPS}
             self.known = linked | {kind: node for kind, node in named.items() if node is not None}
@@ -189,7 +189,7 @@ class _Maps:
     def _all_linked(self) -> dict[str, bpy.types.Node]:
         """By kind, the image nodes that are linked to where such a map belongs, and to nothing else of the kind.
 
-        An artist may have made the roughness from the colour's own image: that one is no roughness map.
+        An artist may have made the roughness from the color's own image: that one is no roughness map.
         """
         found = {kind: node for kind in MAPS if (node := self._linked(kind)) is not None}
         names = [self.base.node.name, *(node.name for node in found.values())]
@@ -238,7 +238,7 @@ class _Maps:
         return node if node and node.bl_idname == "ShaderNodeDisplacement" else None
 
     def stale(self, pictures: Mapping[str, bpy.types.Image]) -> list[str]:
-        """What to say of maps that are of another texture than the colour is now."""
+        """What to say of maps that are of another texture than the color is now."""
         result = self.base.node.image.tilewright.result
         old = []
         for kind in MAPS:
@@ -388,7 +388,7 @@ class _Maps:
             normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"
 
     def _take_coordinates_of_known(self) -> None:
-        """Where only the colour's node is new, since the user deleted the old one, have the old Mapping serve it."""
+        """Where only the color's node is new, since the user deleted the old one, have the old Mapping serve it."""
         sockets = [node.inputs["Vector"] for node in self.known.values() if node.inputs["Vector"].is_linked]
         if self.base.made and sockets:
             self.tree.links.new(sockets[0].links[0].from_socket, self.base.node.inputs["Vector"])
@@ -397,7 +397,7 @@ class _Maps:
             self.base = Placed(self.base.node, self.base.note, self.principled, self.base.made[:1])
 
     def _share_coordinates(self) -> None:
-        """Give new image nodes the coordinates of the colour, and those a Mapping, if there is none."""
+        """Give new image nodes the coordinates of the color, and those a Mapping, if there is none."""
         base = self.base.node
         socket = base.inputs["Vector"]
         if socket.is_linked:
@@ -415,7 +415,7 @@ class _Maps:
     # --- arranging -----------------------------------------------------------------------------------------------
 
     def _untouched(self) -> bool:
-        """Whether the colour's nodes stand alone and where `color_node.put` has put them, so that they may be moved."""
+        """Whether the color's nodes stand alone and where `color_node.put` has put them, so that they may be moved."""
         trio = self._trio()
         places = [color_node.place_of(node) for node in trio]
         if len(trio) < 3 or self.principled is None or any(node.parent for node in trio):
@@ -427,7 +427,7 @@ class _Maps:
         return x + _IMAGE_WIDTH + GAP == right and rest == close
 
     def _trio(self) -> list[bpy.types.Node]:
-        """The colour's image node, its Mapping and its Texture Coordinate, as far as there are any."""
+        """The color's image node, its Mapping and its Texture Coordinate, as far as there are any."""
         trio = [self.base.node]
         for type_ in ("ShaderNodeMapping", "ShaderNodeTexCoord"):
             socket = trio[-1].inputs["Vector"]
@@ -440,7 +440,7 @@ class _Maps:
     def _arrange(self, movable: bool) -> None:
         """Put what is new into columns left of Principled, over nothing else, and a frame around it.
 
-        movable: the colour's own nodes take part in it.
+        movable: the color's own nodes take part in it.
         """
         trio = self._trio() if movable and self.frame is None else []
         rows = [*trio[:1], *(node for _kind, node in self.images)]

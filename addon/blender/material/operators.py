@@ -96,7 +96,7 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
-    """Multiply ambient occlusion into the colour, or take it out again"""
+    """Multiply ambient occlusion into the color, or take it out again"""
 
     bl_idname = "tilewright.multiply_occlusion"
     bl_label = "Multiply Occlusion"

@@ -48,12 +48,12 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     request = result.recipe.request
     image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
     if kind in MAPS:
-        image.colorspace_settings.is_data = True  # Non-Color, whatever this colour management calls it
+        image.colorspace_settings.is_data = True  # Non-Color, whatever this color management calls it
     elif path.suffix != ".exr" and image.colorspace_settings.name != "sRGB":
         try:
             image.colorspace_settings.name = "sRGB"
-        except TypeError:  # a colour management of the studio's own: its default for 8-bit pictures is meant for this
-            _logger.info("This colour management has no sRGB; %s is used.", image.colorspace_settings.name)
+        except TypeError:  # a color management of the studio's own: its default for 8-bit pictures is meant for this
+            _logger.info("This color management has no sRGB; %s is used.", image.colorspace_settings.name)
     if kind == BASE_COLOR:
         sources.settle(image, result)
     properties.describe(image, result, kind)

@@ -121,7 +121,7 @@ def _is_read_as_it_is(image: bpy.types.Image) -> bool:
         return False
     if suffix in _TIFF and image.is_float:  # deeper than 8 bits, Pillow would cut them down
         return False
-    # The worker takes 8-bit colours as not premultiplied. Blender divides them by alpha, so its own pixels never are.
+    # The worker takes 8-bit colors as not premultiplied. Blender divides them by alpha, so its own pixels never are.
     return image.alpha_mode != "PREMUL"
 
 
@@ -187,7 +187,7 @@ def _refuse_without_pixels(image: bpy.types.Image) -> None:
 
 
 def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -> None:
-    """Give the image of a picture's result the colour space that its numbers are in, and the meaning of its alpha.
+    """Give the image of a picture's result the color space that its numbers are in, and the meaning of its alpha.
 
     source: the look of what it was made from, where that is known.
     """
@@ -198,7 +198,7 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
     if request.content in (Content.DATA, Content.NORMAL):
         image.colorspace_settings.is_data = True
     elif is_exr:
-        _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other colour managements call it
+        _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other color managements call it
     elif source:
         _set_color_space(image, source.color_space)
     if source and not is_exr:
@@ -206,7 +206,7 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
 
 
 def _set_color_space(image: bpy.types.Image, *names: str) -> None:
-    """Set the first of these that this colour management has; where it has none, the image's stays."""
+    """Set the first of these that this color management has; where it has none, the image's stays."""
     for name in names:
         with suppress(TypeError):
             image.colorspace_settings.name = name

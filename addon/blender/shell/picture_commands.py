@@ -21,8 +21,8 @@ _SCALES = ", ".join(str(scale) for scale in SCALES[1:])
 def add_parsers(commands: Any, program: str) -> None:
     """The three commands."""
     for name, help_ in (
-        ("upscale", "enlarge a picture, seamlessly and with its own colours"),
-        ("maps", "make height, normal, roughness, metallic and occlusion of a base colour"),
+        ("upscale", "enlarge a picture, seamlessly and with its own colors"),
+        ("maps", "make height, normal, roughness, metallic and occlusion of a base color"),
         ("tileable", "make a picture repeat without a seam"),
     ):
         parser = commands.add_parser(name, help=help_, prog=f"{program} {name}", allow_abbrev=False)
@@ -31,7 +31,7 @@ def add_parsers(commands: Any, program: str) -> None:
             "--output", metavar="DIR", help="where the results and results.jsonl go (the file's folder)"
         )
         parser.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
-        # Blender's FILE is a colour unless told otherwise: from a name nothing sure can be known
+        # Blender's FILE is a color unless told otherwise: from a name nothing sure can be known
         contents = ("color", "data", "normal")
         parser.add_argument("--content", default="color", choices=contents, help="what its numbers mean (color)")
         parser.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")

@@ -17,7 +17,7 @@ FILTER = "filter"  # maps without a network
 
 
 class MapKind(StrEnum):
-    """The maps of a material beside its base colour; the values are the kinds in `Result.files`."""
+    """The maps of a material beside its base color; the values are the kinds in `Result.files`."""
 
     HEIGHT = "height"  # 0 lowest, 1 highest, 0.5 where nothing is displaced
     NORMAL = "normal"  # tangent space, OpenGL: green is up

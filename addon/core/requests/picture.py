@@ -15,10 +15,10 @@ MAX_SOURCE_RECIPE = 300_000  # characters; prompts of any alphabet take at most 
 
 
 class Content(StrEnum):
-    """What a picture's numbers mean. Only colours are kept as colours; normals keep unit length."""
+    """What a picture's numbers mean. Only colors are kept as colors; normals keep unit length."""
 
     COLOR = "COLOR"  # sRGB-encoded, the usual picture
-    LINEAR = "LINEAR"  # scene-linear colours, the usual float picture
+    LINEAR = "LINEAR"  # scene-linear colors, the usual float picture
     DATA = "DATA"
     NORMAL = "NORMAL"
 
@@ -59,7 +59,7 @@ class ImageRequest:
         if self.tileable and self.axes is Axes.NONE:
             raise _bad("Making a picture tileable needs an axis.", "Choose both, X or Y.")
         if self.finish.maps and self.content in (Content.DATA, Content.NORMAL):
-            raise _bad("Maps are made from colours, not from other maps.", "Choose the base colour.")
+            raise _bad("Maps are made from colors, not from other maps.", "Choose the base color.")
 
     # What other requests have as well, for those who show or count any.
 

@@ -91,7 +91,7 @@ def pause_in_ticks_delivers_once() -> None:
 
 def ticks_are_short() -> float:
     """Seconds of the longest tick while eight textures of the greatest size are made and delivered."""
-    generate(prompt="first")  # a Blender without a window sets up its colour management with the first image
+    generate(prompt="first")  # a Blender without a window sets up its color management with the first image
     longest = 0.0
     job = start(prompt="large", width=2048, height=2048, count=8)
     while not job.ended or addon("common.state").current.waiting:

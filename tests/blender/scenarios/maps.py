@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A result with all maps goes into a material, rule by rule. Each function starts from a new file with a cube.
 
-The fake engine makes height, normal, roughness, metallic and occlusion beside each colour.
+The fake engine makes height, normal, roughness, metallic and occlusion beside each color.
 """
 
 import json
@@ -141,7 +141,7 @@ def rule_relief_that_the_normal_map_has_is_not_counted_twice() -> None:
     assert _source(bump, "Normal").inputs["Strength"].default_value == 1
 
 
-def rule_maps_are_data_and_the_colour_is_not() -> None:
+def rule_maps_are_data_and_the_color_is_not() -> None:
     generate(prompt="oak", use_random_seed=False, seed=5)
     for kind, node in _kinds().items():
         image = node.image
@@ -188,7 +188,7 @@ def rule_tree_in_a_crowd_covers_nothing() -> None:
     _nothing_overlaps()
 
 
-def rule_maps_follow_the_coordinates_of_the_colour() -> None:
+def rule_maps_follow_the_coordinates_of_the_color() -> None:
     tree = _tree()
     uv, mapping, image = (tree.nodes.new(f"ShaderNode{name}") for name in ("UVMap", "Mapping", "TexImage"))
     uv.uv_map = "Second"
@@ -303,7 +303,7 @@ def rule_nodes_that_the_user_has_moved_and_relinked_are_used() -> None:
     assert _kinds() == kinds
 
 
-def rule_colour_whose_node_was_deleted_comes_back_with_the_same_mapping() -> None:
+def rule_color_whose_node_was_deleted_comes_back_with_the_same_mapping() -> None:
     generate(prompt="first")
     tree, types = _tree(), _type_names()
     tree.nodes.remove(_kinds()["base_color"])
@@ -314,13 +314,13 @@ def rule_colour_whose_node_was_deleted_comes_back_with_the_same_mapping() -> Non
     _nothing_overlaps()
 
 
-def rule_colour_that_was_there_first_gets_its_maps() -> None:
+def rule_color_that_was_there_first_gets_its_maps() -> None:
     state = addon("common.state").current
     generate(prompt="first")
-    colour_only = state.last.results[0]
+    color_only = state.last.results[0]
     fresh()
-    files = {kind: name for kind, name in colour_only.files.items() if kind in ("base_color", "thumbnail")}
-    object.__setattr__(colour_only, "files", files)
+    files = {kind: name for kind, name in color_only.files.items() if kind in ("base_color", "thumbnail")}
+    object.__setattr__(color_only, "files", files)
     assert bpy.ops.tilewright.apply() == {"FINISHED"}
     assert set(_kinds()) == {"base_color"}
     generate(prompt="second")
@@ -403,17 +403,17 @@ def rule_users_own_maps_are_replaced_where_they_are() -> None:
     assert all(image.use_fake_user for image in old)
 
 
-def rule_roughness_made_from_the_colour_is_not_taken_for_a_map() -> None:
+def rule_roughness_made_from_the_color_is_not_taken_for_a_map() -> None:
     tree = _tree()
-    colour, ramp = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeValToRGB")
-    tree.links.new(colour.outputs["Color"], _principled().inputs["Base Color"])
-    tree.links.new(colour.outputs["Color"], ramp.inputs[0])
+    color, ramp = tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeValToRGB")
+    tree.links.new(color.outputs["Color"], _principled().inputs["Base Color"])
+    tree.links.new(color.outputs["Color"], ramp.inputs[0])
     tree.links.new(ramp.outputs[0], _principled().inputs["Roughness"])
     before = links(tree)
     generate()
     assert before <= links(tree)
-    assert _kinds()["base_color"] == colour
-    assert _kinds()["roughness"] != colour
+    assert _kinds()["base_color"] == color
+    assert _kinds()["roughness"] != color
     assert "Something else feeds Roughness" in _outcome()
 
 
@@ -442,7 +442,7 @@ def rule_bump_of_the_user_gets_the_normal_map_below_it() -> None:
     assert "Something else feeds Normal: the node Height" in _outcome()
 
 
-def rule_colour_that_is_linked_to_nothing_leaves_its_maps_unlinked() -> None:
+def rule_color_that_is_linked_to_nothing_leaves_its_maps_unlinked() -> None:
     for target in ("NEW_NODE", "BASE_COLOR"):
         fresh()
         tree = _tree()
@@ -461,7 +461,7 @@ def rule_colour_that_is_linked_to_nothing_leaves_its_maps_unlinked() -> None:
         _nothing_overlaps()
 
 
-def rule_selected_node_that_gives_the_colour_is_a_whole_material() -> None:
+def rule_selected_node_that_gives_the_color_is_a_whole_material() -> None:
     tree = _tree()
     node = tree.nodes.new("ShaderNodeTexImage")
     tree.links.new(node.outputs["Color"], _principled().inputs["Base Color"])
@@ -495,7 +495,7 @@ def rule_occlusion_is_multiplied_on_demand_and_taken_out_again() -> None:
     _nothing_overlaps()
     with_it = links(_tree())
     generate(prompt="second")
-    assert links(_tree()) == with_it, "the colour is found behind it"
+    assert links(_tree()) == with_it, "the color is found behind it"
     assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
     assert bpy.ops.tilewright.multiply_occlusion() == {"FINISHED"}
     assert links(_tree()) == before

@@ -286,7 +286,7 @@ def networks_of_the_panel() -> dict[str, Any]:
 
 
 def looks_are_kept(folder: str) -> None:
-    """What is made of images in each colour space and alpha mode is in the same, and data stays data."""
+    """What is made of images in each color space and alpha mode is in the same, and data stays data."""
     image = _image(folder)
     spaces = image.colorspace_settings.bl_rna.properties["name"].enum_items.keys()
     wanted = {"Linear Rec.709", "ACEScg", "AgX Base sRGB", "Filmic sRGB", "sRGB"}

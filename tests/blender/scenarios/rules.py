@@ -117,7 +117,7 @@ def rule_empty_image_node_gets_the_image() -> None:
     assert generate() == node.image
 
 
-def rule_image_behind_colour_corrections_is_found() -> None:
+def rule_image_behind_color_corrections_is_found() -> None:
     tree = _tree()
     node, *_ = _feed(
         tree,
@@ -156,7 +156,7 @@ def _left_alone(tree: Any, said: str) -> None:
     assert said in _outcome(), _outcome()
 
 
-def rule_mix_with_one_image_and_a_plain_colour_is_that_image() -> None:
+def rule_mix_with_one_image_and_a_plain_color_is_that_image() -> None:
     tree = _tree()
     node = tree.nodes.new("ShaderNodeTexImage")
     _mix(tree, node)
@@ -189,7 +189,7 @@ def rule_noise_is_never_relinked() -> None:
     _left_alone(_tree(), "not made from one image alone")
 
 
-def rule_image_in_a_colour_ramp_is_a_mask() -> None:
+def rule_image_in_a_color_ramp_is_a_mask() -> None:
     tree = _tree()
     ramp = tree.nodes.new("ShaderNodeValToRGB")
     tree.links.new(tree.nodes.new("ShaderNodeTexImage").outputs[0], ramp.inputs[0])
