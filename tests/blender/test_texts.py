@@ -106,8 +106,7 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
                 if name[:1].isupper():  # an item of an enumeration
                     yield from (name, told)
             case ast.ClassDef(body=body):
-                names = [base.attr for base in node.bases if isinstance(base, ast.Attribute)]
-                yield from [ast.get_docstring(node) or ""] * ("Operator" in names)
+                yield from [ast.get_docstring(node) or ""] * node.name.startswith("TILEWRIGHT_OT_")
                 for line in body:
                     match line:
                         case ast.Assign(targets=[ast.Name(id="bl_label")], value=ast.Constant(value=label)):

@@ -63,14 +63,14 @@ class Chore:
 
 @dataclass
 class Setup:
-    """installer: the one that runs, or ran last. chore: what else goes on. told: how the last of both ended.
+    """installer: the one that runs, or ran last. chore: what else goes on. message: how the last of both ended.
 
     error: why it failed, until it is closed or something is begun anew.
     """
 
     installer: Installer | None = None
     chore: Chore | None = None
-    told: str = ""
+    message: str = ""
     error: UserError | None = None
 
     @property

@@ -11,7 +11,7 @@ from .german import TEXTS as GERMAN
 _CONTEXTS = ("*", "Operator", package.TITLE)  # most texts, buttons of operators, what Blender would say otherwise
 
 
-def told(error: UserError) -> str:
+def message_of(error: UserError) -> str:
     """An error for the user. What is not known here, such as the words of a library, stays as it is."""
     return f"{rpt_(error.message)} {rpt_(error.hint) if error.hint else ''}".strip()
 

@@ -17,7 +17,7 @@ from ...core.results import Result
 from ...host.history import History
 from ...host.session import Session
 from .environments import Environments, Setup
-from .target import Target
+from .targets import Target
 
 
 def new_document() -> str:
@@ -59,11 +59,11 @@ class State:
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results the panel shows; shown: which of them; outcome: where they went.
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
-    sketches: the picture in the making, as an icon.
+    step_previews: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
-    previews: thumbnails of what was shown last, as icons; None: there is no window.
-    error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
+    thumbnails: of what was shown last, as icons; None: there is no window.
+    error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
 
     document: str = field(default_factory=new_document)
@@ -78,11 +78,11 @@ class State:
     shown: int = 0
     outcome: str = ""
     error: UserError | None = None
-    lost_engine: UserError | None = None
-    previews: Any = None
+    engine_error: UserError | None = None
+    thumbnails: Any = None
     status: str = ""
     shown_in: set[int] = field(default_factory=set)
-    sketches: Any = None
+    step_previews: Any = None
     history: History | None = None
     view: View = field(default_factory=View)
     setup: Setup = field(default_factory=Setup)

@@ -36,19 +36,19 @@ _GIGABYTE = 1e9
 
 def get() -> History:
     """The history of the store that the preferences name; in a window it begins to be read when first asked for."""
-    now = state.current
+    current = state.current
     root = preferences.store_folder()
-    if now.history is None or now.history.store.root != root:
-        if now.history is not None:
-            now.history.close(wait=False)
-            now.view.offered, now.view.doomed = (), set()
+    if current.history is None or current.history.store.root != root:
+        if current.history is not None:
+            current.history.close(wait=False)
+            current.view.offered, current.view.doomed = (), set()
         old, new = package.old_results_folder(), package.results_folder()
         if bpy.app.background:
             adopt(old, new)
-        now.history = History(Store(root), background=not bpy.app.background, before=lambda: adopt(old, new))
+        current.history = History(Store(root), background=not bpy.app.background, before=lambda: adopt(old, new))
         if not bpy.app.background:  # where it would take its time here and now, only a script's word has it read
             refresh()
-    return now.history
+    return current.history
 
 
 def result(name: str) -> Result:
@@ -123,16 +123,16 @@ def _load_thumbnails(entries: Sequence[Entry]) -> None:
     """Blender reads the files later, in a thread of its own, when they are drawn."""
     if bpy.app.background:
         return
-    now = state.current
-    if now.previews is None:
-        now.previews = bpy.utils.previews.new()
-    wanted = {entry.name for entry in entries} | {made.folder.name for made in now.results}
-    if len(now.previews) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
-        for name in [name for name in now.previews if name not in wanted]:
-            del now.previews[name]
+    current = state.current
+    if current.thumbnails is None:
+        current.thumbnails = bpy.utils.previews.new()
+    wanted = {entry.name for entry in entries} | {made.folder.name for made in current.results}
+    if len(current.thumbnails) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
+        for name in [name for name in current.thumbnails if name not in wanted]:
+            del current.thumbnails[name]
     for entry in entries:
-        if entry.name not in now.previews and THUMBNAIL in entry.result.files:
-            now.previews.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
+        if entry.name not in current.thumbnails and THUMBNAIL in entry.result.files:
+            current.thumbnails.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
 
 
 # --- offers --------------------------------------------------------------------------------------------------------
@@ -162,10 +162,14 @@ def dismiss() -> None:
 
 def in_use() -> set[str]:
     """Names of the results that the open file has, may get back by undo, or is about to get."""
-    now = state.current
+    current = state.current
     names = {image.tilewright.result for image in bpy.data.images if image.tilewright.result}
-    waiting = [*now.waiting, *(now.session.jobs if now.session else ()), *([now.last] if now.last else [])]
-    return names | now.view.placed | {made.folder.name for job in waiting for made in job.results.values()}
+    waiting = [
+        *current.waiting,
+        *(current.session.jobs if current.session else ()),
+        *([current.last] if current.last else []),
+    ]
+    return names | current.view.placed | {made.folder.name for job in waiting for made in job.results.values()}
 
 
 def delete(name: str) -> str:
@@ -183,14 +187,14 @@ def delete(name: str) -> str:
         )
     if name in view.placed:
         view.doomed.add(name)
-        told = rpt_("It is deleted when another file is opened; until then undo could need it.")
+        outcome = rpt_("It is deleted when another file is opened; until then undo could need it.")
     else:
         get().delete(name)
-        told = rpt_("The texture is deleted.")
+        outcome = rpt_("The texture is deleted.")
     view.offered = tuple(offered for offered in view.offered if offered != name)
     show()
     _watch()
-    return told
+    return outcome
 
 
 def _shown_by(folder: Path) -> bpy.types.Image | None:
@@ -359,9 +363,9 @@ def unregister() -> None:
     for handlers, handler in reversed(_HANDLERS):
         if handler in handlers:
             handlers.remove(handler)
-    now = state.current
-    if now.history is not None:
-        for name in now.view.doomed:
-            now.history.delete(name)
-        now.history.close()
-        now.history = None
+    current = state.current
+    if current.history is not None:
+        for name in current.view.doomed:
+            current.history.delete(name)
+        current.history.close()
+        current.history = None

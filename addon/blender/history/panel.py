@@ -89,19 +89,19 @@ class TILEWRIGHT_MT_result(bpy.types.Menu):
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The history, for a sidebar of any width."""
-    now = state.current
-    view = now.view
+    current = state.current
+    view = current.view
     place = context.window_manager.tilewright_history
     row = layout.row(align=True)
     row.prop(place, "search", text="", icon="VIEWZOOM", placeholder="Search")
     row.prop(place, "which", text="", expand=True, icon_only=True)
     if view.offered and view.which is not Which.UNTAKEN:
         _draw_offer(layout, context, len(view.offered))
-    if now.history is None or not (now.history.ready or view.found):
+    if current.history is None or not (current.history.ready or view.found):
         layout.label(text="Reading the results…", icon="TIME")
         return
     if not view.found:
-        layout.label(text="Nothing found" if now.history.entries else "No textures yet", icon="INFO")
+        layout.label(text="Nothing found" if current.history.entries else "No textures yet", icon="INFO")
         return
     entry = browse.selected()
     if entry:  # above the thumbnails, so that its buttons stay where they are and in sight
@@ -123,7 +123,7 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: i
 
 def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Thumbnails in as many columns as the sidebar has room for; the button below each selects it."""
-    view, previews = state.current.view, state.current.previews
+    view, thumbnails = state.current.view, state.current.thumbnails
     entries = browse.entries_on_page(view)
     room = context.region.width / (context.preferences.system.ui_scale or 1.0) - _MARGIN  # 0 without a window
     columns = next((count for count in (6, 4, 3) if room / count >= 3.5 * _UNIT), 2)
@@ -131,7 +131,7 @@ def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=False)
     for entry in entries:
         cell = grid.column(align=True)
-        icon = previews[entry.name].icon_id if previews is not None and entry.name in previews else 0
+        icon = thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0
         cell.template_icon(icon_value=icon, scale=scale)
         cell.operator(
             "tilewright.select",

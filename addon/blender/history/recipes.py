@@ -18,7 +18,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ..common import languages, package, preferences, target
+from ..common import package, preferences, reporting, targets
 from ..jobs import generation
 from ..settings import models, properties
 from . import browse
@@ -77,33 +77,22 @@ def _is_known(model: str, chosen: str) -> bool:
     return model in (STARTER, chosen) or any(model == name for name, _place in models.candidates(model))
 
 
-def _submit(operator: bpy.types.Operator, context: bpy.types.Context, request: TextureRequest) -> set[str]:
-    try:
-        job = generation.submit(context, request)
-        if bpy.app.background:
-            generation.wait(job)
-    except UserError as error:
-        operator.report({"ERROR"}, languages.told(error))
-        return {"CANCELLED"}
-    return {"FINISHED"}
-
-
-class _Again:
+class _Again(reporting.Operator):
     """What operators share that generate from a result."""
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         if context.scene is None:
-            return False
-        if preferences.get().previews_first:
-            return True
-        error = target.problem(context, context.scene.tilewright.target)
-        if error:
-            cls.poll_message_set(languages.told(error))
-        return error is None
+            return reporting.NO_SCENE
+        return None if preferences.get().previews_first else targets.problem(context, context.scene.tilewright.target)
+
+    def submit(self, context: bpy.types.Context, request: TextureRequest) -> None:
+        job = generation.submit(context, request)
+        if bpy.app.background:
+            generation.wait(job)
 
 
-class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
+class TILEWRIGHT_OT_restore_settings(reporting.Operator):
     """Set the prompt and everything else as for this texture, so that Generate makes it again"""
 
     bl_idname = "tilewright.restore_settings"
@@ -117,20 +106,15 @@ class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            recipe = self.find(context)
-            if recipe is None:
-                raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
-            note = restore(context.scene.tilewright, recipe, own=bool(self.result))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def act(self, context: bpy.types.Context) -> None:
+        recipe = self.find(context)
+        if recipe is None:
+            raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
+        note = restore(context.scene.tilewright, recipe, own=bool(self.result))
         self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
-        return {"FINISHED"}
 
     def find(self, context: bpy.types.Context) -> Recipe | None:
         if self.result:
@@ -149,7 +133,7 @@ def image_at_hand(context: bpy.types.Context) -> bpy.types.Image | None:
     return getattr(context, "edit_image", None) or getattr(node, "image", None)
 
 
-class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
+class TILEWRIGHT_OT_variations(_Again):
     """Generate more textures like this one: the same recipe, other seeds"""
 
     bl_idname = "tilewright.variations"
@@ -160,16 +144,12 @@ class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
         name="Count", description="How many", default=4, min=1, max=properties.MAX_COUNT, options={"SKIP_SAVE"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            request = browse.result(self.result).recipe.texture
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return _submit(self, context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
+    def act(self, context: bpy.types.Context) -> None:
+        request = browse.result(self.result).recipe.texture
+        self.submit(context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
 
 
-class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
+class TILEWRIGHT_OT_generate_again(_Again):
     """Generate the same recipe at another size. The seed is the same, the picture a relative of the first"""
 
     bl_idname = "tilewright.generate_again"
@@ -196,22 +176,16 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        try:
-            size = browse.result(self.result).recipe.texture.size
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+        return self.attempt(lambda: self._ask(context))
+
+    def _ask(self, context: bpy.types.Context) -> set[str]:
+        size = browse.result(self.result).recipe.texture.size
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            request = browse.result(self.result).recipe.texture
-            size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return _submit(self, context, replace(request, size=size))
+    def act(self, context: bpy.types.Context) -> None:
+        size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
+        self.submit(context, replace(browse.result(self.result).recipe.texture, size=size))
 
 
 class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):

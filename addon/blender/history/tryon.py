@@ -11,9 +11,9 @@ from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import title
-from ..common import languages, state, target
+from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
-from ..common.target import Target
+from ..common.targets import Target
 from ..jobs import delivery
 from ..settings import properties
 from . import browse
@@ -58,11 +58,11 @@ class Trial:
         self.placed = set(state.current.view.placed)
         for image in bpy.data.images:
             self.images[image.session_uid] = (image.use_fake_user, _uid(properties.before_of(image)))
-        material = target.find_material(self.aim)
+        material = targets.find_material(self.aim)
         if material is not None and material.node_tree is not None:
             self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
             self.links = frozenset(_ends(link) for link in material.node_tree.links)
-        obj = target.object_of(self.aim)
+        obj = targets.object_of(self.aim)
         self.slots = len(obj.material_slots) if obj else 0
 
     def wear(self, at: int) -> str:
@@ -78,7 +78,7 @@ class Trial:
     def restore(self) -> None:
         """Everything as it was before the first one."""
         if self.aim.material:
-            material = target.by_uid(bpy.data.materials, self.aim.material)
+            material = targets.by_uid(bpy.data.materials, self.aim.material)
             if material is not None:
                 self._restore_nodes(material)
         else:
@@ -93,7 +93,7 @@ class Trial:
                 if image.use_fake_user != fake:
                     image.use_fake_user = fake
                 if _uid(properties.before_of(image)) != before:
-                    image.tilewright.before = target.by_uid(bpy.data.images, before)
+                    image.tilewright.before = targets.by_uid(bpy.data.images, before)
         state.current.view.placed = set(self.placed)
 
     def _restore_nodes(self, material: bpy.types.Material) -> None:
@@ -116,7 +116,7 @@ class Trial:
 
     def _remove_material(self) -> None:
         """The one that was made for an object without any."""
-        obj = target.object_of(self.aim)
+        obj = targets.object_of(self.aim)
         material = obj.active_material if obj else None
         if material is None:
             return
@@ -148,7 +148,7 @@ def _bring_back(node: bpy.types.Node, known: _Node, tree: bpy.types.NodeTree) ->
     """Set what differs, and nothing else: what is set counts as a change for Blender."""
     if node.bl_idname == "ShaderNodeTexImage":
         if _uid(node.image) != known.image:
-            node.image = target.by_uid(bpy.data.images, known.image)
+            node.image = targets.by_uid(bpy.data.images, known.image)
         if node.extension != known.extension:
             node.extension = known.extension
     if (node.parent.name if node.parent else "") != known.frame:
@@ -175,7 +175,7 @@ def _uid(item: bpy.types.ID | None) -> int:
     return item.session_uid if item is not None else 0
 
 
-class TILEWRIGHT_OT_try_on(bpy.types.Operator):
+class TILEWRIGHT_OT_try_on(reporting.Operator):
     """See the textures of the history on the object: arrow keys or wheel walk on, Enter keeps, Escape restores"""
 
     bl_idname = "tilewright.try_on"
@@ -187,22 +187,14 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        error = target.problem(context, context.scene.tilewright.target) if context.scene else None
-        if error:
-            cls.poll_message_set(languages.told(error))
-        return context.scene is not None and error is None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return targets.problem(context, context.scene.tilewright.target) if context.scene else reporting.NO_SCENE
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         """For scripts: the result is kept at once."""
-        try:
-            aim = target.choose(context, context.scene.tilewright.target, state.current.document)
-            state.current.outcome = Trial(aim, [browse.result(self.result).folder.name]).wear(0)
-            browse.note_use(self.result)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        aim = targets.choose(context, context.scene.tilewright.target, state.current.document)
+        state.current.outcome = Trial(aim, [browse.result(self.result).folder.name]).wear(0)
+        browse.note_use(self.result)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         view = state.current.view
@@ -211,12 +203,12 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
         try:
             if not names:
                 raise UserError(ErrorKind.REQUEST, rpt_("There is no texture to try on."))
-            aim = target.choose(context, context.scene.tilewright.target, state.current.document)
+            aim = targets.choose(context, context.scene.tilewright.target, state.current.document)
             self.trial = Trial(aim, names)
             self.outcome = ""
             self.wear(context, names.index(wanted) if wanted in names else 0)
         except UserError as error:
-            self.report({"WARNING"}, languages.told(error))
+            self.report({"WARNING"}, languages.message_of(error))
             return {"CANCELLED"}
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -243,7 +235,7 @@ class TILEWRIGHT_OT_try_on(bpy.types.Operator):
                 self.cancel(context)
                 return {"CANCELLED"}
         except UserError as error:  # this one cannot be worn; the walk goes on
-            self.report({"WARNING"}, languages.told(error))
+            self.report({"WARNING"}, languages.message_of(error))
         return {"RUNNING_MODAL"}
 
     def wear(self, context: bpy.types.Context, at: int) -> None:

@@ -12,7 +12,7 @@ from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
 from ...host.session import Session
 from ...host.store import Store
-from ..common import package, preferences, state, target
+from ..common import package, preferences, state, targets
 from ..settings import request
 from . import pump
 
@@ -20,11 +20,11 @@ from . import pump
 def start(context: bpy.types.Context) -> Job:
     """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
     settings = context.scene.tilewright
-    now = state.current
+    current = state.current
     try:
         wanted = request.from_settings(settings)
     except UserError as error:
-        now.error = error
+        current.error = error
         raise
     job = submit(context, wanted)
     if settings.use_random_seed:
@@ -37,36 +37,36 @@ def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
 
     Where the user wants previews first, it goes nowhere.
     """
-    now = state.current
-    now.error = None
+    current = state.current
+    current.error = None
     try:
-        aim = None
+        target = None
         if not preferences.get().previews_first:
-            aim = target.choose(context, context.scene.tilewright.target, now.document)
+            target = targets.choose(context, context.scene.tilewright.target, current.document)
         preferences.check_engine()
         here = session()
         here.previews = preferences.get().previews and not bpy.app.background
         job = here.submit(wanted)
     except UserError as error:
-        now.error = error
+        current.error = error
         raise
-    if aim:
-        now.targets[job.id] = aim
+    if target:
+        current.targets[job.id] = target
     pump.ensure_running()
     return job
 
 
 def wait(job: Job) -> None:
     """Background mode: run the job to its end and deliver it. Raises `UserError` if it failed or was cancelled."""
-    now = state.current
+    current = state.current
     try:
-        now.session.wait(job, tick=pump.take)
+        current.session.wait(job, tick=pump.handle)
     except BaseException:  # Ctrl-C: the job must not go on without anybody waiting for it
-        now.session.cancel(job)
+        current.session.cancel(job)
         raise
-    before = now.error
+    before = current.error
     pump.deliver_waiting()
-    error = job.error or (now.error if now.error is not before else None)
+    error = job.error or (current.error if current.error is not before else None)
     if job.state is JobState.CANCELLED:
         error = UserError(ErrorKind.REQUEST, "The job was cancelled.")
     if error:
@@ -75,30 +75,30 @@ def wait(job: Job) -> None:
 
 def session() -> Session:
     """The one session; made with the present preferences, and anew if they changed while nothing runs."""
-    now = state.current
-    wanted = preferences.get()
-    settings = (preferences.store_folder(), wanted.device, wanted.memory, wanted.idle_minutes)
-    if now.session and now.session_settings != settings and not len(now.session.jobs):
+    current = state.current
+    prefs = preferences.get()
+    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes)
+    if current.session and current.session_settings != settings and not len(current.session.jobs):
         # it takes up to a second, for which Blender must not wait
-        threading.Thread(target=now.session.close, name="tilewright-close", daemon=True).start()
-        now.session = None
-    if now.session is None:
-        now.session = make_session(settings[0])
-        now.session_settings = settings
-        now.stores.add(settings[0])
-    return now.session
+        threading.Thread(target=current.session.close, name="tilewright-close", daemon=True).start()
+        current.session = None
+    if current.session is None:
+        current.session = make_session(settings[0])
+        current.session_settings = settings
+        current.stores.add(settings[0])
+    return current.session
 
 
 def make_session(store: Path) -> Session:
     """A session that puts its results into `store`."""
-    wanted = preferences.get()
+    prefs = preferences.get()
     return Session(
         store=Store(store),
         find_runtime=preferences.find_engine,
         log=package.engine_log(),
         product=package.version(),
         paces=Paces(package.data_folder("paces.json")),
-        device=wanted.device,
-        memory=wanted.memory,
-        idle_seconds=60.0 * wanted.idle_minutes,
+        device=prefs.device,
+        memory=prefs.memory,
+        idle_seconds=60.0 * prefs.idle_minutes,
     )

@@ -6,20 +6,16 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import languages, package, preferences, state, target
+from ..common import package, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..material import uv
 from ..settings import request
 from . import generation, pump, status
 
-
-def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
-    """For poll: grey the button, and say why."""
-    cls.poll_message_set(languages.told(error))
-    return False
+NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
 
 
-class TILEWRIGHT_OT_generate(bpy.types.Operator):
+class TILEWRIGHT_OT_generate(reporting.Operator):
     """Make a seamless texture of the prompt, in the background; it goes into the material when it is done"""
 
     bl_idname = "tilewright.generate"
@@ -27,27 +23,21 @@ class TILEWRIGHT_OT_generate(bpy.types.Operator):
     # no undo step of its own: nothing has changed yet, and the result makes one when it arrives
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         if context.scene is None:
-            return False
+            return reporting.NO_SCENE
         settings = context.scene.tilewright
         if not request.whole_prompt(settings).strip():
-            return _explain(cls, UserError(ErrorKind.REQUEST, "Describe the texture first."))
-        error = None if preferences.get().previews_first else target.problem(context, settings.target)
-        return _explain(cls, error) if error else True
+            return UserError(ErrorKind.REQUEST, "Describe the texture first.")
+        return None if preferences.get().previews_first else targets.problem(context, settings.target)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            job = generation.start(context)
-            if bpy.app.background:
-                generation.wait(job)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        job = generation.start(context)
+        if bpy.app.background:
+            generation.wait(job)
 
 
-class TILEWRIGHT_OT_cancel(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel(reporting.Operator):
     """End the running job, or all of them"""
 
     bl_idname = "tilewright.cancel"
@@ -56,12 +46,10 @@ class TILEWRIGHT_OT_cancel(bpy.types.Operator):
     job: StringProperty(description="The job's id; empty: all jobs", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.current.session is None or not len(state.current.session.jobs):
-            return _explain(cls, UserError(ErrorKind.REQUEST, "Nothing is being made."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if state.current.session and len(state.current.session.jobs) else NOTHING_RUNS
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str] | None:
         session = state.current.session
         jobs = [job for job in session.jobs if self.job in ("", job.id)]
         if not jobs:
@@ -70,10 +58,10 @@ class TILEWRIGHT_OT_cancel(bpy.types.Operator):
         for job in reversed(jobs):  # else the next would begin for a moment
             session.cancel(job)
         pump.ensure_running()
-        return {"FINISHED"}
+        return None
 
 
-class TILEWRIGHT_OT_move_job(bpy.types.Operator):
+class TILEWRIGHT_OT_move_job(reporting.Operator):
     """Have a waiting job made earlier or later"""
 
     bl_idname = "tilewright.move_job"
@@ -86,19 +74,19 @@ class TILEWRIGHT_OT_move_job(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return state.current.session is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if state.current.session else NOTHING_RUNS
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str] | None:
         session = state.current.session
         moved = [session.move(job, self.places) for job in list(session.jobs) if job.id == self.job]
         if not any(moved):
             return {"CANCELLED"}
         redraw_sidebars()
-        return {"FINISHED"}
+        return None
 
 
-class TILEWRIGHT_OT_show(bpy.types.Operator):
+class TILEWRIGHT_OT_show(reporting.Operator):
     """Show another texture of the same job"""
 
     bl_idname = "tilewright.show"
@@ -108,16 +96,15 @@ class TILEWRIGHT_OT_show(bpy.types.Operator):
     step: IntProperty(default=1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return len(state.current.results) > 1
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if len(state.current.results) > 1 else UserError(ErrorKind.REQUEST, "There is no other texture.")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         state.current.shown = (state.current.shown + self.step) % len(state.current.results)
         redraw_sidebars()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_add_uv_map(bpy.types.Operator):
+class TILEWRIGHT_OT_add_uv_map(reporting.Operator):
     """Give the active object a UV map: each face from the side that it looks to, the longest side one texture wide"""
 
     bl_idname = "tilewright.add_uv_map"
@@ -125,36 +112,31 @@ class TILEWRIGHT_OT_add_uv_map(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         obj = context.object
-        if not target.lacks_uv_map(obj):
-            return _explain(cls, UserError(ErrorKind.TARGET, "The active object needs no UV map, or has one."))
+        if not targets.lacks_uv_map(obj):
+            return targets.refusal("The active object needs no UV map, or has one.")
         if obj.mode != "OBJECT":
-            return _explain(cls, UserError(ErrorKind.TARGET, "Go to Object Mode first."))
+            return targets.refusal("Go to Object Mode first.")
         if obj.data.library or obj.data.override_library:
-            return _explain(
-                cls, UserError(ErrorKind.TARGET, rpt_("{name} is linked from another file.").format(name=obj.data.name))
-            )
-        return True
+            return targets.refusal(rpt_("{name} is linked from another file.").format(name=obj.data.name))
+        return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         uv.add_box_map(context.object)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_open_log(bpy.types.Operator):
+class TILEWRIGHT_OT_open_log(reporting.Operator):
     """Open the log with the details"""
 
     bl_idname = "tilewright.open_log"
     bl_label = "Open Log"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if bpy.app.background:
-            return _explain(cls, UserError(ErrorKind.REQUEST, "There is no window to open it in."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return reporting.NO_WINDOW if bpy.app.background else None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> set[str]:
         error = state.current.error
         own = error is not None and error.kind is ErrorKind.BUG
         logs = [package.own_log(), package.engine_log()] if own else [package.engine_log(), package.own_log()]
@@ -165,36 +147,33 @@ class TILEWRIGHT_OT_open_log(bpy.types.Operator):
         return bpy.ops.wm.path_open(filepath=str(found))
 
 
-class TILEWRIGHT_OT_dismiss(bpy.types.Operator):
+class TILEWRIGHT_OT_dismiss(reporting.Operator):
     """Close this message"""
 
     bl_idname = "tilewright.dismiss"
     bl_label = "Close"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         state.current.error = None
         redraw_sidebars()
         status.redraw()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_free(bpy.types.Operator):
+class TILEWRIGHT_OT_free(reporting.Operator):
     """Let go of the loaded models and their memory, for example before a large render"""
 
     bl_idname = "tilewright.free"
     bl_label = "Free Memory"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.current.session is None or state.current.session.worker_state == "none":
-            return _explain(cls, UserError(ErrorKind.REQUEST, "No model is loaded."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        loaded = state.current.session is not None and state.current.session.worker_state != "none"
+        return None if loaded else UserError(ErrorKind.REQUEST, "No model is loaded.")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         state.current.session.free()
         self.report({"INFO"}, "The memory is free as soon as no job runs.")
-        return {"FINISHED"}
 
 
 CLASSES = (

@@ -14,8 +14,8 @@ from ...core.errors import ErrorKind, UserError
 from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, ImageRequest, Request
 from ...core.requests.texture import Axes
-from ..common import languages, preferences, state, target
-from ..common.target import Target
+from ..common import preferences, reporting, state, targets
+from ..common.targets import Target
 from ..material import color_node
 from ..pictures import sources
 from ..settings import properties
@@ -84,53 +84,44 @@ def _content_property() -> EnumProperty:
     )
 
 
-class _OnImage:
+class _OnImage(reporting.Operator):
     """What the operators share. `image`: a name, for scripts; empty: what `find` finds."""
+
+    keeps_error = True
 
     image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
     axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         # which image it will be is not known here: buttons and scripts name others than the one that is shown
         error = sources.problem(find(context))
-        if error and all(map(sources.problem, bpy.data.images)):
-            cls.poll_message_set(languages.told(error))
-            return False
-        return True
+        return error if error and all(map(sources.problem, bpy.data.images)) else None
 
-    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> set[str]:
+    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> None:
         """Queue the job and return at once; in background mode when it is done."""
-        now = state.current
-        now.error = None
+        current = state.current
+        current.error = None
+        image = _choose(context, self.image)
+        target = Target(current.document, "IMAGE", 0, 0, "", image.name)
+        if into_material:
+            target = targets.choose(context, "BASE_COLOR", current.document)
+        preferences.check_engine()
+        wanted["source_recipe"] = properties.as_source(image)
+        folder = sources.new_folder()
         try:
-            image = _choose(context, self.image)
-            aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
-            if into_material:
-                aim = target.choose(context, "BASE_COLOR", now.document)
-            preferences.check_engine()
-            wanted["source_recipe"] = properties.as_source(image)
-            folder = sources.new_folder()
-            try:
-                path, content = sources.prepare(image, folder)
-                if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
-                    content = Content.NORMAL
-                job = generation.session().submit(
-                    ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
-                )
-            except BaseException:  # nobody is left who would read what was written
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            now.folders[job.id] = folder
-            now.targets[job.id] = replace(aim, look=sources.look(image), source=image.session_uid)
-            pump.ensure_running()
-            if bpy.app.background:
-                generation.wait(job)
-        except UserError as error:
-            now.error = error
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            path, content = sources.prepare(image, folder)
+            if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
+                content = Content.NORMAL
+            job = generation.session().submit(ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted))
+        except BaseException:  # nobody is left who would read what was written
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        current.folders[job.id] = folder
+        current.targets[job.id] = replace(target, look=sources.look(image), source=image.session_uid)
+        pump.ensure_running()
+        if bpy.app.background:
+            generation.wait(job)
 
     def _title(self, context: bpy.types.Context, word: str) -> str:
         image = find(context, self.image)
@@ -143,11 +134,10 @@ class _Asking(_OnImage):
     asked: tuple[str, ...] = ()
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        try:
-            asked = _asked_of(_choose(context, self.image))
-        except UserError as error:  # before the settings are asked for, not after
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+        return self.attempt(lambda: self._ask(context))  # what is wrong is said before the settings are asked for
+
+    def _ask(self, context: bpy.types.Context) -> set[str]:
+        asked = _asked_of(_choose(context, self.image))
         axes = asked.axes.value if asked else ""
         offered = self.properties.bl_rna.properties["axes"].enum_items
         if axes in offered and not self.properties.is_property_set("axes"):
@@ -161,7 +151,7 @@ class _Asking(_OnImage):
             self.layout.prop(self, name)
 
 
-class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_upscale(_Asking):
     """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
 
     bl_idname = "tilewright.upscale"
@@ -177,16 +167,12 @@ class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
     upscaler: properties.upscaler_property()
     content: _content_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            finish = Finish(int(self.scale), network(self.upscaler))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
+    def act(self, context: bpy.types.Context) -> None:
+        finish = Finish(int(self.scale), network(self.upscaler))
+        self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
 
 
-class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_make_maps(_Asking):
     """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
 
     bl_idname = "tilewright.make_maps"
@@ -195,16 +181,12 @@ class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
 
     map_networks: properties.map_networks_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
+    def act(self, context: bpy.types.Context) -> None:
+        finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
+        self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 
 
-class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_make_tileable(_Asking):
     """Make the image repeat without a seam; the result is a new image"""
 
     bl_idname = "tilewright.make_tileable"
@@ -216,8 +198,8 @@ class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
     )
     content: _content_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.start(context, tileable=True, title=self._title(context, "tileable"))
+    def act(self, context: bpy.types.Context) -> None:
+        self.start(context, tileable=True, title=self._title(context, "tileable"))
 
 
 class TILEWRIGHT_MT_image(bpy.types.Menu):

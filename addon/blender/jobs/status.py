@@ -15,12 +15,12 @@ from . import panel as queue_panel
 
 def text() -> str:
     """What is going on, in a line; "" where nothing is."""
-    now = state.current
-    jobs = list(now.session.jobs) if now.session else []
+    current = state.current
+    jobs = list(current.session.jobs) if current.session else []
     if jobs:
         line = queue_panel.progress_text(jobs[0])
         return _("{line} ({count} waiting)").format(line=line, count=len(jobs) - 1) if len(jobs) > 1 else line
-    return _(now.hindrance or (now.error.message if now.error else ""))
+    return _(current.hindrance or (current.error.message if current.error else ""))
 
 
 def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
@@ -28,16 +28,16 @@ def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
     line = text()
     if not line:
         return
-    now = state.current
-    jobs = list(now.session.jobs) if now.session else []
+    current = state.current
+    jobs = list(current.session.jobs) if current.session else []
     row = self.layout.row(align=True)
     if jobs:
         row.progress(factor=jobs[0].fraction, text="", type="RING")
-    icon = "NONE" if jobs else "TIME" if now.hindrance else "ERROR"
+    icon = "NONE" if jobs else "TIME" if current.hindrance else "ERROR"
     row.label(text=f"{package.TITLE}: {line}", icon=icon, translate=False)
     if jobs:
         row.operator("tilewright.cancel", text="", icon="X", emboss=False).job = jobs[0].id
-    elif not now.hindrance:
+    elif not current.hindrance:
         row.operator("tilewright.dismiss", text="", icon="X", emboss=False)
 
 

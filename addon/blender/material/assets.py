@@ -17,7 +17,7 @@ from ...core.errors import UserError
 from ...core.recipe import Recipe
 from ...core.requests.texture import STARTER, TextureRequest
 from ...core.results import THUMBNAIL
-from ..common import package, preferences, target
+from ..common import package, preferences, targets
 from ..settings import models, properties
 from . import color_node
 
@@ -31,7 +31,7 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
     node = color_node.image_node(material)
     recipe = properties.recipe_of(node.image) if node is not None and node.image is not None else None
     if recipe is None:
-        raise target.refusal(f"{material.name} shows no texture of {package.TITLE}'s.", "Put one into it first.")
+        raise targets.refusal(f"{material.name} shows no texture of {package.TITLE}'s.", "Put one into it first.")
     return recipe
 
 
@@ -179,7 +179,7 @@ def _preview_by_thumbnail(material: bpy.types.Material) -> None:
 def explain(material: bpy.types.Material) -> UserError | None:
     """Why the material cannot be marked, for greyed buttons."""
     try:
-        target.check_editable(material)
+        targets.check_editable(material)
         recipe_of(material)
     except UserError as error:
         return error

@@ -7,7 +7,7 @@ from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ...core.errors import UserError
 from ...core.requests.texture import MAX_SIDE
-from ..common import languages, preferences, target
+from ..common import preferences, reporting, targets
 from . import assets, color_node, map_nodes, physical_size
 
 
@@ -16,40 +16,30 @@ def active_material(context: bpy.types.Context) -> bpy.types.Material:
     obj = context.object
     material = obj.active_material if obj else None
     if material is None:
-        raise target.refusal("No material is active." if obj else "No object is active.")
-    target.check_editable(material)
+        raise targets.refusal("No material is active." if obj else "No object is active.")
+    targets.check_editable(material)
     return material
 
 
-def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
-    """For poll: grey the button, and say why."""
-    cls.poll_message_set(languages.told(error))
-    return False
-
-
-class _OfMaterial:
-    """An operator on the active material; `problem` is a sentence where it cannot work on that one."""
+class _OnMaterial(reporting.Operator):
+    """An operator on the active material."""
 
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
-        return None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        try:
+            return cls.problem_with(active_material(context), context)
+        except UserError as error:
+            return error
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        try:
-            error = cls.problem(context, active_material(context))
-        except UserError as reason:
-            error = reason
-        return _explain(cls, error) if error else True
-
-    def complain(self, error: UserError) -> set[str]:
-        self.report({"ERROR"}, languages.told(error))
-        return {"CANCELLED"}
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        """Why it cannot work on this material."""
+        return None
 
 
-class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
     """Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one"""
 
     bl_idname = "tilewright.fit_to_object"
@@ -66,15 +56,12 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
         name="Set Resolution", description="Have the next Generate make as many pixels as that takes", default=True
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         obj, material = context.object, context.object.active_material
         settings, metres = context.scene.tilewright, context.scene.unit_settings.scale_length
         factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
-        try:
-            fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
-            physical_size.apply(material, fit)
-        except UserError as error:
-            return self.complain(error)
+        fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
+        physical_size.apply(material, fit)
         if self.set_resolution:
             settings.width, settings.height = fit.size.width, fit.size.height
         map_nodes.set_relief(material)
@@ -92,57 +79,54 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
                 density=self.texels_per_metre
             )
         self.report({"WARNING" if too_large else "INFO"}, text)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
     """Multiply ambient occlusion into the color, or take it out again"""
 
     bl_idname = "tilewright.multiply_occlusion"
     bl_label = "Multiply Occlusion"
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if map_nodes.multiply_node(material) is not None:
             return None
         if map_nodes.occlusion_node(material) is None:
-            return target.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
+            return targets.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
         principled = color_node.find_principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
-            return target.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
+            return targets.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         material = context.object.active_material
         mix = map_nodes.multiply_node(material)
         if mix is not None:
             map_nodes.unmultiply_occlusion(material, mix)
         else:
             map_nodes.multiply_occlusion(material, map_nodes.occlusion_node(material))
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
     """Link the height as the material's displacement method and the render engine want it now"""
 
     bl_idname = "tilewright.follow_displacement"
     bl_label = "Update Nodes"
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if not map_nodes.is_outdated(material, context.scene.render.engine):
-            return target.refusal(rpt_("The nodes of {name} fit its displacement method.").format(name=material.name))
+            return targets.refusal(rpt_("The nodes of {name} fit its displacement method.").format(name=material.name))
         return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         material = context.object.active_material
         note = map_nodes.follow(material, context.scene.render.engine)
         if note:
             self.report({"INFO"}, note)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_mark_asset(_OnMaterial):
     """Mark the material as an asset, with a preview, and its recipe as the description"""
 
     bl_idname = "tilewright.mark_asset"
@@ -157,18 +141,14 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
     )
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         return assets.explain(material)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         material = context.object.active_material
         author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
-        try:
-            note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
-        except UserError as error:
-            return self.complain(error)
+        note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
         self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
-        return {"FINISHED"}
 
 
 CLASSES = (

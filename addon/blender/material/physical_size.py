@@ -13,7 +13,7 @@ from mathutils.geometry import area_tri
 
 from ...core import texels
 from ...core.requests.texture import Size, TextureRequest
-from ..common import target
+from ..common import targets
 from ..settings import properties
 from . import color_node, map_nodes
 
@@ -64,20 +64,20 @@ class Fit:
 def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
     """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
     if obj.type != "MESH":
-        raise target.refusal(f"{obj.name} is no mesh, and its texel density cannot be read.")
+        raise targets.refusal(f"{obj.name} is no mesh, and its texel density cannot be read.")
     image = _image_node(material)
     name = map_nodes.uv_map_of(image)
     layers = obj.data.uv_layers
     layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
     if layer is None:
         lost = f"has no UV map {name}" if name else "has no UV map"
-        raise target.refusal(f"{obj.name} {lost}.", "Give it one first.")
+        raise targets.refusal(f"{obj.name} {lost}.", "Give it one first.")
     try:
         with _readable(obj) as mesh:
             density = texels.uv_density(_triangles(mesh, obj, material, layer.name))
     except ValueError as error:
         message = f"No face of {obj.name} with {material.name} has an area, on the object and in its UV map."
-        raise target.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
+        raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
     size, aspect = material.tilewright.tile_size, _aspect(image.image)
     return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
 
@@ -87,19 +87,19 @@ def apply(material: bpy.types.Material, fit: Fit) -> None:
     mapping = _mapping(material, _image_node(material))
     socket = mapping.inputs["Scale"]
     if socket.is_linked:
-        raise target.refusal(f"The scale of {mapping.name} in {material.name} comes from another node.")
+        raise targets.refusal(f"The scale of {mapping.name} in {material.name} comes from another node.")
     if mapping.vector_type in _MULTIPLYING:
         socket.default_value[:2] = fit.mapping
     elif mapping.vector_type == "TEXTURE":  # which divides by it
         socket.default_value[:2] = [1.0 / value for value in fit.mapping]
     else:
-        raise target.refusal(f"{mapping.name} in {material.name} maps normals, not points.")
+        raise targets.refusal(f"{mapping.name} in {material.name} maps normals, not points.")
 
 
 def _image_node(material: bpy.types.Material) -> bpy.types.Node:
     node = color_node.image_node(material)
     if node is None or node.image is None:
-        raise target.refusal(f"{material.name} has no texture at its Base Color.", "Put one there first.")
+        raise targets.refusal(f"{material.name} has no texture at its Base Color.", "Put one there first.")
     return node
 
 
@@ -121,7 +121,7 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
         link = _link(node.inputs["Vector"])
         if link and (link.from_node.bl_idname == "ShaderNodeUVMap" or link.from_socket.name == "UV"):
             return node
-    raise target.refusal(
+    raise targets.refusal(
         f"The texture of {material.name} is not shown by a Mapping of the UV map.",
         "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
     )

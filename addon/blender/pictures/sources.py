@@ -21,7 +21,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ...core.errors import ErrorKind, UserError
 from ...core.requests.picture import Content, ImageRequest
 from ...core.results import Result, disk_errors
-from ..common.target import Look
+from ..common.targets import Look
 
 # what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}

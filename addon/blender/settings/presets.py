@@ -17,7 +17,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import languages
+from ..common import reporting
 from . import models, request
 from .request import PLACE
 
@@ -91,7 +91,7 @@ def _fits(settings: Any, scheduler: object) -> bool:
     return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
 
 
-class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
+class TILEWRIGHT_OT_load_preset(reporting.Operator):
     """Load these settings. A prompt that is there already stays, and the preset's words are put around it"""
 
     bl_idname = "tilewright.load_preset"
@@ -101,17 +101,12 @@ class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            apply(context.scene.tilewright, read(Path(self.filepath)))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def act(self, context: bpy.types.Context) -> None:
+        apply(context.scene.tilewright, read(Path(self.filepath)))
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
-        return {"FINISHED"}
 
 
 class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):

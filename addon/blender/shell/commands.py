@@ -164,7 +164,7 @@ def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interrupti
 
 def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) -> None:
     def tick(events: list[Event]) -> None:
-        made.take(events)
+        made.collect(events)
         if interruptions:
             raise _Interrupted
 
@@ -172,7 +172,7 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
         session.wait(job, tick=tick)
     except _Interrupted:
         session.cancel_all()
-        session.wait(job, timeout=5.0, tick=made.take)
+        session.wait(job, timeout=5.0, tick=made.collect)
         raise
 
 
@@ -187,7 +187,7 @@ class _Made:
         self._as_json = as_json
         self.error: UserError | None = None
 
-    def take(self, events: list[Event]) -> None:
+    def collect(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event.message, ImageDone):
                 try:

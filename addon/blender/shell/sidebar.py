@@ -11,7 +11,7 @@ from ...core.errors import ErrorKind
 from ...core.naming import title
 from ...core.requests.texture import Axes, TextureRequest
 from ...core.results import BASE_COLOR, Result
-from ..common import package, state, target
+from ..common import package, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
@@ -22,13 +22,13 @@ _EXAMPLE = "mossy red brick wall"
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    now = state.current
-    now.shown_in.add(context.region.as_pointer())
+    current = state.current
+    current.shown_in.add(context.region.as_pointer())
     settings = context.scene.tilewright
     if setup_panel.is_wanted():
         setup_panel.draw_box(layout, context)
-    elif now.lost_engine and now.error is None:
-        _draw_lost_engine(layout, context)
+    elif current.engine_error and current.error is None:
+        _draw_engine_error(layout, context)
     column = layout.column()
     if hasattr(column, "textbox"):  # from 5.2 on: several lines
         column.textbox(settings, "prompt", initial_visible_lines=2, placeholder=_EXAMPLE)
@@ -39,19 +39,19 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     words = iface_("Generate {count}") if settings.count > 1 else iface_("Generate")
     button.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     _draw_target_line(layout, context)
-    jobs = list(now.session.jobs) if now.session else []
+    jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, jobs)
-    if now.hindrance:
-        paragraph(layout, context, now.hindrance, icon="TIME")
-    if now.error:
+    if current.hindrance:
+        paragraph(layout, context, current.hindrance, icon="TIME")
+    if current.error:
         _draw_error(layout, context)
-    if now.result:
-        _draw_result(layout, context, now.result)
+    if current.result:
+        _draw_result(layout, context, current.result)
 
 
-def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    error = state.current.lost_engine
+def _draw_engine_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    error = state.current.engine_error
     box = layout.box().column()
     paragraph(box, context, error.message, icon="ERROR")
     paragraph(box, context, error.hint)
@@ -61,13 +61,13 @@ def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) ->
 def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the texture will go, or why it cannot."""
     obj = context.object
-    error = target.problem(context, context.scene.tilewright.target)
+    error = targets.problem(context, context.scene.tilewright.target)
     if error:
         paragraph(layout, context, error.message, icon="INFO")
     elif obj:
         place = obj.active_material.name if obj.active_material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
-    if target.lacks_uv_map(obj):
+    if targets.lacks_uv_map(obj):
         row = layout.row()
         label = row.row()
         label.alert = True
@@ -97,20 +97,20 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result: Result) -> None:
-    now = state.current
+    current = state.current
     request = result.recipe.request
     box = layout.box().column()
-    previews = now.previews
-    if previews is not None and result.folder.name in previews:
-        box.template_icon(icon_value=previews[result.folder.name].icon_id, scale=8)
-    count = len(now.results)
+    thumbnails = current.thumbnails
+    if thumbnails is not None and result.folder.name in thumbnails:
+        box.template_icon(icon_value=thumbnails[result.folder.name].icon_id, scale=8)
+    count = len(current.results)
     if count > 1:
         row = box.row(align=True)
         row.operator("tilewright.show", text="", icon="TRIA_LEFT").step = -1
         middle = row.row(align=True)
         middle.alignment = "CENTER"
         words = iface_("{number} of {count}")
-        middle.label(text=words.format(number=now.shown % count + 1, count=count), translate=False)
+        middle.label(text=words.format(number=current.shown % count + 1, count=count), translate=False)
         row.operator("tilewright.show", text="", icon="TRIA_RIGHT").step = 1
     paragraph(box, context, title(request.prompt))
     text, icon = _seam_text(result)
@@ -121,10 +121,10 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     if isinstance(request, TextureRequest):
         text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
     box.label(text=text, icon="BLANK1", translate=False)
-    for note in dict.fromkeys((*(now.last.notes if now.last else ()), *result.notes)):
+    for note in dict.fromkeys((*(current.last.notes if current.last else ()), *result.notes)):
         paragraph(box, context, note, icon="INFO")
-    if now.outcome:
-        paragraph(box, context, now.outcome, icon="INFO")
+    if current.outcome:
+        paragraph(box, context, current.outcome, icon="INFO")
     box.operator("tilewright.apply")
 
 

@@ -207,7 +207,7 @@ def try_on_restores_exactly() -> None:
 
     def walk(kind: str = "BASE_COLOR") -> None:
         before = fingerprint()
-        aim = addon("common.target").choose(bpy.context, kind, addon("common.state").current.document)
+        aim = addon("common.targets").choose(bpy.context, kind, addon("common.state").current.document)
         trial = tryon.Trial(aim, folders)
         for step in (0, 1, 2, 3, 1, 0, -1):
             trial.wear(step)

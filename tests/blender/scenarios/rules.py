@@ -276,11 +276,11 @@ def rule_camera_and_nothing_are_refused() -> None:
 
 def rule_object_without_uv_map_can_be_given_one() -> None:
     cube = bpy.data.objects["Cube"]
-    assert not addon("common.target").lacks_uv_map(cube)
+    assert not addon("common.targets").lacks_uv_map(cube)
     cube.data.uv_layers.remove(cube.data.uv_layers[0])
     cube.scale = (2, 1, 1)
     bpy.context.view_layer.update()
-    assert addon("common.target").lacks_uv_map(cube)
+    assert addon("common.targets").lacks_uv_map(cube)
     generate()
     assert "Cube has no UV map" in _outcome()
     assert bpy.ops.tilewright.add_uv_map() == {"FINISHED"}
