@@ -104,5 +104,6 @@ def find(root: Path, backend: str) -> Path:
     verdict = environment.inspect(root, lock)
     if verdict.condition is Condition.READY:
         return environment.executable(verdict.folder)
-    verb = "Install" if verdict.condition is Condition.MISSING else "Repair"
-    raise UserError(ErrorKind.RUNTIME, verdict.reason, f"Press {verb} in Tilewright's panel.")
+    missing = verdict.condition is Condition.MISSING
+    hint = "Press Install in Tilewright's panel." if missing else "Press Repair in Tilewright's panel."
+    raise UserError(ErrorKind.RUNTIME, verdict.reason, hint)

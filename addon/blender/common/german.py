@@ -374,6 +374,32 @@ TEXTS = {
     "Put one into it first.": "Setzen Sie zuerst eine ein.",
     "Put one there first.": "Setzen Sie dort zuerst einen ein.",
     "Give it one first.": "Geben Sie ihm zuerst eine.",
+    "The texture of {name} is not shown by a Mapping of the UV map.": "Die Textur von {name} wird nicht durch ein "
+    "Mapping der UV-Map gezeigt.",
+    "{name} has no texture at its Base Color.": "{name} hat keine Textur an seiner Grundfarbe.",
+    "{node} in {material} maps normals, not points.": "{node} in {material} bildet Normalen ab, keine Punkte.",
+    "The scale of {node} in {material} comes from another node.": "Die Skalierung von {node} in {material} kommt von "
+    "einem anderen Node.",
+    "No face of {name} with {material} has an area, on the object and in its UV map.": "Keine Fläche von {name} mit "
+    "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
+    "{name} has no UV map.": "{name} hat keine UV-Map.",
+    "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
+    "{name} is no mesh, and its texel density cannot be read.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
+    "nicht ablesen.",
+    "{name} shows no texture of Tilewright's.": "{name} zeigt keine Textur von Tilewright.",
+    "Once the file is saved, mark it again for the catalogue {catalog}.": "Markieren Sie es für den Katalog {catalog} "
+    "noch einmal, wenn die Datei gespeichert ist.",
+    "The catalogue {catalog} was not added: {file} cannot be read.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "{file} kann nicht gelesen werden.",
+    "The catalogue {catalog} was not added: {place}: {reason}.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "{place}: {reason}.",
+    "The engine made no texture within {seconds:.0f} s.": "Die Engine hat in {seconds:.0f} s keine Textur gemacht.",
+    "The ~ in {path} is nobody's folder.": "Das ~ in {path} ist niemandes Ordner.",
+    "The scheduler {scheduler} does not fit the model {model}.": "Der Scheduler {scheduler} passt nicht zum Modell "
+    "{model}.",
+    "Choose one of: {names}.": "Wählen Sie einen von: {names}.",
+    "Press Install in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Installieren.",
+    "Press Repair in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Reparieren.",
     "Link Texture Coordinate, UV, to a Mapping, and that to the image.": "Verbinden Sie Texturkoordinate, UV, mit "
     "einem Mapping, und das mit dem Bild.",
     "Unwrap it again, or assign the material to its faces.": "Wickeln Sie es neu ab, oder weisen Sie das Material "

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
@@ -112,9 +113,8 @@ def self_test() -> None:
             if job.error:
                 raise job.error
             if not job.results:
-                raise UserError(
-                    ErrorKind.WORKER, f"The engine made no texture within {_PATIENCE:.0f} s.", "Open the log."
-                )
+                words = rpt_("The engine made no texture within {seconds:.0f} s.")
+                raise UserError(ErrorKind.WORKER, words.format(seconds=_PATIENCE), "Open the log.")
             result = job.results[0]
             device = result.recipe.environment.get("device", "")
             score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"

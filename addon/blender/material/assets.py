@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core import asset_catalogs, image_networks, recipe_words
 from ...core.errors import UserError
@@ -31,7 +32,8 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
     node = color_node.image_node(material)
     recipe = properties.recipe_of(node.image) if node is not None and node.image is not None else None
     if recipe is None:
-        raise targets.refusal(f"{material.name} shows no texture of {package.TITLE}'s.", "Put one into it first.")
+        message = rpt_("{name} shows no texture of Tilewright's.").format(name=material.name)
+        raise targets.refusal(message, "Put one into it first.")
     return recipe
 
 
@@ -129,10 +131,11 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
                 text = stream.read(_MAX_CATALOGS).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         _logger.error("%s cannot be read: %s", file, error)
-        return f"The catalogue {catalog} was not added: {file} cannot be read."
+        words = rpt_("The catalogue {catalog} was not added: {file} cannot be read.")
+        return words.format(catalog=catalog, file=file)
     data.catalog_id = asset_catalogs.find(text, catalog)
     if file is None:
-        return f"Once the file is saved, mark it again for the catalogue {catalog}."
+        return rpt_("Once the file is saved, mark it again for the catalogue {catalog}.").format(catalog=catalog)
     added = asset_catalogs.add(text, catalog)
     if added == text:
         return ""
@@ -143,7 +146,8 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        return f"The catalogue {catalog} was not added: {file.parent}: {error.strerror}."
+        words = rpt_("The catalogue {catalog} was not added: {place}: {reason}.")
+        return words.format(catalog=catalog, place=file.parent, reason=error.strerror)
     return ""
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import FloatProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
@@ -64,19 +65,21 @@ class Fit:
 def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
     """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
     if obj.type != "MESH":
-        raise targets.refusal(f"{obj.name} is no mesh, and its texel density cannot be read.")
+        message = rpt_("{name} is no mesh, and its texel density cannot be read.").format(name=obj.name)
+        raise targets.refusal(message)
     image = _image_node(material)
     name = map_nodes.uv_map_of(image)
     layers = obj.data.uv_layers
     layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
     if layer is None:
-        lost = f"has no UV map {name}" if name else "has no UV map"
-        raise targets.refusal(f"{obj.name} {lost}.", "Give it one first.")
+        words = rpt_("{name} has no UV map {map}.") if name else rpt_("{name} has no UV map.")
+        raise targets.refusal(words.format(name=obj.name, map=name), "Give it one first.")
     try:
         with _readable(obj) as mesh:
             density = texels.uv_density(_triangles(mesh, obj, material, layer.name))
     except ValueError as error:
-        message = f"No face of {obj.name} with {material.name} has an area, on the object and in its UV map."
+        words = rpt_("No face of {name} with {material} has an area, on the object and in its UV map.")
+        message = words.format(name=obj.name, material=material.name)
         raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
     size, aspect = material.tilewright.tile_size, _aspect(image.image)
     return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
@@ -87,19 +90,22 @@ def apply(material: bpy.types.Material, fit: Fit) -> None:
     mapping = _mapping(material, _image_node(material))
     socket = mapping.inputs["Scale"]
     if socket.is_linked:
-        raise targets.refusal(f"The scale of {mapping.name} in {material.name} comes from another node.")
+        words = rpt_("The scale of {node} in {material} comes from another node.")
+        raise targets.refusal(words.format(node=mapping.name, material=material.name))
     if mapping.vector_type in _MULTIPLYING:
         socket.default_value[:2] = fit.mapping
     elif mapping.vector_type == "TEXTURE":  # which divides by it
         socket.default_value[:2] = [1.0 / value for value in fit.mapping]
     else:
-        raise targets.refusal(f"{mapping.name} in {material.name} maps normals, not points.")
+        words = rpt_("{node} in {material} maps normals, not points.")
+        raise targets.refusal(words.format(node=mapping.name, material=material.name))
 
 
 def _image_node(material: bpy.types.Material) -> bpy.types.Node:
     node = color_node.image_node(material)
     if node is None or node.image is None:
-        raise targets.refusal(f"{material.name} has no texture at its Base Color.", "Put one there first.")
+        message = rpt_("{name} has no texture at its Base Color.").format(name=material.name)
+        raise targets.refusal(message, "Put one there first.")
     return node
 
 
@@ -122,7 +128,7 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
         if link and (link.from_node.bl_idname == "ShaderNodeUVMap" or link.from_socket.name == "UV"):
             return node
     raise targets.refusal(
-        f"The texture of {material.name} is not shown by a Mapping of the UV map.",
+        rpt_("The texture of {name} is not shown by a Mapping of the UV map.").format(name=material.name),
         "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
     )
 

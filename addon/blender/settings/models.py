@@ -7,6 +7,8 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
+from bpy.app.translations import pgettext_rpt as rpt_
+
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
@@ -30,7 +32,8 @@ def resolve(model: str) -> ModelInfo:
     try:
         stamp = _stamp(model)
     except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
-        raise UserError(ErrorKind.MODEL, f"The ~ in {model!r} is nobody's folder.", "Write the whole path.") from error
+        message = rpt_("The ~ in {path} is nobody's folder.").format(path=repr(model))
+        raise UserError(ErrorKind.MODEL, message, "Write the whole path.") from error
     known = _known.get(model)
     if known and known[0] == stamp:
         return known[1]

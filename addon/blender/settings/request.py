@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
@@ -98,6 +99,9 @@ def _fitting(scheduler: str, info: ModelInfo) -> Scheduler:
         if fitting.value == scheduler:
             return fitting
     names = ", ".join(fitting.value for fitting in info.schedulers)
+    words = rpt_("The scheduler {scheduler} does not fit the model {model}.")
     raise UserError(
-        ErrorKind.REQUEST, f"The scheduler {scheduler} does not fit the model {info.title}.", f"Choose one of: {names}."
+        ErrorKind.REQUEST,
+        words.format(scheduler=scheduler, model=info.title),
+        rpt_("Choose one of: {names}.").format(names=names),
     )
