@@ -111,9 +111,9 @@ class TILEWRIGHT_OT_delete(_OnResult):
     bl_label = "Delete"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.attempt(lambda: self._confirm(context, event))
+        return self.attempt(lambda: self.confirm(context, event))
 
-    def _confirm(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def confirm(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         prompt = title(browse.result(self.result).recipe.request.prompt)
         return context.window_manager.invoke_confirm(
             self,

@@ -176,9 +176,9 @@ class TILEWRIGHT_OT_generate_again(_Again):
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.attempt(lambda: self._ask(context))
+        return self.attempt(lambda: self.ask(context))
 
-    def _ask(self, context: bpy.types.Context) -> set[str]:
+    def ask(self, context: bpy.types.Context) -> set[str]:
         size = browse.result(self.result).recipe.texture.size
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))

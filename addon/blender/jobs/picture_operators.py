@@ -134,9 +134,9 @@ class _Asking(_OnImage):
     asked: tuple[str, ...] = ()
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        return self.attempt(lambda: self._ask(context))  # what is wrong is said before the settings are asked for
+        return self.attempt(lambda: self.ask(context))  # what is wrong is said before the settings are asked for
 
-    def _ask(self, context: bpy.types.Context) -> set[str]:
+    def ask(self, context: bpy.types.Context) -> set[str]:
         asked = _asked_of(_choose(context, self.image))
         axes = asked.axes.value if asked else ""
         offered = self.properties.bl_rna.properties["axes"].enum_items
