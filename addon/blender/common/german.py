@@ -112,7 +112,6 @@ TEXTS = {
     "What the texture must not show": "Was die Textur nicht zeigen darf",
     "Width": "Breite",
     "Pixels from left to right, a multiple of 64": "Pixel von links nach rechts, ein Vielfaches von 64",
-    "Height": "Höhe",
     "Pixels from bottom to top, a multiple of 64": "Pixel von unten nach oben, ein Vielfaches von 64",
     "Sampling steps: more take longer and show more detail. 0: as many as suit the model": "Schritte: mehr dauern "
     "länger und zeigen mehr Einzelheiten. 0: so viele, wie dem Modell guttun",
@@ -146,6 +145,16 @@ TEXTS = {
     "Four times as wide and high": "Viermal so breit und hoch",
     "Eight times as wide and high": "Achtmal so breit und hoch",
     "Whole Material": "Ganzes Material",
+    "Maps": "Maps",
+    "All Maps": "Alle Maps",
+    "No Maps": "Keine Maps",
+    "Which maps Whole Material makes": "Welche Maps „Ganzes Material“ macht",
+    "Height": "Höhe",
+    "How far each point lies above the lowest": "Wie weit jeder Punkt über dem tiefsten liegt",
+    "The direction of the surface, as OpenGL has it": "Die Richtung der Oberfläche, wie in OpenGL",
+    "How far reflections are spread": "Wie weit Spiegelungen verteilt sind",
+    "Where the surface is metal": "Wo die Oberfläche Metall ist",
+    "Where little light comes to": "Wohin wenig Licht kommt",
     "Make height, normal, roughness, metallic and occlusion of each texture, and put them into the material beside "
     "its color": "Zu jeder Textur Höhe, Normalen, Rauheit, Metall und Verdeckung machen und neben ihrer Farbe ins "
     "Material einsetzen",

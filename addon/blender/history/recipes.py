@@ -16,7 +16,7 @@ from bpy.props import IntProperty, StringProperty
 from ...core import recipe as core_recipe
 from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
-from ...core.requests.finish import FILTER, LANCZOS
+from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
 from ..common import package, preferences, reporting, targets
 from ..jobs import generation
@@ -58,6 +58,7 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.tiling = request.axes.value
     finish = request.finish
     settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
+    settings.map_kinds = {kind.name for kind in finish.maps or MapKind}
     settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER, LANCZOS) else STARTER
     settings.map_networks = finish.map_networks if own or finish.map_networks in (STARTER, FILTER) else STARTER
     if own or _is_known(request.model, settings.model):

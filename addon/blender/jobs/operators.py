@@ -27,7 +27,7 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
         if context.scene is None:
             return reporting.NO_SCENE
         settings = context.scene.tilewright
-        if not request.whole_prompt(settings).strip():
+        if not request.fill(settings.template, settings.prompt).strip():
             return UserError(ErrorKind.REQUEST, "Describe the texture first.")
         return None if preferences.get().previews_first else targets.problem(context, settings.target)
 

@@ -19,28 +19,16 @@ from bpy.props import StringProperty
 from ...core.errors import ErrorKind, UserError
 from ..common import reporting
 from . import models, request
+from .properties import MAP_ITEMS
 from .request import PLACE
+from .table import SETTINGS
 
 _SUBDIR = "tilewright"
 # Blender looks in "presets/tilewright" below it.
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
-# The model goes before the scheduler, which has to fit it.
-NAMES = (
-    "prompt",
-    "template",
-    "negative_prompt",
-    "width",
-    "height",
-    "steps",
-    "guidance_scale",
-    "tiling",
-    "upscale",
-    "maps",
-    "model",
-    "scheduler",
-)
+NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -58,13 +46,25 @@ def read(path: Path) -> dict[str, Any]:
         if ast.unparse(statement) in _HEAD:
             continue
         match statement:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=ast.Constant(value=value)
-            ) if name in NAMES and isinstance(value, str | int | float):
-                values[name] = value
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)]) if name in NAMES:
+                values[name] = _value(statement.value)
+                if values[name] is None:
+                    raise bad
             case _:
                 raise bad
     return values
+
+
+def _value(expression: ast.expr) -> str | float | set[str] | None:
+    """What an expression stands for: a text, a number, or a set of texts; None for anything else."""
+    match expression:
+        case ast.Constant(value=str() | int() | float() as value):
+            return value
+        case ast.Set(elts=items) if all(isinstance(item, ast.Constant) and type(item.value) is str for item in items):
+            return {item.value for item in items}
+        case ast.Call(func=ast.Name(id="set"), args=[], keywords=[]):  # how Python writes an empty one
+            return set()
+    return None
 
 
 def apply(settings: Any, values: dict[str, Any]) -> None:
@@ -76,6 +76,8 @@ def apply(settings: Any, values: dict[str, Any]) -> None:
     if PLACE in str(values.get("template", "")) and settings.prompt.strip():
         values.pop("prompt", None)
     values.setdefault("template", "")
+    if "maps" in values:  # before there was a choice, all were meant
+        values.setdefault("map_kinds", {item[0] for item in MAP_ITEMS})
     for name in NAMES:
         if name not in values or (name == "scheduler" and not _fits(settings, values[name])):
             continue
@@ -136,7 +138,7 @@ def draw_template(layout: bpy.types.UILayout, settings: Any) -> None:
     """The template, and what it makes of the prompt."""
     layout.prop(settings, "template", placeholder=f"{PLACE} brick wall")
     if settings.template.strip():
-        layout.label(text=request.whole_prompt(settings), icon="RIGHTARROW_THIN", translate=False)
+        layout.label(text=request.fill(settings.template, settings.prompt), icon="RIGHTARROW_THIN", translate=False)
 
 
 CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)

@@ -16,6 +16,7 @@ from bpy.props import (
 
 from ...core.errors import UserError
 from ...core.recipe import Recipe
+from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
 from ..common import state
@@ -28,6 +29,13 @@ TARGET_ITEMS = (
     ("BASE_COLOR", "Base Color", "The image that feeds the material's Base Color; a new one where nothing is linked"),
     ("SELECTED_NODE", "Selected Image Node", "The selected Image Texture node of the material"),
     ("NEW_NODE", "New Node", "A new Image Texture node, linked to nothing"),
+)
+MAP_ITEMS = (
+    (MapKind.HEIGHT.name, "Height", "How far each point lies above the lowest", "NONE", 1),
+    (MapKind.NORMAL.name, "Normal", "The direction of the surface, as OpenGL has it", "NONE", 2),
+    (MapKind.ROUGHNESS.name, "Roughness", "How far reflections are spread", "NONE", 4),
+    (MapKind.METALLIC.name, "Metallic", "Where the surface is metal", "NONE", 8),
+    (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light comes to", "NONE", 16),
 )
 
 
@@ -173,6 +181,13 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         "material beside its color",
         default=False,
     )
+    map_kinds: EnumProperty(
+        name="Maps",
+        description="Which maps Whole Material makes",
+        items=MAP_ITEMS,
+        default={kind.name for kind in MapKind},
+        options={"ENUM_FLAG"},
+    )
     map_networks: map_networks_property()
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
@@ -183,6 +198,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         search=_search_models,
     )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
+
+    def get_maps(self) -> tuple[MapKind, ...]:
+        """The maps to make; none while Whole Material is off."""
+        return tuple(kind for kind in MapKind if self.maps and kind.name in self.map_kinds)
 
     def get_scheduler(self) -> str:
         """The scheduler, also one that does not fit the model."""

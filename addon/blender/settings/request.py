@@ -10,7 +10,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
-from ...core.requests.finish import Finish, MapKind, absolute
+from ...core.requests.finish import Finish, absolute
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from . import models
 
@@ -20,7 +20,7 @@ PLACE = "{prompt}"  # in a template, where the prompt goes
 def from_settings(settings: Any) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
     return make(
-        prompt=whole_prompt(settings),
+        prompt=fill(settings.template, settings.prompt),
         negative_prompt=settings.negative_prompt,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
@@ -33,7 +33,7 @@ def from_settings(settings: Any) -> TextureRequest:
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),
-            tuple(MapKind) if settings.maps else (),
+            settings.get_maps(),
             network(settings.map_networks),
         ),
     )
@@ -44,15 +44,14 @@ def network(choice: str) -> str:
     return absolute(bpy.path.abspath(choice))
 
 
-def whole_prompt(settings: Any) -> str:
-    """The prompt of `scene.tilewright` with its template's words around it."""
-    template = settings.template
+def fill(template: str, prompt: str) -> str:
+    """The prompt with its template's words around it: in place of {prompt}, or in front of them."""
     if not template.strip():
-        return str(settings.prompt)
+        return prompt
     if PLACE not in template:
-        return f"{settings.prompt.strip()} {template.strip()}".strip()
+        return f"{prompt.strip()} {template.strip()}".strip()
     # one after the other: the prompt may hold the place's name too
-    return str(settings.prompt.strip().join(template.split(PLACE)).strip(" ,"))
+    return prompt.strip().join(template.split(PLACE)).strip(" ,")
 
 
 def make(

@@ -21,7 +21,7 @@ from ...core.jobs import Job
 from ...core.protocol import ImageDone
 from ...core.requests.finish import MapKind
 from ...core.requests.picture import Request
-from ...core.requests.texture import STARTER, Axes, Size
+from ...core.requests.texture import STARTER, Axes, Scheduler, Size
 from ...core.results import PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts = generate.add_mutually_exclusive_group(required=True)
     prompts.add_argument("--prompt", help="what the texture shows")
     prompts.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    generate.add_argument("--template", default="", metavar="TEXT", help="words around {prompt}, or after it")
     generate.add_argument("--output", required=True, metavar="DIR", help="where the PNGs and results.jsonl go")
     generate.add_argument("--negative", default="", metavar="TEXT", help="what it must not show")
     generate.add_argument("--size", metavar="N|WxH", help="pixels, multiples of 64 (the model's own)")
@@ -84,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
+    generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
@@ -98,7 +101,7 @@ def _requests(options: argparse.Namespace) -> list[Request]:
     prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
     return [
         request.make(
-            prompt=prompt,
+            prompt=request.fill(options.template, prompt),
             finish=finish,
             negative_prompt=options.negative,
             size=None if options.size is None else Size.parse(options.size),
@@ -107,6 +110,7 @@ def _requests(options: argparse.Namespace) -> list[Request]:
             seed=options.seed,
             count=options.count,
             axes=Axes(options.tile.upper()),
+            scheduler=options.scheduler.upper(),
             model=options.model if options.model == STARTER else str(_path(options.model)),
         )
         for prompt in prompts

@@ -17,6 +17,7 @@ from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import panel as material_panel
 from ..settings import models, presets
+from ..settings.properties import MAP_ITEMS
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -175,12 +176,20 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         layout.prop(settings, "upscaler")
     layout.prop(settings, "maps")
     if settings.maps:
+        _draw_map_kinds(layout, settings)
         layout.prop(settings, "map_networks")
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
     row = layout.row()
     row.active = not settings.use_random_seed
     row.prop(settings, "seed")
+
+
+def _draw_map_kinds(layout: bpy.types.UILayout, settings: Any) -> None:
+    """One line, which says which maps are made and opens the list of them."""
+    chosen = [iface_(name) for kind, name, *_rest in MAP_ITEMS if kind in settings.map_kinds]
+    text = iface_("All Maps") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("No Maps")
+    layout.prop_menu_enum(settings, "map_kinds", text=text, translate=False)
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -204,7 +213,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    layout.column().prop(context.scene.tilewright, "target", expand=True)
+    settings = context.scene.tilewright
+    layout.column().prop(settings, "target", expand=True)
 
 
 def _panels(place: type, name: str) -> tuple[type, ...]:

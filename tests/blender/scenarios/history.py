@@ -591,7 +591,7 @@ def presets_are_read_and_not_run(folder: str) -> None:
 
 
 def template_goes_around_the_prompt() -> None:
-    whole = addon("settings.request").whole_prompt
+    fill = addon("settings.request").fill
     for prompt, template, wanted in (
         ("mossy red", "", "mossy red"),
         ("mossy red", "{prompt} brick wall", "mossy red brick wall"),
@@ -601,8 +601,7 @@ def template_goes_around_the_prompt() -> None:
         ("{0} %s", "{prompt} {x}", "{0} %s {x}"),
         (" ", " ", " "),
     ):
-        settings = wish(prompt=prompt, template=template)
-        assert whole(settings) == wanted, (prompt, template)
+        assert fill(template, prompt) == wanted, (prompt, template)
     wish(prompt="", template="{prompt} brick wall")
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     assert made()[0].tilewright.prompt == "brick wall"
