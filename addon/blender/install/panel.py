@@ -5,13 +5,13 @@ import textwrap
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import UserError
 from ...host.environment import Condition
 from ...host.steps import Stage, Step
 from ..common import package, preferences, state
 from ..common.drawing import paragraph
+from ..common.languages import iface_
 
 
 def is_wanted() -> bool:

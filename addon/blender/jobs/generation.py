@@ -12,14 +12,15 @@ from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
 from ...host.session import Session
 from ...host.store import Store
-from ..common import package, preferences, state, targets
+from ..common import package, preferences, state
 from ..settings import request
+from ..settings.properties import chosen_target, settings_of
 from . import pump
 
 
 def start(context: bpy.types.Context) -> Job:
     """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     current = state.current
     try:
         wanted = request.from_settings(settings)
@@ -42,7 +43,7 @@ def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
     try:
         target = None
         if not preferences.get().previews_first:
-            target = targets.choose(context, context.scene.tilewright.target, current.document)
+            target = chosen_target(context)
         preferences.check_engine()
         here = session()
         here.previews = preferences.get().previews and not bpy.app.background

@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.requests.picture import Content, ImageRequest
 from ...core.results import Result, disk_errors
+from ..common.languages import rpt_
 from ..common.targets import Look
 
 # what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender

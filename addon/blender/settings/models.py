@@ -7,13 +7,12 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
-from bpy.app.translations import pgettext_rpt as rpt_
-
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.requests.texture import STARTER, Scheduler
 from ..common import preferences
+from ..common.languages import rpt_
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 

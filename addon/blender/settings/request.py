@@ -3,21 +3,21 @@
 
 import secrets
 from dataclasses import replace
-from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ..common.languages import rpt_
 from . import models
+from .properties import TILEWRIGHT_PG_settings
 
 PLACE = "{prompt}"  # in a template, where the prompt goes
 
 
-def from_settings(settings: Any) -> TextureRequest:
+def from_settings(settings: TILEWRIGHT_PG_settings) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
     return make(
         prompt=fill(settings.template, settings.prompt),
