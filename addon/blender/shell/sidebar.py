@@ -188,8 +188,8 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
 def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
     """One line, which says which maps are made and opens the list of them."""
     chosen = [iface_(name) for kind, name, *_rest in MAP_ITEMS if kind in settings.map_kinds]
-    text = iface_("All Maps") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("No Maps")
-    layout.prop_menu_enum(settings, "map_kinds", text=text, translate=False)
+    text = iface_("All") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("None")
+    layout.row(heading="Maps").prop_menu_enum(settings, "map_kinds", text=text, translate=False)
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
