@@ -28,7 +28,7 @@ from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Draft, Result
 from .devices import is_out_of_memory
 from .latents import decode as decode_latents
-from .models import LoadedModel, ModelCache, make_scheduler, ready_vae
+from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
@@ -243,19 +243,20 @@ def sample(
         done = min(step + 1, request.steps)
         watch.progress(Phase.SAMPLING, index, done, request.steps)
         if shown and done < request.steps:
-            shown.offer(loaded, tensors["latents"], index, done)
+            shown.offer(loaded, tensors["latents"], request.size, index, done)
         return tensors
 
-    return pipeline(
+    latents: torch.Tensor = pipeline(
         **embeddings,
+        **loaded.adapter.arguments(request),
         width=request.size.width,
         height=request.size.height,
         num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
         generator=torch.Generator("cpu").manual_seed(request.seed),
         output_type="latent",
         callback_on_step_end=step_ended,
     ).images
+    return loaded.adapter.unpack(pipeline, latents, request.size)
 
 
 def decode(
@@ -272,14 +273,8 @@ def decode(
     """
     if not torch.isfinite(latents).all():
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
-    vae, config = ready_vae(loaded), loaded.pipeline.vae.config
-    latents = latents.float()
-    mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
-    latents = latents / config.scaling_factor
-    if mean is not None and deviation is not None:
-        shape, where = (1, -1, 1, 1), latents.device
-        latents = latents * torch.tensor(deviation, device=where).view(shape)
-        latents = latents + torch.tensor(mean, device=where).view(shape)
+    vae = ready_vae(loaded)
+    latents = loaded.adapter.to_vae(vae.config, latents.float())
     usual = vae.dtype
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
@@ -303,7 +298,7 @@ def _not_finite(message: str, hint: str) -> UserError:
 
 @contextmanager
 def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before the layers of the U-Net and the autoencoder: a cancel is seen in the middle of a step.
+    """Call `check` before the layers of denoiser and autoencoder: a cancel is seen in the middle of a step.
 
     Takes itself away at the end.
     """
@@ -312,7 +307,7 @@ def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
         check()
 
     with ExitStack() as stack:
-        for network in (pipeline.unet, pipeline.vae):
+        for network in diffusers_networks(pipeline):
             for module in network.modules():
                 # what every block is made of; a hook costs microseconds
                 if isinstance(module, torch.nn.Conv2d | torch.nn.GroupNorm | torch.nn.LayerNorm):
