@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a request to pictures in the store. Imports core, engine, torch, numpy and pillow.
+"""From a request to pictures in the store. Imports core, engine, torch and numpy.
 
 Each picture is its own denoiser batch with its own generator on the processor, so that a recipe gives the same pixels
 whatever else its job makes.
@@ -11,50 +11,29 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
-from ..core import image_networks, recipe, results, seams
+from ..core import image_networks, results, seams
 from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
-from ..core.results import Draft, Result
+from ..core.results import Result
 from .devices import is_out_of_memory
+from .files import write_color
 from .latents import decode as decode_latents
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
+from .watcher import Watcher
 
 log = logging.getLogger(__name__)
-
-THUMBNAIL_SIDE = 256  # pixels, of the longer side
-
-
-class Watcher(Protocol):
-    """Whoever wants to know about a job. What its methods raise to end the job passes through everything here."""
-
-    def check(self) -> None:
-        """Raise if the job is to end. Called very often."""
-
-    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
-        """Where the job is; see `protocol.Progress`."""
-
-    def note(self, text: str) -> None:
-        """A sentence for the user."""
-
-    def preview(self, image: int, step: int, path: Path) -> None:
-        """A file with the picture in the making; see `protocol.Preview`."""
-
-    def publish(self, image: int, draft: Draft, result: Result) -> None:
-        """Put a whole picture into the store and tell of it, or raise."""
 
 
 def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
@@ -147,7 +126,7 @@ def _finish_and_publish(
             watch.progress(Phase.SAVING, picture.index)
             score, words = seams.judge(pixels, request.axes, made_from.is_exact)
             made_from = made_from.noting(words)
-            files = write_files(draft, pixels, made_from)
+            files = write_color(draft, pixels, pixels, made_from)
         result = Result(
             folder=draft.folder,
             files=files,
@@ -314,20 +293,3 @@ def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
                     handle = module.register_forward_pre_hook(before)
                     stack.callback(handle.remove)
         yield
-
-
-def write_files(draft: Draft, pixels: NDArray[np.uint8], made_from: Recipe) -> dict[str, str]:
-    """Write the picture with its recipe, and its thumbnail, into the draft's folder: kind -> name of the file.
-
-    Raises `UserError` (kind `DISK`) that names the store.
-    """
-    files = {results.BASE_COLOR: "base_color.png", results.THUMBNAIL: "thumbnail.png"}
-    image = Image.fromarray(pixels)
-    thumbnail = image.copy()
-    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    text = PngInfo()
-    text.add_itxt(recipe.PNG_KEY, made_from.dumps())
-    with results.disk_errors(draft.root):
-        image.save(draft.folder / files[results.BASE_COLOR], pnginfo=text)
-        thumbnail.save(draft.folder / files[results.THUMBNAIL])
-    return files

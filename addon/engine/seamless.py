@@ -3,9 +3,9 @@
 
 The law: in float32, a network inside `seamless` is a function on a torus. Rolling its input by its grid (the product
 of its strides) rolls its output, greatest error over greatest value <= 1e-5. Group normalisation and attention without
-positions obey it already; what breaks it are the borders of convolutions, so those are what is patched. A
-family whose networks need more says so in its adapter (`families`); a network of diffusers' that none of them lists is
-refused: a transformer has no borders that could be found, and is not periodic all the same.
+positions obey it already; what breaks it are the borders of convolutions, so those are what is patched. A family whose
+networks need more says so in its adapter (`families`). A network of diffusers' that no adapter lists is refused: a
+transformer has no borders that could be found here, and is not periodic all the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

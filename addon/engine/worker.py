@@ -124,7 +124,7 @@ class Job:
     def seconds(self) -> float:
         return time.monotonic() - self._begun
 
-    # what `generate.Watcher` asks for
+    # what a `Watcher` is asked for
 
     def check(self) -> None:
         """Raise JobCancelled if the job has ended."""
