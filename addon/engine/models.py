@@ -218,7 +218,8 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
         name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
     }
     cls = _pipeline_class(folder.family)
-    unused: dict[str, None] = dict.fromkeys(name for name in model_folder.IGNORED if name in cls._optional_components)
+    parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
+    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
     try:
         pipeline = cls.from_pretrained(
             str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True

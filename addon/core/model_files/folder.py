@@ -19,7 +19,7 @@ from ..families.family import Component, Family
 from .configs import read_config
 
 # Named by many folders, never loaded by us.
-IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
+_IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
 
 # By these a configuration makes diffusers or transformers load other files than those that were checked, or code.
 _LEADS_AWAY = (
@@ -143,7 +143,7 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
     """The family's parts, by name, in the index's order; all are there, and of classes that may be loaded."""
     present = {}
     for name, value in index.items():
-        if name.startswith("_") or name in IGNORED or not isinstance(value, list) or value == [None, None]:
+        if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
             continue
         part = family.components.get(name)
         # lists: a file may name what has no hash

@@ -15,9 +15,11 @@ from torch import nn
 from ...core.families.family import Family
 from ...core.requests.texture import Axes, Size, TextureRequest
 
-# A module, the name of an attribute, and what it is while a block of `seamless` runs.
+# A module, the name of an attribute, and what it is while a block of `seamless` runs: `PLAIN` for what it always was.
 Change = tuple[nn.Module, str, object]
+# A network and the axes on which it repeats -> the changes. The same modules and names for all axes, `NONE` included.
 Changes = Callable[[nn.Module, Axes], Iterable[Change]]
+PLAIN = object()
 
 
 def convolutions_only(_network: nn.Module, _axes: Axes) -> Iterable[Change]:
@@ -27,7 +29,7 @@ def convolutions_only(_network: nn.Module, _axes: Axes) -> Iterable[Change]:
 
 @dataclass(frozen=True)
 class Adapter:
-    """As it stands, for pipelines that call as Stable Diffusion's does; a family that differs says so, or overrides.
+    """As it stands, for pipelines with a U-Net, as most of diffusers' are called; a family that differs overrides.
 
     text_encoders: the pipeline's tokenizers and text encoders, in pairs; the first reads all that the others do.
     embeddings: the pipeline's arguments that its `encode_prompt` returns, in that order.
