@@ -7,8 +7,7 @@ whatever else its job makes.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from ..core import image_networks, results, seams
 from ..core.errors import ErrorKind, UserError
@@ -31,9 +31,11 @@ from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler,
 from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
-from .watcher import Watcher
+from .watcher import Watcher, cancellable
 
 log = logging.getLogger(__name__)
+
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)  # every block has some; a hook on each costs microseconds
 
 
 def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
@@ -184,7 +186,8 @@ def _sample_and_decode(
 ) -> NDArray[np.uint8]:
     pipeline = loaded.pipeline
     try:
-        with seamless(pipeline, request.axes), cancellable(pipeline, watch.check):
+        networks = diffusers_networks(pipeline)
+        with seamless(pipeline, request.axes), cancellable(networks, _LAYERS, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             for text in truncated if index == 0 else ():
@@ -273,23 +276,3 @@ def decode(
 
 def _not_finite(message: str, hint: str) -> UserError:
     return UserError(ErrorKind.NUMERICS, message, hint)
-
-
-@contextmanager
-def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before the layers of denoiser and autoencoder: a cancel is seen in the middle of a step.
-
-    Takes itself away at the end.
-    """
-
-    def before(_module: Any, _arguments: Any) -> None:
-        check()
-
-    with ExitStack() as stack:
-        for network in diffusers_networks(pipeline):
-            for module in network.modules():
-                # what every block is made of; a hook costs microseconds
-                if isinstance(module, torch.nn.Conv2d | torch.nn.GroupNorm | torch.nn.LayerNorm):
-                    handle = module.register_forward_pre_hook(before)
-                    stack.callback(handle.remove)
-        yield

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a job tells of itself while it runs. Imports core."""
+"""What a job tells of itself while it runs, and how it is ended in the middle of a network. Imports core and torch."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from torch import nn
 
 from ..core.protocol import Phase
 from ..core.results import Draft, Result
@@ -25,3 +29,23 @@ class Watcher(Protocol):
 
     def publish(self, image: int, draft: Draft, result: Result) -> None:
         """Put a whole picture into the store and tell of it, or raise."""
+
+
+@contextmanager
+def cancellable(
+    networks: Iterable[nn.Module], layers: tuple[type[nn.Module], ...], check: Callable[[], None]
+) -> Iterator[None]:
+    """Call `check`, which may raise, before each layer of these kinds: a cancel is seen in the middle of a network.
+
+    Takes itself away at the end.
+    """
+
+    def before(_module: Any, _arguments: Any) -> None:
+        check()
+
+    with ExitStack() as stack:
+        for network in networks:
+            for module in network.modules():
+                if isinstance(module, layers):
+                    stack.callback(module.register_forward_pre_hook(before).remove)
+        yield
