@@ -64,3 +64,14 @@ def bug(error: BaseException) -> UserError:
         f"Tilewright made a mistake ({type(error).__name__}).",
         "Open the log and report it; your earlier results are safe.",
     )
+
+
+def cannot_import(error: Exception) -> UserError:
+    """That a package of the worker cannot be imported (kind `RUNTIME`).
+
+    Not only an ImportError says so: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
+    """
+    name = getattr(error, "name", None) or "its packages"
+    reason = " ".join(str(error).split()).rstrip(".")[:300]
+    message = f"The worker's Python cannot load {name}: {reason}."
+    return UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.")

@@ -19,8 +19,8 @@ from ..core.results import Result
 from . import pictures
 from .devices import probe
 from .finish import Task, write_files
-from .generate import Watcher
 from .image_networks import NetworkCache
+from .watcher import Watcher
 
 
 def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:

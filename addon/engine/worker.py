@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ..core import pace
-from ..core.errors import ErrorKind, UserError, bug
+from ..core.errors import ErrorKind, UserError, bug, cannot_import
 from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
@@ -124,7 +124,7 @@ class Job:
     def seconds(self) -> float:
         return time.monotonic() - self._begun
 
-    # what `generate.Watcher` asks for
+    # what a `Watcher` is asked for
 
     def check(self) -> None:
         """Raise JobCancelled if the job has ended."""
@@ -357,18 +357,12 @@ class Worker:
 
 
 def _import_engine() -> "ModelCache":
-    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails.
-
-    Not only by an ImportError: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
-    """
+    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails."""
     try:
         from . import generate  # noqa: F401 - the rest of it
         from .models import ModelCache
     except Exception as error:
-        name = getattr(error, "name", None) or "its packages"
-        reason = " ".join(str(error).split()).rstrip(".")[:300]
-        message = f"The worker's Python cannot load {name}: {reason}."
-        raise UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.") from error
+        raise cannot_import(error) from error
     return ModelCache()
 
 

@@ -85,7 +85,7 @@ def candidates(text: str) -> list[tuple[str, str]]:
 def _stamp(model: str) -> float:
     folder = catalogue.STARTER_FOLDER if model == STARTER else Path(model).expanduser()
     newest = 0.0
-    for name in ("model_index.json", "scheduler/scheduler_config.json", "unet/config.json"):
+    for name in catalogue.files_read():
         try:
             newest = max(newest, (folder / name).stat().st_mtime)
         except (OSError, ValueError):

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ErrorKind, UserError
 from .finish import Finish
 
-GRID = 64  # pixels; a multiple of every supported U-Net's grid (SD1.5: 8 latents of 8 pixels, SDXL: 4 of 8)
+GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
 MIN_SIDE = 64
 MAX_SIDE = 2048  # larger is the upscaler's work
 MAX_PROMPT = 20_000  # characters; far more than any text encoder reads, and far less than a protocol frame holds
