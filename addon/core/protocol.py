@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from .errors import UserError
 from .pace import UNKNOWN, Pace
-from .requests.picture import Request, request_from_json
+from .requests import Request, request_from_json
 from .results import Result
 
 VERSION = 2

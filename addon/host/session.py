@@ -29,7 +29,7 @@ from ..core.protocol import (
     Refused,
     Start,
 )
-from ..core.requests.picture import Request
+from ..core.requests import Request
 from .deadlines import Deadlines, Stopwatch
 from .log import CappedLog
 from .paces import Paces

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from addon.core.protocol import TERMINAL, VERSION, Freed, Heartbeat, Hello, Message, Start, encode, read_message
-from addon.core.requests.picture import Request
+from addon.core.requests import Request
 
 BOOTSTRAP = Path(__file__).resolve().parents[2] / "addon" / "engine" / "bootstrap.py"
 M = TypeVar("M")

@@ -11,8 +11,9 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.requests import Request
 from ...core.requests.finish import Finish, MapKind
-from ...core.requests.picture import Content, ImageRequest, Request
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ..common import languages, preferences, state, target
 from ..common.target import Target
@@ -74,8 +75,7 @@ def _asked_of(image: bpy.types.Image) -> Request | None:
 def _is_normals(image: bpy.types.Image) -> bool:
     """Whether the image is a normal map of ours, or was made from one."""
     asked = _asked_of(image)
-    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
-    return made_from_one or image.tilewright.kind == MapKind.NORMAL.value
+    return (asked is not None and asked.holds_normals) or image.tilewright.kind == MapKind.NORMAL.value
 
 
 def _content_property() -> EnumProperty:
@@ -116,7 +116,7 @@ class _OnImage:
                 if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
                     content = Content.NORMAL
                 job = generation.session().submit(
-                    ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+                    PictureRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
                 )
             except BaseException:  # nobody is left who would read what was written
                 shutil.rmtree(folder, ignore_errors=True)

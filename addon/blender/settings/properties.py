@@ -267,7 +267,7 @@ def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
 
 
 def as_source(image: bpy.types.Image) -> str:
-    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    """For `PictureRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
     recipe = readable_recipe_of(image)
     return recipe.as_source() if recipe else ""
 
