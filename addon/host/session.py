@@ -393,7 +393,7 @@ class Session:
 
     def _check_life(self, seconds: float, limit: float, phase: Phase) -> None:
         if seconds > limit:
-            self._kill(self._died(f'gave no sign of life for {limit:g} s in "{phase}" and was ended'))
+            self._kill(self._died(f"gave no sign of life for {limit:g} s while {phase.lower()} and was ended"))
 
 
 _CANCELLED = UserError(ErrorKind.WORKER, "The job was cancelled.")  # never shown: such a job has no error

@@ -27,7 +27,7 @@ def test_fault_3_standing_still_in_a_phase_fails_at_its_deadline(bench, phase):
     (worker,) = children()
     assert 0.4 < b.until(lambda: job.ended) < 2.5
     assert "no sign of life" in job.error.message
-    assert phase.value in job.error.message
+    assert f"while {phase.name.lower()} and was ended" in job.error.message
     assert not is_running(worker)
     b.assert_next_job_works()
 

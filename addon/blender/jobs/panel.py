@@ -6,7 +6,8 @@ from bpy.app.translations import pgettext_iface as _
 
 from ...core.jobs import Job, JobState
 from ...core.naming import title
-from ..common import state
+from ...core.protocol import Phase
+from ..common import phases, state
 from . import previews
 
 SHOWN = 5  # jobs that wait; there may be many more, and the panel has other things to show
@@ -53,7 +54,7 @@ def progress_text(job: Job) -> str:
     if job.state is JobState.CANCELLING:
         return _("Cancelling")
     progress = job.progress
-    text = _(progress.phase.value if progress else "Starting the engine")
+    text = _(phases.WORDS[progress.phase if progress else Phase.STARTING])
     if progress and progress.steps:
         text += f" {progress.step}/{progress.steps}"
     if job.request.count > 1:

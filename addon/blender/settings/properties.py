@@ -18,7 +18,7 @@ from ...core.errors import UserError
 from ...core.recipe import Recipe
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
-from ..common import state
+from ..common import phases, state
 from . import models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
@@ -233,7 +233,7 @@ def _jobs() -> list:
 
 def _phase() -> str:
     jobs = _jobs()
-    return jobs[0].progress.phase.value if jobs and jobs[0].progress else ""
+    return phases.WORDS[jobs[0].progress.phase] if jobs and jobs[0].progress else ""
 
 
 def _result_folder() -> str:
