@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError, bug
@@ -379,7 +379,7 @@ def _other_version(version: int) -> UserError:
     )
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End the process now, in the middle of whatever other threads do."""
     logging.shutdown()
     os._exit(code)
