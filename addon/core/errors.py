@@ -57,6 +57,11 @@ class UserError(Exception):
         return cls(ErrorKind(data["kind"]), message, hint)
 
 
+def bad_request(message: str, hint: str = "") -> UserError:
+    """What was asked for cannot be done (kind `REQUEST`)."""
+    return UserError(ErrorKind.REQUEST, message, hint)
+
+
 def bug(error: BaseException) -> UserError:
     """What a user is shown of an error that is ours; log the traceback where it is caught."""
     return UserError(

@@ -43,7 +43,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
 
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
-    request, store = _texture(start), Path(start.store)
+    request, store = start.request.as_texture(), Path(start.store)
     with results.draft(store, request.prompt, request.seed):
         pass  # a store that cannot be written is told before the work, not after it; and so are networks' files
     if request.finish.upscale > 1:
@@ -61,11 +61,6 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
             _make_image(cache, start, index, watch, shown)
 
 
-def _texture(start: Start) -> TextureRequest:
-    assert isinstance(start.request, TextureRequest)
-    return start.request
-
-
 @dataclass(frozen=True)
 class _Picture:
     """A picture that was sampled and is in no file yet. begun: by `time.monotonic`."""
@@ -79,7 +74,7 @@ class _Picture:
 
 def _make_image(cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None) -> None:
     begun = time.monotonic()
-    request = _texture(start).single(index)
+    request = start.request.as_texture().single(index)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -152,7 +147,7 @@ def _with_one_leaner_retry(
     """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
     for lean in (False, True):
         try:
-            loaded = cache.make_leaner() if lean else cache.get(_texture(start), start.device, start.memory)
+            loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
             if loaded is None:
                 break
             if lean:

@@ -12,7 +12,7 @@ from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringPropert
 
 from ...core.history import Entry, Which
 from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
+from ...core.requests.texture import Axes
 from ..common import drawing, package, state
 from ..common.languages import iface_
 from . import browse, compare
@@ -177,8 +177,7 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     star.result, star.favourite = entry.name, not marked
     facts = box.column(align=True)
     facts.scale_y = 0.8
-    generated = isinstance(request, TextureRequest)
-    if generated:
+    if request.is_sampled:
         words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
     else:
         words = iface_("Made from another picture")
@@ -189,7 +188,7 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     row.operator("tilewright.apply").result = entry.name
     row.prop(_shown(bpy.context), "comparing", text="Compare", toggle=True)
     row = box.row(align=True)
-    if generated:
+    if request.is_sampled:
         again = row.row(align=True)
         again.operator_context = "EXEC_DEFAULT"
         again.operator("tilewright.variations").result = entry.name

@@ -13,6 +13,14 @@ from ..common import package, preferences, state
 from ..common.drawing import paragraph
 from ..common.languages import iface_
 
+_STAGES = {
+    Stage.WAITING: "Waiting for another Blender",
+    Stage.LOOKING: "Looking at what is there",
+    Stage.DOWNLOADING: "Downloading",
+    Stage.INSTALLING: "Installing",
+    Stage.CHECKING: "Checking",
+}
+
 
 def is_wanted() -> bool:
     """Whether the panel has to show the box: something is missing that Install would bring, or it is at work."""
@@ -86,7 +94,7 @@ def progress_text(step: Step) -> str:
         text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
         left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
         return f"{text}, {left}" if left else text
-    stage = iface_(step.stage.value)
+    stage = iface_(_STAGES[step.stage])
     return f"{stage}: {step.package}" if step.package else stage
 
 

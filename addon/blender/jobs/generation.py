@@ -10,6 +10,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job, JobState
 from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
+from ...host.process import local_workers
 from ...host.session import Session
 from ...host.store import Store
 from ..common import package, preferences, state
@@ -93,13 +94,13 @@ def session() -> Session:
 def make_session(store: Path) -> Session:
     """A session that puts its results into `store`."""
     prefs = preferences.get()
+    results = Store(store)
     return Session(
-        store=Store(store),
+        store=results,
         find_runtime=preferences.find_engine,
-        log=package.engine_log(),
+        start_worker=local_workers(package.engine_log(), results.clean_parts, 60.0 * prefs.idle_minutes),
         product=package.version(),
         paces=Paces(package.data_folder("paces.json")),
         device=prefs.device,
         memory=prefs.memory,
-        idle_seconds=60.0 * prefs.idle_minutes,
     )

@@ -7,7 +7,8 @@ import bpy
 
 from ...core.jobs import Job, JobState
 from ...core.naming import title
-from ..common import state
+from ...core.protocol import Phase
+from ..common import phases, state
 from ..common.languages import iface_
 from . import previews
 
@@ -56,7 +57,7 @@ def progress_text(job: Job) -> str:
     if job.state is JobState.CANCELLING:
         return iface_("Cancelling")
     progress = job.progress
-    text = iface_(progress.phase.value if progress else "Starting the engine")
+    text = iface_(phases.WORDS[progress.phase if progress else Phase.STARTING])
     if progress and progress.steps:
         text += f" {progress.step}/{progress.steps}"
     if job.request.count > 1:

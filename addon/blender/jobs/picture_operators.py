@@ -10,8 +10,9 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.requests import Request
 from ...core.requests.finish import Finish, MapKind
-from ...core.requests.picture import Content, ImageRequest, Request
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
@@ -73,8 +74,7 @@ def _asked_of(image: bpy.types.Image) -> Request | None:
 def _is_normals(image: bpy.types.Image) -> bool:
     """Whether the image is a normal map of ours, or was made from one."""
     asked = _asked_of(image)
-    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
-    return made_from_one or facts_of(image).kind == MapKind.NORMAL.value
+    return (asked is not None and asked.holds_normals) or facts_of(image).kind == MapKind.NORMAL.value
 
 
 def _content_property() -> EnumProperty:
@@ -112,7 +112,9 @@ class _OnImage(reporting.Operator):
             path, content = sources.prepare(image, folder)
             if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
                 content = Content.NORMAL
-            job = generation.session().submit(ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted))
+            job = generation.session().submit(
+                PictureRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+            )
         except BaseException:  # nobody is left who would read what was written
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -15,7 +15,7 @@ import bpy
 from ...core import asset_catalogs, image_networks, recipe_words
 from ...core.errors import UserError
 from ...core.recipe import Recipe
-from ...core.requests.texture import STARTER, TextureRequest
+from ...core.requests.texture import STARTER
 from ...core.results import THUMBNAIL
 from ..common import package, preferences, targets
 from ..common.languages import rpt_
@@ -47,7 +47,7 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str | None) -> s
     recipe = recipe_of(material)
     first = recipe.source or recipe
     title, licence = _model(first)
-    licences = [f"Model {title}: {licence}"] if isinstance(first.request, TextureRequest) else []
+    licences = [f"Model {title}: {licence}"] if first.request.is_sampled else []
     licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data

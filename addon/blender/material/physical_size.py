@@ -13,7 +13,7 @@ from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ...core import texels
-from ...core.requests.texture import Size, TextureRequest
+from ...core.requests.texture import Size
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
@@ -173,8 +173,7 @@ def _source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
 def _aspect(image: bpy.types.Image) -> float:
     """Height over width; of ours by the recipe, since asking a large image has Blender decode it."""
     recipe = properties.readable_recipe_of(image)
-    request = recipe.request if recipe else None
-    width, height = request.result_size if isinstance(request, TextureRequest) else image.size
+    width, height = (recipe and recipe.request.result_size) or image.size
     return height / width if width and height else 1.0
 
 

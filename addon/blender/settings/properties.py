@@ -20,7 +20,7 @@ from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
-from ..common import reporting, state, targets
+from ..common import phases, reporting, state, targets
 from ..common.targets import Target
 from . import models
 
@@ -274,7 +274,7 @@ def _jobs() -> list[Job]:
 
 def _phase() -> str:
     jobs = _jobs()
-    return jobs[0].progress.phase.value if jobs and jobs[0].progress else ""
+    return phases.WORDS[jobs[0].progress.phase] if jobs and jobs[0].progress else ""
 
 
 def _result_folder() -> str:
@@ -309,7 +309,7 @@ def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
 
 
 def as_source(image: bpy.types.Image) -> str:
-    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    """For `PictureRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
     recipe = readable_recipe_of(image)
     return recipe.as_source() if recipe else ""
 

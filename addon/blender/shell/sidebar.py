@@ -8,7 +8,7 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
+from ...core.requests.texture import Axes
 from ...core.results import BASE_COLOR, Result
 from ..common import package, state, targets
 from ..common.drawing import PLACES, paragraph
@@ -119,7 +119,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     if icon == "ERROR":
         _draw_make_tileable(box, result)
     text = _duration(result.seconds)
-    if isinstance(request, TextureRequest):
+    if request.is_sampled:
         text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
     box.label(text=text, icon="BLANK1", translate=False)
     for note in dict.fromkeys((*(current.last.notes if current.last else ()), *result.notes)):
