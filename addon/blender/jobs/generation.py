@@ -15,8 +15,15 @@ from ...host.session import Session
 from ...host.store import Store
 from ..common import package, preferences, state
 from ..settings import request
-from ..settings.properties import chosen_target, settings_of
+from ..settings.properties import chosen_target, settings_of, target_problem
 from . import pump
+
+
+def problem(context: bpy.types.Context) -> UserError | None:
+    """Why no texture can be made now, for greyed buttons."""
+    if context.scene and preferences.get().previews_first:
+        return None
+    return target_problem(context)
 
 
 def start(context: bpy.types.Context) -> Job:

@@ -5,7 +5,7 @@ import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import package, preferences, reporting, state, targets
+from ..common import package, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
 from ..material import uv
@@ -25,12 +25,10 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        if context.scene is None:
-            return reporting.NO_SCENE
-        settings = settings_of(context.scene)
-        if not request.fill(settings.template, settings.prompt).strip():
+        settings = settings_of(context.scene) if context.scene else None
+        if settings and not request.fill(settings.template, settings.prompt).strip():
             return UserError(ErrorKind.REQUEST, "Describe the texture first.")
-        return None if preferences.get().previews_first else targets.problem(context, settings.target)
+        return generation.problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
         job = generation.start(context)
