@@ -23,6 +23,7 @@ from typing import Any
 from ..core.errors import ErrorKind, UserError
 from ..core.lock import Wheel
 from . import child
+from .transfer import local_path
 
 PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _SECONDS = 60  # for a question to pip
@@ -102,11 +103,6 @@ def read_page(data: bytes, content_type: str, url: str) -> list[Link]:
         file = urllib.parse.unquote(whole.rpartition("/")[2])
         found.append(Link(file, whole, fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""))
     return found
-
-
-def masked(url: str) -> str:
-    """An address without a user's name and password, for people and logs."""
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 class _Links(HTMLParser):
@@ -191,5 +187,5 @@ def _uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
 def _local(place: str) -> Path | None:
     """A folder named as a path or as a file: address; None for what lies elsewhere."""
     if place.startswith("file:"):
-        return Path(urllib.parse.unquote(urllib.parse.urlparse(place).path))
+        return local_path(place)
     return None if "://" in place else Path(place).expanduser()

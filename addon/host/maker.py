@@ -27,8 +27,9 @@ from ..core import lock as locks
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.lock import Lock, Wheel
 from . import child, environment, indexes
+from .disk import disk_errors, patiently
 from .download import Fetcher
-from .environment import Stamp, disk_errors, patiently
+from .environment import Stamp
 from .steps import Outcome, Stage, Step, Task, Work, encode
 
 _logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ import pytest
 from addon.core import lock as locks
 from addon.core.errors import ErrorKind, UserError
 from addon.core.lock import Lock, this_target
-from addon.host import environment, maker
+from addon.host import disk, environment, maker
 from addon.host.environment import Condition
 from addon.host.installer import Installer
 from addon.host.steps import Outcome, Stage, Step, Task, Work
@@ -444,7 +444,7 @@ def test_fault_27_a_file_held_for_a_moment_is_tried_again(monkeypatch: pytest.Mo
         if len(tries) < 3:
             raise PermissionError(13, "Access is denied", "torch.dll")
 
-    environment.patiently(change, pause=0.0)
+    disk.patiently(change, pause=0.0)
     assert len(tries) == 3
 
 
@@ -452,8 +452,8 @@ def test_fault_27_a_file_that_stays_held_is_named(tmp_path: Path) -> None:
     def change() -> None:
         raise PermissionError(13, "Access is denied", "torch.dll")
 
-    with pytest.raises(UserError) as caught, environment.disk_errors(tmp_path):
-        environment.patiently(change, pause=0.0)
+    with pytest.raises(UserError) as caught, disk.disk_errors(tmp_path):
+        disk.patiently(change, pause=0.0)
     assert caught.value.kind is ErrorKind.DISK
     assert "torch.dll" in caught.value.message
     assert "another program" in caught.value.message

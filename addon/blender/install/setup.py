@@ -18,7 +18,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
-from ...host import environment, probe
+from ...host import disk, environment, probe
 from ...host.installer import Installer
 from ...host.steps import Task, Work
 from ..common import environments, package, preferences, state
@@ -144,7 +144,7 @@ def remove_everything(results: bool) -> None:
     def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
-        with environment.disk_errors(root):
+        with disk.disk_errors(root):
             for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
             for place in ours:
@@ -256,7 +256,7 @@ def _remove_tree(folder: Path, kept: set[Path]) -> None:
     if not folder.is_dir() or folder in kept:
         return
     if not any(place.is_relative_to(folder) for place in kept):
-        environment.patiently(lambda: shutil.rmtree(folder))
+        disk.patiently(lambda: shutil.rmtree(folder))
         return
     for inner in folder.iterdir():
         if inner.is_dir() and not inner.is_symlink():
