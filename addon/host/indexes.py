@@ -55,30 +55,30 @@ class Link:
 def read_settings(index: str = "", folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """What the user's pip and uv are set to; `index` and `folder`, the extension's own preferences, go first."""
     pip = _pip()
-    told = _pip_settings(pip)
+    pip_says = _pip_settings(pip)
     uv = _uv_settings(environment)
     main = (
         index
         or environment.get("UV_DEFAULT_INDEX", "")
         or environment.get("UV_INDEX_URL", "")
         or uv.get("index-url", "")
-        or told.get("index-url", "")
-        or ("" if told.get("no-index", "").lower() in ("1", "true", "yes", "on") else _pip_default(pip))
+        or pip_says.get("index-url", "")
+        or ("" if pip_says.get("no-index", "").lower() in ("1", "true", "yes", "on") else _pip_default(pip))
     )
     more = " ".join(
         (environment.get("UV_INDEX", ""), environment.get("UV_EXTRA_INDEX_URL", ""), uv.get("extra-index-url", ""))
     )
-    addresses = [main, *more.split(), *told.get("extra-index-url", "").split()]
-    places = [*environment.get("UV_FIND_LINKS", "").replace(",", " ").split(), *told.get("find-links", "").split()]
+    addresses = [main, *more.split(), *pip_says.get("extra-index-url", "").split()]
+    places = [*environment.get("UV_FIND_LINKS", "").replace(",", " ").split(), *pip_says.get("find-links", "").split()]
     folders = [_local(place) for place in places]
     return Settings(
         # an index of uv's may be given as name=address
         indexes=tuple(dict.fromkeys(re.sub(r"^[\w.-]+=", "", item) for item in addresses if item)),
         folders=(*([folder] if folder else []), *(path for path in folders if path)),
-        proxy=told.get("proxy", ""),
+        proxy=pip_says.get("proxy", ""),
         certificates=environment.get("SSL_CERT_FILE", "")
         or environment.get("REQUESTS_CA_BUNDLE", "")
-        or told.get("cert", ""),
+        or pip_says.get("cert", ""),
     )
 
 

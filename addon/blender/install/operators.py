@@ -7,7 +7,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ...core.errors import UserError
-from ...host.steps import Work
+from ...host.installer_messages import InstallerAction
 from ..common import languages, preferences, state
 from . import diagnostics, setup
 
@@ -42,7 +42,7 @@ class TILEWRIGHT_OT_install(_Setup, bpy.types.Operator):
         return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.attempt(lambda: setup.start(Work.INSTALL))
+        return self.attempt(lambda: setup.start(InstallerAction.INSTALL))
 
 
 class TILEWRIGHT_OT_verify(_Setup, bpy.types.Operator):
@@ -53,7 +53,7 @@ class TILEWRIGHT_OT_verify(_Setup, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = setup.hindrance(Work.VERIFY)
+        reason = setup.hindrance(InstallerAction.VERIFY)
         if not reason and not (state.current.environments and state.current.environments.ready):
             reason = "Nothing is installed that could be verified."
         if reason:
@@ -61,7 +61,7 @@ class TILEWRIGHT_OT_verify(_Setup, bpy.types.Operator):
         return not reason
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.attempt(lambda: setup.start(Work.VERIFY))
+        return self.attempt(lambda: setup.start(InstallerAction.VERIFY))
 
 
 class TILEWRIGHT_OT_cancel_install(_Setup, bpy.types.Operator):

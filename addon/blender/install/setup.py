@@ -20,7 +20,7 @@ from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
 from ...host import disk, environment, probe
 from ...host.installer import Installer
-from ...host.steps import Task, Work
+from ...host.installer_messages import InstallerAction, InstallerTask
 from ..common import environments, package, preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.environments import Chore
@@ -37,7 +37,7 @@ def log() -> Path:
     return package.data_folder("logs") / "installer.log"
 
 
-def hindrance(work: Work = Work.INSTALL) -> str:
+def hindrance(action: InstallerAction = InstallerAction.INSTALL) -> str:
     """Why the installer cannot be started now, "" if it can."""
     now = state.current
     if now.setup.busy:
@@ -46,21 +46,21 @@ def hindrance(work: Work = Work.INSTALL) -> str:
         return "Wait until the running jobs have ended, or cancel them."
     if now.environments and now.environments.error:
         return str(now.environments.error)
-    if work is Work.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
+    if action is InstallerAction.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
         return "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels."
     return ""
 
 
-def start(work: Work) -> None:
+def start(action: InstallerAction) -> None:
     """Start the installer. Raises `UserError`."""
-    if reason := hindrance(work):
+    if reason := hindrance(action):
         raise UserError(ErrorKind.RUNTIME, reason)
     now, wanted = state.current, preferences.get()
     _let_go_of_engine()
     now.setup.told, now.setup.error = "", None
     now.setup.installer = Installer(
-        Task(
-            work,
+        InstallerTask(
+            action,
             lock=str(environments.LOCKS / f"{wanted.backend}.json"),
             root=str(preferences.environments_folder()),
             wheels=str(preferences.chosen_path(wanted.wheels) or ""),
