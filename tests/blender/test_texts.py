@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from addon.core.protocol import Phase
-from addon.host.steps import Stage
+from addon.host.installer_messages import Stage
 
 from .conftest import BLENDER, Blender
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.errors import UserError
 from ...core.recipe import read_png
-from ...core.requests.finish import LANCZOS, SCALES, STARTER, Finish, absolute, parse_maps
+from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_maps
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 
@@ -49,15 +49,17 @@ def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> N
     parser.add_argument(scale, dest="scale", type=int, metavar="N", help=f"how many times larger: {_SCALES}")
     parser.add_argument(
         "--upscaler",
-        default=STARTER,
+        default=STARTER_NETWORKS,
         metavar="NAME|FILE",
-        help=f"{STARTER}, {LANCZOS} or a network's file, whose seamlessness is measured",
+        help=f"{STARTER_NETWORKS}, {LANCZOS} or a network's file, whose seamlessness is measured",
     )
     if maps:
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"
         )
-        parser.add_argument("--map-networks", default=STARTER, metavar="NAME|DIR", help="starter, filter or a folder")
+        parser.add_argument(
+            "--map-networks", default=STARTER_NETWORKS, metavar="NAME|DIR", help="starter, filter or a folder"
+        )
 
 
 def finish(options: argparse.Namespace) -> Finish:
@@ -68,7 +70,7 @@ def finish(options: argparse.Namespace) -> Finish:
         upscale=usual if options.scale is None else options.scale,
         upscaler=absolute(options.upscaler),
         maps=parse_maps(names),
-        map_networks=absolute(getattr(options, "map_networks", STARTER)),
+        map_networks=absolute(getattr(options, "map_networks", STARTER_NETWORKS)),
     )
 
 
