@@ -25,7 +25,7 @@ HOST = """
     import sys, time
     from pathlib import Path
     sys.path.insert(0, {root!r})
-    from addon.core.request import Size, TextureRequest
+    from addon.core.requests.texture import Size, TextureRequest
     from addon.host import runtime
     from addon.host.session import Session
     from addon.host.store import Store
