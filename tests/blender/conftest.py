@@ -55,12 +55,14 @@ class Served:
         self.profile = folder / "profile"
         self.worker_python = worker_python
         self._processes: dict[bool, subprocess.Popen[str]] = {}
+        self._variables = Blender(self.profile, folder, worker_python).environment()  # which they start with
 
-    def run(self, task: Mapping[str, Any], seconds: float) -> tuple[dict[str, Any], str]:
-        """Run a scenario; its report, and what was printed meanwhile. One that hangs or dies has told no value."""
+    def run(self, task: dict[str, Any], variables: Mapping[str, str], seconds: float) -> tuple[dict[str, Any], str]:
+        """Run a scenario with these environment variables; its report, and what was printed meanwhile."""
         hard_exit, report = task["hard_exit"], Path(task["report"])
         process = self._processes.get(hard_exit) or self._start(hard_exit)
         begin = self._log(hard_exit).stat().st_size
+        task |= {"variables": variables, "unset": sorted(self._variables.keys() - variables.keys())}
         assert process.stdin
         process.stdin.write(json.dumps(task) + "\n")
         process.stdin.flush()
@@ -96,7 +98,7 @@ class Served:
         command = own.command_of({"serve": True, "hard_exit": hard_exit}, f"serve-{hard_exit}.json")
         with self._log(hard_exit).open("a", encoding="utf-8") as log:
             self._processes[hard_exit] = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, env=own.environment()
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, text=True, env=self._variables
             )
         return self._processes[hard_exit]
 
@@ -154,7 +156,7 @@ class Blender:
         report.unlink(missing_ok=True)
         if self.served and self.served.profile == self.profile and extension and not (self.window or self.flags):
             task = self.task(scenario, hard_exit, extension, arguments)
-            told, output = self.served.run(task | {"variables": self.environment()}, self.seconds)
+            told, output = self.served.run(task, self.environment(), self.seconds)
         else:
             done = self.spawn(self.script(scenario, hard_exit, extension, arguments))
             output = f"{done.stdout}\n{done.stderr}"

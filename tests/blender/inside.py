@@ -79,6 +79,8 @@ def serve(task: dict) -> None:
         report = {"value": None, "error": ""}
         try:
             os.environ.update(asked["variables"])
+            for name in asked["unset"]:
+                os.environ.pop(name, None)
             bpy.ops.wm.read_homefile()
             bpy.ops.wm.read_userpref()  # enables the extension
             report["value"] = getattr(importlib.import_module(asked["module"]), asked["function"])(**asked["arguments"])

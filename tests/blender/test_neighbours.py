@@ -17,6 +17,18 @@ def test_a_scenario_finds_nothing_of_the_one_before(blender: Blender) -> None:
     assert blender.run("neighbours.find_nothing") == before, "they did not share a process"
 
 
+def test_environment_variables_are_those_of_each_run(blender: Blender, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["TILEWRIGHT_TEST_ONE", "TILEWRIGHT_TEST_TWO", "HOME"]
+    home = blender.run("neighbours.variables", names=names)["HOME"]
+    monkeypatch.setenv("TILEWRIGHT_TEST_ONE", "1")
+    monkeypatch.delenv("HOME")
+    blender.variables["TILEWRIGHT_TEST_TWO"] = "2"
+    assert list(blender.run("neighbours.variables", names=names).values()) == ["1", "2", None]
+    monkeypatch.undo()
+    del blender.variables["TILEWRIGHT_TEST_TWO"]
+    assert list(blender.run("neighbours.variables", names=names).values()) == [None, None, home]
+
+
 def test_results_stay_for_the_next_run_of_a_test_and_a_test_begins_with_none(blender: Blender) -> None:
     assert blender.run("neighbours.results") == 0
     blender.use_fake(stuck("SAMPLING"))
