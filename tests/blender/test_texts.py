@@ -173,5 +173,5 @@ def test_german_translates_nothing_that_is_not_there() -> None:
 
 
 @pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender: the module has no other languages")
-def test_blender_set_to_german_shows_it(blender: Blender) -> None:
-    assert blender.run("languages.left_in_english") == []
+def test_blender_set_to_german_shows_it(own_blender: Blender) -> None:
+    assert own_blender.run("languages.left_in_english") == []
