@@ -312,8 +312,8 @@ TEXTS = {
     "Multiply ambient occlusion into the color, or take it out again": "Die Umgebungsverdeckung in die Farbe "
     "einrechnen, oder wieder herausnehmen",
     "Update Nodes": "Nodes anpassen",
-    "Link the height as the material's displacement method and the render engine want it now": ""
-    "Die Höhe so verbinden, wie das Material und die Render-Engine es jetzt wollen",
+    "Carry the relief as displacement method, render engine and texture coordinates want it now": ""
+    "Das Relief so tragen, wie Verschiebung, Render-Engine und Texturkoordinaten es jetzt verlangen",
     "Mark as Asset": "Als Asset merken",
     "Update Asset": "Asset erneuern",
     "Mark the material as an asset, with a preview, and its recipe as the description": "Das Material als Asset "
@@ -381,7 +381,16 @@ TEXTS = {
     "Eine Kachel ist {size:g} m auf {name}: Skalierung {x:.3g} mal {y:.3g}, {pixels} Pixel für {density:g} pro "
     "Meter.",
     "{name} has no ambient occlusion of Tilewright's.": "{name} hat keine Umgebungsverdeckung von Tilewright.",
-    "The nodes of {name} fit its displacement method.": "Die Nodes von {name} passen zu seiner Verschiebung.",
+    "The nodes of {name} fit its displacement method and coordinates.": ""
+    "Die Nodes von {name} passen zu seiner Verschiebung und seinen Koordinaten.",
+    "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map.": ""
+    "Die Koordinaten drehen die Textur; ihr Relief trägt daher Bump oder Verschiebung statt einer Normal Map.",
+    "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes.": ""
+    "Die Koordinaten drehen die Textur jetzt; ihre Normal Map folgt dem nicht: Nodes anpassen drücken.",
+    "Bump carries the relief: press Update Nodes to have the Normal Map carry it.": ""
+    "Bump trägt das Relief: Mit „Nodes anpassen“ trägt es die Normal Map.",
+    "Something stands between the nodes {image} and {node}: it is left alone.": ""
+    "Zwischen den Nodes {image} und {node} steht etwas: Es bleibt, wie es ist.",
     "Nothing is linked to the Base Color of {name}.": "Mit der Grundfarbe von {name} ist nichts verbunden.",
     # pictures
     "Enlarge the image, seamlessly and with its own colors; the result is a new image": "Das Bild vergrößern, "

@@ -12,7 +12,7 @@ from ...core.naming import title
 from ...core.results import MAPS, Result
 from ..common import state, target
 from ..common.target import Target
-from ..material import color_node, map_nodes
+from ..material import color_node, coordinates, map_nodes
 from ..pictures import images, sources
 
 _logger = logging.getLogger(__name__)
@@ -74,7 +74,8 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Tar
             bpy.data.materials.remove(material)
             raise target.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
     placed = color_node.put(material, image, aim.kind, aim.node)
-    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine)
+    obj = target.object_of(aim)
+    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
@@ -84,8 +85,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Tar
         told.append(rpt_("With {maps}.").format(maps=names))
     if left:
         told.append(left)
-    obj = target.object_of(aim)
-    if target.lacks_uv_map(obj):
+    if coordinates.lacks_uv_map(placed.node, obj):
         told.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
     return " ".join(told)
 

@@ -123,20 +123,20 @@ class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
 
 
 class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
-    """Link the height as the material's displacement method and the render engine want it now"""
+    """Carry the relief as displacement method, render engine and texture coordinates want it now"""
 
     bl_idname = "tilewright.follow_displacement"
     bl_label = "Update Nodes"
 
     @classmethod
     def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
-        if not map_nodes.is_outdated(material, context.scene.render.engine):
-            return target.refusal(rpt_("The nodes of {name} fit its displacement method.").format(name=material.name))
+        if not map_nodes.is_outdated(material, context.scene.render.engine, context.object):
+            return target.refusal(rpt_("The nodes of {name} fit its displacement method and coordinates.").format(name=material.name))
         return None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         material = context.object.active_material
-        note = map_nodes.follow(material, context.scene.render.engine)
+        note = map_nodes.follow(material, context.scene.render.engine, context.object)
         if note:
             self.report({"INFO"}, note)
         return {"FINISHED"}

@@ -15,6 +15,7 @@ from ..common import package, state, target
 from ..common.drawing import PLACES, paragraph
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
+from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets
 
@@ -67,7 +68,8 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
     elif obj:
         place = obj.active_material.name if obj.active_material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
-    if target.lacks_uv_map(obj):
+    material = obj.active_material if obj else None
+    if coordinates.lacks_uv_map(color_node.image_node(material) if material else None, obj):
         row = layout.row()
         label = row.row()
         label.alert = True

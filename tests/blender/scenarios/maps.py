@@ -110,6 +110,17 @@ def _nothing_overlaps() -> None:
             assert apart, f"{name} and {other} overlap: {boxes}"
 
 
+def _deliver(without: tuple[str, ...], prompt: str = "brick") -> None:
+    """A result that lacks some of its maps."""
+    job = start(prompt=prompt, count=1)
+    session, pump = addon("common.state").current.session, addon("jobs.pump")
+    session.wait(job, tick=pump.take)
+    result = job.results[0]
+    files = {kind: name for kind, name in result.files.items() if kind not in without}
+    object.__setattr__(result, "files", files)
+    pump.deliver_waiting()
+
+
 # --- the tree of an empty material ---------------------------------------------------------------------------------
 
 
@@ -121,24 +132,56 @@ def rule_each_map_is_linked_to_where_it_belongs() -> None:
     assert set(kinds) == {"base_color", *ALL}
     assert _source(_principled(), "Metallic") == kinds["metallic"]
     assert _source(_principled(), "Roughness") == kinds["roughness"]
-    bump = _source(_principled(), "Normal")
-    assert bump.bl_idname == "ShaderNodeBump"
-    assert _source(bump, "Height") == kinds["height"]
-    normal_map = _source(bump, "Normal")
+    normal_map = _source(_principled(), "Normal")  # exporters take what stands between for the normal map
     assert (normal_map.bl_idname, normal_map.space) == ("ShaderNodeNormalMap", "TANGENT")
     assert getattr(normal_map, "convention", "OPENGL") == "OPENGL"
     assert _source(normal_map, "Color") == kinds["normal"]
     assert not _output().inputs["Displacement"].is_linked
-    assert not kinds["occlusion"].outputs["Color"].is_linked
+    assert not kinds["height"].outputs["Color"].is_linked, "the normal map has the same relief"
+    (link,) = kinds["occlusion"].outputs["Color"].links
+    assert (link.to_node.node_tree.name, link.to_socket.name) == ("glTF Material Output", "Occlusion")
     assert "With Ambient Occlusion, Metallic, Roughness, Normal, Height." in _outcome()
     assert "In Material, node Base Color." in _outcome()
 
 
-def rule_relief_that_the_normal_map_has_is_not_counted_twice() -> None:
+def rule_bump_of_an_earlier_version_is_taken_out_on_demand() -> None:
+    """It stood at no strength between Normal Map and Principled: exporters took its height for the normal map."""
     generate()
+    after, types = links(_tree()), _type_names()
+    tree, normal_map, height = _tree(), _source(_principled(), "Normal"), _kinds()["height"]
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.name, bump.label, bump.parent = "Tilewright Bump", "Bump", height.parent
+    bump.inputs["Strength"].default_value = 0.0
+    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
+    tree.links.new(normal_map.outputs[0], bump.inputs["Normal"])
+    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
+    generate(prompt="a delivery removes no node")
+    assert _source(_principled(), "Normal") == bump
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    assert (links(_tree()), _type_names()) == (after, types)
+    assert _source(_principled(), "Normal").inputs["Strength"].default_value == 1
+
+
+def rule_height_that_came_first_hands_the_relief_over_on_demand() -> None:
+    _deliver(without=("normal",))
     bump = _source(_principled(), "Normal")
-    assert bump.inputs["Strength"].default_value == 0
-    assert _source(bump, "Normal").inputs["Strength"].default_value == 1
+    assert (bump.bl_idname, bump.inputs["Strength"].default_value) == ("ShaderNodeBump", 1)
+    generate(prompt="second")
+    assert _source(_principled(), "Normal") == bump
+    assert "Bump carries the relief: press Update Nodes" in _outcome()
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    normal_map = _source(_principled(), "Normal")
+    assert _source(normal_map, "Color") == _kinds()["normal"]
+    assert "ShaderNodeBump" not in _type_names()
+    assert "fit its displacement method" in message_of(bpy.ops.tilewright.follow_displacement)
+    _nothing_overlaps()
+
+
+def rule_group_of_the_gltf_exporter_is_used_where_it_is() -> None:
+    group = bpy.data.node_groups.new("glTF Material Output", "ShaderNodeTree")
+    group.interface.new_socket("Occlusion", in_out="INPUT", socket_type="NodeSocketFloat")
+    generate()
+    assert [tree.name for tree in bpy.data.node_groups] == ["glTF Material Output"]
 
 
 def rule_maps_are_data_and_the_color_is_not() -> None:
@@ -203,7 +246,7 @@ def rule_maps_follow_the_coordinates_of_the_color() -> None:
     assert kinds["base_color"] == image
     assert all(_source(node, "Vector") == mapping for node in kinds.values())
     assert {node.interpolation for node in kinds.values()} == {"Closest"}
-    assert _source(_source(_principled(), "Normal"), "Normal").uv_map == "Second"
+    assert _source(_principled(), "Normal").uv_map == "Second"
     assert image.parent is None, "the user's own node stays where it is"
 
 
@@ -235,14 +278,14 @@ def rule_engine_that_does_not_displace_gets_a_bump() -> None:
 
 
 def rule_what_the_user_put_between_height_and_bump_is_left_alone() -> None:
-    generate()
+    _deliver(without=("normal",))
     tree, bump = _tree(), _source(_principled(), "Normal")
     ramp = tree.nodes.new("ShaderNodeValToRGB")
     tree.links.new(_kinds()["height"].outputs["Color"], ramp.inputs[0])
     tree.links.new(ramp.outputs[0], bump.inputs["Height"])
     before = links(tree)
     _material().displacement_method = "DISPLACEMENT"
-    generate()
+    _deliver(without=("normal",))
     assert links(tree) == before
     assert "Something stands between the nodes Height and Bump" in _outcome()
 
@@ -262,7 +305,7 @@ def rule_change_of_the_method_is_followed_both_ways() -> None:
     generate(prompt="the next delivery follows as well")
     assert links(_tree()) == first
     assert _type_names() == types
-    assert getattr(_source(_source(_principled(), "Normal"), "Normal"), "base", "DISPLACED") == "DISPLACED"
+    assert getattr(_source(_principled(), "Normal"), "base", "DISPLACED") == "DISPLACED"
     _nothing_overlaps()
 
 
@@ -272,13 +315,13 @@ def rule_change_of_the_method_is_followed_both_ways() -> None:
 def rule_second_delivery_goes_into_the_same_nodes() -> None:
     generate(prompt="first", use_random_seed=False, seed=1)
     before, nodes = links(_tree()), {node.name: tuple(node.location) for node in _tree().nodes}
-    bump = _source(_principled(), "Normal")
-    bump.inputs["Strength"].default_value = 0.3
+    normal_map = _source(_principled(), "Normal")
+    normal_map.inputs["Strength"].default_value = 0.3
     for number in range(3):
         generate(prompt=f"again {number}")
         assert links(_tree()) == before
         assert {node.name: tuple(node.location) for node in _tree().nodes} == nodes
-    assert abs(bump.inputs["Strength"].default_value - 0.3) < 1e-6, "what the user has tuned stays"
+    assert abs(normal_map.inputs["Strength"].default_value - 0.3) < 1e-6, "what the user has tuned stays"
     assert {node.image.tilewright.prompt for node in _kinds().values()} == {"again 2"}
     old = [image for image in made() if image.tilewright.prompt == "first"]
     assert len(old) == 6
@@ -332,13 +375,7 @@ def rule_color_that_was_there_first_gets_its_maps() -> None:
 
 def rule_maps_of_another_texture_are_told() -> None:
     generate(prompt="first")
-    job = start(prompt="second", count=1)
-    session, pump = addon("common.state").current.session, addon("jobs.pump")
-    session.wait(job, tick=pump.take)
-    result = job.results[0]
-    files = {kind: name for kind, name in result.files.items() if kind not in ("normal", "height")}
-    object.__setattr__(result, "files", files)
-    pump.deliver_waiting()
+    _deliver(without=("normal", "height"), prompt="second")
     assert _kinds()["roughness"].image.tilewright.prompt == "second"
     assert _kinds()["normal"].image.tilewright.prompt == "first"
     assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
@@ -510,8 +547,9 @@ def rule_relief_goes_with_the_tile_size() -> None:
     assert abs(scale.default_value - 2 * 8 / 512) < 1e-6
     _material().tilewright.relief = 0.1
     assert abs(scale.default_value - 0.2) < 1e-6
-    _material().displacement_method = "BUMP"
-    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    fresh()
+    _material().tilewright.tile_size, _material().tilewright.relief = 2.0, 0.1
+    _deliver(without=("normal",))
     distance = _source(_principled(), "Normal").inputs["Distance"]
     assert abs(distance.default_value - 0.2) < 1e-6
     _material().tilewright.tile_size = 1.0
@@ -522,7 +560,7 @@ def rule_the_normal_map_has_the_relief_too() -> None:
     """In Bump Only, Blender's default, it is all that shows the relief."""
     _material().tilewright.relief = 2 * 8 / 512
     generate()
-    strength = _source(_source(_principled(), "Normal"), "Normal").inputs["Strength"]
+    strength = _source(_principled(), "Normal").inputs["Strength"]
     assert abs(strength.default_value - 2) < 1e-5
     _material().tilewright.relief = 4 / 512
     assert abs(strength.default_value - 0.5) < 1e-5
