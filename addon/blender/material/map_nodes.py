@@ -13,7 +13,7 @@ from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.image_networks import HEIGHT_DEPTH
 from ...core.requests.finish import MapKind
-from ...core.results import MAPS
+from ...core.results import BASE_COLOR, MAPS
 from . import color_node, coordinates
 from .color_node import GAP, IMAGE, Placed
 
@@ -80,6 +80,24 @@ def is_outdated(material: bpy.types.Material, engine: str, obj: bpy.types.Object
     """Whether what carries the relief is not what displacement method and coordinates ask for; see `follow`."""
     maps = _maps_of(material, engine, obj)
     return maps is not None and maps.outdated()
+
+
+def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> dict[str, bpy.types.Image]:
+    """The images of the material by kind, `BASE_COLOR` or a `MapKind`, the user's own ones too, as far as there are any."""
+    maps = _maps_of(material, "", obj)
+    if maps is None:
+        return {}
+    nodes = {BASE_COLOR: maps.base.node} | maps.known
+    return {kind: node.image for kind, node in nodes.items() if node.image is not None}
+
+
+def plain_values(material: bpy.types.Material) -> dict[str, float]:
+    """Roughness and metallic of a material that has no maps of them."""
+    principled = color_node.find_principled(material.node_tree) if material.node_tree else None
+    if principled is None:
+        return {}
+    sockets = {kind: principled.inputs[name] for kind, name in _VALUES.items()}
+    return {kind: socket.default_value for kind, socket in sockets.items() if not socket.is_linked}
 
 
 def _maps_of(material: bpy.types.Material, engine: str, obj: bpy.types.Object | None) -> "_Maps | None":
@@ -395,7 +413,9 @@ class _Maps:
 
     def _link_normal(self, image: bpy.types.Node) -> None:
         if not self._upright():
-            told = "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map."
+            told = (
+                "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map."
+            )
             self.notes.append(rpt_(told))
             return
         chain = self._chain()

@@ -30,4 +30,5 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         multiplied = map_nodes.multiply_node(material) is not None
         layout.operator("tilewright.multiply_occlusion", depress=multiplied)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
+    layout.operator("tilewright.export_maps", icon="EXPORT")
     layout.operator("tilewright.mark_asset", text=text, icon="ASSET_MANAGER")
