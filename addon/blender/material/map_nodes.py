@@ -481,15 +481,18 @@ class _Maps:
             return
         old = self._named(BUMP if self.displaced else DISPLACEMENT)
         free = not color_node.find_output(self.tree).inputs["Displacement"].is_linked
+        changed = bool(self.helpers)
         if old is not None and self._free(old, MapKind.HEIGHT):
+            changed = True
             if self.displaced:
                 _take_out(self.tree, old, old.inputs["Normal"])
             else:
                 self.tree.nodes.remove(old)
             self._link_height(image)
         elif old is None and self.displaced and free and _rests(image):
+            changed = True
             self._link_height(image)
-        normal_map = self._chain().normal_map if self.helpers else None  # else what the user has chosen stays
+        normal_map = self._chain().normal_map if changed else None  # else what the user has chosen stays
         if normal_map is not None and is_ours(normal_map, NORMAL_MAP) and hasattr(normal_map, "base"):
             # From 5.2 on: of a surface that the same height has displaced, the relief would be counted twice.
             normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"
