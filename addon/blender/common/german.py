@@ -435,6 +435,10 @@ TEXTS = {
     "Unity": "Unity",
     "Unreal": "Unreal",
     "{name} has no texture at its Base Color.": "{name} hat keine Textur an seiner Grundfarbe.",
+    "What stands before Base Color of {name} turns colors round; the texture is in a new node beside it.": ""
+    "Vor der Grundfarbe von {name} kehrt etwas die Farben um; die Textur liegt daneben in einem neuen Node.",
+    "The relief is shown by the node {name}: the node {image} is linked to nothing.": ""
+    "Das Relief zeigt der Node {name}: Der Node {image} ist mit nichts verbunden.",
     "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map.": ""
     "Die Koordinaten drehen die Textur; ihr Relief trägt daher Bump oder Verschiebung statt einer Normal Map.",
     "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes.": ""

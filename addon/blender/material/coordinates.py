@@ -60,9 +60,10 @@ def _origin(link: bpy.types.NodeLink, upright: bool, obj: bpy.types.Object | Non
         return Layout(True, str(node.uv_map), upright)
     if node.bl_idname == "ShaderNodeTexCoord" and link.from_socket.name == "UV":
         return Layout(True, "", upright)
-    if node.bl_idname == "ShaderNodeAttribute" and node.attribute_type == "GEOMETRY" and obj and obj.type == "MESH":
-        if node.attribute_name in obj.data.uv_layers:
-            return Layout(True, str(node.attribute_name), upright)
+    is_attribute = node.bl_idname == "ShaderNodeAttribute" and node.attribute_type == "GEOMETRY"
+    layers = obj.data.uv_layers if is_attribute and obj is not None and obj.type == "MESH" else ()
+    if is_attribute and node.attribute_name in layers:
+        return Layout(True, str(node.attribute_name), upright)
     return Layout(False, "", False)
 
 

@@ -55,7 +55,7 @@ def targets(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wi
 def write(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wish: Wish) -> list[Path]:
     """Write the textures beside each other. Files of these names are replaced, each whole or not at all.
 
-    pictures: by kind, `BASE_COLOR` or a `MapKind`. Raises `UserError` (kind `DISK`, or `REQUEST` for one without pixels).
+    pictures: by kind, `BASE_COLOR` or a `MapKind`. Raises `UserError` (kind `DISK`; `REQUEST` for one without pixels).
     """
     directx = SCHEMES[wish.scheme].directx if wish.directx is None else wish.directx
     files = targets(pictures, folder, name, wish)

@@ -14,10 +14,10 @@ from bpy.app.translations import pgettext_rpt as rpt_
 from ...core.image_networks import HEIGHT_DEPTH
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, MAPS
-from . import color_node, coordinates
-from .color_node import GAP, IMAGE, Placed
+from . import color_node, coordinates, feeds
+from .color_node import GAP, PREFIX, Placed
+from .feeds import IMAGE
 
-PREFIX = "Tilewright "  # of the names of nodes that are ours, and may be taken out again
 FRAME = PREFIX + "Maps"
 BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
 MULTIPLY = PREFIX + "Occlusion Multiply"
@@ -33,8 +33,6 @@ _VALUES = {
     MapKind.METALLIC: "Metallic",
     MapKind.ROUGHNESS: "Roughness",
 }  # the inputs of Principled that take a map as it is
-# An artist tunes a value with these. None takes a channel apart: a picture of several maps is none of ours.
-_PASS_VALUE = {"ShaderNodeClamp", "ShaderNodeMapRange", "ShaderNodeMath", "ShaderNodeValToRGB"}
 # Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
 _DISPLACING_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"}
 # The relief that the networks' normals hold, as a part of the tile size; the whole tile is taken for 512 pixels.
@@ -59,7 +57,7 @@ def put(
 ) -> str:
     """Show a result's maps beside its color, which `color_node.put` has placed. Says what is left for the user to do.
 
-    pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they. obj: that shows it.
+    pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they. obj: shows them.
     """
     maps = _Maps(material, base, obj, displaced=displaces(material, engine))
     if pictures:
@@ -83,7 +81,7 @@ def is_outdated(material: bpy.types.Material, engine: str, obj: bpy.types.Object
 
 
 def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> dict[str, bpy.types.Image]:
-    """The images of the material by kind, `BASE_COLOR` or a `MapKind`, the user's own ones too, as far as there are any."""
+    """The material's images by kind, `BASE_COLOR` or a `MapKind`, the user's own too, as far as there are any."""
     maps = _maps_of(material, "", obj)
     if maps is None:
         return {}
@@ -218,7 +216,8 @@ class _Maps:
         self.known: dict[str, bpy.types.Node] = {}  # the image nodes that show this color's maps, by kind
         if self.principled is not None or not base.made:  # else it is a set of its own
             named = {kind: self._named(PREFIX + TITLES[kind]) for kind in MAPS}
-            self.known = linked | {kind: node for kind, node in named.items() if node is not None}
+            # what is shown first: one of ours may be left from when something else was in its place
+            self.known = {kind: node for kind, node in named.items() if node is not None} | linked
             for kind in MAPS:
                 if kind not in self.known and (node := self._fellow(kind)) is not None:
                     self.known[kind] = node
@@ -230,12 +229,12 @@ class _Maps:
         return next((node for node in self.tree.nodes if node.parent == self.frame and is_ours(node, name)), None)
 
     def _fellow(self, kind: str) -> bpy.types.Node | None:
-        """A node that is linked to nothing and was renamed, by its image: a map of the texture that the others are of."""
+        """A node that is linked to nothing and was renamed, by its image: a map of the same texture as the others."""
         results = {_result(node) for node in self.known.values()} - {""}
         for node in self.tree.nodes:
-            if node.bl_idname == IMAGE and node.parent in (None, self.frame) and _result(node) in results:
-                if node.image.tilewright.kind == kind:
-                    return node
+            near = node.bl_idname == IMAGE and node.parent in (None, self.frame)
+            if near and _result(node) in results and node.image.tilewright.kind == kind:
+                return node
         return None
 
     def _all_linked(self) -> dict[str, bpy.types.Node]:
@@ -251,14 +250,22 @@ class _Maps:
         if self.principled is None:
             return None
         if kind in _VALUES:
-            return _single_value_image(self.principled.inputs[_VALUES[kind]])
+            return feeds.value(self.principled.inputs[_VALUES[kind]]).image
         chain = self._chain()
+        normal = None
+        if chain.normal_map is not None and _reads_ours(chain.normal_map):
+            normal = feeds.normal(chain.normal_map.inputs["Color"]).image
         if kind == MapKind.NORMAL:
-            return _single_value_image(chain.normal_map.inputs["Color"]) if chain.normal_map else None
+            return normal
         if kind == MapKind.HEIGHT:
-            displacement = self._displacement()
-            for node in (displacement, *chain.bumps):
-                if node is not None and (found := _single_value_image(node.inputs["Height"])) is not None:
+            # a bump beside a normal map is a detail of the artist's own: our height would be counted twice
+            bumps = [bump for bump in chain.bumps if normal is None or is_ours(bump, BUMP)]
+            for node in (self._displacement(), *bumps):
+                if (
+                    node is not None
+                    and _raises(node)
+                    and (found := feeds.value(node.inputs["Height"]).image) is not None
+                ):
                     return found
         return None
 
@@ -341,7 +348,7 @@ class _Maps:
         return coordinates.layout(self.base.node, self.obj).upright
 
     def _free(self, helper: bpy.types.Node, kind: str) -> bool:
-        """Whether nothing of the user's stands between a map and our node, so that it may be taken out. If not, says so."""
+        """Whether nothing of the user's stands between a map and our node, so that it may go. If not, says so."""
         image = self.known.get(kind)
         if image is None or helper.name in {link.to_node.name for link in image.outputs["Color"].links}:
             return True
@@ -420,8 +427,12 @@ class _Maps:
             return
         chain = self._chain()
         normal_map = chain.normal_map
-        if any(is_ours(bump, BUMP) for bump in chain.bumps):  # made when there was a height only; see `outdated`
-            self.notes.append(rpt_("Bump carries the relief: press Update Nodes to have the Normal Map carry it."))
+        carrier = self._bump_of_height(chain)
+        if carrier is not None:
+            told = rpt_("The relief is shown by the node {name}: the node {image} is linked to nothing.")
+            if is_ours(carrier, BUMP):  # made when there was a height only; see `outdated`
+                told = rpt_("Bump carries the relief: press Update Nodes to have the Normal Map carry it.")
+            self.notes.append(told.format(name=carrier.name, image=TITLES[MapKind.NORMAL]))
             return
         if normal_map is None and chain.end is not None:
             normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
@@ -431,10 +442,16 @@ class _Maps:
                 normal_map.convention = "OPENGL"
             normal_map.uv_map = coordinates.layout(self.base.node, self.obj).uv_map
             self.tree.links.new(normal_map.outputs["Normal"], chain.end)
-        if normal_map is None or normal_map.inputs["Color"].is_linked:
+        if normal_map is None or normal_map.inputs["Color"].is_linked or not _reads_ours(normal_map):
             self._leave(MapKind.NORMAL, "Normal")
         else:
             self.tree.links.new(image.outputs["Color"], normal_map.inputs["Color"])
+
+    def _bump_of_height(self, chain: _Chain) -> bpy.types.Node | None:
+        """The bump that shows the height of ours, or will show it."""
+        height = self.known.get(MapKind.HEIGHT)
+        shown = (bump for bump in chain.bumps if feeds.value(bump.inputs["Height"]).image == height)
+        return next(shown, None) if height is not None else None
 
     def _link_height(self, image: bpy.types.Node) -> None:
         if not (self._displace(image) if self.displaced else self._bump(image)):
@@ -459,11 +476,12 @@ class _Maps:
     def _bump(self, image: bpy.types.Node) -> bool:
         """Have the height shaded, unless a normal map shows the relief. False where something else feeds Normal."""
         chain = self._chain()
-        free = next((bump for bump in chain.bumps if not bump.inputs["Height"].is_linked), None)
-        if free is not None:
-            self.tree.links.new(image.outputs["Color"], free.inputs["Height"])
+        mapped = chain.normal_map is not None and self._linked(MapKind.NORMAL) is not None
+        if mapped and not chain.bumps:
             return True
-        if chain.normal_map is not None and is_ours(chain.normal_map, NORMAL_MAP) and not chain.bumps:
+        free = next((bump for bump in chain.bumps if not bump.inputs["Height"].is_linked and _raises(bump)), None)
+        if free is not None and not mapped:
+            self.tree.links.new(image.outputs["Color"], free.inputs["Height"])
             return True
         if chain.bumps or chain.end is None:
             return False
@@ -609,17 +627,15 @@ def _take_out(tree: bpy.types.NodeTree, node: bpy.types.Node, through: bpy.types
     tree.nodes.remove(node)
 
 
-def _single_value_image(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
-    """The one image node that gives an input its value; None where there are several, or anything else has a part."""
-    return color_node.single_image_node(socket, _value_inputs)
+def _reads_ours(normal_map: bpy.types.Node) -> bool:
+    """Whether a Normal Map reads normals as ours are: of the tangent space, green up."""
+    return normal_map.space == "TANGENT" and getattr(normal_map, "convention", "OPENGL") == "OPENGL"
 
 
-def _value_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
-    if node.bl_idname == "ShaderNodeMix" and node.data_type == "FLOAT":
-        return [entry for entry in node.inputs if entry.enabled and entry.is_linked and entry.name != "Factor"]
-    if node.bl_idname in _PASS_VALUE:
-        return [entry for entry in node.inputs if entry.enabled and entry.is_linked]
-    return color_node.color_inputs(node)
+def _raises(node: bpy.types.Node) -> bool:
+    """Whether what is bright is high for a Bump or Displacement."""
+    scale = node.inputs["Distance" if node.bl_idname == "ShaderNodeBump" else "Scale"]
+    return not getattr(node, "invert", False) and (scale.is_linked or scale.default_value >= 0.0)
 
 
 def _result(image: bpy.types.Node) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A whole material leaves Blender in each format, and is read back. The fake engine makes every map.
 
-Each answers "" where this Blender lacks the exporter: Debian's has no numpy, which those of glTF and FBX import, and no USD.
+Each answers "" where this Blender lacks the exporter: Debian's has no USD, nor the numpy that glTF's and FBX's need.
 """
 
 import importlib.util
@@ -66,9 +66,7 @@ def usd(folder: str) -> str:
     bpy.ops.wm.usd_export(filepath=str(path))
     text = path.read_text(encoding="utf-8")
     text = text[text.index('def Material "Material"') :]
-    shaders = {
-        name: body for name, body in re.findall(r'def Shader "(\w+)"\s*\{(.*?)\n            \}', text, re.DOTALL)
-    }
+    shaders = dict(re.findall(r'def Shader "(\w+)"\s*\{(.*?)\n            \}', text, re.DOTALL))
 
     def texture(input_: str) -> str:
         source = re.search(rf"inputs:{input_}\.connect = <[^>]*/(\w+)\.outputs", text)
@@ -127,7 +125,7 @@ SIDE = 16
 
 
 def _values(kind: str, levels: int) -> list[int]:
-    """Red, green and blue of each pixel, from the bottom; other maps have other ones, and 0 and all levels are there."""
+    """Red, green and blue of each pixel, from the bottom; other maps have others, and all levels are there."""
     step = {"base_color": 1, "normal": 3, "roughness": 5, "metallic": 7, "occlusion": 11, "height": 13}[kind]
     grey = kind not in ("base_color", "normal")
     count = SIDE * SIDE

@@ -4,6 +4,7 @@
 The fake engine makes height, normal, roughness, metallic and occlusion beside each color.
 """
 
+import itertools
 import json
 import os
 import time
@@ -419,25 +420,176 @@ def rule_map_without_a_place_is_told() -> None:
     assert not _kinds()["roughness"].outputs["Color"].is_linked
 
 
+def _picture(name: str = "old") -> Any:
+    node = _tree().nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.new(name, 8, 8, is_data=True)
+    return node
+
+
+def _row(input_: Any, *types: str) -> list[Any]:
+    """An image node of the user's and nodes in a row behind it, the last into an input."""
+    nodes = [_picture(), *(_tree().nodes.new(f"ShaderNode{type_}") for type_ in types)]
+    for left, right in itertools.pairwise(nodes):
+        names = ("Color", "Fac", "Factor", "Value", "Height")
+        sockets = [socket for name in names for socket in right.inputs if socket.enabled and socket.name == name]
+        wanted = [socket for socket in sockets if socket.name in ("Color", "Value", "Height")] or sockets
+        _tree().links.new(left.outputs[0], wanted[0])
+    _tree().links.new(nodes[-1].outputs[0], input_)
+    return nodes
+
+
 def rule_users_own_maps_are_replaced_where_they_are() -> None:
-    tree = _tree()
-    roughness, normal, height = (tree.nodes.new("ShaderNodeTexImage") for _ in range(3))
-    for node in (roughness, normal, height):
-        node.image = bpy.data.images.new("old", 8, 8)
-    invert, normal_map, bump = (tree.nodes.new(f"ShaderNode{name}") for name in ("Invert", "NormalMap", "Bump"))
-    tree.links.new(roughness.outputs["Color"], invert.inputs["Color"])
-    tree.links.new(invert.outputs[0], _principled().inputs["Roughness"])
-    tree.links.new(normal.outputs["Color"], normal_map.inputs["Color"])
-    tree.links.new(normal_map.outputs[0], bump.inputs["Normal"])
-    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
-    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
-    old = [node.image for node in (roughness, normal, height)]
-    before = links(tree)
+    roughness, *_ = _row(_principled().inputs["Roughness"], "Clamp", "ValToRGB")
+    normal, _curves, _normal_map = _row(_principled().inputs["Normal"], "RGBCurve", "NormalMap")
+    old = [node.image for node in (roughness, normal)]
+    before = links(_tree())
     generate()
-    assert before <= links(tree)
+    assert before <= links(_tree())
     kinds = _kinds()
-    assert (kinds["roughness"], kinds["normal"], kinds["height"]) == (roughness, normal, height)
+    assert (kinds["roughness"], kinds["normal"]) == (roughness, normal)
+    assert not kinds["height"].outputs["Color"].is_linked, "the user's normal map has the relief"
     assert all(image.use_fake_user for image in old)
+
+
+def rule_bump_of_the_users_is_given_the_height_and_carries_the_relief_alone() -> None:
+    height, bump = _row(_principled().inputs["Normal"], "Bump")
+    generate()
+    assert _kinds()["height"] == height
+    assert _source(_principled(), "Normal") == bump
+    assert not bump.inputs["Normal"].is_linked
+    assert "The relief is shown by the node Bump: the node Normal is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_bump_of_the_users_beside_a_normal_map_keeps_its_own_detail() -> None:
+    normal, normal_map = _row(_principled().inputs["Normal"], "NormalMap")
+    detail, bump = _row(_principled().inputs["Normal"], "Bump")
+    _tree().links.new(normal_map.outputs[0], bump.inputs["Normal"])
+    old = detail.image
+    before = links(_tree())
+    generate()
+    assert before <= links(_tree())
+    assert _kinds()["normal"] == normal
+    assert detail.image == old, "with our height in it the relief would be counted twice"
+    assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_map_whose_numbers_are_turned_round_is_left_to_the_user() -> None:
+    """A gloss map behind an Invert, in the shapes that artists give it."""
+
+    def subtract(node: Any) -> None:
+        node.operation = "SUBTRACT"
+        _tree().links.new(node.inputs[0].links[0].from_socket, node.inputs[1])
+        _tree().links.remove(node.inputs[0].links[0])
+        node.inputs[0].default_value = 1.0
+
+    def map_range(node: Any) -> None:
+        node.inputs["To Min"].default_value, node.inputs["To Max"].default_value = 1.0, 0.0
+
+    def ramp(node: Any) -> None:
+        node.color_ramp.elements[0].color, node.color_ramp.elements[1].color = (1, 1, 1, 1), (0, 0, 0, 1)
+
+    def multiply(node: Any) -> None:
+        node.operation = "MULTIPLY_ADD"
+        node.inputs[1].default_value, node.inputs[2].default_value = -1.0, 1.0
+
+    def curve(node: Any) -> None:
+        points = node.mapping.curves[0].points
+        points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)
+
+    shapes = {
+        "Invert": lambda node: None,
+        "Math": subtract,
+        "MapRange": map_range,
+        "ValToRGB": ramp,
+        "Math ": multiply,
+        "FloatCurve": curve,
+    }
+    for type_, shape in shapes.items():
+        fresh()
+        gloss, node = _row(_principled().inputs["Roughness"], type_.strip())
+        shape(node)
+        old, before = gloss.image, links(_tree())
+        for _time in range(2):
+            generate()
+            assert gloss.image == old, type_
+            assert before <= links(_tree())
+            assert "Something else feeds Roughness: the node Roughness is linked to nothing." in _outcome() or _time
+        assert len([node for node in _tree().nodes if node.bl_idname == "NodeFrame"]) == 1
+        node.mute = True
+        generate()
+        assert gloss.image != old, f"{type_}: muted, it turns nothing"
+
+
+def rule_normal_map_that_reads_other_normals_is_left_to_the_user() -> None:
+    def space(normal_map: Any) -> None:
+        normal_map.space = "OBJECT"
+
+    def convention(normal_map: Any) -> None:
+        normal_map.convention = "DIRECTX"
+
+    settings = [space, convention] if hasattr(bpy.types.ShaderNodeNormalMap, "convention") else [space]
+    if bpy.app.version >= (5, 2, 0):
+        assert convention in settings, "its name has changed"
+    for setting in settings:
+        fresh()
+        normal, normal_map = _row(_principled().inputs["Normal"], "NormalMap")
+        setting(normal_map)
+        _left_to_the_user(normal)
+    fresh()
+    normal, curves, _normal_map = _row(_principled().inputs["Normal"], "RGBCurve", "NormalMap")
+    points = curves.mapping.curves[1].points
+    points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)  # green: DirectX to OpenGL
+    _left_to_the_user(normal)
+
+
+def _left_to_the_user(node: Any) -> None:
+    old, before = node.image, links(_tree())
+    generate()
+    assert node.image == old
+    assert before <= links(_tree())
+    assert "Something else feeds Normal: the node Normal is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_bump_that_presses_in_is_left_to_the_user() -> None:
+    for number in range(2):
+        fresh()
+        height, bump = _row(_principled().inputs["Normal"], "Bump")
+        if number:
+            bump.inputs["Distance"].default_value = -0.1
+        else:
+            bump.invert = True
+        old = height.image
+        generate()
+        assert height.image == old
+        assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_color_in_the_users_product_has_one_set_of_maps() -> None:
+    tree = _tree()
+    color, occlusion = _picture("wall"), _picture("mine")
+    color.image.colorspace_settings.name = "sRGB"
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+    tree.links.new(color.outputs["Color"], mix.inputs[6])
+    tree.links.new(occlusion.outputs["Color"], mix.inputs[7])
+    tree.links.new(mix.outputs[2], _principled().inputs["Base Color"])
+    kept = occlusion.image
+    generate()
+    assert (_kinds()["base_color"], occlusion.image) == (color, kept)
+    assert _source(_principled(), "Roughness") == _kinds()["roughness"]
+    before, nodes = links(tree), len(tree.nodes)
+    generate(prompt="second")
+    assert (links(tree), len(tree.nodes)) == (before, nodes)
+
+
+def rule_what_cannot_be_linked_is_one_set_however_often() -> None:
+    tree = _tree()
+    tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[1], _principled().inputs["Base Color"])
+    generate()
+    before, nodes = links(tree), len(tree.nodes)
+    generate(prompt="second")
+    assert (links(tree), len(tree.nodes)) == (before, nodes)
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
 
 
 def rule_roughness_made_from_the_color_is_not_taken_for_a_map() -> None:

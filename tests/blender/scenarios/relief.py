@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The relief of what we link is looked at: each face of a cube, rendered by Cycles, against the same height as a bump."""
+"""The relief of what we link is looked at: each face of a cube in Cycles, against the same height as a bump."""
 
 import math
 from array import array
@@ -148,7 +148,7 @@ def _cases() -> dict[str, Callable[[Any, Any, Any, Any], None]]:
 
 
 def worst_faces(folder: str) -> dict[str, tuple[float, str, str]]:
-    """By case: the correlation on the worst face, the type of the node at Principled's Normal, what the user was told."""
+    """By case: the correlation on the worst face, the type of the node at Principled's Normal, what was told."""
     told = {}
     for name, case in _cases().items():
         fresh()
