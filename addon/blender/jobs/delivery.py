@@ -13,7 +13,7 @@ from ...core.results import MAPS, Result
 from ..common import state, targets
 from ..common.languages import rpt_
 from ..common.targets import Target
-from ..material import color_node, map_nodes
+from ..material import color_node, coordinates, map_nodes
 from ..pictures import images, sources
 from ..settings.properties import facts_of
 
@@ -76,7 +76,8 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
             bpy.data.materials.remove(material)
             raise targets.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
     placed = color_node.put(material, image, target.kind, target.node)
-    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine)
+    obj = targets.object_of(target)
+    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
@@ -86,8 +87,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         sentences.append(rpt_("With {maps}.").format(maps=names))
     if left:
         sentences.append(left)
-    obj = targets.object_of(target)
-    if targets.lacks_uv_map(obj):
+    if coordinates.lacks_uv_map(placed.node, obj):
         sentences.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
     return " ".join(sentences)
 
