@@ -127,7 +127,7 @@ def rule_one_image_that_cannot_be_packed_does_not_stop_the_others() -> None:
         if on_save == "PACK":
             odd.filepath_raw = f"{addon('common.preferences').store_folder()}/{odd.tilewright.result}/{'y' * 300}.png"
         bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / f"guarded {on_save}.blend"))
-        told = addon("common.state").current.outcome
+        told = bpy.context.window_manager.tilewright.error
         preferences.on_save = before
         assert f"{gone.name} (No such file or directory)" in told, told
         for image in (first, last):
@@ -152,7 +152,7 @@ def rule_what_fails_in_an_unknown_way_is_told_too() -> None:
         bpy.ops.wm.save_as_mainfile(filepath=str(FOLDER / "new.blend"))
     finally:
         images.pack = before
-    assert f"{image.name} (something new)" in addon("common.state").current.outcome
+    assert f"{image.name} (something new)" in bpy.context.window_manager.tilewright.error
     assert other.packed_file
     assert not image.packed_file
 
