@@ -45,10 +45,30 @@ def write_kinds(folder: Path) -> None:
     (folder / "kind.rgb").write_bytes(stream.getvalue())
 
 
+def write_turned(folder: Path) -> None:
+    """Files that say how they are to be turned; the left upper quarter of what is stored is red, nothing else is."""
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[..., 2] = 90
+    pixels[:8, :16] = (255, 0, 0)
+    picture = Image.fromarray(pixels)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        for suffix in ("jpg", "png", "webp", *(["avif"] if features.check("avif") else [])):
+            picture.save(folder / f"turned-{orientation}.{suffix}", exif=exif, quality=100)
+        picture.save(folder / f"turned-{orientation}.tif", tiffinfo={274: orientation})
+    for orientation in range(1, 5):  # of a TGA the head says where its rows begin; this picture stays the same
+        rows = pixels[:: -1 if orientation < 3 else 1, :: -1 if orientation % 2 == 0 else 1, ::-1]
+        place = (0 if orientation < 3 else 32) | (16 if orientation % 2 == 0 else 0)
+        head = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, 32, 16, 24, place)
+        (folder / f"turned-{orientation}.tga").write_bytes(head + rows.tobytes())
+
+
 @pytest.fixture(scope="module")
 def outcomes(shared_blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pixels")
     write_kinds(folder)
+    write_turned(folder)
     shared_blender.use_fake(ALL)
     return shared_blender.run("pixels.run_all", folder=str(folder))
 

@@ -24,9 +24,9 @@ from ...core.requests.picture import Content, ImageRequest
 from ...core.results import Result, disk_errors
 from ..common.target import Look
 
-# what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
-_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
-_TIFF = {".tif", ".tiff"}
+# What the worker reads as it is, since it finds in it what Blender shows. Others (EXR, HDR, Cineon ...) go through
+# Blender; TIFF too, which has more kinds of alpha, depth and pages than any two programs agree about.
+_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
 _LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
 _STRIP = 1 << 20  # pixels that are converted at once
@@ -122,8 +122,6 @@ def _is_read_as_it_is(image: bpy.types.Image) -> bool:
     """Whether the worker reads the image's own file."""
     suffix = _path(image).suffix.lower()
     if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
-        return False
-    if suffix in _TIFF and image.is_float:  # deeper than 8 bits, Pillow would cut them down
         return False
     # The worker takes 8-bit colors as not premultiplied. Blender divides them by alpha, so its own pixels never are.
     return image.alpha_mode != "PREMUL"

@@ -212,6 +212,30 @@ def rule_reading_an_image_leaves_it_as_it_is() -> None:
     assert {".dds", ".psd", ".webp"} <= read, read
 
 
+def rule_files_lie_as_the_worker_reads_them() -> None:
+    """Blender (4.2 to 5.2.2) turns no file as its orientation asks, but for AVIF: see the engine's test_pictures.
+
+    Pillow turns TIFF, so 128x64 became 64x128 or lay on its head: that one is handed over through Blender.
+    """
+    read = set()
+    for path in sorted(FOLDER.glob("turned-*")):
+        suffix, orientation = path.suffix, int(path.stem[-1])
+        image = bpy.data.images.load(str(path), check_existing=False)
+        if not all(image.size):
+            continue
+        read.add(suffix)
+        lies = suffix == ".avif" and orientation >= 5
+        assert tuple(image.size) == ((16, 32) if lies else (32, 16)), path.name
+        if suffix != ".avif":  # the reddest corner is the left upper one, as it is stored
+            pixels, width = _numbers(image), image.size[0]
+            corners = [pixels[4 * (y * width + x)] for x, y in ((4, 12), (28, 12), (4, 4), (28, 4))]
+            assert corners[0] > 0.9 > 0.3 > max(corners[1:]), (path.name, corners)
+        made, _content = addon("pictures.sources").prepare(image, FOLDER / "turned")
+        assert (made.suffix == ".png") == (suffix in {".tif", ".avif", ".png"}), path.name
+        assert (made == path) == (suffix not in {".tif", ".avif"})
+    assert {".jpg", ".png", ".tif", ".webp", ".tga"} <= read, read
+
+
 def rule_maps_keep_their_16_bits_in_eevee() -> None:
     """By default EEVEE reads them at half precision, of 11 bits; `window.heights_keep_their_levels` counts."""
     image = generate(prompt="with maps")
