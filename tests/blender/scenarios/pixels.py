@@ -5,13 +5,13 @@ import os
 import struct
 import zlib
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, generate, message_of, run_rules
+from common import addon, fresh, generate, message_of, run_rules, wish
 from mathutils import Matrix, Vector
 
 FOLDER = Path()
@@ -237,7 +237,7 @@ def rule_files_lie_as_the_worker_reads_them() -> None:
 
 
 def rule_maps_keep_their_16_bits_in_eevee() -> None:
-    """By default EEVEE reads them at half precision, of 11 bits; `window.heights_keep_their_levels` counts."""
+    """By default EEVEE reads them at half precision, of 11 bits; `heights_keep_their_levels` counts."""
     image = generate(prompt="with maps")
     nodes = bpy.data.materials["Material"].node_tree.nodes
     shown = {node.image.tilewright.kind: node.image for node in nodes if node.bl_idname == "ShaderNodeTexImage"}
@@ -310,3 +310,65 @@ def rule_an_image_without_pixels_is_refused() -> None:
     image = bpy.data.images.load(str(FOLDER / "broken.dds"))
     assert "has no pixels" in message_of(lambda: bpy.ops.tilewright.upscale(image=image.name))
     assert len([item for item in bpy.data.images if item.name.startswith("broken")]) == 1
+
+
+def heights_keep_their_levels() -> Iterator[float]:
+    """On a screen: 256 neighbouring levels of a height of 16 bits, as EEVEE and Cycles render them.
+
+    EEVEE (5.2.2) makes 9 of them while an image is read at half precision, which is Blender's default: terraces on a
+    smooth relief. What EEVEE renders is of half precision as well, so the difference from 0.5 is enlarged before.
+    """
+    fresh()
+    wish(prompt="smooth", maps=True)
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    while not any(image.tilewright.kind == "height" for image in bpy.data.images):
+        yield 0.2
+    height = next(image for image in bpy.data.images if image.tilewright.kind == "height")
+    path = Path(bpy.path.abspath(height.filepath))
+    deep_png(path, 256, 4, 1, lambda index: 32768 + index % 256)
+    height.reload()
+    _enlarged_on_a_plane(height)
+    assert _levels("CYCLES", path.parent) == 256
+    assert _levels("BLENDER_EEVEE", path.parent) == 256
+    height.use_half_precision = True
+    assert _levels("BLENDER_EEVEE", path.parent) < 16
+
+
+def _enlarged_on_a_plane(image: Any) -> None:
+    """The camera sees nothing but the image, each pixel as one, as (value - 0.5) * 256."""
+    scene, camera = bpy.context.scene, bpy.data.objects["Camera"]
+    scene.camera, camera.location, camera.rotation_euler = camera, (0, 0, 2), (0, 0, 0)
+    camera.data.type, camera.data.ortho_scale = "ORTHO", 2.0
+    scene.render.resolution_x, scene.render.resolution_y, scene.render.filter_size = 256, 4, 0.01
+    mesh = bpy.data.meshes.new("plane")
+    mesh.from_pydata([(-1, -1 / 64, 0), (1, -1 / 64, 0), (1, 1 / 64, 0), (-1, 1 / 64, 0)], [], [(0, 1, 2, 3)])
+    for loop, place in zip(mesh.uv_layers.new().data, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
+        loop.uv = place
+    bpy.data.objects["Cube"].hide_render = True
+    bpy.context.collection.objects.link(bpy.data.objects.new("plane", mesh))
+    material = addon("material.color_node").new("levels")
+    mesh.materials.append(material)
+    tree = material.node_tree
+    tree.nodes.clear()
+    kinds = ("ShaderNodeTexImage", "ShaderNodeMath", "ShaderNodeMath", "ShaderNodeEmission", "ShaderNodeOutputMaterial")
+    nodes = [tree.nodes.new(kind) for kind in kinds]
+    for node, after in zip(nodes, nodes[1:], strict=False):
+        tree.links.new(node.outputs[0], after.inputs[0])
+    nodes[0].image, nodes[0].interpolation = image, "Closest"
+    for node, operation, value in zip(nodes[1:3], ("SUBTRACT", "MULTIPLY"), (0.5, 256.0), strict=True):
+        node.operation, node.inputs[1].default_value = operation, value
+
+
+def _levels(engine: str, folder: Path) -> int:
+    """How many values there are in the middle row of what an engine renders."""
+    scene = bpy.context.scene
+    scene.render.engine, scene.eevee.taa_render_samples, scene.cycles.samples = engine, 1, 1
+    scene.render.image_settings.file_format, scene.render.image_settings.color_depth = "OPEN_EXR", "32"
+    scene.render.filepath = str(folder / "rendered.exr")
+    bpy.ops.render.render(write_still=True)
+    rendered = bpy.data.images.load(scene.render.filepath, check_existing=False)
+    rendered.colorspace_settings.is_data = True
+    row = _numbers(rendered)[2 * 256 * rendered.channels : 3 * 256 * rendered.channels : rendered.channels]
+    bpy.data.images.remove(rendered)
+    return len(set(row))
