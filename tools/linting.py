@@ -10,7 +10,7 @@ from tools.machine import ROOT
 COMMANDS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
-    ("mypy", "addon/core", "addon/host", "addon/engine"),
+    ("mypy", "addon/core", "addon/host", "addon/engine", "addon/blender", "addon/start.py"),
 )
 
 

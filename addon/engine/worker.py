@@ -13,10 +13,10 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from ..core import pace
-from ..core.errors import ErrorKind, UserError, bug
+from ..core.errors import ErrorKind, UserError, bug, cannot_import
 from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
@@ -42,7 +42,6 @@ from ..core.protocol import (
     encode,
     read_message,
 )
-from ..core.requests.picture import ImageRequest
 from ..core.results import Draft, Result
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class Job:
     def seconds(self) -> float:
         return time.monotonic() - self._begun
 
-    # what `generate.Watcher` asks for
+    # what a `Watcher` is asked for
 
     def check(self) -> None:
         """Raise JobCancelled if the job has ended."""
@@ -191,7 +190,7 @@ class Job:
         request = self.start.request
         if phase in (Phase.UPSCALING, Phase.MAPPING):
             return self._remaining_tiles(now, step, steps)
-        if isinstance(request, ImageRequest):
+        if not request.is_sampled:
             return None
         if phase is Phase.LOADING:
             self._loading_begun = now
@@ -339,12 +338,12 @@ class Worker:
             from .generate import make_images
 
             job.check()
-            if isinstance(job.start.request, ImageRequest):
+            if job.start.request.is_sampled:
+                make_images(self._cache, job.start, job)
+            else:
                 from .picture_job import make_result
 
                 make_result(self._cache.networks, job.start, job)
-            else:
-                make_images(self._cache, job.start, job)
             job.finish(Finished(job.id, job.seconds, job.pace()))
         except JobCancelled:
             log.info("job %s was cancelled", job.id)
@@ -357,18 +356,12 @@ class Worker:
 
 
 def _import_engine() -> "ModelCache":
-    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails.
-
-    Not only by an ImportError: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
-    """
+    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails."""
     try:
         from . import generate  # noqa: F401 - the rest of it
         from .models import ModelCache
     except Exception as error:
-        name = getattr(error, "name", None) or "its packages"
-        reason = " ".join(str(error).split()).rstrip(".")[:300]
-        message = f"The worker's Python cannot load {name}: {reason}."
-        raise UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.") from error
+        raise cannot_import(error) from error
     return ModelCache()
 
 
@@ -380,7 +373,7 @@ def _other_version(version: int) -> UserError:
     )
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End the process now, in the middle of whatever other threads do."""
     logging.shutdown()
     os._exit(code)

@@ -20,7 +20,6 @@ from pathlib import Path
 from ..core import history
 from ..core.errors import UserError, bug
 from ..core.history import Entry, Marks
-from ..core.requests.texture import TextureRequest
 from ..core.results import Result, disk_errors
 from . import marks as marks_file
 from .store import Store
@@ -92,8 +91,8 @@ class History:
             return
         # its size is counted at the next reading; until then the picture's share of memory is a fair guess
         request = result.recipe.request
-        pixels = request.size.width * request.size.height if isinstance(request, TextureRequest) else 0
-        self._change(Entry(result, size=pixels * 3))
+        width, height = request.result_size or (0, 0)
+        self._change(Entry(result, size=width * height * 3))
 
     # --- what the user does ---------------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 import urllib.parse
@@ -23,6 +22,7 @@ from typing import Any
 
 from ..core.errors import ErrorKind, UserError
 from ..core.lock import Wheel
+from . import child
 
 PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _SECONDS = 60  # for a question to pip
@@ -131,20 +131,9 @@ def _pip() -> list[str] | None:
 
 
 def _ask(command: list[str]) -> str:
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_SECONDS,
-            env=os.environ | {"PYTHONUTF8": "1", "COLUMNS": "500"},
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
-        return done.stdout
+    words = os.environ | {"PYTHONUTF8": "1", "COLUMNS": "500"}
+    with contextlib.suppress(OSError):
+        return child.run(command, variables=words, limit=_SECONDS)[1]
     return ""
 
 

@@ -6,7 +6,6 @@ packages and from damage. uv makes the environment and installs into it; it neve
 """
 
 import base64
-import contextlib
 import csv
 import hashlib
 import logging
@@ -27,7 +26,7 @@ from typing import BinaryIO
 from ..core import lock as locks
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.lock import Lock, Wheel
-from . import environment, indexes
+from . import child, environment, indexes
 from .download import Fetcher
 from .environment import Stamp, disk_errors, patiently
 from .steps import Outcome, Stage, Step, Task, Work, encode
@@ -260,8 +259,8 @@ class _Maker:
         self._teller.step(Step(Stage.CHECKING, "", total, total))
         python = environment.executable(self._folder)
         command = [str(python), "-I", "-c", "import sys; print(sys.version_info[:2])"]
-        answer = subprocess.run(command, capture_output=True, text=True, env=_clean_environment(), creationflags=_QUIET)
-        if answer.returncode != 0:
+        code, _ = child.run(command, variables=_clean_environment())
+        if code != 0:
             raise UserError(ErrorKind.RUNTIME, f"The Python of the new environment does not start: {python}.", "")
 
     def _stamp(self) -> None:
@@ -286,29 +285,20 @@ class _Maker:
         cache = ["--no-config", "--offline", "--color", "never", "--cache-dir", str(self._downloads / "cache")]
         for attempt in range(3):
             try:
-                process = subprocess.Popen(
+                code, output = child.run(
                     [str(uv), *arguments, *cache],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    env=_clean_environment(),
-                    text=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    creationflags=_QUIET,
+                    variables=_clean_environment(),
+                    errors=subprocess.STDOUT,
+                    tick=tell,
+                    pause=_TELL_SECONDS,
                 )
             except OSError as error:
                 raise UserError(
                     ErrorKind.RUNTIME, f"uv, which installs packages, could not be started: {error}."
                 ) from error
-            output = None
-            while output is None:
-                tell()
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    output, _ = process.communicate(timeout=_TELL_SECONDS)
-            if process.returncode == 0:
+            if code == 0:
                 return
-            _logger.error("uv ended with %d:\n%s", process.returncode, output)
+            _logger.error("uv ended with %d:\n%s", code, output)
             if attempt < 2 and _HELD.search(output):
                 time.sleep(1.0)
                 continue
@@ -336,7 +326,6 @@ def _unpacked_size(wheels: Iterable[Path]) -> int:
     return total
 
 
-_QUIET = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # no console's window on Windows
 _HELD = re.compile(r"os error (13|32|5)\b|Permission denied|Access is denied")
 
 

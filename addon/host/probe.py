@@ -5,16 +5,13 @@ Blocks for as long as importing torch takes: call it in a background thread.
 """
 
 import json
-import os
 import re
-import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import ErrorKind, UserError
-from .process import environment
+from . import child
 
 # The least versions: older ones could run code from a model's folder, or lack what the engine uses.
 REQUIRED = {
@@ -73,28 +70,16 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
 
     stopped: asked now and then; True gives it up.
     """
-    begin = time.monotonic()
+
+    def check() -> None:
+        if stopped():
+            raise UserError(ErrorKind.RUNTIME, "Stopped.")
+
+    command = [str(python), "-I", "-X", "utf8", "-c", _SCRIPT % (tuple(REQUIRED),)]
     try:
-        with subprocess.Popen(
-            [str(python), "-I", "-X", "utf8", "-c", _SCRIPT % (tuple(REQUIRED),)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environment(os.environ),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        ) as process:
-            while True:
-                try:
-                    said, _ = process.communicate(timeout=0.1)
-                    break
-                except subprocess.TimeoutExpired as late:
-                    if stopped() or time.monotonic() - begin > seconds:
-                        process.kill()
-                        message = f"{python} did not answer within {seconds:g} s."
-                        raise UserError(ErrorKind.RUNTIME, "Stopped." if stopped() else message) from late
+        _, said = child.run(command, variables=child.environment(), limit=seconds, tick=check, own_group=True)
+    except TimeoutError as error:
+        raise UserError(ErrorKind.RUNTIME, f"{python} did not answer within {seconds:g} s.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(ErrorKind.RUNTIME, f"{python} cannot be started: {reason}.", "Name a Python's file.") from error

@@ -22,13 +22,13 @@ class Work(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where it is; the values are for people."""
+    """Where it is. What a user reads instead stands in Blender's room."""
 
-    WAITING = "Waiting for another Blender"
-    LOOKING = "Looking at what is there"
-    DOWNLOADING = "Downloading"
-    INSTALLING = "Installing"
-    CHECKING = "Checking"
+    WAITING = "WAITING"  # for another Blender
+    LOOKING = "LOOKING"  # at what is there
+    DOWNLOADING = "DOWNLOADING"
+    INSTALLING = "INSTALLING"
+    CHECKING = "CHECKING"
 
 
 @dataclass(frozen=True)

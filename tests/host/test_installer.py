@@ -302,8 +302,8 @@ def test_fault_25_another_list_of_packages_is_an_update_in_place(site: Site) -> 
 def killed_in(site: Site, reached: Callable[[Installer], bool]) -> None:
     installer = site.start()
     until(lambda: reached(installer), 60.0, "the phase")
-    assert installer._process
-    os.killpg(installer._process.pid, signal.SIGKILL)
+    assert installer._child._process
+    os.killpg(installer._child._process.pid, signal.SIGKILL)
     outcome = site.finish(installer)
     assert outcome.error
     assert "signal 9" in outcome.error.message
@@ -490,9 +490,9 @@ def test_the_installer_ends_with_blender(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["slow"]
     installer = site.start()
     until(lambda: installer.pump() and installer.step.package == "boulder")
-    assert installer._process
-    assert installer._process.stdin
-    installer._process.stdin.close()
+    assert installer._child._process
+    assert installer._child._process.stdin
+    installer._child._process.stdin.close()
     outcome = site.finish(installer, 5.0)
     assert outcome.error
     assert site.condition is not Condition.READY

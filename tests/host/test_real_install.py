@@ -14,6 +14,7 @@ from addon.core.requests.texture import Size, TextureRequest
 from addon.host import environment, probe, runtime
 from addon.host.environment import Condition
 from addon.host.installer import Installer
+from addon.host.process import local_workers
 from addon.host.session import Session
 from addon.host.steps import Task, Work
 from addon.host.store import Store
@@ -36,10 +37,11 @@ def test_the_real_packages_make_a_texture(tmp_path: Path) -> None:
     assert verdict.condition is Condition.READY
     python = environment.executable(verdict.folder)
     assert probe.ask(python).packages["torch"]
+    store = Store(tmp_path / "store")
     session = Session(
-        store=Store(tmp_path / "store"),
+        store=store,
         find_runtime=lambda: runtime.find("", lambda: python),
-        log=tmp_path / "engine.log",
+        start_worker=local_workers(tmp_path / "engine.log", store.clean_parts),
         product="test",
     )
     try:

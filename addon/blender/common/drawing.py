@@ -2,12 +2,13 @@
 """What the panels share: where they are, texts in lines that fit, drawing again. Imports bpy."""
 
 from collections.abc import Callable
+from typing import Any
 
 import blf
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from . import package, state
+from .languages import iface_
 
 
 class View3D:
@@ -23,7 +24,8 @@ class ShaderEditor:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "ShaderNodeTree"
+        space = context.space_data
+        return isinstance(space, bpy.types.SpaceNodeEditor) and space.tree_type == "ShaderNodeTree"
 
 
 PLACES = ((View3D, "view3d"), (ShaderEditor, "shader"))
@@ -41,7 +43,7 @@ def redraw_sidebars() -> None:
 
 
 def paragraph(
-    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", margin: int = 0
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Any = "NONE", margin: int = 0
 ) -> None:
     """A text in as many lines as the sidebar's width asks for. margin: icons that stand to its right."""
     column = layout.column(align=True)

@@ -146,8 +146,6 @@ TEXTS = {
     "Eight times as wide and high": "Achtmal so breit und hoch",
     "Whole Material": "Ganzes Material",
     "Maps": "Maps",
-    "All Maps": "Alle Maps",
-    "No Maps": "Keine Maps",
     "Which maps Whole Material makes": "Welche Maps „Ganzes Material“ macht",
     "Height": "Höhe",
     "How far each point lies above the lowest": "Wie weit jeder Punkt über dem tiefsten liegt",

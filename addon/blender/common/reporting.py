@@ -2,6 +2,7 @@
 """What all our operators share: a `UserError` greys the button with its reason, or is reported. Imports bpy, core."""
 
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 
@@ -11,6 +12,7 @@ from .languages import message_of
 
 NO_SCENE = UserError(ErrorKind.REQUEST, "There is no scene.")
 NO_WINDOW = UserError(ErrorKind.REQUEST, "There is no window to open it in.")
+Outcome = set[Any]  # what Blender takes from an operator, such as {"FINISHED"}
 
 
 class Operator(bpy.types.Operator):
@@ -35,14 +37,14 @@ class Operator(bpy.types.Operator):
             cls.poll_message_set(message_of(error))
         return error is None
 
-    def act(self, context: bpy.types.Context) -> set[str] | None:
+    def act(self, context: bpy.types.Context) -> Outcome | None:
         """Do the work. None says that it is finished. Raises `UserError`."""
         raise NotImplementedError
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Outcome:
         return self.attempt(lambda: self.act(context))
 
-    def attempt(self, work: Callable[[], set[str] | None]) -> set[str]:
+    def attempt(self, work: Callable[[], Outcome | None]) -> Outcome:
         """What the work returns; where it raises a `UserError`, that is reported, and the operator is cancelled."""
         try:
             return work() or {"FINISHED"}

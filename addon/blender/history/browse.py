@@ -14,7 +14,6 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core import history as core_history
 from ...core.errors import ErrorKind, UserError, bug
@@ -24,8 +23,10 @@ from ...host.history import History
 from ...host.store import Store, adopt
 from ..common import package, preferences, state
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..jobs import pump
 from ..pictures import images
+from ..settings.properties import facts_of
 
 _logger = logging.getLogger(__name__)
 PAGE = 12  # results on a page: whole rows of 2, 3, 4 or 6
@@ -163,7 +164,7 @@ def dismiss() -> None:
 def in_use() -> set[str]:
     """Names of the results that the open file has, may get back by undo, or is about to get."""
     current = state.current
-    names = {image.tilewright.result for image in bpy.data.images if image.tilewright.result}
+    names = {facts_of(image).result for image in bpy.data.images if facts_of(image).result}
     waiting = [
         *current.waiting,
         *(current.session.jobs if current.session else ()),
@@ -200,7 +201,7 @@ def delete(name: str) -> str:
 def _shown_by(folder: Path) -> bpy.types.Image | None:
     """The image of the open file that is read from this result's folder, None where there is none."""
     for image in bpy.data.images:
-        ours = image.tilewright.result == folder.name and not image.packed_file
+        ours = facts_of(image).result == folder.name and not image.packed_file
         if ours and Path(os.path.abspath(bpy.path.abspath(image.filepath))).parent == folder:
             return image
     return None
@@ -287,7 +288,7 @@ def _on_saved(path: str = "", *_: object) -> None:
     if os.path.abspath(bpy.data.filepath) != file:  # a copy was saved, and this one is still what is open
         images.paths_back()
     view.paths_before.clear()
-    names = {image.tilewright.result for image in bpy.data.images if image.tilewright.result and not image.library}
+    names = {facts_of(image).result for image in bpy.data.images if facts_of(image).result and not image.library}
     if not names and state.current.history is None:
         return
     history = get()

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import UserError
 from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..material import color_node
 from ..pictures import images
 from ..settings import properties
+from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
 
 
@@ -36,7 +37,7 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
 
     Where the object wears the result `name`, the other one is what it wore before; otherwise it is that result.
     """
-    target = targets.choose(context, context.scene.tilewright.target, state.current.document)
+    target = chosen_target(context)
     material = targets.find_material(target)
     kind = "BASE_COLOR" if target.kind == "NEW_NODE" else target.kind
     node = color_node.image_node(material, kind, target.node) if material else None
@@ -44,7 +45,7 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
         return None
     image = node.image
     known = {item.session_uid for item in bpy.data.images}
-    if name and image.tilewright.result != name:
+    if name and facts_of(image).result != name:
         placed = name in state.current.view.placed
         other = images.load(browse.result(name))
         if not placed:  # a look is not yet a use
@@ -85,9 +86,9 @@ class TILEWRIGHT_OT_compare(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return targets.problem(context, context.scene.tilewright.target) if context.scene else reporting.NO_SCENE
+        return target_problem(context)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         try:
             self.exchange = begin(context, self.result)
         except UserError as error:
@@ -101,7 +102,7 @@ class TILEWRIGHT_OT_compare(reporting.Operator):
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         let_go = event.value == "RELEASE" and event.type in {self.key, "LEFTMOUSE"}
         other_key = event.value == "PRESS" and event.type != self.key and "MOUSEMOVE" not in event.type
         if not let_go and not other_key:
@@ -120,9 +121,8 @@ def hold(self: Any, context: bpy.types.Context) -> None:
     view = state.current.view
     if not view.comparing:
         return
-    if not bpy.ops.tilewright.compare.poll() or "RUNNING_MODAL" not in bpy.ops.tilewright.compare(
-        "INVOKE_DEFAULT", result=view.selected
-    ):
+    operator: Any = bpy.ops.tilewright.compare  # type: ignore[attr-defined]
+    if not operator.poll() or "RUNNING_MODAL" not in operator("INVOKE_DEFAULT", result=view.selected):
         view.comparing = False
 
 

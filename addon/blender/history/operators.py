@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the history's buttons do. Each takes the folder name of a result, for scripts. Imports bpy and core."""
 
+from typing import Any
+
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.history import Which
 from ...core.naming import title
-from ..common import reporting, state, targets
+from ..common import reporting, state
+from ..common.languages import iface_, rpt_
 from ..jobs import delivery
 from ..pictures import images
+from ..settings.properties import chosen_target, target_problem
 from . import browse
 
 
@@ -76,14 +78,14 @@ class TILEWRIGHT_OT_apply(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return targets.problem(context, context.scene.tilewright.target) if context.scene else reporting.NO_SCENE
+        return target_problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
         current = state.current
         result = browse.result(self.result) if self.result else current.result
         if result is None:
             raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
-        target = targets.choose(context, context.scene.tilewright.target, current.document)
+        target = chosen_target(context)
         # a job that waits for a tool to end is delivered by this, and not a second time
         if current.last in current.waiting and result == current.result:
             current.waiting.remove(current.last)
@@ -110,10 +112,10 @@ class TILEWRIGHT_OT_delete(_OnResult):
     bl_idname = "tilewright.delete"
     bl_label = "Delete"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         return self.attempt(lambda: self.confirm(context, event))
 
-    def confirm(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def confirm(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         prompt = title(browse.result(self.result).recipe.request.prompt)
         return context.window_manager.invoke_confirm(
             self,
@@ -146,7 +148,8 @@ class TILEWRIGHT_OT_open_in_image_editor(_OnResult):
             bpy.ops.wm.window_new()
             area = context.window_manager.windows[-1].screen.areas[0]
             area.type = "IMAGE_EDITOR"
-        area.spaces.active.image = image
+        editor: Any = area.spaces.active
+        editor.image = image
 
 
 class TILEWRIGHT_OT_show_file(_OnResult):

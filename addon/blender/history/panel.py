@@ -8,13 +8,13 @@ import time
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
 from ...core.history import Entry, Which
 from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
+from ...core.requests.texture import Axes
 from ..common import drawing, package, state
+from ..common.languages import iface_
 from . import browse, compare
 
 _WHICH = (
@@ -68,6 +68,10 @@ class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
     )
 
 
+def _shown(context: bpy.types.Context) -> TILEWRIGHT_PG_history:
+    return context.window_manager.tilewright_history  # type: ignore[attr-defined]
+
+
 class TILEWRIGHT_MT_result(bpy.types.Menu):
     bl_idname = "TILEWRIGHT_MT_result"
     bl_label = "More"
@@ -91,7 +95,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The history, for a sidebar of any width."""
     current = state.current
     view = current.view
-    place = context.window_manager.tilewright_history
+    place = _shown(context)
     row = layout.row(align=True)
     row.prop(place, "search", text="", icon="VIEWZOOM", placeholder="Search")
     row.prop(place, "which", text="", expand=True, icon_only=True)
@@ -173,8 +177,7 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     star.result, star.favourite = entry.name, not marked
     facts = box.column(align=True)
     facts.scale_y = 0.8
-    generated = isinstance(request, TextureRequest)
-    if generated:
+    if request.is_sampled:
         words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
     else:
         words = iface_("Made from another picture")
@@ -183,9 +186,9 @@ def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
     facts.label(text=f"{when}{_seam(entry)}", translate=False)
     row = box.row(align=True)
     row.operator("tilewright.apply").result = entry.name
-    row.prop(bpy.context.window_manager.tilewright_history, "comparing", text="Compare", toggle=True)
+    row.prop(_shown(bpy.context), "comparing", text="Compare", toggle=True)
     row = box.row(align=True)
-    if generated:
+    if request.is_sampled:
         again = row.row(align=True)
         again.operator_context = "EXEC_DEFAULT"
         again.operator("tilewright.variations").result = entry.name
@@ -218,8 +221,8 @@ CLASSES = (TILEWRIGHT_PG_history, TILEWRIGHT_MT_result, *_classes())
 
 
 def register() -> None:
-    bpy.types.WindowManager.tilewright_history = PointerProperty(type=TILEWRIGHT_PG_history)
+    bpy.types.WindowManager.tilewright_history = PointerProperty(type=TILEWRIGHT_PG_history)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
-    del bpy.types.WindowManager.tilewright_history
+    del bpy.types.WindowManager.tilewright_history  # type: ignore[attr-defined]

@@ -6,11 +6,8 @@ import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core import recipe as core_recipe
@@ -18,9 +15,11 @@ from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ..common import package, preferences, reporting, targets
+from ..common import package, preferences, reporting
+from ..common.languages import iface_, rpt_
 from ..jobs import generation
 from ..settings import models, properties
+from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of, target_problem
 from . import browse
 
 
@@ -42,7 +41,7 @@ def of_file(path: Path) -> Recipe | None:
         raise UserError(ErrorKind.DISK, rpt_("{path} cannot be read.").format(path=path)) from error
 
 
-def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
+def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> str:
     """Set what the recipe says; returns a sentence about what could not be, or "".
 
     own: it comes from the user's history. A file from somebody else may name any path as its model, also on a server
@@ -85,7 +84,7 @@ class _Again(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         if context.scene is None:
             return reporting.NO_SCENE
-        return None if preferences.get().previews_first else targets.problem(context, context.scene.tilewright.target)
+        return None if preferences.get().previews_first else target_problem(context)
 
     def submit(self, context: bpy.types.Context, request: TextureRequest) -> None:
         job = generation.submit(context, request)
@@ -114,7 +113,7 @@ class TILEWRIGHT_OT_restore_settings(reporting.Operator):
         recipe = self.find(context)
         if recipe is None:
             raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
-        note = restore(context.scene.tilewright, recipe, own=bool(self.result))
+        note = restore(settings_of(context.scene), recipe, own=bool(self.result))
         self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
 
     def find(self, context: bpy.types.Context) -> Recipe | None:
@@ -176,10 +175,10 @@ class TILEWRIGHT_OT_generate_again(_Again):
         subtype="PIXEL",
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         return self.attempt(lambda: self.ask(context))
 
-    def ask(self, context: bpy.types.Context) -> set[str]:
+    def ask(self, context: bpy.types.Context) -> reporting.Outcome:
         size = browse.result(self.result).recipe.texture.size
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
@@ -208,7 +207,7 @@ class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """In the menus of the editors that show one image."""
     image = image_at_hand(context)
-    if image is not None and image.tilewright.recipe:
+    if image is not None and facts_of(image).recipe:
         self.layout.separator()
         self.layout.operator("tilewright.restore_settings", text="Restore Tilewright Settings").image = image.name
 

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import title
 from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
+from ..common.languages import iface_, rpt_
 from ..common.targets import Target
 from ..jobs import delivery
 from ..settings import properties

@@ -115,7 +115,7 @@ class TILEWRIGHT_OT_open_installer_log(_Setup):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         return reporting.NO_WINDOW if bpy.app.background else None
 
-    def act(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome:
         if not setup.log().is_file():
             self.report({"INFO"}, "Nothing was installed yet.")
             return {"CANCELLED"}
@@ -141,7 +141,7 @@ class TILEWRIGHT_OT_remove_environment(_Setup):
 
     name: StringProperty(description="The environment's folder", options={"SKIP_SAVE", "HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         return context.window_manager.invoke_confirm(self, event)
 
     def act(self, context: bpy.types.Context) -> None:
@@ -162,7 +162,7 @@ class TILEWRIGHT_OT_remove_everything(_Setup):
         options={"SKIP_SAVE"},
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         return context.window_manager.invoke_props_dialog(self)
 
     def act(self, context: bpy.types.Context) -> None:

@@ -5,13 +5,21 @@ import textwrap
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import UserError
 from ...host.environment import Condition
 from ...host.steps import Stage, Step
 from ..common import package, preferences, state
 from ..common.drawing import paragraph
+from ..common.languages import iface_
+
+_STAGES = {
+    Stage.WAITING: "Waiting for another Blender",
+    Stage.LOOKING: "Looking at what is there",
+    Stage.DOWNLOADING: "Downloading",
+    Stage.INSTALLING: "Installing",
+    Stage.CHECKING: "Checking",
+}
 
 
 def is_wanted() -> bool:
@@ -86,7 +94,7 @@ def progress_text(step: Step) -> str:
         text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
         left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
         return f"{text}, {left}" if left else text
-    stage = iface_(step.stage.value)
+    stage = iface_(_STAGES[step.stage])
     return f"{stage}: {step.package}" if step.package else stage
 
 

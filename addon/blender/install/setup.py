@@ -15,7 +15,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
@@ -25,6 +24,7 @@ from ...host.steps import Task, Work
 from ..common import environments, package, preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.environments import Chore
+from ..common.languages import rpt_
 from ..jobs import generation
 from ..settings import request
 

@@ -5,15 +5,17 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import UserError
 from ...core.naming import title
+from ...core.requests.finish import MapKind
 from ...core.results import MAPS, Result
 from ..common import state, targets
+from ..common.languages import rpt_
 from ..common.targets import Target
 from ..material import color_node, map_nodes
 from ..pictures import images, sources
+from ..settings.properties import facts_of
 
 _logger = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ def deliver(results: Sequence[Result], target: Target) -> str:
             lost = error
     if lost and not made:
         raise lost
-    first = next(result for result in results if result.folder.name == made[0].tilewright.result)
+    first = next(result for result in results if result.folder.name == facts_of(made[0]).result)
     maps: dict[str, bpy.types.Image] = {}
     for kind in [kind for kind in MAPS if kind in first.files]:
         try:
@@ -58,7 +60,7 @@ def _show_for(source: int, image: bpy.types.Image) -> None:
     for screen in bpy.data.screens:
         for area in screen.areas:
             editor = area.spaces.active
-            if editor.type != "IMAGE_EDITOR" or editor.use_image_pin or editor.image is None:
+            if not isinstance(editor, bpy.types.SpaceImageEditor) or editor.use_image_pin or editor.image is None:
                 continue
             if editor.image.session_uid == source:
                 editor.image = image
@@ -68,7 +70,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
     material = targets.find_material(target)
     if material is None:
         obj = targets.object_of(target)
-        material = color_node.new(title(image.tilewright.prompt))
+        material = color_node.new(title(facts_of(image).prompt))
         obj.active_material = material
         if obj.active_material != material:
             bpy.data.materials.remove(material)
@@ -80,7 +82,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
     node = placed.node.label or placed.node.name
     sentences = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
     if maps:
-        names = ", ".join(rpt_(map_nodes.TITLES[kind]) for kind in maps)
+        names = ", ".join(rpt_(map_nodes.TITLES[MapKind(kind)]) for kind in maps)
         sentences.append(rpt_("With {maps}.").format(maps=names))
     if left:
         sentences.append(left)

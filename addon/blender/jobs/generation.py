@@ -10,16 +10,18 @@ from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job, JobState
 from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
+from ...host.process import local_workers
 from ...host.session import Session
 from ...host.store import Store
-from ..common import package, preferences, state, targets
+from ..common import package, preferences, state
 from ..settings import request
+from ..settings.properties import chosen_target, settings_of
 from . import pump
 
 
 def start(context: bpy.types.Context) -> Job:
     """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     current = state.current
     try:
         wanted = request.from_settings(settings)
@@ -42,7 +44,7 @@ def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
     try:
         target = None
         if not preferences.get().previews_first:
-            target = targets.choose(context, context.scene.tilewright.target, current.document)
+            target = chosen_target(context)
         preferences.check_engine()
         here = session()
         here.previews = preferences.get().previews and not bpy.app.background
@@ -92,13 +94,13 @@ def session() -> Session:
 def make_session(store: Path) -> Session:
     """A session that puts its results into `store`."""
     prefs = preferences.get()
+    results = Store(store)
     return Session(
-        store=Store(store),
+        store=results,
         find_runtime=preferences.find_engine,
-        log=package.engine_log(),
+        start_worker=local_workers(package.engine_log(), results.clean_parts, 60.0 * prefs.idle_minutes),
         product=package.version(),
         paces=Paces(package.data_folder("paces.json")),
         device=prefs.device,
         memory=prefs.memory,
-        idle_seconds=60.0 * prefs.idle_minutes,
     )

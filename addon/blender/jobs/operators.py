@@ -2,14 +2,15 @@
 """What buttons do: read the context, call one function, report. Imports bpy and core."""
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ..common import package, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..material import uv
 from ..settings import request
+from ..settings.properties import settings_of
 from . import generation, pump, status
 
 NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
@@ -26,7 +27,7 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         if context.scene is None:
             return reporting.NO_SCENE
-        settings = context.scene.tilewright
+        settings = settings_of(context.scene)
         if not request.fill(settings.template, settings.prompt).strip():
             return UserError(ErrorKind.REQUEST, "Describe the texture first.")
         return None if preferences.get().previews_first else targets.problem(context, settings.target)
@@ -49,7 +50,7 @@ class TILEWRIGHT_OT_cancel(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         return None if state.current.session and len(state.current.session.jobs) else NOTHING_RUNS
 
-    def act(self, context: bpy.types.Context) -> set[str] | None:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome | None:
         session = state.current.session
         jobs = [job for job in session.jobs if self.job in ("", job.id)]
         if not jobs:
@@ -77,7 +78,7 @@ class TILEWRIGHT_OT_move_job(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         return None if state.current.session else NOTHING_RUNS
 
-    def act(self, context: bpy.types.Context) -> set[str] | None:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome | None:
         session = state.current.session
         moved = [session.move(job, self.places) for job in list(session.jobs) if job.id == self.job]
         if not any(moved):
@@ -136,7 +137,7 @@ class TILEWRIGHT_OT_open_log(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         return reporting.NO_WINDOW if bpy.app.background else None
 
-    def act(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome:
         error = state.current.error
         own = error is not None and error.kind is ErrorKind.BUG
         logs = [package.own_log(), package.engine_log()] if own else [package.engine_log(), package.own_log()]

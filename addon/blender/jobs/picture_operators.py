@@ -4,21 +4,23 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.requests import Request
 from ...core.requests.finish import Finish, MapKind
-from ...core.requests.picture import Content, ImageRequest, Request
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ..common import preferences, reporting, state, targets
+from ..common.languages import iface_, rpt_
 from ..common.targets import Target
 from ..material import color_node
 from ..pictures import sources
 from ..settings import properties
+from ..settings.properties import facts_of
 from ..settings.request import network
 from . import generation, pump
 
@@ -42,17 +44,15 @@ def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
     if name:
         return bpy.data.images.get(name)
     space = context.space_data
-    if space is not None and space.type == "IMAGE_EDITOR":
+    if isinstance(space, bpy.types.SpaceImageEditor):
         return space.image
     material = context.object.active_material if context.object else None
     if material is None or material.node_tree is None:
         return None
-    nodes = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    nodes = [node for node in material.node_tree.nodes if isinstance(node, bpy.types.ShaderNodeTexImage) and node.image]
     active = material.node_tree.nodes.active
-    for node in (active, color_node.image_node(material), *nodes):
-        if node in nodes:
-            return node.image
-    return None
+    first = [node for node in (active, color_node.image_node(material)) if node in nodes]
+    return next((node.image for node in [*first, *nodes]), None)
 
 
 def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
@@ -74,8 +74,7 @@ def _asked_of(image: bpy.types.Image) -> Request | None:
 def _is_normals(image: bpy.types.Image) -> bool:
     """Whether the image is a normal map of ours, or was made from one."""
     asked = _asked_of(image)
-    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
-    return made_from_one or image.tilewright.kind == MapKind.NORMAL.value
+    return (asked is not None and asked.holds_normals) or facts_of(image).kind == MapKind.NORMAL.value
 
 
 def _content_property() -> EnumProperty:
@@ -98,7 +97,7 @@ class _OnImage(reporting.Operator):
         error = sources.problem(find(context))
         return error if error and all(map(sources.problem, bpy.data.images)) else None
 
-    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> None:
+    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: Any) -> None:
         """Queue the job and return at once; in background mode when it is done."""
         current = state.current
         current.error = None
@@ -113,7 +112,9 @@ class _OnImage(reporting.Operator):
             path, content = sources.prepare(image, folder)
             if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
                 content = Content.NORMAL
-            job = generation.session().submit(ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted))
+            job = generation.session().submit(
+                PictureRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+            )
         except BaseException:  # nobody is left who would read what was written
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -133,13 +134,13 @@ class _Asking(_OnImage):
 
     asked: tuple[str, ...] = ()
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> reporting.Outcome:
         return self.attempt(lambda: self.ask(context))  # what is wrong is said before the settings are asked for
 
-    def ask(self, context: bpy.types.Context) -> set[str]:
+    def ask(self, context: bpy.types.Context) -> reporting.Outcome:
         asked = _asked_of(_choose(context, self.image))
         axes = asked.axes.value if asked else ""
-        offered = self.properties.bl_rna.properties["axes"].enum_items
+        offered = self.properties.bl_rna.properties["axes"].enum_items  # type: ignore[attr-defined]
         if axes in offered and not self.properties.is_property_set("axes"):
             self.axes = axes
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))

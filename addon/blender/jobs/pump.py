@@ -12,7 +12,6 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import UserError, bug
 from ...core.jobs import Job
@@ -22,6 +21,7 @@ from ...core.results import THUMBNAIL, Result
 from ...host.session import Event
 from ..common import preferences, state
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import models
 from . import delivery, previews, status

@@ -11,15 +11,16 @@ from typing import Any
 from uuid import UUID
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core import asset_catalogs, image_networks, recipe_words
 from ...core.errors import UserError
 from ...core.recipe import Recipe
-from ...core.requests.texture import STARTER, TextureRequest
+from ...core.requests.texture import STARTER
 from ...core.results import THUMBNAIL
 from ..common import package, preferences, targets
+from ..common.languages import rpt_
 from ..settings import models, properties
+from ..settings.properties import facts_of
 from . import color_node
 
 _logger = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str | None) -> s
     recipe = recipe_of(material)
     first = recipe.source or recipe
     title, licence = _model(first)
-    licences = [f"Model {title}: {licence}"] if isinstance(first.request, TextureRequest) else []
+    licences = [f"Model {title}: {licence}"] if first.request.is_sampled else []
     licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data
@@ -163,7 +164,7 @@ def _library() -> Path:
 
 def _preview_by_thumbnail(material: bpy.types.Material) -> None:
     """Show the texture itself, where its result is still in the store."""
-    name = color_node.image_node(material).image.tilewright.result
+    name = facts_of(color_node.image_node(material).image).result
     if name != PurePath(name).name or name in ("", ".."):  # from somebody else's file
         return
     path = preferences.store_folder() / name / f"{THUMBNAIL}.png"
@@ -171,11 +172,13 @@ def _preview_by_thumbnail(material: bpy.types.Material) -> None:
         return
     picture = bpy.data.images.load(str(path), check_existing=False)
     try:
-        pixels = array("f", bytes(4 * len(picture.pixels)))
-        picture.pixels.foreach_get(pixels)
+        stored: Any = picture.pixels
+        pixels = array("f", bytes(4 * len(stored)))
+        stored.foreach_get(pixels)
         preview = material.preview_ensure()
         preview.image_size = picture.size
-        preview.image_pixels_float.foreach_set(pixels)
+        shown: Any = preview.image_pixels_float
+        shown.foreach_set(pixels)
     finally:
         bpy.data.images.remove(picture)
 

@@ -2,12 +2,13 @@
 """What the buttons for a whole material do: read the context, call one function, report. Imports bpy and core."""
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ...core.errors import UserError
 from ...core.requests.texture import MAX_SIDE
 from ..common import preferences, reporting, targets
+from ..common.languages import rpt_
+from ..settings.properties import settings_of
 from . import assets, color_node, map_nodes, physical_size
 
 
@@ -58,14 +59,14 @@ class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
 
     def act(self, context: bpy.types.Context) -> None:
         obj, material = context.object, context.object.active_material
-        settings, metres = context.scene.tilewright, context.scene.unit_settings.scale_length
+        settings, metres = settings_of(context.scene), context.scene.unit_settings.scale_length
         factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
         fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
         physical_size.apply(material, fit)
         if self.set_resolution:
             settings.width, settings.height = fit.size.width, fit.size.height
         map_nodes.set_relief(material)
-        size = material.tilewright.tile_size * metres
+        size = physical_size.scale_of(material).tile_size * metres
         words = rpt_(
             "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre."
         )

@@ -5,16 +5,17 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, cast
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import FloatProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ...core import texels
-from ...core.requests.texture import Size, TextureRequest
+from ...core.requests.texture import Size
 from ..common import targets
+from ..common.languages import rpt_
 from ..settings import properties
 from . import color_node, map_nodes
 
@@ -54,6 +55,11 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         return self.tile_size * self.relief
 
 
+def scale_of(material: bpy.types.Material) -> TILEWRIGHT_PG_material:
+    """`material.tilewright`, with its type."""
+    return material.tilewright  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Fit:
     """What suits an object. mapping: for U and V. size: in pixels, for the texels that were asked for."""
@@ -81,14 +87,14 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         words = rpt_("No face of {name} with {material} has an area, on the object and in its UV map.")
         message = words.format(name=obj.name, material=material.name)
         raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
-    size, aspect = material.tilewright.tile_size, _aspect(image.image)
+    size, aspect = scale_of(material).tile_size, _aspect(image.image)
     return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
 
 
 def apply(material: bpy.types.Material, fit: Fit) -> None:
     """Scale the material's texture so. Raises `UserError` where its coordinates are no plain Mapping of the UV map."""
     mapping = _mapping(material, _image_node(material))
-    socket = mapping.inputs["Scale"]
+    socket: Any = mapping.inputs["Scale"]
     if socket.is_linked:
         words = rpt_("The scale of {node} in {material} comes from another node.")
         raise targets.refusal(words.format(node=mapping.name, material=material.name))
@@ -101,7 +107,7 @@ def apply(material: bpy.types.Material, fit: Fit) -> None:
         raise targets.refusal(words.format(node=mapping.name, material=material.name))
 
 
-def _image_node(material: bpy.types.Material) -> bpy.types.Node:
+def _image_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
     node = color_node.image_node(material)
     if node is None or node.image is None:
         message = rpt_("{name} has no texture at its Base Color.").format(name=material.name)
@@ -109,7 +115,7 @@ def _image_node(material: bpy.types.Material) -> bpy.types.Node:
     return node
 
 
-def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.Node:
+def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> Any:
     """The Mapping that the image is shown with; a new one where it has no coordinates of its own."""
     socket = image.inputs["Vector"]
     if not socket.is_linked:
@@ -133,7 +139,7 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
     )
 
 
-def _bare_images(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+def _bare_images(tree: bpy.types.ShaderNodeTree) -> list[bpy.types.Node]:
     """The image nodes that the material's output depends on and that have no coordinates of their own."""
     output = color_node.find_output(tree)
     waiting = [output] if output else []
@@ -167,8 +173,7 @@ def _source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
 def _aspect(image: bpy.types.Image) -> float:
     """Height over width; of ours by the recipe, since asking a large image has Blender decode it."""
     recipe = properties.readable_recipe_of(image)
-    request = recipe.request if recipe else None
-    width, height = request.result_size if isinstance(request, TextureRequest) else image.size
+    width, height = (recipe and recipe.request.result_size) or image.size
     return height / width if width and height else 1.0
 
 
@@ -176,10 +181,10 @@ def _aspect(image: bpy.types.Image) -> float:
 def _readable(obj: bpy.types.Object) -> Iterator[bpy.types.Mesh]:
     """The object's mesh; in Edit Mode, where Blender gives no UV coordinates out, a copy for the time being."""
     if obj.mode != "EDIT":
-        yield obj.data
+        yield cast(bpy.types.Mesh, obj.data)
         return
     obj.update_from_editmode()
-    mesh = obj.data.copy()
+    mesh = cast(bpy.types.Mesh, obj.data).copy()
     try:
         yield mesh
     finally:
@@ -218,8 +223,8 @@ CLASSES = (TILEWRIGHT_PG_material,)
 
 
 def register() -> None:
-    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)
+    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
-    del bpy.types.Material.tilewright
+    del bpy.types.Material.tilewright  # type: ignore[attr-defined]

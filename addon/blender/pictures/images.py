@@ -10,12 +10,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import image_name
 from ...core.results import BASE_COLOR, MAPS, PART, Result
 from ..common import state
+from ..common.languages import rpt_
 from ..settings import properties
 from . import sources
 

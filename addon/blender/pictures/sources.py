@@ -16,11 +16,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
-from ...core.requests.picture import Content, ImageRequest
+from ...core.requests.picture import Content
 from ...core.results import Result, disk_errors
+from ..common.languages import rpt_
 from ..common.targets import Look
 
 # what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
@@ -192,10 +192,8 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
     source: the look of what it was made from, where that is known.
     """
     request = result.recipe.request
-    if not isinstance(request, ImageRequest):
-        return
     is_exr = result.path().suffix == ".exr"
-    if request.content in (Content.DATA, Content.NORMAL):
+    if request.holds_data:
         image.colorspace_settings.is_data = True
     elif is_exr:
         _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other color managements call it

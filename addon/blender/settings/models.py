@@ -7,14 +7,13 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
-from bpy.app.translations import pgettext_rpt as rpt_
-
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.requests.texture import STARTER, Scheduler
 from ..common import preferences
+from ..common.languages import rpt_
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 _vocabularies: dict[str, frozenset[str]] = {}
@@ -96,7 +95,7 @@ def candidates(text: str) -> list[tuple[str, str]]:
 def _stamp(model: str) -> float:
     folder = catalogue.STARTER_FOLDER if model == STARTER else Path(model).expanduser()
     newest = 0.0
-    for name in ("model_index.json", "scheduler/scheduler_config.json", "unet/config.json"):
+    for name in catalogue.files_read():
         try:
             newest = max(newest, (folder / name).stat().st_mtime)
         except (OSError, ValueError):

@@ -13,14 +13,14 @@ from typing import Any
 import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompts import PLACE
 from ..common import reporting
+from ..common.languages import rpt_
 from . import models
-from .properties import MAP_ITEMS
+from .properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of
 from .table import SETTINGS
 
 _SUBDIR = "tilewright"
@@ -46,8 +46,10 @@ def read(path: Path) -> dict[str, Any]:
         if ast.unparse(statement) in _HEAD:
             continue
         match statement:
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)]) if name in NAMES:
-                values[name] = _value(statement.value)
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=expression) if (
+                name in NAMES
+            ):
+                values[name] = _value(expression)
                 if values[name] is None:
                     raise bad
             case _:
@@ -57,17 +59,15 @@ def read(path: Path) -> dict[str, Any]:
 
 def _value(expression: ast.expr) -> str | float | set[str] | None:
     """What an expression stands for: a text, a number, or a set of texts; None for anything else."""
-    match expression:
-        case ast.Constant(value=str() | int() | float() as value):
-            return value
-        case ast.Set(elts=items) if all(isinstance(item, ast.Constant) and type(item.value) is str for item in items):
-            return {item.value for item in items}
-        case ast.Call(func=ast.Name(id="set"), args=[], keywords=[]):  # how Python writes an empty one
-            return set()
-    return None
+    try:
+        value = ast.literal_eval(expression)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    texts = isinstance(value, set) and all(isinstance(item, str) for item in value)
+    return value if texts or isinstance(value, str | int | float) else None
 
 
-def apply(settings: Any, values: dict[str, Any]) -> None:
+def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
     """Set what a preset holds. Where it has a template, words that are typed already stay, and go into its place.
 
     Raises `UserError` where a value does not fit.
@@ -88,7 +88,7 @@ def apply(settings: Any, values: dict[str, Any]) -> None:
             raise UserError(ErrorKind.REQUEST, message) from error
 
 
-def _fits(settings: Any, scheduler: object) -> bool:
+def _fits(settings: TILEWRIGHT_PG_settings, scheduler: object) -> bool:
     models.try_resolve(settings.model)
     return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
 
@@ -107,7 +107,7 @@ class TILEWRIGHT_OT_load_preset(reporting.Operator):
         return None if context.scene else reporting.NO_SCENE
 
     def act(self, context: bpy.types.Context) -> None:
-        apply(context.scene.tilewright, read(Path(self.filepath)))
+        apply(settings_of(context.scene), read(Path(self.filepath)))
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
 
 
@@ -123,7 +123,7 @@ class TILEWRIGHT_OT_clear_template(reporting.Operator):
         return None if context.scene else reporting.NO_SCENE
 
     def act(self, context: bpy.types.Context) -> None:
-        context.scene.tilewright.template = ""
+        settings_of(context.scene).template = ""
 
 
 class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
@@ -149,7 +149,7 @@ def draw_header(self: bpy.types.Panel, context: bpy.types.Context) -> None:
     TILEWRIGHT_PT_presets.draw_panel_header(self.layout)
 
 
-def draw_template(layout: bpy.types.UILayout, settings: Any) -> None:
+def draw_template(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
     """The template; what it makes of the prompt stands below that."""
     layout.prop(settings, "template", placeholder=f"{PLACE} brick wall")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings on the scene, facts on images, what is going on: all that scripts see too. Imports bpy and core."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
@@ -15,11 +15,13 @@ from bpy.props import (
 )
 
 from ...core.errors import UserError
+from ...core.jobs import Job
 from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
-from ..common import state
+from ..common import phases, reporting, state, targets
+from ..common.targets import Target
 from . import models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
@@ -39,7 +41,7 @@ MAP_ITEMS = (
 )
 
 
-def _snap(name: str):
+def _snap(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
     """An update callback that keeps a side on the grid that every model can make."""
 
     def update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -51,14 +53,14 @@ def _snap(name: str):
     return update
 
 
-def _model_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+def _model_changed(self: Any, context: bpy.types.Context) -> None:
     info = models.try_resolve(self.model)
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
 
 
-def _scheduler_items(self: bpy.types.PropertyGroup, context: bpy.types.Context | None):
+def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
     return models.scheduler_items(self.model if self else STARTER)
 
 
@@ -246,13 +248,33 @@ class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
     result: StringProperty(name="Result", description="Folder of the last result", get=lambda self: _result_folder())
 
 
-def _jobs() -> list:
+def settings_of(scene: bpy.types.Scene) -> TILEWRIGHT_PG_settings:
+    """`scene.tilewright`, with its type: so mypy knows its properties, and which are misspelt."""
+    return scene.tilewright  # type: ignore[attr-defined]
+
+
+def facts_of(image: bpy.types.Image) -> TILEWRIGHT_PG_image:
+    """`image.tilewright`, with its type."""
+    return image.tilewright  # type: ignore[attr-defined]
+
+
+def chosen_target(context: bpy.types.Context) -> Target:
+    """Where the scene's settings have the next texture go. Raises `UserError` where it cannot go there."""
+    return targets.choose(context, settings_of(context.scene).target, state.current.document)
+
+
+def target_problem(context: bpy.types.Context) -> UserError | None:
+    """Why it cannot, for greyed buttons."""
+    return targets.problem(context, settings_of(context.scene).target) if context.scene else reporting.NO_SCENE
+
+
+def _jobs() -> list[Job]:
     return list(state.current.session.jobs) if state.current.session else []
 
 
 def _phase() -> str:
     jobs = _jobs()
-    return jobs[0].progress.phase.value if jobs and jobs[0].progress else ""
+    return phases.WORDS[jobs[0].progress.phase] if jobs and jobs[0].progress else ""
 
 
 def _result_folder() -> str:
@@ -261,7 +283,7 @@ def _result_folder() -> str:
 
 def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> None:
     """Write onto an image what made it, and which of the result's files it is."""
-    facts, recipe = image.tilewright, result.recipe
+    facts, recipe = facts_of(image), result.recipe
     facts.kind = kind
     facts.recipe = recipe.dumps()
     facts.prompt = recipe.request.prompt
@@ -274,7 +296,8 @@ def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> 
 
 def recipe_of(image: bpy.types.Image) -> Recipe | None:
     """The recipe that an image carries, None where it has none. Raises `UserError` where it cannot be read."""
-    return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
+    text = facts_of(image).recipe
+    return Recipe.loads(text) if text else None
 
 
 def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
@@ -286,14 +309,14 @@ def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
 
 
 def as_source(image: bpy.types.Image) -> str:
-    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    """For `PictureRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
     recipe = readable_recipe_of(image)
     return recipe.as_source() if recipe else ""
 
 
 def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     """The image that this one took the place of, None where it is gone: Blender 5.0 goes on pointing to it then."""
-    before = image.tilewright.before
+    before = facts_of(image).before
     return next((item for item in bpy.data.images if item == before), None)
 
 

@@ -3,10 +3,8 @@
 
 import secrets
 from dataclasses import replace
-from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
@@ -14,10 +12,12 @@ from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ..common.languages import rpt_
 from . import models
+from .properties import TILEWRIGHT_PG_settings
 
 
-def from_settings(settings: Any, prompt: str | None = None) -> TextureRequest:
+def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
     prompt: instead of the one that is set.
@@ -49,7 +49,7 @@ def network(choice: str) -> str:
     return absolute(bpy.path.abspath(choice))
 
 
-def reading(settings: Any) -> Reading:
+def reading(settings: TILEWRIGHT_PG_settings) -> Reading:
     """What the chosen model reads of the prompt: with its template, and in English. Reads no disk."""
     return prompts.final(settings.template, settings.prompt, models.vocabulary(settings.model))
 

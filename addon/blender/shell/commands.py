@@ -20,8 +20,8 @@ from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
 from ...core.prompts import final
 from ...core.protocol import ImageDone
+from ...core.requests import Request
 from ...core.requests.finish import MapKind
-from ...core.requests.picture import Request
 from ...core.requests.texture import STARTER, Axes, Scheduler, Size
 from ...core.results import PART, Result, disk_errors
 from ...host.session import Event, Session
@@ -213,7 +213,7 @@ class _Made:
 
     def _publish(self, result: Result) -> None:
         with disk_errors(self._output):
-            file = _reserve(self._output, picture_commands.stem(result.recipe), result.path().suffix)
+            file = _reserve(self._output, result.recipe.request.file_stem, result.path().suffix)
             picture_commands.move(result.path(), file)
             maps = {}
             for kind in MapKind:

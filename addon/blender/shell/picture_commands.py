@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UserError
-from ...core.naming import slug
-from ...core.recipe import Recipe, read_png
+from ...core.recipe import read_png
 from ...core.requests.finish import LANCZOS, SCALES, STARTER, Finish, absolute, parse_maps
-from ...core.requests.picture import Content, ImageRequest
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 
 COMMANDS = ("upscale", "maps", "tileable")
@@ -73,10 +72,10 @@ def finish(options: argparse.Namespace) -> Finish:
     )
 
 
-def request(options: argparse.Namespace, path: Callable[[str], Path]) -> ImageRequest:
+def request(options: argparse.Namespace, path: Callable[[str], Path]) -> PictureRequest:
     """The request of one of `COMMANDS`. path: from text to a whole path. Raises `UserError`."""
     source = path(options.file)
-    return ImageRequest(
+    return PictureRequest(
         source=str(source),
         finish=finish(options),
         axes=Axes(options.tile.upper()),
@@ -87,7 +86,7 @@ def request(options: argparse.Namespace, path: Callable[[str], Path]) -> ImageRe
 
 
 def _recipe_in(file: Path) -> str:
-    """For `ImageRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
+    """For `PictureRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
     try:
         recipe = read_png(file)
     except (OSError, UserError):
@@ -100,21 +99,6 @@ def output(options: argparse.Namespace, path: Callable[[str], Path]) -> Path:
     if options.output is not None:
         return path(options.output)
     return path(options.file).parent
-
-
-def stem(recipe: Recipe) -> str:
-    """The name of a result's files, without the suffix."""
-    asked = recipe.request
-    if not isinstance(asked, ImageRequest):
-        return f"{slug(asked.prompt)}-{asked.seed}"
-    words = [slug(asked.prompt)]
-    if asked.tileable:
-        words.append("tileable")
-    if asked.finish.upscale > 1:
-        words.append(f"{asked.finish.upscale}x")
-    if len(words) == 1:
-        words.append("base-color")
-    return "-".join(words)
 
 
 def move(source: Path, target: Path) -> None:

@@ -2,10 +2,10 @@
 """The user's preferences: what there is to choose, and how it is shown. Imports bpy."""
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..common import environments, package, preferences, state
+from ..common.languages import iface_
 from ..install import panel as setup_panel
 
 

@@ -5,19 +5,19 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import ErrorKind
 from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
+from ...core.requests.texture import Axes
 from ...core.results import BASE_COLOR, Result
 from ..common import package, state, targets
 from ..common.drawing import PLACES, paragraph
+from ..common.languages import iface_
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import panel as material_panel
 from ..settings import models, presets
-from ..settings.properties import MAP_ITEMS
+from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, facts_of, settings_of, target_problem
 
 _EXAMPLE = "mossy red brick wall"
 
@@ -25,7 +25,7 @@ _EXAMPLE = "mossy red brick wall"
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     current = state.current
     current.shown_in.add(context.region.as_pointer())
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     if setup_panel.is_wanted():
         setup_panel.draw_box(layout, context)
     elif current.engine_error and current.error is None:
@@ -62,7 +62,7 @@ def _draw_engine_error(layout: bpy.types.UILayout, context: bpy.types.Context) -
 def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the texture will go, or why it cannot."""
     obj = context.object
-    error = targets.problem(context, context.scene.tilewright.target)
+    error = target_problem(context)
     if error:
         paragraph(layout, context, error.message, icon="INFO")
     elif obj:
@@ -119,7 +119,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
     if icon == "ERROR":
         _draw_make_tileable(box, result)
     text = _duration(result.seconds)
-    if isinstance(request, TextureRequest):
+    if request.is_sampled:
         text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
     box.label(text=text, icon="BLANK1", translate=False)
     for note in dict.fromkeys((*(current.last.notes if current.last else ()), *result.notes)):
@@ -132,7 +132,7 @@ def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result:
 def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:
     """The remedy for a seam, where the texture is an image in this file."""
     wanted = result.folder.name, BASE_COLOR
-    facts = ((image, image.tilewright) for image in bpy.data.images)
+    facts = ((image, facts_of(image)) for image in bpy.data.images)
     image = next((image for image, fact in facts if (fact.result, fact.kind) == wanted), None)
     if image is None:
         return
@@ -146,7 +146,7 @@ def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:
         button.axes = axes.value
 
 
-def _seam_text(result: Result) -> tuple[str, str]:
+def _seam_text(result: Result) -> tuple[str, Any]:
     score = result.seam_score
     if score is None:
         return iface_("Seam not measured"), "BLANK1"
@@ -162,7 +162,7 @@ def _seam_text(result: Result) -> tuple[str, str]:
 
 
 def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     layout.use_property_split = True
     layout.use_property_decorate = False
     presets.draw_template(layout, settings)
@@ -185,15 +185,15 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     row.prop(settings, "seed")
 
 
-def _draw_map_kinds(layout: bpy.types.UILayout, settings: Any) -> None:
+def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
     """One line, which says which maps are made and opens the list of them."""
     chosen = [iface_(name) for kind, name, *_rest in MAP_ITEMS if kind in settings.map_kinds]
-    text = iface_("All Maps") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("No Maps")
-    layout.prop_menu_enum(settings, "map_kinds", text=text, translate=False)
+    text = iface_("All") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("None")
+    layout.row(heading="Maps").prop_menu_enum(settings, "map_kinds", text=text, translate=False)
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     info = models.peek(settings.model)
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -213,7 +213,7 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     layout.column().prop(settings, "target", expand=True)
 
 

@@ -106,6 +106,7 @@ def panel_tells_each_state() -> None:
 
     jobs = [start(prompt="stuck in SAMPLING", steps=3), start(prompt="second", count=2)]
     drive(lambda: jobs[0].progress and jobs[0].progress.phase.name == "SAMPLING")
+    assert bpy.context.window_manager.tilewright.phase == "Sampling"  # scripts see words, and not the protocol's names
     texts = _draw()
     assert any(text.startswith("Sampling 0/3, ") and text.endswith(" left") for text in texts), texts
     assert any(text.startswith("1 waiting") for text in texts), texts

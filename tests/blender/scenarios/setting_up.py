@@ -93,7 +93,7 @@ def disabled_while_installing(index: str) -> None:
     setup.start.__globals__["_watch"] = lambda: None  # as in a window, where a timer goes on
     setup.start(addon("install.setup").Work.INSTALL)
     drive(lambda: setup.tick() and now.setup.installer.step.done > 0)
-    (process,) = [now.setup.installer._process]
+    (process,) = [now.setup.installer._child._process]
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert process.poll() is not None
     assert not [thread.name for thread in threading.enumerate() if thread.name == "tilewright-installer"]
@@ -160,4 +160,4 @@ def a_change_of_idle_time_reaches_the_worker() -> list[str]:
     _preferences().idle_minutes = 3
     finish(start(prompt="idle"))
     session = addon("common.state").current.session
-    return session._worker.process._command
+    return session._worker.link._command
