@@ -36,7 +36,11 @@ PHRASES = {
     },
     "Spanish": {"pared de ladrillo": "brick wall", "acero inoxidable": "stainless steel", "hojas secas": "dry leaves"},
     "Italian": {"muro di mattoni": "brick wall", "acciaio inox": "stainless steel", "foglie secche": "dry leaves"},
-    "Portuguese": {"parede de tijolo": "brick wall", "parede de tijolos": "brick wall", "aco inoxidavel": "stainless steel"},
+    "Portuguese": {
+        "parede de tijolo": "brick wall",
+        "parede de tijolos": "brick wall",
+        "aco inoxidavel": "stainless steel",
+    },
     "Dutch": {"roestvrij staal": "stainless steel"},
 }
 NOUNS = {

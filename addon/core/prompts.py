@@ -2,6 +2,7 @@
 """What becomes of the words that a user types: a template around them, other languages in English, words that a model
 does not know. Imports the standard library and its neighbour with the table only."""
 
+import itertools
 import json
 import re
 import unicodedata
@@ -53,7 +54,7 @@ def _join(before: str, after: str) -> str:
         return before + after
     for count in range(min(len(said), len(words)), 0, -1):
         phrase = words[:count]
-        apart = any(after[a.end() : b.start()].strip() for a, b in zip(phrase, phrase[1:], strict=False))
+        apart = any(after[a.end() : b.start()].strip() for a, b in itertools.pairwise(phrase))
         if not apart and [match.group().casefold() for match in phrase] == said[-count:]:
             return before.rstrip() + after[phrase[-1].end() :]
     return before + after

@@ -15,11 +15,11 @@ from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ..common import package, preferences, reporting
+from ..common import package, reporting
 from ..common.languages import iface_, rpt_
 from ..jobs import generation
 from ..settings import models, properties
-from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of, target_problem
+from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
 from . import browse
 
 
@@ -82,9 +82,7 @@ class _Again(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        if context.scene is None:
-            return reporting.NO_SCENE
-        return None if preferences.get().previews_first else target_problem(context)
+        return None if context.scene else reporting.NO_SCENE
 
     def submit(self, context: bpy.types.Context, request: TextureRequest) -> None:
         job = generation.submit(context, request)
