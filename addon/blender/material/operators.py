@@ -13,7 +13,7 @@ from ...core.requests.texture import MAX_SIDE
 from ..common import preferences, reporting, targets
 from ..common.languages import rpt_
 from ..settings.properties import settings_of
-from . import assets, color_node, export_maps, map_nodes, physical_size
+from . import assets, color_node, export_maps, map_nodes, old_maps, physical_size
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -133,6 +133,22 @@ class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
             self.report({"INFO"}, note)
 
 
+class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
+    """Take the maps of the texture from before out of the material. Their images stay in the file"""
+
+    bl_idname = "tilewright.unlink_old_maps"
+    bl_label = "Unlink Old Maps"
+
+    @classmethod
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        if old_maps.find(material):
+            return None
+        return targets.refusal(rpt_("{name} has no maps of another texture.").format(name=material.name))
+
+    def act(self, context: bpy.types.Context) -> None:
+        old_maps.take_out(active_material(context))
+
+
 class TILEWRIGHT_OT_mark_asset(_OnMaterial):
     """Mark the material as an asset, with a preview, and its recipe as the description"""
 
@@ -242,6 +258,7 @@ CLASSES = (
     TILEWRIGHT_OT_fit_to_object,
     TILEWRIGHT_OT_multiply_occlusion,
     TILEWRIGHT_OT_follow_displacement,
+    TILEWRIGHT_OT_unlink_old_maps,
     TILEWRIGHT_OT_mark_asset,
     TILEWRIGHT_OT_export_maps,
 )

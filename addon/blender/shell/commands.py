@@ -18,6 +18,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.prompts import final
 from ...core.protocol import ImageDone
 from ...core.requests import Request
 from ...core.requests.finish import MapKind
@@ -27,7 +28,7 @@ from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
-from ..settings import request
+from ..settings import models, request
 from . import picture_commands
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
@@ -100,9 +101,10 @@ def _requests(options: argparse.Namespace) -> list[Request]:
         return [picture_commands.request(options, _path)]
     finish = picture_commands.finish(options)
     prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
+    model = options.model if options.model == STARTER else str(_path(options.model))
     return [
         request.make(
-            prompt=request.fill(options.template, prompt),
+            prompt=_final(options.template, prompt, model),
             finish=finish,
             negative_prompt=options.negative,
             size=None if options.size is None else Size.parse(options.size),
@@ -112,10 +114,20 @@ def _requests(options: argparse.Namespace) -> list[Request]:
             count=options.count,
             axes=Axes(options.tile.upper()),
             scheduler=options.scheduler.upper(),
-            model=options.model if options.model == STARTER else str(_path(options.model)),
+            model=model,
         )
         for prompt in prompts
     ]
+
+
+def _final(template: str, prompt: str, model: str) -> str:
+    """The prompt as the model reads it; where that is a translation, or it lacks a word, standard error says so."""
+    reading = final(template, prompt, models.vocabulary(model))
+    if reading.read_as:
+        print(f"Read as: {reading.read_as}", file=sys.stderr, flush=True)
+    if reading.unknown:
+        print(f"The model does not know: {', '.join(reading.unknown)}", file=sys.stderr, flush=True)
+    return reading.text
 
 
 def _path(text: str) -> Path:
