@@ -53,7 +53,7 @@ def test_an_unknown_pipeline_is_of_no_family(name: object) -> None:
 
 
 def test_no_code_outside_of_the_families_knows_one_by_name() -> None:
-    """By its module's name, however it is spelt, or by its pipeline: what is true of one family stands in its modules."""
+    """By its module's name, however it is spelt, or by its pipeline: its modules hold what is true of it."""
     spelt = [re.escape(stem).replace("_", "[_ ]?") for stem in MODULES]
     name = re.compile(rf"\b({'|'.join(spelt)})\b|" + "|".join(family.pipeline for family in MODULES.values()), re.I)
     found = [
