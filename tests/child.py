@@ -38,7 +38,7 @@ def in_child(function: Callable[[], T]) -> T:
         told = pipe.read()
     _, status = os.waitpid(child, 0)
     assert told, f"the child process ended with {os.waitstatus_to_exitcode(status)}"
-    value, error = pickle.loads(told)  # noqa: S301 - our own child's
+    value, error = pickle.loads(told)
     assert not error, error
     result: T = value
     return result

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panels share: where they are, texts in lines that fit, drawing again. Imports bpy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import blf
@@ -40,6 +41,21 @@ def redraw_sidebars() -> None:
                 if region.type == "UI" and region.as_pointer() in shown_in:
                     region.tag_redraw()
     shown_in.clear()
+
+
+@contextmanager
+def without_asking(layout: bpy.types.UILayout) -> Iterator[None]:
+    """What is drawn meanwhile is executed when it is pressed, and asks for nothing.
+
+    Blender (4.2 to 5.2) keeps the operator context for the whole panel, on whichever of its layouts it is set: so it is
+    set back, or every button that is drawn later is executed too.
+    """
+    before = layout.operator_context
+    layout.operator_context = "EXEC_DEFAULT"
+    try:
+        yield
+    finally:
+        layout.operator_context = before
 
 
 def paragraph(

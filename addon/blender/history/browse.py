@@ -18,6 +18,7 @@ from bpy.app.handlers import persistent
 from ...core import history as core_history
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.history import Entry, Which
+from ...core.naming import title
 from ...core.results import THUMBNAIL, Result
 from ...host.history import History
 from ...host.store import Store, adopt
@@ -61,13 +62,17 @@ def result(name: str) -> Result:
 
 
 def add(made: Result) -> None:
-    """A result that the engine has just told of. It is selected, unless the user has selected an older one."""
+    """A result that the engine has just told of. It is selected, unless the user looks at another one.
+
+    Of several of one job it is the first, which goes into the material.
+    """
     get().add(made)
-    view = state.current.view
-    follows = not view.found or view.selected == view.found[0].name
+    current = state.current
     show()
-    if follows and view.found:
-        view.selected = view.found[0].name
+    first = not current.results or current.results[0] == made
+    if current.view.follows and first and any(entry.name == made.folder.name for entry in current.view.found):
+        current.view.selected = made.folder.name
+        _list_pictures()
     clean_up()
 
 
@@ -91,6 +96,7 @@ def show(page: int | None = None) -> None:
     if not any(entry.name == view.selected for entry in view.found):
         view.selected = view.found[0].name if view.found else ""
     _load_thumbnails(entries_on_page(view))
+    _list_pictures()
     redraw_sidebars()
 
 
@@ -116,8 +122,33 @@ def selected() -> Entry | None:
 
 
 def select(name: str) -> None:
-    state.current.view.selected = name
+    """The user looks at this one: what is made next is selected only where this is what was made last."""
+    current = state.current
+    view, made = current.view, [made.folder.name for made in current.results]
+    view.selected, view.follows = name, name in made
+    current.shown = made.index(name) if name in made else current.shown
+    _list_pictures()
     redraw_sidebars()
+
+
+def _list_pictures() -> None:
+    """What a click on the selected one's picture offers: the page, and the selected one where it is on another."""
+    view, thumbnails = state.current.view, state.current.thumbnails
+    entries = list(entries_on_page(view))
+    chosen = selected()
+    if chosen is not None and chosen not in entries:
+        _load_thumbnails([chosen])
+        entries.append(chosen)
+    view.pictures = tuple(
+        (
+            entry.name,
+            title(entry.result.recipe.request.prompt),
+            title(entry.result.recipe.request.prompt, 400),
+            thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0,
+            number,
+        )
+        for number, entry in enumerate(entries)
+    )
 
 
 def _load_thumbnails(entries: Sequence[Entry]) -> None:
@@ -128,6 +159,7 @@ def _load_thumbnails(entries: Sequence[Entry]) -> None:
     if current.thumbnails is None:
         current.thumbnails = bpy.utils.previews.new()
     wanted = {entry.name for entry in entries} | {made.folder.name for made in current.results}
+    wanted |= {current.view.selected}
     if len(current.thumbnails) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
         for name in [name for name in current.thumbnails if name not in wanted]:
             del current.thumbnails[name]
@@ -142,7 +174,7 @@ def _load_thumbnails(entries: Sequence[Entry]) -> None:
 def offer() -> None:
     """Note what earlier sessions left behind, in no .blend: the panel offers it until it is dismissed."""
     view, history = state.current.view, state.current.history
-    if history is not None:
+    if history is not None and preferences.get().tell_unsaved:
         left = core_history.left_behind(history.entries, history.dismissed, view.begun)
         view.offered = tuple(entry.name for entry in left)
 

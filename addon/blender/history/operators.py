@@ -9,7 +9,7 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ...core.errors import ErrorKind, UserError
 from ...core.history import Which
 from ...core.naming import title
-from ..common import reporting, state
+from ..common import preferences, reporting, state
 from ..common.languages import iface_, rpt_
 from ..jobs import delivery
 from ..pictures import images
@@ -90,7 +90,7 @@ class TILEWRIGHT_OT_apply(reporting.Operator):
         if current.last in current.waiting and result == current.result:
             current.waiting.remove(current.last)
             current.targets.pop(current.last.id, None)
-        current.outcome = delivery.deliver([result], target)
+        delivery.tell(delivery.deliver([result], target), result.folder.name)
         browse.note_use(result.folder.name)
 
 
@@ -182,14 +182,34 @@ class TILEWRIGHT_OT_show_offers(reporting.Operator):
 
 
 class TILEWRIGHT_OT_dismiss_offers(reporting.Operator):
-    """Do not offer them again; they stay in the history"""
+    """Do not tell of these again; they stay in the history"""
 
     bl_idname = "tilewright.dismiss_offers"
     bl_label = "Close"
     bl_options = {"INTERNAL"}
 
+    for_good: BoolProperty(
+        name="For Good", description="Of no others either; the preferences can change that", options={"SKIP_SAVE"}
+    )
+
     def act(self, context: bpy.types.Context) -> None:
+        if self.for_good:
+            preferences.get().tell_unsaved = False
         browse.dismiss()
+
+
+class TILEWRIGHT_OT_clear_filters(reporting.Operator):
+    """Show all textures"""
+
+    bl_idname = "tilewright.clear_filters"
+    bl_label = "Show All"
+    bl_options = {"INTERNAL"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        view = state.current.view
+        view.text, view.which = "", Which.ALL
+        browse.show()
+        browse.show_selected()
 
 
 class TILEWRIGHT_OT_clean_up(reporting.Operator):
@@ -219,5 +239,6 @@ CLASSES = (
     TILEWRIGHT_OT_show_file,
     TILEWRIGHT_OT_show_offers,
     TILEWRIGHT_OT_dismiss_offers,
+    TILEWRIGHT_OT_clear_filters,
     TILEWRIGHT_OT_clean_up,
 )

@@ -82,7 +82,7 @@ class _Again(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return generation.problem(context)
+        return None if context.scene else reporting.NO_SCENE
 
     def submit(self, context: bpy.types.Context, request: TextureRequest) -> None:
         job = generation.submit(context, request)

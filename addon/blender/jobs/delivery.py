@@ -10,10 +10,10 @@ from ...core.errors import UserError
 from ...core.naming import title
 from ...core.requests.finish import MapKind
 from ...core.results import MAPS, Result
-from ..common import state, targets
+from ..common import preferences, state, targets
 from ..common.languages import rpt_
 from ..common.targets import Target
-from ..material import color_node, map_nodes
+from ..material import color_node, coordinates, map_nodes, physical_size
 from ..pictures import images, sources
 from ..settings.properties import facts_of
 
@@ -76,7 +76,10 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
             bpy.data.materials.remove(material)
             raise targets.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
     placed = color_node.put(material, image, target.kind, target.node)
-    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine)
+    obj = targets.object_of(target)
+    if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
+        physical_size.fit_new(obj, material)
+    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
@@ -86,10 +89,17 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         sentences.append(rpt_("With {maps}.").format(maps=names))
     if left:
         sentences.append(left)
-    obj = targets.object_of(target)
-    if targets.lacks_uv_map(obj):
+    if coordinates.lacks_uv_map(placed.node, obj):
         sentences.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
     return " ".join(sentences)
+
+
+def tell(outcome: str, name: str) -> None:
+    """Have the panel say so of the result of that name, for as long as it is true: undo may take it out again."""
+    current = state.current
+    ours = (image for image in bpy.data.images if facts_of(image).result == name)
+    current.outcome, current.outcome_of = outcome, name
+    current.outcome_placed = any(image.users > image.use_fake_user for image in ours)
 
 
 def push_undo(message: str) -> None:

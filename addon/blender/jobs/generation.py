@@ -2,6 +2,7 @@
 """Starting jobs and waiting for them: what the operators and the command line call. Imports bpy, core and host."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -19,15 +20,11 @@ from ..settings.properties import chosen_target, settings_of, target_problem
 from . import pump
 
 
-def problem(context: bpy.types.Context) -> UserError | None:
-    """Why no texture can be made now, for greyed buttons."""
-    if context.scene and preferences.get().previews_first:
-        return None
-    return target_problem(context)
-
-
 def start(context: bpy.types.Context) -> Job:
-    """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
+    """Queue what the scene's settings ask for, and return at once. Raises `UserError`.
+
+    Where nothing is there that takes a texture, it goes into the history alone.
+    """
     settings = settings_of(context.scene)
     current = state.current
     try:
@@ -41,16 +38,23 @@ def start(context: bpy.types.Context) -> Job:
     return job
 
 
-def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
+def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
+    """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
+    settings = settings_of(context.scene)
+    requests = [request.from_settings(settings, text) for text in texts]
+    return [submit(context, wanted, into_history=True) for wanted in requests]
+
+
+def submit(context: bpy.types.Context, wanted: TextureRequest, *, into_history: bool = False) -> Job:
     """Queue a request whose first texture goes where the scene's target says, and return at once. Raises `UserError`.
 
-    Where the user wants previews first, it goes nowhere.
+    Where the user wants previews first, or there is no such place, it goes into the history alone.
     """
     current = state.current
     current.error = None
     try:
         target = None
-        if not preferences.get().previews_first:
+        if not (into_history or goes_into_history(context)):
             target = chosen_target(context)
         preferences.check_engine()
         here = session()
@@ -61,8 +65,14 @@ def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
         raise
     if target:
         current.targets[job.id] = target
+    current.view.follows = True
     pump.ensure_running()
     return job
+
+
+def goes_into_history(context: bpy.types.Context) -> bool:
+    """Whether a new texture goes into no material by itself."""
+    return bool(preferences.get().previews_first) or target_problem(context) is not None
 
 
 def wait(job: Job) -> None:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What buttons do: read the context, call one function, report. Imports bpy and core."""
 
+from typing import Any
+
 import bpy
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.prompts import fill
 from ..common import package, reporting, state, targets
 from ..common.drawing import redraw_sidebars
-from ..common.languages import rpt_
+from ..common.languages import iface_, rpt_
 from ..material import uv
-from ..settings import request
 from ..settings.properties import settings_of
 from . import generation, pump, status
 
@@ -17,7 +19,7 @@ NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
 
 
 class TILEWRIGHT_OT_generate(reporting.Operator):
-    """Make a seamless texture of the prompt, in the background; it goes into the material when it is done"""
+    """Make a seamless texture of the prompt, in the background, for the material or, where there is none, the history"""
 
     bl_idname = "tilewright.generate"
     bl_label = "Generate"
@@ -25,15 +27,63 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        settings = settings_of(context.scene) if context.scene else None
-        if settings and not request.fill(settings.template, settings.prompt).strip():
+        if context.scene is None:
+            return reporting.NO_SCENE
+        settings = settings_of(context.scene)
+        if not fill(settings.template, settings.prompt).strip():
             return UserError(ErrorKind.REQUEST, "Describe the texture first.")
-        return generation.problem(context)
+        return None
 
     def act(self, context: bpy.types.Context) -> None:
         job = generation.start(context)
         if bpy.app.background:
             generation.wait(job)
+
+
+class TILEWRIGHT_OT_generate_lines(reporting.Operator):
+    """Make a texture of each line of a text of this file, with the present settings; they go into the history"""
+
+    bl_idname = "tilewright.generate_lines"
+    bl_label = "Generate from Text"
+
+    text: StringProperty(name="Text", description="A text of this file, with one prompt a line")
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        if context.scene is None:
+            return reporting.NO_SCENE
+        if not bpy.data.texts:
+            return UserError(
+                ErrorKind.REQUEST, "There is no text in this file.", "Write one in a Text Editor, one prompt a line."
+            )
+        return None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        if self.text not in bpy.data.texts:
+            spaces = [area.spaces.active for area in context.screen.areas]
+            shown = (space.text for space in spaces if isinstance(space, bpy.types.SpaceTextEditor))
+            self.text = next(filter(None, shown), bpy.data.texts[0]).name
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop_search(self, "text", bpy.data, "texts")
+        count = len(self.prompts())
+        words = iface_("{count} prompts") if count != 1 else iface_("1 prompt")
+        self.layout.label(text=words.format(count=count), translate=False)
+
+    def prompts(self) -> list[str]:
+        text: Any = bpy.data.texts.get(self.text)
+        return [line.body.strip() for line in text.lines if line.body.strip()] if text else []
+
+    def act(self, context: bpy.types.Context) -> None:
+        prompts = self.prompts()
+        if not prompts:
+            raise UserError(ErrorKind.REQUEST, rpt_("There is no prompt in this text."))
+        jobs = generation.start_all(context, prompts)
+        if bpy.app.background:
+            for job in jobs:
+                generation.wait(job)
+        self.report({"INFO"}, rpt_("Prompts that are queued: {count}.").format(count=len(jobs)))
 
 
 class TILEWRIGHT_OT_cancel(reporting.Operator):
@@ -99,7 +149,9 @@ class TILEWRIGHT_OT_show(reporting.Operator):
         return None if len(state.current.results) > 1 else UserError(ErrorKind.REQUEST, "There is no other texture.")
 
     def act(self, context: bpy.types.Context) -> None:
-        state.current.shown = (state.current.shown + self.step) % len(state.current.results)
+        current = state.current
+        current.shown = (current.shown + self.step) % len(current.results)
+        current.view.selected = current.result.folder.name
         redraw_sidebars()
 
 
@@ -177,6 +229,7 @@ class TILEWRIGHT_OT_free(reporting.Operator):
 
 CLASSES = (
     TILEWRIGHT_OT_generate,
+    TILEWRIGHT_OT_generate_lines,
     TILEWRIGHT_OT_cancel,
     TILEWRIGHT_OT_move_job,
     TILEWRIGHT_OT_show,

@@ -209,9 +209,9 @@ class TILEWRIGHT_MT_image(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.enabled = sources.problem(find(context)) is None
-        self.layout.operator("tilewright.upscale")
-        self.layout.operator("tilewright.make_tileable")
-        self.layout.operator("tilewright.make_maps")
+        self.layout.operator("tilewright.upscale", text="Upscale...")
+        self.layout.operator("tilewright.make_tileable", text="Make Tileable...")
+        self.layout.operator("tilewright.make_maps", text="Make Material from Image...")
 
 
 def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

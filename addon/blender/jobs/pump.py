@@ -13,7 +13,7 @@ import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
 
-from ...core.errors import UserError, bug
+from ...core.errors import ErrorKind, UserError, bug
 from ...core.jobs import Job
 from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
@@ -80,7 +80,7 @@ def handle(events: Iterable[Event]) -> None:
                 previews.show(event.message)
             case ImageDone():
                 if current.last is not job:
-                    current.last, current.shown, current.outcome = job, 0, ""
+                    current.last, current.shown, current.outcome, current.outcome_of = job, 0, "", ""
                 _load_thumbnails(job)
                 for handler in result_handlers:
                     handler(event.message.result)
@@ -89,8 +89,9 @@ def handle(events: Iterable[Event]) -> None:
             case Failed() | Cancelled():
                 current.error = job.error or current.error
                 current.targets.pop(job.id, None)
-                if job is current.last:
-                    current.outcome = "The job ended early; Apply puts this texture into the material."
+                if job is current.last and current.results:
+                    words = "The job ended early; Apply puts this texture into the material."
+                    delivery.tell(words, current.results[0].folder.name)
 
 
 def deliver_waiting() -> bool:
@@ -113,7 +114,7 @@ def _deliver(job: Job) -> None:
     if target is None:
         outcome = "Not in a material yet; Apply puts it there."
     elif not delivery.is_here(target):
-        outcome = "Made for another file; Apply puts it into the material here."
+        outcome = "Made for what was open before; Apply puts it into the material here."
     else:
         try:
             outcome = delivery.deliver(results, target)
@@ -124,7 +125,7 @@ def _deliver(job: Job) -> None:
             _logger.exception("A result could not be delivered.")
             current.error, outcome = bug(error), ""
     if job is current.last:
-        current.outcome = outcome
+        delivery.tell(outcome, results[0].folder.name)
 
 
 def _hindrance() -> str:
@@ -164,7 +165,9 @@ def _on_save(path: str = "", *_: object) -> None:
         lost = images.pack_all(stores)
     if lost:
         words = rpt_("Could not be saved into the file: {names}.")
-        state.current.outcome = words.format(names=", ".join(lost))
+        # not the outcome, which is shown beside a result of this session only
+        state.current.error = UserError(ErrorKind.DISK, words.format(names=", ".join(lost)))
+        redraw_sidebars()
 
 
 @persistent
@@ -172,8 +175,7 @@ def _on_load(*_: object) -> None:
     """Another file: what was started in the old one must not touch it. This only forgets, and reads nothing."""
     current = state.current
     current.document = state.new_document()
-    if current.last:
-        current.outcome = "Made for another file; Apply puts it into the material here."
+    current.outcome = current.outcome_of = ""  # what the file shows of it is seen in the file
 
 
 def register() -> None:

@@ -3,21 +3,22 @@
 
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
 import bpy
-from bpy.props import FloatProperty, PointerProperty
+from bpy.props import FloatProperty, FloatVectorProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ...core import texels
+from ...core.errors import UserError
 from ...core.requests.texture import Size
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
-from . import color_node, map_nodes
+from . import color_node, coordinates, map_nodes
 
 _ENOUGH = 20_000  # triangles; more would take long, and say the same
 _MULTIPLYING = {"POINT", "VECTOR"}
@@ -28,7 +29,8 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
 
     tile_size: FloatProperty(
         name="Tile Size",
-        description="The width of one repeat of the texture, for Fit to Object and for how high its relief is",
+        description="The width of one repeat of the texture on the object, and what its relief is a part of. "
+        "A texture that is fitted follows it",
         subtype="DISTANCE",
         unit="LENGTH",
         default=1.0,
@@ -36,7 +38,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         soft_min=0.01,
         soft_max=100.0,
         precision=3,
-        update=lambda self, context: map_nodes.set_relief(self.id_data),
+        update=lambda self, context: _size_changed(self.id_data),
     )
     relief: FloatProperty(
         name="Relief",
@@ -48,6 +50,13 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         soft_max=0.25,
         precision=3,
         update=lambda self, context: map_nodes.set_steepness(self.id_data),
+    )
+
+    fitted: FloatProperty(
+        name="Fitted", description="The tile size that the texture was scaled to last; 0: never", options={"HIDDEN"}
+    )
+    fitted_scale: FloatVectorProperty(
+        name="Fitted Scale", description="What the scale was set to then", size=2, options={"HIDDEN"}
     )
 
     def height(self) -> float:
@@ -74,7 +83,7 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         message = rpt_("{name} is no mesh, and its texel density cannot be read.").format(name=obj.name)
         raise targets.refusal(message)
     image = _image_node(material)
-    name = map_nodes.uv_map_of(image)
+    name = coordinates.layout(image, obj).uv_map
     layers = obj.data.uv_layers
     layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
     if layer is None:
@@ -95,6 +104,7 @@ def apply(material: bpy.types.Material, fit: Fit) -> None:
     """Scale the material's texture so. Raises `UserError` where its coordinates are no plain Mapping of the UV map."""
     mapping = _mapping(material, _image_node(material))
     socket: Any = mapping.inputs["Scale"]
+    facts = scale_of(material)
     if socket.is_linked:
         words = rpt_("The scale of {node} in {material} comes from another node.")
         raise targets.refusal(words.format(node=mapping.name, material=material.name))
@@ -105,6 +115,42 @@ def apply(material: bpy.types.Material, fit: Fit) -> None:
     else:
         words = rpt_("{node} in {material} maps normals, not points.")
         raise targets.refusal(words.format(node=mapping.name, material=material.name))
+    facts.fitted, facts.fitted_scale = facts.tile_size, socket.default_value[:2]
+
+
+def fit_new(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Scale a texture whose mapping is new to the material's tile size, where the object tells how."""
+    with suppress(UserError):
+        apply(material, propose(obj, material, 1.0))
+
+
+def is_fitted(material: bpy.types.Material) -> bool:
+    """Whether one repeat is as large as the tile size says, as far as that was ever fitted; looks at no mesh."""
+    facts, mapping = scale_of(material), _fitted_mapping(material)
+    return mapping is not None and abs(facts.fitted - facts.tile_size) <= 1e-6 * facts.tile_size
+
+
+def _fitted_mapping(material: bpy.types.Material) -> Any:
+    """The Mapping that was fitted last and not changed since, None where there is none."""
+    node = color_node.image_node(material)
+    mapping: Any = _source(node.inputs["Vector"]) if node is not None else None
+    if mapping is None or mapping.bl_idname != "ShaderNodeMapping" or mapping.inputs["Scale"].is_linked:
+        return None
+    facts, scale = scale_of(material), mapping.inputs["Scale"].default_value[:2]
+    same = (abs(a - b) <= 1e-6 * abs(b) for a, b in zip(scale, facts.fitted_scale, strict=True))
+    return mapping if facts.fitted > 0.0 and all(same) else None
+
+
+def _size_changed(material: bpy.types.Material) -> None:
+    """A texture that is fitted follows; its relief too."""
+    facts, mapping = scale_of(material), _fitted_mapping(material)
+    if mapping is not None and facts.fitted != facts.tile_size:
+        factor = facts.fitted / facts.tile_size
+        factor = 1.0 / factor if mapping.vector_type == "TEXTURE" else factor
+        scale = mapping.inputs["Scale"].default_value
+        scale[0], scale[1] = scale[0] * factor, scale[1] * factor
+        facts.fitted, facts.fitted_scale = facts.tile_size, scale[:2]
+    map_nodes.set_relief(material)
 
 
 def _image_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:

@@ -7,6 +7,7 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
+from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
@@ -15,6 +16,7 @@ from ..common import preferences
 from ..common.languages import rpt_
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
+_vocabularies: dict[str, frozenset[str]] = {}
 
 SCHEDULER_ITEMS = (
     (Scheduler.MODEL.value, "Model's Own", "The sampling method that the model was made with", 0),
@@ -39,6 +41,8 @@ def resolve(model: str) -> ModelInfo:
     _known.pop(model, None)
     info = catalogue.resolve(model)
     _known[model] = (stamp, info)
+    if model == STARTER:  # others read pieces of words, or more languages than one
+        _vocabularies[model] = prompts.read_vocabulary(catalogue.STARTER_FOLDER)
     return info
 
 
@@ -46,6 +50,11 @@ def peek(model: str) -> ModelInfo | None:
     """What is known of the model already; reads nothing."""
     known = _known.get(model)
     return known[1] if known else None
+
+
+def vocabulary(model: str) -> frozenset[str]:
+    """The words that the model knows, none where that cannot be told; reads nothing."""
+    return _vocabularies.get(model, frozenset())
 
 
 def try_resolve(model: str) -> ModelInfo | None:
@@ -58,6 +67,7 @@ def try_resolve(model: str) -> ModelInfo | None:
 
 def forget() -> None:
     _known.clear()
+    _vocabularies.clear()
 
 
 def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:

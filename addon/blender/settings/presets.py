@@ -16,11 +16,11 @@ from bl_ui.utils import PresetPanel
 from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.prompts import PLACE
 from ..common import reporting
 from ..common.languages import rpt_
-from . import models, request
+from . import models
 from .properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of
-from .request import PLACE
 from .table import SETTINGS
 
 _SUBDIR = "tilewright"
@@ -111,6 +111,21 @@ class TILEWRIGHT_OT_load_preset(reporting.Operator):
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
 
 
+class TILEWRIGHT_OT_clear_template(reporting.Operator):
+    """Take the preset's words away from the prompt; its other settings stay"""
+
+    bl_idname = "tilewright.clear_template"
+    bl_label = "Clear Template"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
+
+    def act(self, context: bpy.types.Context) -> None:
+        settings_of(context.scene).template = ""
+
+
 class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
     """Add a preset with the present settings, or remove one"""
 
@@ -135,13 +150,11 @@ def draw_header(self: bpy.types.Panel, context: bpy.types.Context) -> None:
 
 
 def draw_template(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
-    """The template, and what it makes of the prompt."""
+    """The template; what it makes of the prompt stands below that."""
     layout.prop(settings, "template", placeholder=f"{PLACE} brick wall")
-    if settings.template.strip():
-        layout.label(text=request.fill(settings.template, settings.prompt), icon="RIGHTARROW_THIN", translate=False)
 
 
-CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)
+CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_clear_template, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)
 
 
 def register() -> None:

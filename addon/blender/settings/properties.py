@@ -20,7 +20,7 @@ from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
-from ..common import phases, reporting, state, targets
+from ..common import phases, preferences, reporting, state, targets
 from ..common.targets import Target
 from . import models
 
@@ -93,7 +93,7 @@ def map_networks_property() -> Any:
 class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     """`scene.tilewright`: what the next Generate makes."""
 
-    prompt: StringProperty(name="Prompt", description="What the texture shows, such as “mossy red brick wall”")
+    prompt: StringProperty(name="Prompt", description="What the texture shows, in a few words")
     template: StringProperty(
         name="Template",
         description="Words that are put around the prompt, which stands where {prompt} does, or in front of them",
@@ -245,6 +245,16 @@ class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
     outcome: StringProperty(
         name="Outcome", description="Where the last result went", get=lambda self: state.current.outcome
     )
+    makes: EnumProperty(
+        name="Makes",
+        description="What Generate makes",
+        items=(
+            ("COLOR", "Color", "The color alone"),
+            ("MATERIAL", "Material", "The color and its maps: height, normal, roughness, metallic and occlusion"),
+        ),
+        get=lambda self: int(settings_of(bpy.context.scene).maps),
+        set=lambda self, number: _choose_maps(bool(number)),
+    )
     result: StringProperty(name="Result", description="Folder of the last result", get=lambda self: _result_folder())
 
 
@@ -266,6 +276,12 @@ def chosen_target(context: bpy.types.Context) -> Target:
 def target_problem(context: bpy.types.Context) -> UserError | None:
     """Why it cannot, for greyed buttons."""
     return targets.problem(context, settings_of(context.scene).target) if context.scene else reporting.NO_SCENE
+
+
+def _choose_maps(wanted: bool) -> None:
+    """For this scene, and for new files from now on."""
+    settings_of(bpy.context.scene).maps = wanted
+    preferences.get().whole_material = wanted
 
 
 def _jobs() -> list[Job]:

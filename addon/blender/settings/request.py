@@ -7,22 +7,27 @@ from typing import Any
 
 import bpy
 
+from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
+from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from ..common.languages import rpt_
 from . import models
 from .properties import TILEWRIGHT_PG_settings
 
-PLACE = "{prompt}"  # in a template, where the prompt goes
 
+def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -> TextureRequest:
+    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-def from_settings(settings: TILEWRIGHT_PG_settings) -> TextureRequest:
-    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
+    prompt: instead of the one that is set.
+    """
+    vocabulary = models.vocabulary(settings.model)
+    typed = settings.prompt if prompt is None else prompt
     return make(
-        prompt=fill(settings.template, settings.prompt),
-        negative_prompt=settings.negative_prompt,
+        prompt=prompts.final(settings.template, typed, vocabulary).text,
+        negative_prompt=prompts.read(settings.negative_prompt, vocabulary).text,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
         guidance_scale=settings.guidance_scale or None,
@@ -45,14 +50,9 @@ def network(choice: str) -> str:
     return absolute(bpy.path.abspath(choice))
 
 
-def fill(template: str, prompt: str) -> str:
-    """The prompt with its template's words around it: in place of {prompt}, or in front of them."""
-    if not template.strip():
-        return prompt
-    if PLACE not in template:
-        return f"{prompt.strip()} {template.strip()}".strip()
-    # one after the other: the prompt may hold the place's name too
-    return prompt.strip().join(template.split(PLACE)).strip(" ,")
+def reading(settings: TILEWRIGHT_PG_settings) -> Reading:
+    """What the chosen model reads of the prompt: with its template, and in English. Reads no disk."""
+    return prompts.final(settings.template, settings.prompt, models.vocabulary(settings.model))
 
 
 def make(

@@ -120,6 +120,21 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Nothing is put into a material by itself: new textures wait in the history until they are applied",
         default=False,
     )
+    fit_new: BoolProperty(
+        name="Fit New Textures",
+        description="Scale the mapping that a new texture is given, so that one repeat is as large on the object as "
+        "the material's Tile Size says",
+        default=True,
+    )
+    tell_unsaved: BoolProperty(
+        name="Tell of Unsaved Textures",
+        description="When Blender starts, tell of textures from before that no saved file has",
+        default=True,
+    )
+    # not shown: the choice beside Generate sets it
+    whole_material: BoolProperty(
+        name="Whole Material", description="What Generate makes in a new file: maps too", default=False
+    )
     models: StringProperty(
         name="Models",
         description="Folder with diffusers models to choose from",
