@@ -115,7 +115,7 @@ def _deliver(without: tuple[str, ...], prompt: str = "brick") -> None:
     """A result that lacks some of its maps."""
     job = start(prompt=prompt, count=1)
     session, pump = addon("common.state").current.session, addon("jobs.pump")
-    session.wait(job, tick=pump.take)
+    session.wait(job, tick=pump.handle)
     result = job.results[0]
     files = {kind: name for kind, name in result.files.items() if kind not in without}
     object.__setattr__(result, "files", files)

@@ -275,7 +275,7 @@ def rule_float_colors_are_handed_over_as_linear_rec709() -> None:
         back.pixels.foreach_set(rows)
         back.pack()
         back.alpha_mode = "PREMUL"  # as that of every EXR that is loaded
-        assert sources._set_color_space(back, *sources._LINEAR_REC709)
+        assert sources.set_color_space(back, *sources._LINEAR_REC709)
         assert _apart(_numbers(back), array("f", values)) < 2e-6, working
         data = bpy.data.images.new("data", 2, 2, float_buffer=True, alpha=True, is_data=True)
         data.pixels.foreach_set(values)
