@@ -17,7 +17,7 @@ are a process each, for a scenario that
 * sets limits or signals for its own process, or replaces what is not the extension's,
 * needs something at the start: a language, a locale, options of Blender.
 
-A window, the command line (`command`) and another profile are a process each by themselves. `shared_blender` is one
+A window, another profile and a real Blender's command line are a process each by themselves. `shared_blender` is one
 profile for a whole file of tests, for scenarios that try many rules in one run (test_maps, test_rules).
 """
 
@@ -207,6 +207,8 @@ class Blender:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`blender --background --command tilewright ...`; with bpy as a module, what that calls."""
+        if self.served and not BLENDER:
+            return subprocess.CompletedProcess(arguments, *self.run("command_line.told", arguments=arguments))
         return self.spawn(self.command_line(*arguments))
 
     def command_line(self, *arguments: str) -> list[str]:
