@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs scenarios in a Blender that has the built zip installed: $BLENDER if that is set, else this Python's bpy.
 
-A scenario is a function in `scenarios/`, which Blender runs; it returns what JSON can hold, and what it raises fails the
-test. To add one, write `def something() -> None` into the module of its subject, and in the test file
+A scenario is a function in `scenarios/`, which Blender runs; it returns what JSON can hold, and what it raises fails
+the test. To add one, write `def something() -> None` into the module of its subject, and in the test file
 
     def test_something(blender: Blender) -> None:
         blender.run("module.something")
 
-`blender` has a new profile for each test. The process is one for many scenarios: each finds the extension's modules, the
-preferences, the open file and the environment variables as after a start (`inside.serve`), also the second `run` of a
-test. A scenario that fails, hangs or dies fails alone; the next one gets a new process. Take `own_blender`, whose runs
-are a process each, for a scenario that
+`blender` has a new profile for each test. The process is one for many scenarios: each finds the extension's modules,
+the preferences, the open file and the environment variables as after a start (`inside.serve`), also the second `run` of
+a test. A scenario that fails, hangs or dies fails alone; the next one gets a new process. Take `own_blender`, whose
+runs are a process each, for a scenario that
 
 * ends or kills Blender, or needs its end to be in order (a worker that dies with it, for one),
 * installs, updates or uninstalls the extension, or counts what enabling it leaves behind,
