@@ -21,6 +21,7 @@ A window, another profile and a real Blender's command line are a process each b
 profile for a whole file of tests, for scenarios that try many rules in one run (test_maps, test_rules).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -55,6 +56,7 @@ class Served:
         self.profile = folder / "profile"
         self.worker_python = worker_python
         self._processes: dict[bool, subprocess.Popen[str]] = {}
+        self._last = ""  # the scenario that ran last, if it went well
         self._variables = Blender(self.profile, folder, worker_python).environment()  # which they start with
 
     def run(self, task: dict[str, Any], variables: Mapping[str, str], seconds: float) -> tuple[dict[str, Any], str]:
@@ -64,8 +66,9 @@ class Served:
         begin = self._log(hard_exit).stat().st_size
         task |= {"variables": variables, "unset": sorted(self._variables.keys() - variables.keys())}
         assert process.stdin
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has died since: that is told below
+            process.stdin.write(json.dumps(task) + "\n")
+            process.stdin.flush()
         end, code = time.monotonic() + seconds, None
         while not report.is_file() and code is None and time.monotonic() < end:
             time.sleep(0.005)
@@ -76,10 +79,12 @@ class Served:
             told = {"error": f"Blender hung for {seconds:g} s"}
         else:
             told = {"error": f"Blender ended with {code}; where a scenario means that, take `own_blender`"}
+            told["error"] += f". Before this one it ran {self._last}." if self._last else ""
         if told["error"]:  # who knows what it left
             self._processes.pop(hard_exit)
             process.kill()
             process.communicate()
+        self._last = "" if told["error"] else f"{task['module']}.{task['function']}"
         return told, self._printed(hard_exit, begin)
 
     def close(self) -> None:
