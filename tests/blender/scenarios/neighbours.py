@@ -2,6 +2,7 @@
 """What scenarios that share a process may do to each other: nothing. For the test of that."""
 
 import os
+import threading
 import time
 
 import bpy
@@ -58,6 +59,11 @@ def fail() -> None:
 
 def die() -> None:
     os._exit(3)
+
+
+def die_later(seconds: float) -> None:
+    """As of something that was left behind."""
+    threading.Timer(seconds, os._exit, (4,)).start()
 
 
 def hang() -> None:
