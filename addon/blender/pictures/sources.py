@@ -192,7 +192,10 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
 
 
 def working_space() -> str:
-    """The color space that float pixels are in. From 5.0 on the user may choose it."""
+    """The color space that float pixels are in. From 5.0 on the user may choose it, for each file."""
+    chosen = getattr(bpy.data, "colorspace", None)
+    if chosen is not None and chosen.working_space:
+        return str(chosen.working_space)
     with _probe() as probe:
         return str(probe.colorspace_settings.name)
 
@@ -203,10 +206,9 @@ def _to_rec709() -> Matrix | None:
     Blender is asked by itself, so this holds for every color management that has the space under a name we know.
     """
     with _probe() as probe:
-        before = probe.colorspace_settings.name
         probe.pixels.foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
         probe.pack()  # what is not packed is lost with the next line
-        if not _set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == before:
+        if not _set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == working_space():
             return None
         pixels = array("f", bytes(4 * 12))
         probe.pixels.foreach_get(pixels)
