@@ -7,6 +7,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -353,7 +354,7 @@ def _enlarged_on_a_plane(image: Any) -> None:
     tree.nodes.clear()
     kinds = ("ShaderNodeTexImage", "ShaderNodeMath", "ShaderNodeMath", "ShaderNodeEmission", "ShaderNodeOutputMaterial")
     nodes = [tree.nodes.new(kind) for kind in kinds]
-    for node, after in zip(nodes, nodes[1:], strict=False):
+    for node, after in pairwise(nodes):
         tree.links.new(node.outputs[0], after.inputs[0])
     nodes[0].image, nodes[0].interpolation = image, "Closest"
     for node, operation, value in zip(nodes[1:3], ("SUBTRACT", "MULTIPLY"), (0.5, 256.0), strict=True):
