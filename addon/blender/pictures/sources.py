@@ -197,9 +197,22 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
 
 
 def working_space() -> str:
-    """The color space that float pixels are in. From 5.0 on the user may choose it."""
+    """The color space that float pixels are in. From 5.0 on the user may choose it, for each file.
+
+    Before, nothing names it: a new image is in the color management's default for floats, which may be another one
+    (seen in 4.2 and 4.5 with a configuration of one's own). So it is the first space that changes no color.
+    """
+    chosen = getattr(bpy.data, "colorspace", None)
+    if chosen is not None and chosen.working_space:
+        return str(chosen.working_space)
     with _probe() as probe:
-        return str(probe.colorspace_settings.name)
+        new, before = probe.colorspace_settings.name, _pixels_of(probe)
+        spaces: Any = probe.colorspace_settings.bl_rna.properties["name"]
+        for name in (new, *spaces.enum_items.keys()):
+            probe.colorspace_settings.name = name
+            if not probe.colorspace_settings.is_data and _pixels_of(probe) == before:
+                return str(name)
+        return str(new)
 
 
 def _to_rec709() -> Matrix | None:
@@ -208,25 +221,29 @@ def _to_rec709() -> Matrix | None:
     Blender is asked by itself, so this holds for every color management that has the space under a name we know.
     """
     with _probe() as probe:
-        before = probe.colorspace_settings.name
-        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
-        probe.pack()  # what is not packed is lost with the next line
-        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == before:
+        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == working_space():
             return None
-        pixels = array("f", bytes(4 * 12))
-        probe.pixels.foreach_get(pixels)
+        pixels = _pixels_of(probe)
     columns = Matrix([pixels[start : start + 3] for start in (0, 4, 8)])
     return columns.transposed().inverted_safe().to_4x4()
 
 
 @contextmanager
 def _probe() -> Iterator[bpy.types.Image]:
-    """A float image of three pixels, which goes again."""
+    """A float image of a red, a green and a blue pixel of the working space, which goes again."""
     probe = bpy.data.images.new("Tilewright", 3, 1, float_buffer=True)
     try:
+        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
+        probe.pack()  # what is not packed is lost when its color space is set
         yield probe
     finally:
         bpy.data.images.remove(probe)
+
+
+def _pixels_of(image: bpy.types.Image) -> "array[float]":
+    pixels = array("f", [0.0]) * len(_pixels(image))
+    _pixels(image).foreach_get(pixels)
+    return pixels
 
 
 def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:
