@@ -231,7 +231,6 @@ class Worker:
             if fits and fault.get("prompt", "") in prompt and self.strikes(fault):
                 getattr(Fault, fault["do"])(self, fault)
 
-
     @staticmethod
     def strikes(fault: dict[str, Any]) -> bool:
         """A fault with "once" strikes only where that file is not there yet, and makes it."""

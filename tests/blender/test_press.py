@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every button, menu entry and switch that the interface draws is pressed, with the operator context it was drawn with."""
+"""Every button, menu entry and switch that is drawn is pressed, with the operator context that it was drawn with."""
 
 from pathlib import Path
 
