@@ -80,8 +80,8 @@ def test_what_is_put_together_is_found(source: str, lines: list[int]) -> None:
 
 GERMAN = runpy.run_path(str(ROOM / "common" / "german.py"))["TEXTS"]
 ROOT = ROOM.parents[1]
-# Names in lists: report kinds, color spaces.
-SAME_EVERYWHERE = {"ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
+# Names in lists: report kinds, icons, color spaces.
+SAME_EVERYWHERE = {"CHECKMARK", "ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
 
 
 def constants(expression: ast.expr) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
 from ..jobs import generation
+from ..jobs.picture_operators import TILEWRIGHT_MT_image
 from ..settings import models, properties
 from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
 from . import browse
@@ -203,11 +204,11 @@ class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
 
 
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    """In the menus of the editors that show one image."""
+    """In the submenu of the editors that show one image."""
     image = image_at_hand(context)
     if image is not None and facts_of(image).recipe:
         self.layout.separator()
-        self.layout.operator("tilewright.restore_settings", text="Restore Tilewright Settings").image = image.name
+        self.layout.operator("tilewright.restore_settings", text="Restore Settings").image = image.name
 
 
 CLASSES = (
@@ -217,14 +218,10 @@ CLASSES = (
     TILEWRIGHT_FH_recipe,
 )
 
-_MENUS = ("IMAGE_MT_image", "NODE_MT_context_menu")
-
 
 def register() -> None:
-    for name in _MENUS:
-        getattr(bpy.types, name).append(draw_in_menu)
+    TILEWRIGHT_MT_image.append(draw_in_menu)
 
 
 def unregister() -> None:
-    for name in _MENUS:
-        getattr(bpy.types, name).remove(draw_in_menu)
+    TILEWRIGHT_MT_image.remove(draw_in_menu)

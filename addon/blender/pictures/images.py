@@ -48,7 +48,9 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
             "Generate it again with its seed.",
         ) from error
     request = result.recipe.request
-    image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
+    image.name = image_name(
+        request.prompt, request.seed if request.is_sampled else None, "" if kind == BASE_COLOR else kind
+    )
     if kind in MAPS:
         image.colorspace_settings.is_data = True  # Non-Color, whatever this color management calls it
     elif path.suffix != ".exr":

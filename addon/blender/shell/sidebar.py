@@ -44,7 +44,7 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     _draw_target_line(layout, context)
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
-        queue_panel.draw(layout, jobs)
+        queue_panel.draw(layout, context, jobs)
     if current.hindrance:
         paragraph(layout, context, current.hindrance, icon="TIME")
     if current.error:

@@ -184,7 +184,7 @@ def _fail(events: object) -> None:
 
 
 def odd_prompts_are_kept_exactly_or_refused() -> list[str]:
-    odd = 'Ziegel 🧱 "quoted" \\ back\n new line\t' + "long " * 2000
+    odd = 'brick Ĳ 🧱 "quoted" \\ back\n new line\t' + "long " * 2000
     image = generate(prompt=odd)
     assert image.tilewright.prompt == odd
     for text in ("half \ud800 of a character", "\udfff"):
