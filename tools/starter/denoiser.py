@@ -13,7 +13,7 @@ from transformers import BertModel, BertTokenizer
 
 from . import cache
 from .autoencoder import roll_each
-from .networks import TRAIN_TIMESTEPS, make_denoiser
+from .networks import LATENT_CHANNELS, TRAIN_TIMESTEPS, make_denoiser
 from .schedule import Stage
 from .text import MAX_TOKENS, WORD_WIDTH
 from .torus import wrap
@@ -46,7 +46,7 @@ LATE = (
 # (`networks._initialise` began them so, and training left them so). Guidance sharpens a layout, but makes colour
 # garish: moss pushes the bricks below it to pink. At 2.0, 1.3 and 2.5 seeds hardly differed, and brushed metal,
 # cardboard and asphalt had the contrast of wood and knit.
-GUIDANCE = (1.6, 1.2, 1.2, 1.8, 1.8, 1.8, 1.8, 1.8)
+GUIDANCE = (1.6, 1.2, 1.2, *(1.8,) * (LATENT_CHANNELS - 3))
 EMPTY_CAPTIONS = 0.1
 # Noise on the word vectors, whose own deviation is 1: it blurs the words into regions, so that a word which no caption
 # held does what its neighbours do.

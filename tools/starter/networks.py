@@ -12,7 +12,7 @@ from torch import nn
 
 from .text import WIDTH
 
-LATENT_CHANNELS = 8
+LATENT_CHANNELS = 12
 PIXELS_PER_LATENT = 8
 DEFAULT_PIXELS = 512
 TRAIN_TIMESTEPS = 1000
@@ -21,7 +21,7 @@ TRAIN_TIMESTEPS = 1000
 AUTOENCODER: dict[str, Any] = {
     "encoder_block_out_channels": (48, 48, 48, 48),
     "decoder_block_out_channels": (48, 48, 48, 48),
-    "num_encoder_blocks": (0, 1, 2, 3),
+    "num_encoder_blocks": (0, 1, 3, 4),
     "num_decoder_blocks": (3, 3, 2, 0),
     "latent_channels": LATENT_CHANNELS,
 }
@@ -58,7 +58,8 @@ def make_autoencoder() -> AutoencoderTiny:
 _OPPONENT = torch.tensor(((1.3, 1.3, 1.3), (6.0, -6.0, 0.0), (3.5, 3.5, -7.0)))
 _MEAN_GREY = 0.42
 # ... and as these cosines (frequencies along y and x) of the luma in each 8x8 block, with their scale.
-_COSINES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
+_COSINES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (0, 3))
+_KEPT = max(19, 3 + 2 * len(_COSINES))  # channels of the encoder that carry them
 _COSINE_SCALE = 30.0
 
 
@@ -74,7 +75,7 @@ def _initialise(model: AutoencoderTiny) -> None:
             if isinstance(layer, AutoencoderTinyBlock):
                 for conv, gain in ((layer.conv[0], 2.0), (layer.conv[2], 2.0), (layer.conv[4], 0.05)):
                     _draw(conv, gain)
-                nn.init.zeros_(layer.conv[4].weight[: 19 if part is model.encoder.layers else 3])
+                nn.init.zeros_(layer.conv[4].weight[: _KEPT if part is model.encoder.layers else 3])
             elif isinstance(layer, nn.Conv2d):
                 _draw(layer, 1.0)
     with torch.no_grad():
@@ -85,7 +86,7 @@ def _initialise(model: AutoencoderTiny) -> None:
 def _take_cosines(first: nn.Conv2d, half: nn.Conv2d, quarter: nn.Conv2d, eighth: nn.Conv2d, last: nn.Conv2d) -> None:
     # A 3x3 kernel of stride 2 sees its own 2x2 block at rows and columns 1 and 2.
     inside = [(y, x) for y in (0, 1) for x in (0, 1)]
-    for conv, used in ((first, 3), (half, 12), (quarter, 19), (eighth, 13)):
+    for conv, used in ((first, 3), (half, 12), (quarter, 19), (eighth, 3 + 2 * len(_COSINES))):
         conv.weight[:used] = 0.0
     for c in range(3):
         first.weight[c, c, 1, 1] = 1.0
