@@ -13,6 +13,7 @@ from bpy.app.translations import pgettext_iface as iface_
 from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
+from ..core import catalogue
 from ..core import recipe as core_recipe
 from ..core.errors import ErrorKind, UserError
 from ..core.finish import FILTER, LANCZOS
@@ -67,6 +68,12 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
     settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
+    former = catalogue.FORMER_STARTERS.get(recipe.model_fingerprint) if settings.model == STARTER else None
+    if former:
+        version, steps = former
+        settings.steps = 0 if request.steps == steps else request.steps
+        note = rpt_("Made with version {version} of the starter ({fingerprint}): today's gives other pixels.")
+        note = note.format(version=version, fingerprint=recipe.model_fingerprint)
     return note
 
 

@@ -30,12 +30,14 @@ class Defaults:
 
     weighing: the guidance scale where there is a negative prompt, for models whose usual one is too low to weigh it; a
     second pass a step, which costs time, is then worth it.
+    distilled: the weights were trained for exactly these steps of the model's own scheduler; see `ModelInfo.warning`.
     """
 
     steps: int
     guidance_scale: float
     size: int
     weighing: float | None = None
+    distilled: bool = False
 
     def guidance_for(self, negative_prompt: str) -> float:
         """The guidance scale that suits a request with this negative prompt."""
@@ -46,8 +48,15 @@ class Defaults:
 
 _FAMILY_DEFAULTS = {Family.SD: Defaults(25, 7.0, 512), Family.SDXL: Defaults(25, 6.0, 1024)}
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
-# to be weighed.
-_STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
+# to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
+_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True)
+# Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
+FORMER_STARTERS: dict[str, tuple[int, int]] = {
+    "19f46b39cd658788": (1, 10),
+    "3f9fb36bdc2bba7e": (2, 8),
+    "d0259fe5e7152a8c": (3, 8),
+    "f696cbda79116845": (4, 8),
+}
 
 _ALL = tuple(Scheduler)
 # Straight-path models: the Euler and DDIM of diffusers ignore or refuse flow prediction (FIELD.md)
@@ -72,6 +81,12 @@ class ModelInfo:
     schedulers: tuple[Scheduler, ...]
     licence: str
     exact: bool = True
+
+    def warning(self, steps: int, scheduler: str) -> str:
+        """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
+        if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):
+            return ""
+        return f"{self.title} is made for {self.defaults.steps} steps of its own scheduler; others give worse textures."
 
 
 def resolve(model: str) -> ModelInfo:

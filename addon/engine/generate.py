@@ -208,7 +208,8 @@ def _sample_and_decode(
         with seamless(pipeline, request.axes), cancellable(pipeline, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
-            for text in truncated if index == 0 else ():
+            warning = loaded.info.warning(request.steps, request.scheduler)
+            for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
                 note(text)
             latents = sample(loaded, request, embeddings, index, watch, shown)
             watch.progress(Phase.DECODING, index)
@@ -333,6 +334,7 @@ def write_files(draft: Draft, pixels: NDArray[np.uint8], made_from: Recipe) -> d
     text = PngInfo()
     text.add_itxt(recipe.PNG_KEY, made_from.dumps())
     with results.disk_errors(draft.root):
-        image.save(draft.folder / files[results.BASE_COLOR], pnginfo=text)
+        # Harder compression took four times as long, as long as a step of the starter, for files 7 % smaller.
+        image.save(draft.folder / files[results.BASE_COLOR], pnginfo=text, compress_level=1)
         thumbnail.save(draft.folder / files[results.THUMBNAIL])
     return files
