@@ -299,6 +299,22 @@ def test_a_dot_in_every_block_costs_more_than_as_much_grain():
     assert losses.pattern_loss(dots, flat) > 2 * losses.pattern_loss(grain, flat)
 
 
+def test_a_dot_of_changing_sign_in_every_block_is_uneven_and_grain_is_not():
+    torch.manual_seed(0)
+    grain, other = 0.1 * torch.randn(2, 1, 3, 64, 64)
+    dots = torch.zeros(1, 3, 64, 64)
+    dots[..., 3::8, 3::8] = 0.8 * torch.randn(1, 3, 8, 8).sign()
+    assert losses.unevenness_loss(other, grain) < 0.2
+    assert losses.unevenness_loss(dots, grain) > 3 * losses.unevenness_loss(other, grain)
+
+
+def test_a_crosshatch_costs_more_than_the_same_grain_elsewhere():
+    torch.manual_seed(0)
+    grain, other = 0.2 * torch.randn(2, 1, 3, 64, 64)
+    lines = 0.2 * torch.randn(1, 3, 64, 1).expand(1, 3, 64, 64)
+    assert losses.spectrum_loss(lines, grain) > 10 * losses.spectrum_loss(other, grain)
+
+
 def test_the_first_latents_are_anchored_to_brightness_and_colour():
     model, x = networks.make_autoencoder(), torch.rand(4, 3, 64, 64) * 2 - 1
     x = torch.nn.functional.interpolate(x[..., :8, :8], scale_factor=8)

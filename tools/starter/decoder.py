@@ -14,7 +14,7 @@ from addon.engine import subpixel
 
 from . import cache
 from .autoencoder import draw, noised, reconstruction_loss
-from .losses import pattern_loss
+from .losses import pattern_loss, spectrum_loss, unevenness_loss
 from .networks import make_autoencoder
 from .pool import Crops, Pool
 from .schedule import Stage
@@ -61,7 +61,8 @@ def train(
     """Train `autoencoder.decoder`, or go on, for `minutes` in all; returns the whole with the decoder's average in it.
 
     The spectral loss alone is content with a dot in every 8x8 block, whose spectrum is flat. A critic in its place lost
-    the grain, and both together kept the dots. `pattern_loss` is what tells them from grain.
+    the grain, and both together kept the dots. `pattern_loss` and `unevenness_loss` tell those from grain; what came
+    instead was a crosshatch, which `spectrum_loss` tells from it.
     """
     autoencoder.to(pool.device, memory_format=torch.channels_last).requires_grad_(False)
     wrap(autoencoder)
@@ -74,10 +75,11 @@ def train(
             with torch.no_grad():
                 z = autoencoder.encoder(x).float()
             y = decode(decoder, noised(z))
-        pattern = pattern_loss(y, x)
         loss = reconstruction_loss(y, x, settings.spectral)
-        stage.update(loss + settings.folded * pattern)
+        pattern, uneven = pattern_loss(y, x), unevenness_loss(y, x)
+        habits = settings.pattern * pattern + settings.uneven * uneven + settings.spectrum * spectrum_loss(y, x)
+        stage.update(loss + habits)
         if stage.step % 100 == 0:
-            stage.report(loss=loss.item(), pattern=pattern.item())
+            stage.report(loss=loss.item(), pattern=pattern.item(), uneven=uneven.item())
     autoencoder.decoder.load_state_dict(stage.average.state_dict())
     return autoencoder.eval().requires_grad_(False)
