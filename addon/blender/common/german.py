@@ -329,6 +329,8 @@ TEXTS = {
     "Or the name of an image in this file": "Oder der Name eines Bildes in dieser Datei",
     "Or a PNG that Tilewright has made": "Oder ein PNG, das Tilewright gemacht hat",
     "{path} cannot be read.": "{path} ist nicht lesbar.",
+    "Made with version {version} of the starter ({fingerprint}): today's gives other pixels.": ""
+    "Mit Version {version} des Starters gemacht ({fingerprint}): die heutige gibt andere Pixel.",
     "Its model {model} is not among yours; the chosen one stays.": "Sein Modell {model} haben Sie nicht; das "
     "gewählte bleibt.",
     "This picture carries no recipe of Tilewright.": "Dieses Bild trägt kein Rezept von Tilewright.",

@@ -158,6 +158,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
+        paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
 
 
