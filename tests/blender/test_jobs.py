@@ -29,6 +29,7 @@ def test_image_carries_the_recipe_that_its_png_has(blender: Blender) -> None:
     assert recipe == Recipe.loads(told["recipe"])
     request = recipe.request.to_json()
     assert request == {
+        "kind": "texture",
         "prompt": "oak planks",
         "negative_prompt": "text",
         "size": [128, 64],

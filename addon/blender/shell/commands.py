@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -18,15 +18,17 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.prompts import final
 from ...core.protocol import ImageDone
+from ...core.requests import Request
 from ...core.requests.finish import MapKind
-from ...core.requests.picture import Request
-from ...core.requests.texture import STARTER, Axes, Size
-from ...core.results import PART, Result, disk_errors
+from ...core.requests.texture import STARTER, Axes, Scheduler, Size
+from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
-from ..settings import request
+from ..material import export_maps
+from ..settings import models, request
 from . import picture_commands
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
@@ -57,7 +59,7 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
-            return _generate(wanted, picture_commands.output(options, _path), options.json, interruptions)
+            return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
         return 1
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts = generate.add_mutually_exclusive_group(required=True)
     prompts.add_argument("--prompt", help="what the texture shows")
     prompts.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    generate.add_argument("--template", default="", metavar="TEXT", help="words around {prompt}, or after it")
     generate.add_argument("--output", required=True, metavar="DIR", help="where the PNGs and results.jsonl go")
     generate.add_argument("--negative", default="", metavar="TEXT", help="what it must not show")
     generate.add_argument("--size", metavar="N|WxH", help="pixels, multiples of 64 (the model's own)")
@@ -84,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
+    generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
@@ -96,9 +101,10 @@ def _requests(options: argparse.Namespace) -> list[Request]:
         return [picture_commands.request(options, _path)]
     finish = picture_commands.finish(options)
     prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
+    model = options.model if options.model == STARTER else str(_path(options.model))
     return [
         request.make(
-            prompt=prompt,
+            prompt=_final(options.template, prompt, model),
             finish=finish,
             negative_prompt=options.negative,
             size=None if options.size is None else Size.parse(options.size),
@@ -107,10 +113,21 @@ def _requests(options: argparse.Namespace) -> list[Request]:
             seed=options.seed,
             count=options.count,
             axes=Axes(options.tile.upper()),
-            model=options.model if options.model == STARTER else str(_path(options.model)),
+            scheduler=options.scheduler.upper(),
+            model=model,
         )
         for prompt in prompts
     ]
+
+
+def _final(template: str, prompt: str, model: str) -> str:
+    """The prompt as the model reads it; where that is a translation, or it lacks a word, standard error says so."""
+    reading = final(template, prompt, models.vocabulary(model))
+    if reading.read_as:
+        print(f"Read as: {reading.read_as}", file=sys.stderr, flush=True)
+    if reading.unknown:
+        print(f"The model does not know: {', '.join(reading.unknown)}", file=sys.stderr, flush=True)
+    return reading.text
 
 
 def _path(text: str) -> Path:
@@ -134,9 +151,9 @@ def _read_prompts(path: Path) -> list[str]:
     return prompts
 
 
-def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interruptions: list[int]) -> int:
+def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespace, interruptions: list[int]) -> int:
     """Make them one after the other; one that fails does not stop the others. Raises `UserError` where none can be."""
-    made = _Made(output, as_json)
+    made = _Made(output, options.json, picture_commands.export(options))
     # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
     parts = Store(output / ".tilewright")
     parts.clean_parts()  # of commands that were killed
@@ -164,7 +181,7 @@ def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interrupti
 
 def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) -> None:
     def tick(events: list[Event]) -> None:
-        made.take(events)
+        made.collect(events)
         if interruptions:
             raise _Interrupted
 
@@ -172,7 +189,7 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
         session.wait(job, tick=tick)
     except _Interrupted:
         session.cancel_all()
-        session.wait(job, timeout=5.0, tick=made.take)
+        session.wait(job, timeout=5.0, tick=made.collect)
         raise
 
 
@@ -182,12 +199,13 @@ class _Made:
     error: why a result could not be moved.
     """
 
-    def __init__(self, output: Path, as_json: bool) -> None:
+    def __init__(self, output: Path, as_json: bool, export: export_maps.Wish | None) -> None:
         self._output = output
         self._as_json = as_json
+        self._export = export
         self.error: UserError | None = None
 
-    def take(self, events: list[Event]) -> None:
+    def collect(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event.message, ImageDone):
                 try:
@@ -197,7 +215,7 @@ class _Made:
 
     def _publish(self, result: Result) -> None:
         with disk_errors(self._output):
-            file = _reserve(self._output, picture_commands.stem(result.recipe), result.path().suffix)
+            file = _reserve(self._output, result.recipe.request.file_stem, result.path().suffix)
             picture_commands.move(result.path(), file)
             maps = {}
             for kind in MapKind:
@@ -206,10 +224,12 @@ class _Made:
                     target = _reserve(self._output, f"{file.stem}-{kind.value}", source.suffix)
                     picture_commands.move(source, target)
                     maps[kind.value] = target.name
+            exported = self._written(file, maps)
             line = json.dumps(
                 {
                     "file": file.name,
                     **({"maps": maps} if maps else {}),
+                    **({"export": exported} if exported else {}),
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
@@ -222,6 +242,21 @@ class _Made:
             print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
         print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
+
+    def _written(self, file: Path, maps: Mapping[str, str]) -> list[str]:
+        """The names of what `--export` asked for."""
+        if self._export is None:
+            return []
+        files = {BASE_COLOR: file} | {kind: self._output / name for kind, name in maps.items()}
+        images = {}
+        try:
+            for kind, path in files.items():
+                images[kind] = bpy.data.images.load(str(path), check_existing=False)
+                images[kind].colorspace_settings.is_data = kind != BASE_COLOR
+            return [path.name for path in export_maps.write(images, self._output, file.stem, self._export)]
+        finally:
+            for image in images.values():
+                bpy.data.images.remove(image)
 
 
 def _reserve(folder: Path, stem: str, suffix: str = ".png") -> Path:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
+from .languages import rpt_
 
 _WITH_MATERIALS = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"}
 
