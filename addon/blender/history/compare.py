@@ -11,7 +11,7 @@ from bpy.props import StringProperty
 from ...core.errors import UserError
 from ..common import languages, state, target
 from ..common.drawing import redraw_sidebars
-from ..material import color_node
+from ..material import color_node, shown
 from ..pictures import images
 from ..settings import properties
 from . import browse
@@ -65,9 +65,9 @@ def end(exchange: Exchange) -> None:
     material = target.by_uid(bpy.data.materials, exchange.material)
     image = target.by_uid(bpy.data.images, exchange.image)
     other = target.by_uid(bpy.data.images, exchange.other)
-    node = material.node_tree.nodes.get(exchange.node) if material and material.node_tree else None
-    if node is not None and image is not None and node.image == other:
-        node.image = image
+    for node in shown.nodes(material) if material and image else ():
+        if node.name == exchange.node and node.bl_idname == "ShaderNodeTexImage" and node.image == other:
+            node.image = image
     if other is not None and exchange.loaded:
         bpy.data.images.remove(other)
 

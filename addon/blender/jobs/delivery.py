@@ -12,7 +12,7 @@ from ...core.naming import title
 from ...core.results import MAPS, Result
 from ..common import state, target
 from ..common.target import Target
-from ..material import color_node, coordinates, map_nodes
+from ..material import color_node, coordinates, map_nodes, shown
 from ..pictures import images, sources
 
 _logger = logging.getLogger(__name__)
@@ -80,6 +80,8 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Tar
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
     told = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
+    if not placed.note and aim.kind != "NEW_NODE" and (why := shown.hidden(obj, material)):
+        told.append(why)
     if maps:
         names = ", ".join(rpt_(map_nodes.TITLES[kind]) for kind in maps)
         told.append(rpt_("With {maps}.").format(maps=names))

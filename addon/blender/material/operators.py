@@ -12,15 +12,14 @@ from ...core.map_files import DEFAULTS
 from ...core.naming import slug
 from ...core.requests.texture import MAX_SIDE
 from ..common import languages, preferences, target
-from . import assets, color_node, export_maps, map_nodes, physical_size
+from . import assets, export_maps, map_nodes, physical_size, shown
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
     """The active object's active material, which can be edited. Raises `UserError`."""
-    obj = context.object
-    material = obj.active_material if obj else None
+    material = target.material_of(context)
     if material is None:
-        raise target.refusal("No material is active." if obj else "No object is active.")
+        raise target.refusal("No material is active." if context.object else "No object is active.")
     target.check_editable(material)
     return material
 
@@ -71,7 +70,7 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
     )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        obj, material = context.object, context.object.active_material
+        obj, material = context.object, target.material_of(context)
         settings, metres = context.scene.tilewright, context.scene.unit_settings.scale_length
         factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
         try:
@@ -111,13 +110,13 @@ class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
             return None
         if map_nodes.occlusion_node(material) is None:
             return target.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
-        principled = color_node.find_principled(material.node_tree)
+        principled = shown.principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
             return target.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        material = context.object.active_material
+        material = target.material_of(context)
         mix = map_nodes.multiply_node(material)
         if mix is not None:
             map_nodes.unmultiply_occlusion(material, mix)
@@ -141,7 +140,7 @@ class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
         return None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        material = context.object.active_material
+        material = target.material_of(context)
         note = map_nodes.follow(material, context.scene.render.engine, context.object)
         if note:
             self.report({"INFO"}, note)
@@ -167,7 +166,7 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
         return assets.explain(material)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        material = context.object.active_material
+        material = target.material_of(context)
         author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
         try:
             note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
@@ -232,7 +231,7 @@ class TILEWRIGHT_OT_export_maps(_OfMaterial, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        material = context.object.active_material
+        material = target.material_of(context)
         wish = export_maps.Wish(
             self.scheme,
             None if self.normal == "SCHEME" else self.normal == "DIRECTX",

@@ -61,14 +61,13 @@ def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) ->
 
 def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the texture will go, or why it cannot."""
-    obj = context.object
+    obj, material = context.object, target.material_of(context)
     error = target.problem(context, context.scene.tilewright.target)
     if error:
         paragraph(layout, context, error.message, icon="INFO")
     elif obj:
-        place = obj.active_material.name if obj.active_material else iface_("a new material")
+        place = material.name if material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
-    material = obj.active_material if obj else None
     if coordinates.lacks_uv_map(color_node.image_node(material) if material else None, obj):
         row = layout.row()
         label = row.row()
