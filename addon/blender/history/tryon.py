@@ -15,7 +15,6 @@ from ..common import languages, state, target
 from ..common.drawing import redraw_sidebars
 from ..common.target import Target
 from ..jobs import delivery
-from ..material import color_node
 from ..settings import properties
 from . import browse
 
@@ -60,10 +59,9 @@ class Trial:
         for image in bpy.data.images:
             self.images[image.session_uid] = (image.use_fake_user, _uid(properties.before_of(image)))
         material = target.find_material(self.aim)
-        tree = color_node.tree_of(material, self.aim.kind) if material is not None else None
-        if tree is not None:
-            self.nodes = {node.name: _remember(node) for node in tree.nodes}
-            self.links = frozenset(_ends(link) for link in tree.links)
+        if material is not None and material.node_tree is not None:
+            self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
+            self.links = frozenset(_ends(link) for link in material.node_tree.links)
         obj = target.object_of(self.aim)
         self.slots = len(obj.material_slots) if obj else 0
 
@@ -99,7 +97,7 @@ class Trial:
         state.current.view.placed = set(self.placed)
 
     def _restore_nodes(self, material: bpy.types.Material) -> None:
-        tree = color_node.tree_of(material, self.aim.kind)
+        tree = material.node_tree
         if tree is None:
             return
         if self.nodes is None:  # it had none at all, as materials could be before 5.0
