@@ -26,7 +26,6 @@ from addon.core.errors import ErrorKind, UserError, bug
 from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
-from addon.core.requests.picture import ImageRequest
 from addon.core.requests.texture import Size
 from addon.core.results import BASE_COLOR, PART, THUMBNAIL, Draft, Result, disk_errors, draft
 
@@ -156,7 +155,7 @@ class Worker:
 
     def picture(self, start: protocol.Start, index: int, begin: float) -> None:
         request, count = start.request, start.request.count
-        steps = getattr(request, "steps", 1)  # a picture that exists has none
+        steps = request.steps or 1  # a picture that exists has none
         left = (count - index) * steps * self.behaviour.get("step_seconds", 0.005)
 
         def at(phase: Phase, step: int = 0, steps: int = 0) -> None:
@@ -168,7 +167,7 @@ class Worker:
                 at(Phase.LOADING)
                 self.loaded = True
             at(Phase.ENCODING)
-        exists = isinstance(request, ImageRequest)
+        exists = not request.is_sampled
         for step in range(steps + 1):
             at(Phase.UPSCALING if exists else Phase.SAMPLING, step, steps)
             if start.previews and not exists:

@@ -44,7 +44,7 @@ def make_wheel(name: str, version: str = "1.0", files: Mapping[str, bytes] | Non
 def make_engine_wheel(behaviour: Mapping[str, Any] | None = None) -> tuple[str, bytes]:
     """A wheel with which an environment's Python becomes a fake engine, see `tests.fake`."""
     code = f"""import sys
-if any(part.endswith("bootstrap.py") for part in sys.orig_argv):
+if any(part.endswith("start.py") for part in sys.orig_argv):
     import json, pathlib, runpy, tempfile
     scenario = pathlib.Path(tempfile.mkdtemp()) / "scenario.json"
     scenario.write_text({json.dumps(json.dumps(dict(behaviour or {})))})

@@ -63,6 +63,7 @@ OTHER_BLENDERS = {
     name: Kind(f"blender-{name}", f"the environment of Blender {name}", (f"blender-{name}.txt", "check.txt"), (), 3)
     for name in ("4.2", "5.0")
 }
+LINT = Kind("lint", "lint's environment", ("lint.txt", "check.txt"), (), 1)
 ENGINE = Kind("engine", "the worker's environment", ("engine.txt", "check.txt"), ("starter.txt",), 8)
 
 

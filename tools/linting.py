@@ -4,19 +4,19 @@
 import subprocess
 
 from tools import environments
-from tools.environments import BLENDER, say
+from tools.environments import LINT, say
 from tools.machine import ROOT
 
 COMMANDS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
-    ("mypy", "addon/core", "addon/host", "addon/engine"),
+    ("mypy", "addon/core", "addon/host", "addon/engine", "addon/blender", "addon/start.py"),
 )
 
 
 def run() -> int:
     """Run every check, also after one that fails; 0 only if none did."""
-    python = environments.ensure(BLENDER)
+    python = environments.ensure(LINT)
     worst = 0
     for name, *arguments in COMMANDS:
         say(f"== {name} {' '.join(arguments)}")

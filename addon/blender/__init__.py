@@ -4,7 +4,7 @@
 import bpy
 
 from .common import languages, package
-from .history import browse, compare, recipes, tryon
+from .history import browse, compare, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import operators as setup_operators
@@ -26,6 +26,7 @@ _CLASSES = (
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
+    *viewport.CLASSES,
     *recipes.CLASSES,
     *presets.CLASSES,
     *sidebar.CLASSES,

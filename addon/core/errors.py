@@ -57,6 +57,11 @@ class UserError(Exception):
         return cls(ErrorKind(data["kind"]), message, hint)
 
 
+def bad_request(message: str, hint: str = "") -> UserError:
+    """What was asked for cannot be done (kind `REQUEST`)."""
+    return UserError(ErrorKind.REQUEST, message, hint)
+
+
 def bug(error: BaseException) -> UserError:
     """What a user is shown of an error that is ours; log the traceback where it is caught."""
     return UserError(
@@ -64,3 +69,14 @@ def bug(error: BaseException) -> UserError:
         f"Tilewright made a mistake ({type(error).__name__}).",
         "Open the log and report it; your earlier results are safe.",
     )
+
+
+def cannot_import(error: Exception) -> UserError:
+    """That a package of the worker cannot be imported (kind `RUNTIME`).
+
+    Not only an ImportError says so: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
+    """
+    name = getattr(error, "name", None) or "its packages"
+    reason = " ".join(str(error).split()).rstrip(".")[:300]
+    message = f"The worker's Python cannot load {name}: {reason}."
+    return UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.")

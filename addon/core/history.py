@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import ErrorKind, UserError
-from .requests.texture import TextureRequest
 from .results import Result
 
 YOUNG = 86400.0  # seconds: another Blender may have it in a file that was never saved
@@ -75,12 +74,7 @@ class Entry:
 
     def fits(self, words: Iterable[str]) -> bool:
         """Whether each of the words, in lower case, occurs in the prompt, the model's name, the size or the seed."""
-        request = self.result.recipe.request
-        text = f"{request.prompt} {request.model}"
-        if isinstance(request, TextureRequest):
-            width, height = request.result_size
-            text += f" {request.size} {width}x{height} {request.seed}"
-        text = text.casefold()
+        text = self.result.recipe.request.search_text.casefold()
         return all(word in text for word in words)
 
 

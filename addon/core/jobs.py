@@ -11,8 +11,7 @@ from uuid import uuid4
 
 from .errors import UserError
 from .protocol import Cancelled, Failed, Finished, ImageDone, Message, Note, Phase, Preview, Progress
-from .requests.picture import Request
-from .requests.texture import TextureRequest
+from .requests import Request
 from .results import Result
 
 
@@ -168,9 +167,9 @@ class JobQueue:
 def _weights(request: Request) -> dict[Phase, float]:
     """About how long each phase takes in relation to the others; saving stands for all that has no steps."""
     weights = {Phase.SAVING: 1.0}
-    if isinstance(request, TextureRequest):
+    if request.is_sampled:
         weights[Phase.SAMPLING] = 9.0
-    elif request.tileable:
+    if request.tileable:
         weights[Phase.TILING] = 3.0
     if request.finish.upscale > 1:
         weights[Phase.UPSCALING] = 9.0

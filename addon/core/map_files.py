@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from .requests.finish import MapKind
 from .results import BASE_COLOR
 
-DEFAULTS = {  # of what a material has no map of; of the color, the normal and the height there is none
+# For maps that a material lacks. Color, normal and height have no such value.
+DEFAULTS: dict[str, float] = {
     MapKind.OCCLUSION: 1.0,
     MapKind.ROUGHNESS: 0.5,
     MapKind.METALLIC: 0.0,

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .requests.picture import Request
-from .requests.texture import TextureRequest
+from .requests import Request
 
 MAX_SECONDS = 1e6  # of one part; what claims to take longer was not measured
 
@@ -53,19 +52,13 @@ def is_seconds(value: object) -> bool:
     return math.isfinite(value) and 0 <= value <= MAX_SECONDS
 
 
-def kinds(request: Request, device: str, memory: str) -> tuple[str, str]:
+def keys(request: Request, device: str, memory: str) -> tuple[str, str]:
     """Names of what is alike in its seconds: first for `start` and `load`, then for `step` and `beside`.
 
-    A guided step runs the denoiser on two pictures, an unguided one on one.
     device, memory: as the session was told; see `protocol.Start`.
     """
     model = f"{request.model} | {device} | {memory}"
-    if not isinstance(request, TextureRequest):
-        return model, f"{model} | a picture"
-    guided = "guided" if request.guidance_scale > 1 else "not guided"
-    finish = request.finish
-    after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
-    return model, f"{model} | {request.size} | {guided} | {after}"
+    return model, f"{model} | {request.pace_key}"
 
 
 def remaining(pace: Pace, request: Request, *, loading: bool, image: int = 0, step: int = 0) -> float | None:
@@ -73,7 +66,7 @@ def remaining(pace: Pace, request: Request, *, loading: bool, image: int = 0, st
 
     loading: whether the engine and the model have yet to be loaded.
     """
-    if pace.step is None or not isinstance(request, TextureRequest):
+    if pace.step is None or not request.is_sampled:
         return None
     pictures = request.count - image
     steps = max(pictures * request.steps - step, 0)

@@ -14,10 +14,10 @@ from typing import Any, BinaryIO
 
 from .errors import UserError
 from .pace import UNKNOWN, Pace
-from .requests.picture import Request, request_from_json
+from .requests import Request, request_from_json
 from .results import Result
 
-VERSION = 2
+VERSION = 3
 MAX_FRAME = 1 << 20  # bytes
 
 
@@ -35,17 +35,17 @@ class InvalidRequest(ProtocolError):
 
 
 class Phase(StrEnum):
-    """What a job is doing, in this order; the values stand in the panel."""
+    """What a job is doing, in this order. What a user reads instead stands in Blender's room."""
 
-    STARTING = "Starting the engine"  # importing torch
-    LOADING = "Loading the model"
-    ENCODING = "Reading the prompt"
-    SAMPLING = "Sampling"
-    DECODING = "Decoding"
-    TILING = "Making it tileable"
-    UPSCALING = "Upscaling"
-    MAPPING = "Making the maps"
-    SAVING = "Saving"
+    STARTING = "STARTING"  # importing torch
+    LOADING = "LOADING"
+    ENCODING = "ENCODING"
+    SAMPLING = "SAMPLING"
+    DECODING = "DECODING"
+    TILING = "TILING"
+    UPSCALING = "UPSCALING"
+    MAPPING = "MAPPING"
+    SAVING = "SAVING"
 
     @property
     def order(self) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
-from .requests.picture import MAX_SOURCE_RECIPE, Request, request_from_json
+from .requests import Request, recipe_json, request_from_json
+from .requests.picture import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
@@ -38,10 +39,7 @@ class Recipe:
     @property
     def texture(self) -> TextureRequest:
         """The settings of a picture that was generated. Raises `UserError` for one made from another picture."""
-        if isinstance(self.request, TextureRequest):
-            return self.request
-        message = f"{self.request.prompt} was made from another picture, and has no settings to generate it with."
-        raise UserError(ErrorKind.REQUEST, message)
+        return self.request.as_texture()
 
     @property
     def is_exact(self) -> bool:
@@ -51,7 +49,7 @@ class Recipe:
     @property
     def source(self) -> "Recipe | None":
         """What made the picture that this one was made from; None where that is not known, or cannot be read."""
-        if isinstance(self.request, TextureRequest) or not self.request.source_recipe:
+        if not self.request.source_recipe:
             return None
         try:
             return Recipe.loads(self.request.source_recipe)
@@ -66,7 +64,7 @@ class Recipe:
         return list(dict.fromkeys([*(source.networks if source else []), *own]))
 
     def as_source(self) -> str:
-        """For `ImageRequest.source_recipe` of a request on this picture; "" if it is too long for one.
+        """For `PictureRequest.source_recipe` of a request on this picture; "" if it is too long for one.
 
         Where this picture was itself made from another, that one's recipe, with this one's networks in its environment:
         a recipe in a recipe in a recipe would double its backslashes each time.
@@ -82,7 +80,7 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "request": self.request.to_json(),
+            "request": recipe_json(self.request),
             "model_fingerprint": self.model_fingerprint,
             "environment": dict(self.environment),
         }

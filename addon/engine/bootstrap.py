@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host starts, as `[python, -I, -X, utf8, bootstrap.py]`. Imports the standard library, then its package.
+"""The start of the worker's process: `start.py worker [IDLE SECONDS]`. Imports the standard library, then `worker`.
 
-Takes the standard streams for the protocol before any library can write into them, closes the way to the network's
-model hubs, and loads the package under a name of its own, since its folder may have any.
+Takes the standard streams for the protocol before any library can write into them, and closes the way to the network's
+model hubs.
 """
 
 import contextlib
 import faulthandler
-import importlib.util
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-PACKAGE = "tilewright"
 NICENESS = 10  # a tenth of an ordinary process' share where both want a core
 
 _ENVIRONMENT = {
@@ -52,22 +50,10 @@ def take_streams() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(commands, "rb", buffering=0), os.fdopen(replies, "wb")
 
 
-def load_package(folder: Path) -> None:
-    """Make the package in `folder` importable as `PACKAGE`, and nothing that lies beside it."""
-    spec = importlib.util.spec_from_file_location(
-        PACKAGE, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{folder} is no package")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[PACKAGE] = module
-    spec.loader.exec_module(module)
-
-
 def step_back() -> None:
     """Leave the processor to Blender where both want it, so that its window stays smooth.
 
-    On Windows `host.process` has done so. A Linux that shares cores by session, of which the host gives the worker one
+    On Windows `host.child` has done so. A Linux that shares cores by session, of which the host gives the worker one
     of its own, takes the wish for that too.
     """
     if sys.platform != "win32":
@@ -77,7 +63,7 @@ def step_back() -> None:
                 Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
-def main() -> None:
+def main(arguments: list[str]) -> NoReturn:
     """Run the worker, and end the process with its exit code."""
     commands, replies = take_streams()
     step_back()
@@ -86,11 +72,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(_ENVIRONMENT)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    load_package(Path(__file__).resolve().parents[1])
-    worker = importlib.import_module(f"{PACKAGE}.engine.worker")
-    idle = {"idle_seconds": float(sys.argv[1])} if len(sys.argv) > 1 else {}
+    from . import worker
+
+    idle = {"idle_seconds": float(arguments[0])} if arguments else {}
     worker.leave(worker.Worker(commands, replies, **idle).run())
-
-
-if __name__ == "__main__":
-    main()

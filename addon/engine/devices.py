@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..core.errors import ErrorKind, UserError
+from ..core.families.family import Family
 from ..core.requests.texture import Size
 
-# Bytes that a network holds besides its weights, per pixel of the picture, at 2 bytes a number and with both halves of
-# the guidance in one batch. Counted on full-size networks without data (tests/engine/test_devices.py): a step 521 in
-# SD 1.5 and 318 in SDXL, a decode 2054, which is four tensors of 256 channels. Larger pictures are decoded layer by
-# layer (`layers`): then a strip is held, or the middle of the decoder, 96.
-STEP_BYTES = 530
-SDXL_STEP_BYTES = 330
+# Bytes that the KL autoencoder holds besides its weights while it decodes, per pixel of the picture, at 2 bytes a
+# number. Counted on a full-size network without data (tests/engine/test_devices.py): 2054, which is four tensors of 256
+# channels. Larger pictures are decoded layer by layer (`layers`): then a strip is held, or the middle of the decoder,
+# 96. What a step takes is `Family.step_bytes`.
 DECODE_BYTES = 2060
 MIDDLE_BYTES = 100
 WHOLE = 1024  # pixels of a side: what is larger is decoded in parts
@@ -105,6 +104,7 @@ class Plan:
 
 def make_plan(
     device: Device,
+    family: Family,
     parameters: Mapping[str, int],
     size: Size,
     *,
@@ -113,7 +113,7 @@ def make_plan(
 ) -> Plan:
     """The fastest mode that should fit, or the leanest if none should; estimates err, so running out is still handled.
 
-    parameters: component ("unet", "vae", "text_encoder" ...) -> its number of weights.
+    family, parameters: the model's; component ("vae", "text_encoder" ...) -> its number of weights.
     size: the picture's. upcast_vae: the autoencoder needs float32 (its configuration's `force_upcast`).
     memory: "auto", or a mode's name. Raises `UserError` (kind `REQUEST`) for a mode that the device does not have.
     """
@@ -125,19 +125,18 @@ def make_plan(
         return _in_mode(device, Mode(memory), upcast_vae)
     for mode in modes:
         plan = _in_mode(device, mode, upcast_vae)
-        if needed_bytes(plan, parameters, size) <= device.free - _KEPT:
+        if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
             return plan
     return plan
 
 
-def needed_bytes(plan: Plan, parameters: Mapping[str, int], size: Size) -> int:
+def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
     """An estimate of the device's memory that the plan takes for pictures of that size."""
     per_number = _bytes(plan.dtype)
     pixels = size.width * size.height
     weights = {name: count * per_number for name, count in parameters.items()}
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
-    step_bytes = SDXL_STEP_BYTES if "text_encoder_2" in parameters else STEP_BYTES
-    step = pixels * step_bytes * per_number / 2 * _SLACK
+    step = pixels * family.step_bytes * per_number / 2 * _SLACK
     decode_bytes = pixels * DECODE_BYTES if max(size.width, size.height) <= WHOLE else strips_bytes(pixels)
     decode = decode_bytes * _bytes(plan.vae_dtype) / 2 * _SLACK
     if plan.vae_device != plan.device.name:
@@ -146,10 +145,10 @@ def needed_bytes(plan: Plan, parameters: Mapping[str, int], size: Size) -> int:
         case Offload.NONE:
             return int(sum(weights.values()) + max(step, decode))
         case Offload.MODEL:
-            working = {"unet": step, "vae": decode}
+            working = {family.denoiser: step, "vae": decode}
             return int(max(held + working.get(name, 0) for name, held in weights.items()))
-        case Offload.SEQUENTIAL:  # one layer at a time: no more than a tenth of the U-Net's weights
-            return int(step + weights.get("unet", 0) / 10)
+        case Offload.SEQUENTIAL:  # one layer at a time: no more than a tenth of the denoiser's weights
+            return int(step + weights.get(family.denoiser, 0) / 10)
 
 
 def strips_bytes(pixels: int) -> int:

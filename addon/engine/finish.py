@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From pixels to the files of a result: tileable, upscaled, with maps. Imports core, engine, numpy, torch and pillow.
+"""From pixels to the files of a result: tileable, upscaled, with maps. Imports core, engine, numpy and torch.
 
 The one way by which generated and foreign pictures are finished; `generate` and `picture_job` call it.
 """
@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..core import image_networks, recipe, results, seams
 from ..core.color import to_encoded
@@ -29,29 +28,19 @@ from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .devices import Device, is_out_of_memory, probe
+from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import Map, Source, check_network, make_maps
-from .resampling import shrink
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
+from .watcher import Watcher
 
 log = logging.getLogger(__name__)
 
-THUMBNAIL_SIDE = 256  # pixels, of the longer side
 _LEAST_MEASURED = 64  # pixels; seams of smaller pictures are not measured
 _MAX_TILEABLE = 36 << 20  # pixels; made tileable in main memory, some 60 bytes for each
 # 16 bits where steps of 8 would be seen: in slopes and displacement
 _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np.uint16}
-
-
-class Watcher(Protocol):
-    """The part of `generate.Watcher` that is needed here."""
-
-    def check(self) -> None:
-        """Raise if the job is to end. Called very often."""
-
-    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
-        """Where the job is; see `protocol.Progress`."""
 
 
 @dataclass(frozen=True)
@@ -209,11 +198,7 @@ def _write_files(
             score, words = seams.judge(visible.array, task.axes, made.is_exact)
             made = made.noting(words)
         text = {recipe.PNG_KEY: made.dumps()}
-        files = {results.BASE_COLOR: "base_color.exr" if color.array.dtype == np.float32 else "base_color.png"}
-        path = draft.folder / files[results.BASE_COLOR]
-        pictures.write(path, color.array, color.array.dtype, text, color, watch.check)
-        files[results.THUMBNAIL] = "thumbnail.png"
-        _thumbnail(visible.array).save(draft.folder / files[results.THUMBNAIL])
+        files = write_color(draft, color.array, visible.array, made, color, watch.check)
         visible.release()
         if task.finish.maps:
             maps = _maps(color, task, networks.sources, cache, free, easel, watch)
@@ -333,18 +318,6 @@ def _to_visible(pixels: NDArray[Any], content: Content) -> NDArray[np.uint8]:
         colors = to_encoded(colors)
     visible: NDArray[np.uint8] = to_dtype(colors.astype(np.float32), np.uint8)
     return visible
-
-
-def _thumbnail(visible: NDArray[np.uint8]) -> Image.Image:
-    height, width = visible.shape[:2]
-    factor = max(min(height, width) // (2 * THUMBNAIL_SIDE), 1)
-    rows = [
-        shrink(visible[top : top + factor, : width // factor * factor], factor)
-        for top in range(0, height // factor * factor, factor)
-    ]
-    image = Image.fromarray(np.rint(np.concatenate(rows)).astype(np.uint8))
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    return image
 
 
 def _score(visible: NDArray[np.uint8], axes: Axes) -> float | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From a request to pictures in the store. Imports core, engine, torch, numpy and pillow.
+"""From a request to pictures in the store. Imports core, engine, torch and numpy.
 
 Each picture is its own denoiser batch with its own generator on the processor, so that a recipe gives the same pixels
 whatever else its job makes.
@@ -7,54 +7,35 @@ whatever else its job makes.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from torch import nn
 
-from ..core import image_networks, recipe, results, seams
+from ..core import image_networks, results, seams
 from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
-from ..core.results import Draft, Result
+from ..core.results import Result
 from .devices import is_out_of_memory
+from .files import write_color
 from .latents import decode as decode_latents
-from .models import LoadedModel, ModelCache, make_scheduler, ready_vae
+from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
+from .watcher import Watcher, cancellable
 
 log = logging.getLogger(__name__)
 
-THUMBNAIL_SIDE = 256  # pixels, of the longer side
-
-
-class Watcher(Protocol):
-    """Whoever wants to know about a job. What its methods raise to end the job passes through everything here."""
-
-    def check(self) -> None:
-        """Raise if the job is to end. Called very often."""
-
-    def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
-        """Where the job is; see `protocol.Progress`."""
-
-    def note(self, text: str) -> None:
-        """A sentence for the user."""
-
-    def preview(self, image: int, step: int, path: Path) -> None:
-        """A file with the picture in the making; see `protocol.Preview`."""
-
-    def publish(self, image: int, draft: Draft, result: Result) -> None:
-        """Put a whole picture into the store and tell of it, or raise."""
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)  # every block has some; a hook on each costs microseconds
 
 
 def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
@@ -62,7 +43,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
 
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
-    request, store = _texture(start), Path(start.store)
+    request, store = start.request.as_texture(), Path(start.store)
     with results.draft(store, request.prompt, request.seed):
         pass  # a store that cannot be written is told before the work, not after it; and so are networks' files
     if request.finish.upscale > 1:
@@ -80,11 +61,6 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
             _make_image(cache, start, index, watch, shown)
 
 
-def _texture(start: Start) -> TextureRequest:
-    assert isinstance(start.request, TextureRequest)
-    return start.request
-
-
 @dataclass(frozen=True)
 class _Picture:
     """A picture that was sampled and is in no file yet. begun: by `time.monotonic`."""
@@ -98,7 +74,7 @@ class _Picture:
 
 def _make_image(cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None) -> None:
     begun = time.monotonic()
-    request = _texture(start).single(index)
+    request = start.request.as_texture().single(index)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -147,7 +123,7 @@ def _finish_and_publish(
             watch.progress(Phase.SAVING, picture.index)
             score, words = seams.judge(pixels, request.axes, made_from.is_exact)
             made_from = made_from.noting(words)
-            files = write_files(draft, pixels, made_from)
+            files = write_color(draft, pixels, pixels, made_from)
         result = Result(
             folder=draft.folder,
             files=files,
@@ -171,7 +147,7 @@ def _with_one_leaner_retry(
     """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
     for lean in (False, True):
         try:
-            loaded = cache.make_leaner() if lean else cache.get(_texture(start), start.device, start.memory)
+            loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
             if loaded is None:
                 break
             if lean:
@@ -205,7 +181,8 @@ def _sample_and_decode(
 ) -> NDArray[np.uint8]:
     pipeline = loaded.pipeline
     try:
-        with seamless(pipeline, request.axes), cancellable(pipeline, watch.check):
+        networks = diffusers_networks(pipeline)
+        with seamless(pipeline, request.axes), cancellable(networks, _LAYERS, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             for text in truncated if index == 0 else ():
@@ -243,19 +220,20 @@ def sample(
         done = min(step + 1, request.steps)
         watch.progress(Phase.SAMPLING, index, done, request.steps)
         if shown and done < request.steps:
-            shown.offer(loaded, tensors["latents"], index, done)
+            shown.offer(loaded, tensors["latents"], request.size, index, done)
         return tensors
 
-    return pipeline(
+    latents: torch.Tensor = pipeline(
         **embeddings,
+        **loaded.adapter.arguments(request),
         width=request.size.width,
         height=request.size.height,
         num_inference_steps=request.steps,
-        guidance_scale=request.guidance_scale,
         generator=torch.Generator("cpu").manual_seed(request.seed),
         output_type="latent",
         callback_on_step_end=step_ended,
     ).images
+    return loaded.adapter.unpack(pipeline, latents, request.size)
 
 
 def decode(
@@ -272,14 +250,8 @@ def decode(
     """
     if not torch.isfinite(latents).all():
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
-    vae, config = ready_vae(loaded), loaded.pipeline.vae.config
-    latents = latents.float()
-    mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
-    latents = latents / config.scaling_factor
-    if mean is not None and deviation is not None:
-        shape, where = (1, -1, 1, 1), latents.device
-        latents = latents * torch.tensor(deviation, device=where).view(shape)
-        latents = latents + torch.tensor(mean, device=where).view(shape)
+    vae = ready_vae(loaded)
+    latents = loaded.adapter.to_vae(vae.config, latents.float())
     usual = vae.dtype
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
@@ -299,40 +271,3 @@ def decode(
 
 def _not_finite(message: str, hint: str) -> UserError:
     return UserError(ErrorKind.NUMERICS, message, hint)
-
-
-@contextmanager
-def cancellable(pipeline: Any, check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before the layers of the U-Net and the autoencoder: a cancel is seen in the middle of a step.
-
-    Takes itself away at the end.
-    """
-
-    def before(_module: Any, _arguments: Any) -> None:
-        check()
-
-    with ExitStack() as stack:
-        for network in (pipeline.unet, pipeline.vae):
-            for module in network.modules():
-                # what every block is made of; a hook costs microseconds
-                if isinstance(module, torch.nn.Conv2d | torch.nn.GroupNorm | torch.nn.LayerNorm):
-                    handle = module.register_forward_pre_hook(before)
-                    stack.callback(handle.remove)
-        yield
-
-
-def write_files(draft: Draft, pixels: NDArray[np.uint8], made_from: Recipe) -> dict[str, str]:
-    """Write the picture with its recipe, and its thumbnail, into the draft's folder: kind -> name of the file.
-
-    Raises `UserError` (kind `DISK`) that names the store.
-    """
-    files = {results.BASE_COLOR: "base_color.png", results.THUMBNAIL: "thumbnail.png"}
-    image = Image.fromarray(pixels)
-    thumbnail = image.copy()
-    thumbnail.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    text = PngInfo()
-    text.add_itxt(recipe.PNG_KEY, made_from.dumps())
-    with results.disk_errors(draft.root):
-        image.save(draft.folder / files[results.BASE_COLOR], pnginfo=text)
-        thumbnail.save(draft.folder / files[results.THUMBNAIL])
-    return files

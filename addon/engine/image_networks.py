@@ -7,8 +7,8 @@ everything but tensors, and the user is told. TorchScript is never loaded.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from ..core.recipe import EXACTLY
 from . import pictures
 from .devices import Device, Kind, empty_cache, is_out_of_memory
 from .tiles import Reach, TileLimits, Tiler, measure_reach
+from .watcher import cancellable
 
 log = logging.getLogger(__name__)
 
@@ -77,23 +78,9 @@ class ImageNetwork:
             limits,
         )
 
-    @contextmanager
-    def cancellable(self, check: Callable[[], None]) -> Iterator[None]:
+    def cancellable(self, check: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `check` before each convolution, so that a cancel is seen within a tile."""
-
-        def before(_module: Any, _arguments: Any) -> None:
-            check()
-
-        handles = [
-            module.register_forward_pre_hook(before)
-            for module in self.module.modules()
-            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+        return cancellable([self.module], (torch.nn.Conv2d, torch.nn.Linear), check)
 
 
 def pickle_warning(file: Path) -> str:

@@ -34,7 +34,7 @@ Work = Callable[[torch.Tensor, slice], torch.Tensor]
 
 
 def runs(vae: Any) -> bool:
-    """Whether it is made of what is known here: Stable Diffusion's and SDXL's autoencoders are."""
+    """Whether it is made of what is known here, as stock KL autoencoders are."""
     if not isinstance(vae, AutoencoderKL):
         return False
     blocks = [*vae.encoder.down_blocks, *vae.decoder.up_blocks]

@@ -15,24 +15,24 @@ import torch
 import transformers
 from safetensors import safe_open
 
-from ..core.errors import ErrorKind, UserError
+from ..core.errors import ErrorKind, UserError, cannot_import
 from ..core.families import catalogue
-from ..core.families.catalogue import Family, ModelInfo
+from ..core.families.catalogue import ModelInfo
+from ..core.families.family import Family
 from ..core.model_files import folder as model_folder
+from ..core.model_files.configs import read_config
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
+from .families import adapter_of
+from .families.adapter import Adapter
 
 if TYPE_CHECKING:
     from .image_networks import NetworkCache
 
 log = logging.getLogger(__name__)
 
-_PIPELINES: dict[Family, Any] = {
-    Family.SD: diffusers.StableDiffusionPipeline,
-    Family.SDXL: diffusers.StableDiffusionXLPipeline,
-}
 _SCHEDULERS: dict[Scheduler, tuple[Any, dict[str, Any]]] = {
     Scheduler.DPMPP_2M: (diffusers.DPMSolverMultistepScheduler, {"algorithm_type": "dpmsolver++"}),
     Scheduler.UNIPC: (diffusers.UniPCMultistepScheduler, {}),
@@ -62,6 +62,11 @@ class LoadedModel:
     scheduler: Any
     embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
+
+    @property
+    def adapter(self) -> Adapter:
+        """What is special about running its family."""
+        return adapter_of(self.info.family)
 
     def remember(self, key: tuple[str, str, bool], embeddings: dict[str, Any]) -> None:
         self.embeddings[key] = embeddings
@@ -137,8 +142,8 @@ class ModelCache:
             return self._loaded
         self.free()
         parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
-        upcast = bool(catalogue.read_config(info.folder, "vae/config.json").get("force_upcast", False))
-        plan = make_plan(probe(device), parameters, request.size, upcast_vae=upcast, memory=memory)
+        upcast = bool(read_config(info.folder, "vae/config.json").get("force_upcast", False))
+        plan = make_plan(probe(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -175,9 +180,9 @@ class ModelCache:
 
 
 def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
-    """Raise `UserError` for a size at which the U-Net pads its levels unevenly, and so breaks what `seamless` promises.
+    """Raise `UserError` for a size at which a network pads its levels unevenly, and so breaks what `seamless` promises.
 
-    `Size` knows the grid of Stable Diffusion and SDXL; a deeper autoencoder has a larger one.
+    `Size` knows the grid of most models; one with a deeper autoencoder has a larger one.
     """
     width, height = request.size.width, request.size.height
     if width % grid or height % grid:
@@ -195,7 +200,14 @@ def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memor
         networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
         found = replace(found, free=found.free + held)
-    plan = make_plan(found, loaded.parameters, request.size, upcast_vae=loaded.plan.upcast_vae, memory=memory)
+    plan = make_plan(
+        found,
+        loaded.info.family,
+        loaded.parameters,
+        request.size,
+        upcast_vae=loaded.plan.upcast_vae,
+        memory=memory,
+    )
     order = list(type(plan.mode))
     return order.index(loaded.plan.mode) >= order.index(plan.mode)
 
@@ -205,11 +217,11 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     networks = {
         name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
     }
-    unused: dict[str, None] = dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"))
-    if folder.family is Family.SDXL:
-        unused = dict.fromkeys(("feature_extractor", "image_encoder"))
+    cls = _pipeline_class(folder.family)
+    parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
+    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
     try:
-        pipeline = _PIPELINES[folder.family].from_pretrained(
+        pipeline = cls.from_pretrained(
             str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
@@ -221,11 +233,24 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     return place(pipeline, plan)
 
 
+def _pipeline_class(family: Family) -> Any:
+    """diffusers' class, imported only now: of many families, few are ever asked for. Raises `UserError`."""
+    try:
+        return getattr(diffusers, family.pipeline)  # a name of ours, from `core.families`
+    except Exception as error:  # whatever a broken installation raises
+        raise cannot_import(error) from error
+
+
+def diffusers_networks(pipeline: Any) -> list[Any]:
+    """Denoisers and autoencoder of a pipeline, whatever they are called; not its text encoders."""
+    return [part for part in pipeline.components.values() if isinstance(part, diffusers.ModelMixin)]
+
+
 def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     torch.backends.cudnn.deterministic = True  # the same recipe gives the same pixels
     if plan.channels_last:
-        for network in (pipeline.unet, pipeline.vae):
+        for network in diffusers_networks(pipeline):
             network.to(memory_format=torch.channels_last)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
@@ -264,7 +289,7 @@ def make_scheduler(loaded: LoadedModel, scheduler: Scheduler) -> Any:
 
 def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
-    library, class_name = catalogue.read_config(folder.folder, "model_index.json")[name]  # on the list of safe classes
+    library, class_name = read_config(folder.folder, "model_index.json")[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]
     try:

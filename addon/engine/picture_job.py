@@ -14,19 +14,18 @@ from ..core import results
 from ..core.errors import UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import EXACTLY, PERIODIC, Recipe, read_png
-from ..core.requests.picture import Content, ImageRequest
+from ..core.requests.picture import Content, PictureRequest
 from ..core.results import Result
 from . import pictures
 from .devices import probe
 from .finish import Task, write_files
-from .generate import Watcher
 from .image_networks import NetworkCache
+from .watcher import Watcher
 
 
 def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
     """Do the job's work and publish its one result. Raises `UserError`, or what `watch` raises."""
-    request, store = start.request, Path(start.store)
-    assert isinstance(request, ImageRequest)
+    request, store = start.request.as_picture(), Path(start.store)
     begun = time.monotonic()
     notes: list[str] = []
 
@@ -69,7 +68,7 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
         watch.publish(0, draft, result)
 
 
-def _repeats_exactly(request: ImageRequest) -> bool:
+def _repeats_exactly(request: PictureRequest) -> bool:
     """Whether the picture that is worked on is periodic by construction, on the axes of the request.
 
     By the recipe in its own file: `source_recipe` may be of what somebody has painted over since.

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..core import sketch
+from ..core.requests.texture import Size
 from ..core.results import PART
 from ..core.sketch import MAX_SIDE, Sketch
 from .devices import is_out_of_memory
@@ -46,16 +47,17 @@ class Previews:
         self._shown: list[Path] = []
         self._broken = False
 
-    def offer(self, loaded: LoadedModel, latents: torch.Tensor, image: int, step: int) -> None:
+    def offer(self, loaded: LoadedModel, latents: torch.Tensor, size: Size, image: int, step: int) -> None:
         """Show that picture after that step, if it is time. What goes wrong is logged, and ends the previews alone.
 
-        latents: as the sampler has them, shape (1, channels, height / f, width / f).
+        latents: as the sampler has them for a picture of that size, packed where the family does that.
         """
         if self._broken or self._clock() < self._due:
             return
         try:
             with torch.inference_mode():
-                drawn = draw(loaded, expected_end(loaded.pipeline.scheduler, latents))
+                latents = expected_end(loaded.pipeline.scheduler, latents)
+                drawn = draw(loaded, loaded.adapter.unpack(loaded.pipeline, latents, size))
             path = self._folder / f"{image}-{step}"
             sketch.write(path, drawn)
         except (RuntimeError, ValueError, MemoryError, OSError) as error:
@@ -105,7 +107,7 @@ def expected_end(scheduler: Any, latents: torch.Tensor) -> torch.Tensor:
 
 
 def draw(loaded: LoadedModel, latents: torch.Tensor) -> Sketch:
-    """One pixel a latent. Raises ValueError where the latents or the map are not finite."""
+    """One pixel a latent, of (1, channels, h, w). Raises ValueError where the latents or the map are not finite."""
     if loaded.color_map is None:
         loaded.color_map = fit(loaded)
     apart = -(-max(latents.shape[-2:]) // MAX_SIDE)
@@ -128,7 +130,7 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
     picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
     encoded = vae.encode((picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    latents = scaled(vae.config, latents.float().cpu())[0].flatten(1).T.double()
+    latents = loaded.adapter.from_vae(vae.config, latents.float().cpu())[0].flatten(1).T.double()
     if not torch.isfinite(latents).all():
         raise ValueError("the encoder gave numbers that are not finite")
     wanted = torch.nn.functional.avg_pool2d(picture, factor).flatten(1).T.double()
@@ -137,14 +139,6 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
     ridge = _RIDGE * latents.square().mean() * torch.eye(len(normal), dtype=torch.float64)
     ridge[-1, -1] = 0.0
     return torch.linalg.solve(normal + ridge, known.T @ wanted / len(known)).float()
-
-
-def scaled(config: Any, latents: torch.Tensor) -> torch.Tensor:
-    """What the encoder gave, as the denoiser has it: the reverse of what `generate.decode` begins with."""
-    mean, deviation = getattr(config, "latents_mean", None), getattr(config, "latents_std", None)
-    if mean is not None and deviation is not None:
-        latents = (latents - torch.tensor(mean).view(1, -1, 1, 1)) / torch.tensor(deviation).view(1, -1, 1, 1)
-    return latents * config.scaling_factor
 
 
 def _colors(side: int) -> torch.Tensor:

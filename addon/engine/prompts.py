@@ -16,35 +16,26 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
 
     Kept for the next pictures with the same prompts. Up to a guidance scale of 1 there is no unconditional half.
     """
-    pipeline = loaded.pipeline
+    pipeline, adapter = loaded.pipeline, loaded.adapter
     guided = request.guidance_scale > 1
     negative = request.negative_prompt if guided else ""
-    tokenizers = [pipeline.tokenizer, getattr(pipeline, "tokenizer_2", None)]
-    encoders = [pipeline.text_encoder, getattr(pipeline, "text_encoder_2", None)]
-    for tokenizer, encoder in zip(tokenizers, encoders, strict=True):
-        if tokenizer is not None and tokenizer.model_max_length > _LARGEST_LIMIT:
-            tokenizer.model_max_length = encoder.config.max_position_embeddings
+    parts = pipeline.components
+    for tokenizer, encoder in adapter.text_encoders:
+        if parts[tokenizer].model_max_length > _LARGEST_LIMIT:
+            parts[tokenizer].model_max_length = parts[encoder].config.max_position_embeddings
+    first = parts[adapter.text_encoders[0][0]]
     notes = [
         f"The model reads only the start of the {name}; it does not see: {cut!r}."
         for name, text in (("prompt", request.prompt), ("negative prompt", negative))
-        if (cut := _cut_off(tokenizers[0], text))
+        if (cut := _cut_off(first, text))
     ]
     if request.negative_prompt.strip() and not guided:
         notes.append("Up to a guidance scale of 1 the negative prompt is not read.")
-    if _is_foreign(tokenizers[0], request.prompt):
+    if _is_foreign(first, request.prompt):
         notes.append("The model cannot read all of the prompt; write it in English words.")
     key = (request.prompt, negative, guided)
     if key not in loaded.embeddings:
-        encoded = pipeline.encode_prompt(
-            prompt=request.prompt,
-            device=pipeline._execution_device,
-            num_images_per_prompt=1,
-            do_classifier_free_guidance=guided,
-            negative_prompt=negative or None,  # SDXL tells an empty text from none
-        )
-        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
-        embeddings = {name: value for name, value in zip(names, encoded, strict=False) if value is not None}
-        loaded.remember(key, embeddings)
+        loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided))
     return loaded.embeddings[key], notes
 
 

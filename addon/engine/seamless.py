@@ -3,7 +3,9 @@
 
 The law: in float32, a network inside `seamless` is a function on a torus. Rolling its input by its grid (the product
 of its strides) rolls its output, greatest error over greatest value <= 1e-5. Group normalisation and attention without
-positions obey it already; what breaks it are the borders of convolutions, so those are what is patched.
+positions obey it already; what breaks it are the borders of convolutions, so those are what is patched. A family whose
+networks need more says so in its adapter (`families`). A network of diffusers' that no adapter lists is refused: a
+transformer has no borders that could be found here, and is not periodic all the same.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from diffusers import ModelMixin
 from diffusers.models.downsampling import Downsample2D, FirDownsample2D, KDownsample2D
 from diffusers.models.embeddings import PatchEmbed
 from diffusers.models.upsampling import FirUpsample2D, KUpsample2D
@@ -19,13 +22,14 @@ from torch.nn import functional as F
 
 from ..core.errors import ErrorKind, UserError
 from ..core.requests.texture import Axes
+from .families import periodic
+from .families.adapter import PLAIN, Change
 
 # Value of `Downsample2D.padding` while its convolution does the padding: anything but 0 makes its forward skip its own.
 _BY_CONVOLUTION = "wrapped by its convolution"
-_MISSING = object()
 _HINT = "Choose another model, or set tiling to none."
 
-# What has borders of its own that are not wrapped here. None of it occurs in Stable Diffusion's or SDXL's networks.
+# What has borders of its own that are not wrapped here. None of it occurs in the networks that adapters list.
 _OWN_BORDERS: tuple[type, ...] = (
     nn.ConvTranspose1d,
     nn.ConvTranspose2d,
@@ -111,13 +115,14 @@ def seamless(target: Any, axes: Axes) -> Iterator[None]:
     Blocks may be nested, on the same networks too: the innermost decides, `NONE` included. They must end in reverse
     order, and a network may be in the blocks of one thread at a time.
 
-    Raises `UserError` of kind `MODEL`, and patches nothing, where a network holds a part that cannot be made periodic.
+    Raises `UserError` of kind `MODEL`, and patches nothing, where a network holds a part that cannot be made periodic,
+    or is one of diffusers' that no family knows.
     """
     changes = list(_changes(list(_modules(target)), axes))
     saved: list[tuple[nn.Module, str, object]] = []
     try:
         for module, name, value in changes:
-            saved.append((module, name, vars(module).get(name, _MISSING)))
+            saved.append((module, name, vars(module).get(name, PLAIN)))
             _put(module, name, value)
         yield
     finally:
@@ -126,7 +131,7 @@ def seamless(target: Any, axes: Axes) -> Iterator[None]:
 
 
 def _put(module: nn.Module, name: str, value: object) -> None:
-    if value is not _MISSING:
+    if value is not PLAIN:
         vars(module)[name] = value
     else:
         vars(module).pop(name, None)
@@ -149,8 +154,11 @@ def _modules(target: Any) -> Iterator[nn.Module]:
                 yield module
 
 
-def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[tuple[nn.Module, str, object]]:
-    """What has to be set (or, `_MISSING`, removed) on which module, whatever an outer block has already done to it."""
+def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[Change]:
+    """What has to be set (or, `PLAIN`, removed) on which module, whatever an outer block has already done to it."""
+    of_families = [change for network in _networks(modules) for change in _network_changes(network, axes)]
+    yield from of_families
+    settled = {id(module) for module, _, _ in of_families}
     pads = {module: module._reversed_padding_repeated_twice for module in modules if isinstance(module, nn.Conv2d)}
     for module in modules:
         if isinstance(module, Downsample2D) and module.use_conv and module.padding in (0, _BY_CONVOLUTION):
@@ -159,20 +167,39 @@ def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[tuple[nn.Modu
                 if isinstance(conv, nn.Conv2d) and conv.kernel_size != (1, 1):
                     pads[conv] = (0, 1, 0, 1)
             yield module, "padding", 0 if axes is Axes.NONE else _BY_CONVOLUTION
-        elif axes is not Axes.NONE:
+        elif axes is not Axes.NONE and id(module) not in settled:
             _refuse_own_borders(module)
     for conv, conv_pads in pads.items():
         yield from _conv_changes(conv, conv_pads, axes)
 
 
-def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[tuple[nn.Module, str, object]]:
-    current = vars(conv).get("_conv_forward", _MISSING)
+def _networks(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    """diffusers' networks, without those that are parts of others, as a U-Net's transformers are."""
+    inside: set[int] = set()
+    for module in modules:
+        if isinstance(module, ModelMixin) and id(module) not in inside:
+            inside.update(map(id, module.modules()))
+            yield module
+
+
+def _network_changes(network: nn.Module, axes: Axes) -> Iterable[Change]:
+    """What a family says of a whole network of diffusers'."""
+    changes = periodic(type(network).__name__)
+    if changes is not None:
+        return changes(network, axes)
+    if axes is not Axes.NONE:
+        raise _refusal(network)
+    return ()
+
+
+def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[Change]:
+    current = vars(conv).get("_conv_forward", PLAIN)
     wraps = (axes.x and any(pads[:2])) or (axes.y and any(pads[2:]))
     if not wraps:
         if isinstance(current, _WrappedForward):
-            yield conv, "_conv_forward", _MISSING
+            yield conv, "_conv_forward", PLAIN
         return
-    foreign = current is not _MISSING and not isinstance(current, _WrappedForward)
+    foreign = current is not PLAIN and not isinstance(current, _WrappedForward)
     if foreign or type(conv).forward is not nn.Conv2d.forward:
         raise _refusal(conv)
     yield conv, "_conv_forward", _WrappedForward(conv, pads, axes)

@@ -13,10 +13,10 @@ import threading
 import time
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from ..core import pace
-from ..core.errors import ErrorKind, UserError, bug
+from ..core.errors import ErrorKind, UserError, bug, cannot_import
 from ..core.pace import Pace
 from ..core.protocol import (
     VERSION,
@@ -42,7 +42,6 @@ from ..core.protocol import (
     encode,
     read_message,
 )
-from ..core.requests.picture import ImageRequest
 from ..core.results import Draft, Result
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ class Output:
             leave(1)
 
 
-class Job:
+class RunningJob:
     """One job on its way through the diffusion thread; the main thread may cancel it at any time.
 
     Its lock decides between a cancel and all that the job says or publishes: whichever comes first. So exactly one
@@ -124,7 +123,7 @@ class Job:
     def seconds(self) -> float:
         return time.monotonic() - self._begun
 
-    # what `generate.Watcher` asks for
+    # what a `Watcher` is asked for
 
     def check(self) -> None:
         """Raise JobCancelled if the job has ended."""
@@ -191,7 +190,7 @@ class Job:
         request = self.start.request
         if phase in (Phase.UPSCALING, Phase.MAPPING):
             return self._remaining_tiles(now, step, steps)
-        if isinstance(request, ImageRequest):
+        if not request.is_sampled:
             return None
         if phase is Phase.LOADING:
             self._loading_begun = now
@@ -233,8 +232,8 @@ class Worker:
         self._commands = commands
         self._output = Output(replies)
         self._idle_seconds = idle_seconds
-        self._work: queue.SimpleQueue[Job | Free] = queue.SimpleQueue()
-        self._jobs: dict[str, Job] = {}  # not yet done with, also those that were cancelled
+        self._work: queue.SimpleQueue[RunningJob | Free] = queue.SimpleQueue()
+        self._jobs: dict[str, RunningJob] = {}  # not yet done with, also those that were cancelled
         self._jobs_lock = threading.Lock()
         self._cache: ModelCache | None = None
 
@@ -271,7 +270,7 @@ class Worker:
                 case None | Quit():
                     return 0
                 case Start(job=name):
-                    job = Job(message, self._output)
+                    job = RunningJob(message, self._output)
                     with self._jobs_lock:
                         if name in self._jobs:  # doubled: one job each
                             continue
@@ -288,7 +287,7 @@ class Worker:
                 case _:
                     log.warning("ignored %s", type(message).__name__)
 
-    def _current_jobs(self) -> list[Job]:
+    def _current_jobs(self) -> list[RunningJob]:
         with self._jobs_lock:
             return list(self._jobs.values())
 
@@ -326,11 +325,11 @@ class Worker:
             self._cache.free()
         self._output.send(Freed())
 
-    def _look_what_is_loaded(self, job: Job) -> None:
+    def _look_what_is_loaded(self, job: RunningJob) -> None:
         job.imports = self._cache is None
         job.loads = self._cache is None or not self._cache.holds_model
 
-    def _run_job(self, job: Job) -> None:
+    def _run_job(self, job: RunningJob) -> None:
         try:
             job.check()
             self._look_what_is_loaded(job)  # once more: a job before it may have loaded meanwhile
@@ -339,12 +338,12 @@ class Worker:
             from .generate import make_images
 
             job.check()
-            if isinstance(job.start.request, ImageRequest):
+            if job.start.request.is_sampled:
+                make_images(self._cache, job.start, job)
+            else:
                 from .picture_job import make_result
 
                 make_result(self._cache.networks, job.start, job)
-            else:
-                make_images(self._cache, job.start, job)
             job.finish(Finished(job.id, job.seconds, job.pace()))
         except JobCancelled:
             log.info("job %s was cancelled", job.id)
@@ -357,18 +356,12 @@ class Worker:
 
 
 def _import_engine() -> "ModelCache":
-    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails.
-
-    Not only by an ImportError: a torch that lacks a library of the system raises OSError, diffusers RuntimeError.
-    """
+    """Import torch and all that goes with it, in seconds. Raises `UserError` (kind `RUNTIME`) where that fails."""
     try:
         from . import generate  # noqa: F401 - the rest of it
         from .models import ModelCache
     except Exception as error:
-        name = getattr(error, "name", None) or "its packages"
-        reason = " ".join(str(error).split()).rstrip(".")[:300]
-        message = f"The worker's Python cannot load {name}: {reason}."
-        raise UserError(ErrorKind.RUNTIME, message, "Choose a Python that has torch and diffusers.") from error
+        raise cannot_import(error) from error
     return ModelCache()
 
 
@@ -380,7 +373,7 @@ def _other_version(version: int) -> UserError:
     )
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End the process now, in the middle of whatever other threads do."""
     logging.shutdown()
     os._exit(code)

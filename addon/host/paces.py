@@ -10,16 +10,16 @@ import os
 import statistics
 from pathlib import Path
 
-from ..core.pace import Pace, is_seconds, kinds
-from ..core.requests.picture import Request
+from ..core.pace import Pace, is_seconds, keys
+from ..core.requests import Request
 
 _logger = logging.getLogger(__name__)
 _VERSION = 1
 _KEPT = 5  # values of each part: the median of so few follows a machine that changes, and no single bad day
-_MAX_KINDS = 200
+_MAX_KEYS = 200
 _MAX_BYTES = 1 << 20
 
-_Seconds = dict[str, dict[str, list[float]]]  # kind -> part -> seconds, the newest last
+_Seconds = dict[str, dict[str, list[float]]]  # key -> part -> seconds, the newest last
 
 
 class Paces:
@@ -27,12 +27,12 @@ class Paces:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = False
+        self._warned = False
         self._seconds = self._read()
 
     def find(self, request: Request, device: str, memory: str) -> Pace:
         """What such jobs took: the median of the last five, None for what was never measured."""
-        for_model, for_size = kinds(request, device, memory)
+        for_model, for_size = keys(request, device, memory)
         return Pace(
             start=self._median(for_model, "start"),
             load=self._median(for_model, "load"),
@@ -43,20 +43,20 @@ class Paces:
     def learn(self, request: Request, device: str, memory: str, pace: Pace) -> None:
         """Remember what a finished job took, and write it down."""
         seconds = self._seconds
-        for_model, for_size = kinds(request, device, memory)
-        for kind, parts in ((for_model, ("start", "load")), (for_size, ("step", "beside"))):
+        for_model, for_size = keys(request, device, memory)
+        for key, parts in ((for_model, ("start", "load")), (for_size, ("step", "beside"))):
             measured = {part: value for part in parts if (value := getattr(pace, part)) is not None}
             if measured:
-                known = seconds.pop(kind, {})  # and back in at the end: the first is the one that was longest unused
+                known = seconds.pop(key, {})  # and back in at the end: the first is the one that was longest unused
                 for part, value in measured.items():
                     known[part] = [*known.get(part, ()), round(value, 4)][-_KEPT:]
-                seconds[kind] = known
-        while len(seconds) > _MAX_KINDS:
+                seconds[key] = known
+        while len(seconds) > _MAX_KEYS:
             del seconds[next(iter(seconds))]
         self._write()
 
-    def _median(self, kind: str, part: str) -> float | None:
-        values = self._seconds.get(kind, {}).get(part)
+    def _median(self, key: str, part: str) -> float | None:
+        values = self._seconds.get(key, {}).get(part)
         return statistics.median(values) if values else None
 
     def _read(self) -> _Seconds:
@@ -80,8 +80,8 @@ class Paces:
             self._tell("written", error)
 
     def _tell(self, what: str, error: Exception) -> None:
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             _logger.warning("How long jobs take could not be %s in %s: %s", what, self._path, error)
 
 
@@ -90,6 +90,6 @@ def _checked(data: dict[str, object]) -> _Seconds:
     if data["version"] != _VERSION:
         raise ValueError(f"version {data['version']!r}")
     found: _Seconds = {}
-    for kind, parts in data["seconds"].items():  # type: ignore[attr-defined]
-        found[kind] = {part: [float(v) for v in values if is_seconds(v)][-_KEPT:] for part, values in parts.items()}
+    for key, parts in data["seconds"].items():  # type: ignore[attr-defined]
+        found[key] = {part: [float(v) for v in values if is_seconds(v)][-_KEPT:] for part, values in parts.items()}
     return found

@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..core import pace
 from ..core.errors import ErrorKind, UserError
@@ -29,11 +28,10 @@ from ..core.protocol import (
     Refused,
     Start,
 )
-from ..core.requests.picture import Request
+from ..core.requests import Request
 from .deadlines import Deadlines, Stopwatch
-from .log import CappedLog
+from .link import Ended, Link, StartWorker
 from .paces import Paces
-from .process import Ended, WorkerProcess
 from .runtime import Runtime
 from .store import Store
 
@@ -52,7 +50,7 @@ class Event:
 class _Worker:
     """A worker, and what the session knows about it. Times are the stopwatch's."""
 
-    process: WorkerProcess
+    link: Link
     runtime: Runtime
     ready: bool = False  # has said a fitting Hello
     job: str = ""  # the id of the job that it was given last
@@ -79,9 +77,8 @@ class Session:
     """The jobs of one Blender, and the one worker that does them, started when it is needed.
 
     store: where results go. find_runtime: names the worker's Python or raises `UserError`; asked before each job.
-    log: the file that takes the worker's stderr. product: Tilewright's version, for the log.
-    device, memory: see `protocol.Start`. paces: learns how long jobs take. idle_seconds: without a job, after which the
-    worker lets go of its models. clock: seconds that only grow.
+    start_worker: makes the link to a new worker, which runs with that. product: Tilewright's version, for the log.
+    device, memory: see `protocol.Start`. paces: learns how long jobs take. clock: seconds that only grow.
     Set `previews` to have jobs that begin from then on show their pictures in the making.
     """
 
@@ -90,12 +87,11 @@ class Session:
         *,
         store: Store,
         find_runtime: Callable[[], Runtime],
-        log: Path,
+        start_worker: StartWorker,
         product: str,
         device: str = "auto",
         memory: str = "auto",
         paces: Paces | None = None,
-        idle_seconds: float = 600.0,
         deadlines: Deadlines | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -103,12 +99,11 @@ class Session:
         self.previews = False
         self._store = store
         self._find_runtime = find_runtime
-        self._log = CappedLog(log)
+        self._start_worker = start_worker
         self._product = product
         self._device = device
         self._memory = memory
         self._paces = paces
-        self._idle_seconds = idle_seconds
         self._deadlines = deadlines or Deadlines()
         self._clock = clock
         self._watch = Stopwatch(clock)
@@ -125,7 +120,7 @@ class Session:
             raise RuntimeError("the session is closed")
         self._find_runtime()
         self._watch.look()
-        self._take(0.004)  # so that a worker that died while idle is not given the job
+        self._receive(0.004)  # so that a worker that died while idle is not given the job
         job = self.jobs.add(request)
         self._advance()
         return job
@@ -133,7 +128,7 @@ class Session:
     def pump(self, budget: float = 0.004) -> list[Event]:
         """Take what the worker sent, for about `budget` seconds at most, and see to deadlines. Returns what changed."""
         self._watch.look()
-        if self._take(budget):
+        if self._receive(budget):
             self._check()
         self._advance()
         events, self._events = self._events, []
@@ -142,14 +137,14 @@ class Session:
     def cancel(self, job: Job) -> None:
         """End a job: one that waits, or that has to wait for the engine's start, at once; the worker's one within the
         grace. One that has ended stays as it is."""
-        self._take(0.004)  # so that what the worker has begun with is known
+        self._receive(0.004)  # so that what the worker has begun with is known
         if job.ended:
             return
         tell = self.jobs.cancel(job)
         if job.state is JobState.CANCELLED:
             self._events.append(Event(job, Cancelled(job.id)))
         elif tell and self._worker and self._worker.job == job.id:
-            self._worker.process.send(Cancel(job.id))
+            self._worker.link.send(Cancel(job.id))
             self._worker.cancel_at = self._watch.look()
             # while torch is imported its answer is late, and nothing can be lost yet
             if self._worker.phase is Phase.STARTING:
@@ -181,7 +176,7 @@ class Session:
     def free(self) -> None:
         """Have the worker let go of models, once no job runs. Without a worker there is nothing to free."""
         if self._worker and self._worker.ready:
-            self._worker.process.send(Free())
+            self._worker.link.send(Free())
 
     def wait(
         self, job: Job, timeout: float | None = None, tick: Callable[[list[Event]], object] = lambda events: None
@@ -202,15 +197,14 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._take(0.1)
+        self._receive(0.1)
         self.cancel_all()
         if self._worker:
-            if not self._worker.process.finish():
+            if not self._worker.link.finish():
                 _logger.error("The worker could not be ended in time.")
-            self._take()
+            self._receive()
         self._end_job(_CANCELLED)
         self._worker = None
-        self._log.close()
 
     @property
     def worker_state(self) -> str:
@@ -221,7 +215,7 @@ class Session:
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines that the present or last worker wrote to its log; long ones are cut."""
-        text = (self._worker.process.tail if self._worker else self._tail).decode("utf-8", "replace")
+        text = (self._worker.link.tail if self._worker else self._tail).decode("utf-8", "replace")
         return "\n".join(line[-300:] for line in text.splitlines()[-lines:])
 
     def _current_left(self, job: Job) -> float | None:
@@ -229,8 +223,8 @@ class Session:
         worker = self._worker
         if worker is None or worker.job not in ("", job.id):
             return self._duration(job)
-        told = worker.progress.remaining if worker.progress else self._duration(job, loading=not worker.ready)
-        return None if told is None else max(told - (self._watch.now - worker.moved_at), 0.0)
+        left = worker.progress.remaining if worker.progress else self._duration(job, loading=not worker.ready)
+        return None if left is None else max(left - (self._watch.now - worker.moved_at), 0.0)
 
     def _duration(self, job: Job, *, loading: bool = False) -> float | None:
         return pace.remaining(self._pace(job), job.request, loading=loading)
@@ -253,9 +247,9 @@ class Session:
             return
         now = self._watch.now
         if worker is None:
-            process = WorkerProcess(runtime.python, self._log, self._store.clean_parts, self._idle_seconds)
-            process.send(Hello(VERSION, os.getpid(), self._product))
-            self._worker = _Worker(process, runtime, moved_at=now)
+            link = self._start_worker(runtime)
+            link.send(Hello(VERSION, os.getpid(), self._product))
+            self._worker = _Worker(link, runtime, moved_at=now)
         elif worker.runtime != runtime:  # the user has named another since; the next is started when this one is gone
             self._kill(None)
         else:
@@ -269,13 +263,13 @@ class Session:
                 pace=self._pace(job),
                 previews=self.previews,
             )
-            worker.process.send(start)
+            worker.link.send(start)
 
-    def _take(self, budget: float = float("inf")) -> bool:
+    def _receive(self, budget: float = float("inf")) -> bool:
         """Handle what the worker sent, at least one message. True if nothing is left."""
         end = self._clock() + budget
         while self._worker:
-            item = self._worker.process.receive()
+            item = self._worker.link.receive()
             if item is None:
                 break
             self._handle(self._worker, item)
@@ -318,43 +312,44 @@ class Session:
                 hint = "Restart Blender; if that does not help, install Tilewright again."
                 self._kill(UserError(ErrorKind.WORKER, message, hint))
             case _:
-                self._kill(self._died("spoke before it said hello"))
+                self._kill(self._died(worker, "spoke before it said hello"))
 
     def _kill(self, reason: UserError | None) -> None:
         """End the worker. The job that it has ends with that reason, when it is gone; what it has sent still counts."""
         if self._worker and self._worker.killed_at is None:
             self._worker.killed_at, self._worker.reason = self._watch.now, reason
-            self._worker.process.kill()
+            self._worker.link.kill()
 
     def _forget(self, worker: _Worker, ended: Ended) -> None:
         """The worker is gone: so is the job that it had."""
-        self._worker, self._tail = None, worker.process.tail
+        self._worker, self._tail = None, worker.link.tail
         job = self.jobs.current
         if job is None or (worker.ready and worker.job != job.id):
             _logger.info("The engine ended while it had nothing to do (%s).", ended.returncode)
             return
-        self._end_job(worker.reason or self._verdict(ended, worker.runtime))
+        self._end_job(worker.reason or self._verdict(ended, worker))
 
-    def _verdict(self, ended: Ended, runtime: Runtime) -> UserError:
+    def _verdict(self, ended: Ended, worker: _Worker) -> UserError:
         """Why a worker that nobody ended is gone, in a sentence."""
         code = ended.returncode
         if ended.start_error:
-            message = f"The engine could not be started with {runtime.python}: {ended.start_error}."
+            message = f"The engine could not be started with {worker.link.place}: {ended.start_error}."
             return UserError(ErrorKind.RUNTIME, message, "Check the Python that Tilewright runs its engine with.")
         if ended.nonsense:
-            return self._died("sent what is no message, and was ended")
+            return self._died(worker, "sent what is no message, and was ended")
         if code is None:
-            return self._died("could not be run")
+            return self._died(worker, "could not be run")
         if code >= 0:
-            return self._died(f"ended by itself with exit code {code}")
+            return self._died(worker, f"ended by itself with exit code {code}")
         # What the system does when memory runs out.
         advice = "Choose a smaller size or close other programs. " if code == -9 else ""
-        return self._died(f"was ended by signal {-code}", advice)
+        return self._died(worker, f"was ended by signal {-code}", advice)
 
-    def _died(self, what: str, advice: str = "") -> UserError:
+    def _died(self, worker: _Worker, what: str, advice: str = "") -> UserError:
         said = [line.strip() for line in self.log_tail(5).splitlines() if line.strip()]
         last = f"It said last: {said[-1][-200:]!r}. " if said else ""
-        return UserError(ErrorKind.WORKER, f"The engine {what}.", f"{advice}{last}The log tells more: {self._log.path}")
+        hint = f"{advice}{last}The log tells more: {worker.link.log}"
+        return UserError(ErrorKind.WORKER, f"The engine {what}.", hint)
 
     def _end_job(self, error: UserError) -> None:
         """End the current job, if there is one, without a word from the worker."""
@@ -372,14 +367,14 @@ class Session:
         worker, job, now, limits = self._worker, self.jobs.current, self._watch.now, self._deadlines
         if worker is None:
             return
-        if worker.signs != worker.process.signs:
-            worker.signs, worker.sign_at = worker.process.signs, now
+        if worker.signs != worker.link.signs:
+            worker.signs, worker.sign_at = worker.link.signs, now
         if worker.killed_at is not None:
             if now - worker.killed_at > limits.reap:
                 _logger.error("The engine's process does not end; it is left to the system.")
                 self._forget(worker, Ended(None))
         elif not worker.ready:
-            self._check_life(now - worker.moved_at, limits.hello, Phase.STARTING)
+            self._check_life(worker, now - worker.moved_at, limits.hello, Phase.STARTING)
         elif worker.owes_answer or (job and worker.job == job.id and job.state is JobState.CANCELLING):
             if now - worker.cancel_at > limits.cancel:
                 self._kill(_CANCELLED)
@@ -387,13 +382,13 @@ class Session:
             return  # idle
         else:
             phase = worker.phase
-            self._check_life(now - worker.moved_at, limits.phases[phase], phase)
+            self._check_life(worker, now - worker.moved_at, limits.phases[phase], phase)
             if phase is not Phase.STARTING:
-                self._check_life(now - worker.sign_at, limits.silence, phase)
+                self._check_life(worker, now - worker.sign_at, limits.silence, phase)
 
-    def _check_life(self, seconds: float, limit: float, phase: Phase) -> None:
+    def _check_life(self, worker: _Worker, seconds: float, limit: float, phase: Phase) -> None:
         if seconds > limit:
-            self._kill(self._died(f'gave no sign of life for {limit:g} s in "{phase}" and was ended'))
+            self._kill(self._died(worker, f"gave no sign of life for {limit:g} s while {phase.lower()} and was ended"))
 
 
 _CANCELLED = UserError(ErrorKind.WORKER, "The job was cancelled.")  # never shown: such a job has no error

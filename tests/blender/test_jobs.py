@@ -4,6 +4,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from addon.core.families.catalogue import resolve
 from addon.core.recipe import Recipe, read_png
 
@@ -81,6 +83,7 @@ def test_pause_in_ticks_delivers_once(blender: Blender) -> None:
     blender.run("jobs.pause_in_ticks_delivers_once")
 
 
+@pytest.mark.alone
 def test_no_tick_keeps_blender_from_drawing(blender: Blender) -> None:
     # a few milliseconds on an idle machine; the limit leaves room for a busy one
     assert blender.run("jobs.ticks_are_short") < 0.1

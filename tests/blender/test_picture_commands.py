@@ -7,7 +7,7 @@ import pytest
 
 from addon.core.recipe import Recipe, read_png
 from addon.core.requests.finish import Finish, MapKind
-from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes
 
 from .conftest import Blender
@@ -47,7 +47,7 @@ def test_the_command_asks_for_what_it_says(blender: Blender, tmp_path: Path, arg
     assert done.returncode == 0, done.stderr
     (record,) = records(tmp_path / "out")
     recipe = Recipe.from_json(record["recipe"])
-    assert recipe.request == ImageRequest(str(source), **expected)
+    assert recipe.request == PictureRequest(str(source), **expected)
     assert read_png(tmp_path / "out" / record["file"]) == recipe
     if names is not None:
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*names, "results.jsonl"])

@@ -10,7 +10,7 @@ from PIL import Image
 from addon.core.exr import ExrWriter
 from addon.core.recipe import Recipe
 from addon.core.requests.finish import Finish, MapKind
-from addon.core.requests.picture import ImageRequest
+from addon.core.requests.picture import PictureRequest
 from addon.core.requests.texture import Axes
 
 from .conftest import Blender
@@ -20,7 +20,7 @@ def test_upscale_adds_a_new_image_and_touches_no_material(blender: Blender, tmp_
     told = blender.run("pictures.upscale", folder=str(tmp_path))
     request = Recipe.loads(told["recipe"]).request
     source = str(tmp_path / "Old wall.png")
-    assert request == ImageRequest(source, Finish(8), Axes.X, title="Old wall 8x")
+    assert request == PictureRequest(source, Finish(8), Axes.X, title="Old wall 8x")
     assert told["name"].startswith("Old wall 8x")
     assert told["materials"] == 0
 
@@ -146,8 +146,8 @@ def test_results_have_the_color_space_of_their_content_wherever_they_are_shown(
     }
 
 
-def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(blender: Blender, tmp_path: Path) -> None:
-    told = blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
+def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(own_blender: Blender, tmp_path: Path) -> None:
+    told = own_blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
     words = {
         "float": "Cannot write to",
         "bytes": "The pixels of bytes cannot be written to",

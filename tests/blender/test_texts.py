@@ -7,9 +7,13 @@ import re
 import runpy
 import string
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+
+from addon.core.protocol import Phase
+from addon.host.installer_messages import Stage
 
 from .conftest import BLENDER, Blender
 
@@ -76,8 +80,8 @@ def test_what_is_put_together_is_found(source: str, lines: list[int]) -> None:
 
 GERMAN = runpy.run_path(str(ROOM / "common" / "german.py"))["TEXTS"]
 ROOT = ROOM.parents[1]
-# What is no text but a name in a list.
-SAME_EVERYWHERE = {"ERROR", "INFO"}
+# Names in lists: report kinds, color spaces.
+SAME_EVERYWHERE = {"ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
 
 
 def constants(expression: ast.expr) -> Iterator[str]:
@@ -106,8 +110,7 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
                 if name[:1].isupper():  # an item of an enumeration
                     yield from (name, told)
             case ast.ClassDef(body=body):
-                names = [base.attr for base in node.bases if isinstance(base, ast.Attribute)]
-                yield from [ast.get_docstring(node) or ""] * ("Operator" in names)
+                yield from [ast.get_docstring(node) or ""] * node.name.startswith("TILEWRIGHT_OT_")
                 for line in body:
                     match line:
                         case ast.Assign(targets=[ast.Name(id="bl_label")], value=ast.Constant(value=label)):
@@ -128,13 +131,27 @@ def test_every_text_has_its_german(module: str) -> None:
     assert sorted(texts - set(GERMAN)) == []
 
 
-@pytest.mark.parametrize(("file", "name"), [("core/protocol.py", "Phase"), ("host/steps.py", "Stage")])
-def test_what_goes_on_has_its_german(file: str, name: str) -> None:
-    tree = ast.parse((ROOT / "addon" / file).read_text(encoding="utf-8"))
-    (phases,) = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == name]
-    words = [text for line in phases.body if isinstance(line, ast.Assign) for text in constants(line.value)]
-    assert len(words) >= 5
-    assert sorted(set(words) - set(GERMAN)) == []
+def table(file: str, enum: str) -> dict[str, str]:
+    """The words that a file of Blender's room has for the members of an enumeration."""
+    return {
+        key.attr: value.value
+        for node in ast.walk(ast.parse((ROOM / file).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Dict)
+        for key, value in zip(node.keys, node.values, strict=True)
+        if isinstance(key, ast.Attribute) and getattr(key.value, "id", "") == enum and isinstance(value, ast.Constant)
+    }
+
+
+@pytest.mark.parametrize(("enum", "file"), [(Phase, "common/phases.py"), (Stage, "install/panel.py")])
+def test_what_goes_on_has_its_words_and_its_german(enum: type[StrEnum], file: str) -> None:
+    words = table(file, enum.__name__)
+    assert list(words) == [member.name for member in enum]
+    assert sorted(set(words.values()) - set(GERMAN)) == []
+
+
+@pytest.mark.parametrize("enum", [Phase, Stage])
+def test_what_goes_over_a_pipe_is_a_name_and_no_words(enum: type[StrEnum]) -> None:
+    assert [member.value for member in enum] == [member.name for member in enum]
 
 
 def test_german_has_the_same_places_for_names_and_numbers() -> None:
@@ -156,5 +173,5 @@ def test_german_translates_nothing_that_is_not_there() -> None:
 
 
 @pytest.mark.skipif(not BLENDER, reason="BLENDER names no Blender: the module has no other languages")
-def test_blender_set_to_german_shows_it(blender: Blender) -> None:
-    assert blender.run("languages.left_in_english") == []
+def test_blender_set_to_german_shows_it(own_blender: Blender) -> None:
+    assert own_blender.run("languages.left_in_english") == []

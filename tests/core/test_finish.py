@@ -12,8 +12,9 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobQueue
 from addon.core.protocol import Phase, Progress, Start
 from addon.core.recipe import Recipe
+from addon.core.requests import recipe_json, request_from_json
 from addon.core.requests.finish import Finish, MapKind, absolute, parse_maps
-from addon.core.requests.picture import Content, ImageRequest, request_from_json
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes, Size, TextureRequest
 
 finishes = st.builds(
@@ -24,7 +25,7 @@ finishes = st.builds(
     map_networks=st.sampled_from(["starter", "filter", "/models/maps"]),
 )
 image_requests = st.builds(
-    ImageRequest,
+    PictureRequest,
     source=st.just("/pictures/wall é.png"),
     finish=finishes,
     axes=st.sampled_from([Axes.XY, Axes.X, Axes.Y]),
@@ -129,13 +130,13 @@ def test_choices_are_words_or_whole_paths(tmp_path, monkeypatch):
 
 
 def test_a_picture_is_called_by_its_title_or_its_files_name():
-    assert ImageRequest("/a/Old wall.png", tileable=True).prompt == "Old wall"
-    assert ImageRequest("/a/Old wall.png", tileable=True, title="Wall").prompt == "Wall"
+    assert PictureRequest("/a/Old wall.png", tileable=True).prompt == "Old wall"
+    assert PictureRequest("/a/Old wall.png", tileable=True, title="Wall").prompt == "Wall"
 
 
 def test_the_progress_bar_never_runs_back_through_all_phases():
     queue = JobQueue()
-    job = queue.add(ImageRequest("/a.png", Finish(8, maps=(MapKind.HEIGHT,)), tileable=True))
+    job = queue.add(PictureRequest("/a.png", Finish(8, maps=(MapKind.HEIGHT,)), tileable=True))
     queue.begin_next()
     seen = []
     for phase, steps in (
@@ -151,3 +152,72 @@ def test_the_progress_bar_never_runs_back_through_all_phases():
     assert seen == sorted(seen)
     assert seen[0] == 0
     assert 0.9 < seen[-1] < 1
+
+
+# --- recipes that stand in files ------------------------------------------------------------------------------------
+
+# As the first versions wrote them, to the byte: before there was upscaling, before there were pictures' recipes, and
+# the last before requests said their kind.
+STORED = (
+    '{"request":{"prompt":"mossy bricks","negative_prompt":"","size":[512,256],"steps":20,"guidance_scale":6.5,'
+    '"seed":7,"count":1,"axes":"X","scheduler":"DDIM","model":"starter"},"model_fingerprint":"9f","environment":{}}',
+    '{"request":{"prompt":"wall","negative_prompt":"text","size":[64,64],"steps":4,"guidance_scale":7.0,"seed":0,'
+    '"count":1,"axes":"XY","scheduler":"MODEL","model":"/m","finish":{"upscale":2,"upscaler":"starter",'
+    '"maps":["height"],"map_networks":"filter"}},"model_fingerprint":"9f","environment":{"torch":"2.10"}}',
+    '{"request":{"source":"/a/wall.png","finish":{"upscale":4,"upscaler":"lanczos","maps":[],"map_networks":"starter"},'
+    '"axes":"XY","tileable":false,"content":"COLOR","title":"Wall 4x"},"model_fingerprint":"9f","environment":{}}',
+)
+
+
+@pytest.mark.parametrize("text", STORED)
+def test_recipes_from_before_requests_said_their_kind_are_read_and_stay_the_same_text(text):
+    recipe = Recipe.loads(text)
+    assert type(recipe.request) is (PictureRequest if "source" in text else TextureRequest)
+    assert recipe.dumps() == text
+    assert Recipe.loads(recipe.dumps()) == recipe
+
+
+@given(image_requests)
+def test_a_request_says_its_kind_and_a_recipe_only_where_it_would_be_taken_for_another(request_):
+    texture = TextureRequest("wall")
+    assert (request_.to_json()["kind"], texture.to_json()["kind"]) == ("picture", "texture")
+    for request in (request_, texture):
+        assert request_from_json(request.to_json()) == request_from_json(recipe_json(request)) == request
+        assert "kind" not in recipe_json(request)
+
+
+def test_a_kind_that_would_be_guessed_wrong_stands_in_the_recipe():
+    class Guided:
+        """As a texture will be that is made after a picture."""
+
+        kind = "texture"
+
+        def to_json(self):
+            return {"source": "/a.png", "prompt": "wall", "kind": "texture"}
+
+    assert recipe_json(Guided())["kind"] == "texture"
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"kind": "sound", "prompt": "wall"}, "'sound' is not known"),
+        ({"kind": ["texture"], "prompt": "wall"}, "is not known"),
+        ({"kind": "picture", "prompt": "wall"}, "not those of a picture"),
+        ({"kind": "texture", "source": "/a.png", "tileable": True}, "not those of a texture"),
+        ([], "not those of a texture"),
+    ],
+)
+def test_a_kind_that_does_not_fit_is_refused(data, words):
+    with pytest.raises(UserError, match=words) as caught:
+        request_from_json(data)
+    assert caught.value.kind is ErrorKind.REQUEST
+
+
+@pytest.mark.parametrize("request_", [TextureRequest("wall", seed=3), PictureRequest("/a/wall.png", tileable=True)])
+def test_each_request_is_what_it_is_and_refuses_to_be_the_other(request_):
+    same, other = (request_.as_texture, request_.as_picture)[:: 1 if request_.is_sampled else -1]
+    assert same() is request_
+    with pytest.raises(UserError, match="wall"):
+        other()
+    assert bool(request_.steps) == (request_.result_size is not None) == request_.is_sampled

@@ -11,7 +11,7 @@ import pytest
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.families import catalogue
-from addon.core.families.catalogue import Family
+from addon.core.families.stable_diffusion import STABLE_DIFFUSION
 from addon.core.model_files.folder import check_safetensors, verify
 from addon.core.requests.texture import Scheduler
 
@@ -60,7 +60,7 @@ def refused(folder, *words):
 
 def test_a_good_folder_passes(folder):
     found = verify(folder)
-    assert found.family is Family.SD
+    assert found.family is STABLE_DIFFUSION
     assert found.variant is None
     assert found.sizes["unet"] == len(safetensors())
 
@@ -210,7 +210,7 @@ def test_links_into_the_hubs_blobs_are_followed(folder, tmp_path):
     weights = snapshot / "unet/diffusion_pytorch_model.safetensors"
     weights.rename(blob)
     weights.symlink_to(blob)
-    assert verify(snapshot).family is Family.SD
+    assert verify(snapshot).family is STABLE_DIFFUSION
 
 
 def test_a_missing_part_is_named(folder):

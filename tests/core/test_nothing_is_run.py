@@ -48,15 +48,11 @@ NEVER_OF = {
 }
 NEVER_NAMED = {"shell": True, "trust_remote_code": True, "allow_pickle": True}  # keyword arguments
 NEVER_AT_ALL = {"custom_pipeline", "custom_revision"}
-# The worker's start: it loads the package that it is a part of, by names that stand in the source.
+# The start of worker and installer: it loads the package that it is a part of, by names that stand in the source.
 ALLOWED = {
-    ("engine/bootstrap.py", "spec_from_file_location"),
-    ("engine/bootstrap.py", "exec_module"),
-    ("engine/bootstrap.py", "import_module"),
-    # the installer's, which runs where the worker's packages are not there yet
-    ("host/installer_start.py", "spec_from_file_location"),
-    ("host/installer_start.py", "exec_module"),
-    ("host/installer_start.py", "import_module"),
+    ("start.py", "spec_from_file_location"),
+    ("start.py", "exec_module"),
+    ("start.py", "import_module"),
 }
 # A class from a list of ours, since `core.model_folder` refuses all others; torch.cuda and its like, by our own enum.
 GETATTR_BY_NAME = {"engine/models.py", "engine/devices.py"}
@@ -119,7 +115,7 @@ def test_fault_20_classes_are_looked_up_by_name_in_one_place_alone(module: Path)
         if isinstance(node, ast.Call)
         and _parts(node.func) == ("getattr",)
         and not isinstance(node.args[1], ast.Constant)
-        and _parts(node.args[0])[0] not in ("self", "message", "obj", "pace", "settings", "cls", "data", "wanted")
+        and _parts(node.args[0])[0] not in ("self", "message", "obj", "pace", "settings", "cls", "data", "prefs")
         and _parts(node.args[0]) != ("bpy", "types")  # Blender's own menus, by names that stand in the source
     ]
     if module.as_posix() in GETATTR_BY_NAME:

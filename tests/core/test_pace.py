@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from addon.core.pace import MAX_SECONDS, UNKNOWN, Pace, kinds, remaining
+from addon.core.pace import MAX_SECONDS, UNKNOWN, Pace, keys, remaining
 from addon.core.requests.texture import Size, TextureRequest
 
 REQUEST = TextureRequest("bricks", count=2, steps=10)
@@ -39,13 +39,13 @@ def test_nothing_is_claimed_before_a_steps_time_is_known() -> None:
     ],
 )
 def test_jobs_of_another_kind_have_a_pace_of_their_own(change: dict) -> None:
-    assert kinds(replace(REQUEST, **change), "auto", "auto")[1] != kinds(REQUEST, "auto", "auto")[1]
+    assert keys(replace(REQUEST, **change), "auto", "auto")[1] != keys(REQUEST, "auto", "auto")[1]
 
 
 def test_words_seed_and_number_of_steps_change_no_pace() -> None:
     other = replace(REQUEST, prompt="oak", seed=7, steps=99, count=1)
-    assert kinds(other, "cpu", "auto") == kinds(REQUEST, "cpu", "auto")
-    assert kinds(other, "cuda", "auto")[0] != kinds(REQUEST, "cpu", "auto")[0]
+    assert keys(other, "cpu", "auto") == keys(REQUEST, "cpu", "auto")
+    assert keys(other, "cuda", "auto")[0] != keys(REQUEST, "cpu", "auto")[0]
 
 
 @pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), 2 * MAX_SECONDS, "1", True, [1]])

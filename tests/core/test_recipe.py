@@ -10,7 +10,7 @@ from hypothesis import given
 from addon.core import protocol
 from addon.core.errors import UserError
 from addon.core.recipe import Recipe, read_png
-from addon.core.requests.picture import ImageRequest
+from addon.core.requests.picture import PictureRequest
 from addon.core.requests.texture import MAX_PROMPT, TextureRequest
 
 from .test_request import requests
@@ -92,7 +92,7 @@ def test_what_made_a_picture_goes_with_what_is_made_of_it():
     first = RECIPE.noting({"network up.safetensors": "1, exactly"})
     recipe = first
     for index in range(5):
-        request = ImageRequest("/a.png", tileable=True, source_recipe=recipe.as_source())
+        request = PictureRequest("/a.png", tileable=True, source_recipe=recipe.as_source())
         recipe = Recipe(request, "f", {f"network {index}.safetensors": "2, exactly", "network up.safetensors": "3"})
         assert Recipe.loads(recipe.dumps()) == recipe
     assert recipe.source.request == RECIPE.request
@@ -101,21 +101,21 @@ def test_what_made_a_picture_goes_with_what_is_made_of_it():
 
 
 def test_a_picture_whose_maker_is_not_known_has_the_recipe_it_always_had():
-    recipe = Recipe(ImageRequest("/a.png", tileable=True), "f")
+    recipe = Recipe(PictureRequest("/a.png", tileable=True), "f")
     assert "source_recipe" not in recipe.dumps()
     assert Recipe.loads(recipe.dumps()) == recipe
     assert recipe.source is None
-    assert Recipe(ImageRequest("/b.png", tileable=True, source_recipe=recipe.as_source()), "f").source == recipe
+    assert Recipe(PictureRequest("/b.png", tileable=True, source_recipe=recipe.as_source()), "f").source == recipe
 
 
 def test_a_source_that_tells_nonsense_or_too_much_is_as_one_that_is_not_known():
-    assert Recipe(ImageRequest("/a.png", tileable=True, source_recipe="nonsense"), "f").source is None
+    assert Recipe(PictureRequest("/a.png", tileable=True, source_recipe="nonsense"), "f").source is None
     assert RECIPE.noting({"torch": "x" * 400_000}).as_source() == ""
 
 
 def test_the_longest_prompts_go_with_what_is_made_of_them():
     longest = Recipe(TextureRequest("苔" * MAX_PROMPT, negative_prompt="苔" * MAX_PROMPT), "abc", {"torch": "2.14.1"})
-    request = ImageRequest("/a.png", tileable=True, source_recipe=longest.as_source())
+    request = PictureRequest("/a.png", tileable=True, source_recipe=longest.as_source())
     assert Recipe(request, "f").source == longest
     start = protocol.Start("j", request, "/store")
     assert protocol.decode(protocol.encode(start)[4:]) == start

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from addon.core.recipe import Recipe
 from addon.core.recipe_words import description, tags
-from addon.core.requests.picture import ImageRequest
+from addon.core.requests.picture import PictureRequest
 from addon.core.requests.texture import Axes
 
 from .test_recipe import RECIPE
@@ -37,7 +37,7 @@ def test_word_that_is_none_fits_into_a_tag() -> None:
 
 
 def test_description_tells_what_made_the_picture_that_it_was_made_from() -> None:
-    request = ImageRequest("/a.png", tileable=True, title="Moss 2x", source_recipe=RECIPE.as_source())
+    request = PictureRequest("/a.png", tileable=True, title="Moss 2x", source_recipe=RECIPE.as_source())
     text = description(Recipe(request, "f"), "Starter")
     assert text == (
         "“Moss 2x”. Made from a picture by Tilewright; repeats both ways. The picture: "

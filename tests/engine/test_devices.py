@@ -10,16 +10,28 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from addon.core import families
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families.family import Family
 from addon.core.requests.texture import Axes, Size
 from addon.engine import devices, layers
 from addon.engine.devices import Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
 from addon.engine.seamless import seamless
 
 GB = 1 << 30
-SD = {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480}
-SDXL = {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840}
-STARTER = {"unet": 15_000_000, "vae": 1_200_000, "text_encoder": 2_000_000}
+Model = tuple[Family, dict[str, int]]  # and its numbers of weights
+SD: Model = (
+    families.STABLE_DIFFUSION,
+    {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480},
+)
+SDXL: Model = (
+    families.SDXL,
+    {"unet": 2_567_463_684, "vae": 83_653_863, "text_encoder": 123_060_480, "text_encoder_2": 694_659_840},
+)
+STARTER: Model = (
+    families.STABLE_DIFFUSION,
+    {"unet": 15_000_000, "vae": 1_200_000, "text_encoder": 2_000_000},
+)
 S512, S1024, S2048 = Size(512, 512), Size(1024, 1024), Size(2048, 2048)
 
 
@@ -29,7 +41,7 @@ def device(kind: Kind, gigabytes: float) -> Device:
 
 
 @pytest.mark.parametrize(
-    ("kind", "gigabytes", "parameters", "size", "upcast", "mode"),
+    ("kind", "gigabytes", "model", "size", "upcast", "mode"),
     [
         (Kind.CUDA, 24, SDXL, S1024, True, Mode.FULL),
         (Kind.CUDA, 10, SD, S1024, False, Mode.FULL),
@@ -55,9 +67,9 @@ def device(kind: Kind, gigabytes: float) -> Device:
     ],
 )
 def test_the_fastest_mode_that_fits_is_chosen(
-    kind: Kind, gigabytes: float, parameters: dict[str, int], size: Size, upcast: bool, mode: Mode
+    kind: Kind, gigabytes: float, model: Model, size: Size, upcast: bool, mode: Mode
 ) -> None:
-    assert make_plan(device(kind, gigabytes), parameters, size, upcast_vae=upcast).mode is mode
+    assert make_plan(device(kind, gigabytes), *model, size, upcast_vae=upcast).mode is mode
 
 
 # kind, mode -> dtype, vae_dtype with and without the need for float32, vae_device, offload, slicing, channels_last
@@ -84,7 +96,7 @@ SETTINGS = {
 @pytest.mark.parametrize(("kind", "mode"), SETTINGS)
 @pytest.mark.parametrize("upcast", [True, False])
 def test_each_mode_sets_what_it_says(kind: Kind, mode: Mode, upcast: bool) -> None:
-    plan = make_plan(device(kind, 1), SD, S512, upcast_vae=upcast, memory=mode.value)
+    plan = make_plan(device(kind, 1), *SD, S512, upcast_vae=upcast, memory=mode.value)
     dtype, upcast_dtype, plain_dtype, vae_device, offload, slicing, channels_last = SETTINGS[kind, mode]
     assert plan.mode is mode
     assert plan.dtype == dtype
@@ -97,10 +109,10 @@ def test_each_mode_sets_what_it_says(kind: Kind, mode: Mode, upcast: bool) -> No
 
 @pytest.mark.parametrize("kind", Kind)
 def test_leaner_plans_go_down_to_the_leanest_and_each_needs_less(kind: Kind) -> None:
-    plan: Plan | None = make_plan(device(kind, 100), SDXL, S1024, upcast_vae=True)
+    plan: Plan | None = make_plan(device(kind, 100), *SDXL, S1024, upcast_vae=True)
     needs, modes = [], []
     while plan:
-        needs.append(needed_bytes(plan, SDXL, S1024))
+        needs.append(needed_bytes(plan, *SDXL, S1024))
         modes.append(plan.mode)
         plan = plan.leaner()
     assert [key[1] for key in SETTINGS if key[0] is kind] == modes
@@ -110,14 +122,14 @@ def test_leaner_plans_go_down_to_the_leanest_and_each_needs_less(kind: Kind) -> 
 def test_a_larger_picture_never_gets_a_less_lean_plan() -> None:
     order = list(Mode)
     for gigabytes in (2, 4, 6, 8, 12, 24):
-        modes = [make_plan(device(Kind.CUDA, gigabytes), SDXL, size).mode for size in (S512, S1024, S2048)]
+        modes = [make_plan(device(Kind.CUDA, gigabytes), *SDXL, size).mode for size in (S512, S1024, S2048)]
         assert modes == sorted(modes, key=order.index)
 
 
 @pytest.mark.parametrize(("kind", "memory"), [(Kind.CPU, "offload"), (Kind.MPS, "minimal"), (Kind.CUDA, "turbo")])
 def test_a_mode_that_the_device_lacks_is_refused_with_those_it_has(kind: Kind, memory: str) -> None:
     with pytest.raises(UserError) as caught:
-        make_plan(device(kind, 8), SD, S512, memory=memory)
+        make_plan(device(kind, 8), *SD, S512, memory=memory)
     assert caught.value.kind is ErrorKind.REQUEST
     assert "full" in caught.value.hint
 
@@ -222,10 +234,10 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
         large_step = bytes_per_pixel(
             large, lambda: large(latents, time, encoder_hidden_states=text, added_cond_kwargs=more)
         )
-    assert sum(parameter.numel() for parameter in large.parameters()) == SDXL["unet"]
-    assert sum(parameter.numel() for parameter in unet.parameters()) == SD["unet"]
-    assert sum(parameter.numel() for parameter in vae.parameters()) == SD["vae"]
+    assert sum(parameter.numel() for parameter in large.parameters()) == SDXL[1]["unet"]
+    assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
+    assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]
     assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
     assert 0.9 * devices.MIDDLE_BYTES < middle < devices.MIDDLE_BYTES
-    assert 0.9 * devices.STEP_BYTES < step < devices.STEP_BYTES
-    assert 0.9 * devices.SDXL_STEP_BYTES < large_step < devices.SDXL_STEP_BYTES
+    for family, counted in ((SD[0], step), (SDXL[0], large_step)):
+        assert 0.9 * family.step_bytes < counted < family.step_bytes

@@ -18,7 +18,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.protocol import Cancel, Cancelled, Finished, ImageDone, Phase, Progress, Start
 from addon.core.recipe import EXACTLY, PERIODIC, PNG_KEY, Recipe, read_png
 from addon.core.requests.finish import Finish, MapKind
-from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes, Size, TextureRequest
 from addon.engine import finish as finish_module
 from addon.engine import image_networks, pictures
@@ -60,7 +60,7 @@ def run(request, tmp_path, watch=None, cache=None):
 def test_everything_at_once(networks, source, tmp_path):
     up, maps = networks
     before = source.read_bytes()
-    request = ImageRequest(str(source), Finish(4, up, ALL, maps), tileable=True)
+    request = PictureRequest(str(source), Finish(4, up, ALL, maps), tileable=True)
     watch = run(request, tmp_path)
     (result,) = watch.done
     assert set(result.files) == {"base_color", "thumbnail", *(kind.value for kind in ALL)}
@@ -88,7 +88,7 @@ def test_depth_and_channels_are_those_of_the_source(networks, tmp_path, channels
     dtype = np.uint8 if bits == 8 else np.uint16
     path = tmp_path / "a.png"
     pictures.write(path, texture(20, 24, channels, dtype=dtype), dtype, {})
-    (result,) = run(ImageRequest(str(path), Finish(2, networks[0])), tmp_path).done
+    (result,) = run(PictureRequest(str(path), Finish(2, networks[0])), tmp_path).done
     pixels = pictures.read(result.path())
     assert (pixels.shape, pixels.dtype) == ((40, 48, channels), dtype)
     assert result.seam_score is None  # too small to be judged
@@ -97,7 +97,7 @@ def test_depth_and_channels_are_those_of_the_source(networks, tmp_path, channels
 def test_floats_become_an_exr_with_all_of_their_range(networks, tmp_path):
     array = texture(32, 32, dtype=np.float32) * 8
     np.save(tmp_path / "a.npy", array)
-    request = ImageRequest(str(tmp_path / "a.npy"), Finish(2, networks[0], ALL, "filter"), content=Content.LINEAR)
+    request = PictureRequest(str(tmp_path / "a.npy"), Finish(2, networks[0], ALL, "filter"), content=Content.LINEAR)
     (result,) = run(request, tmp_path).done
     assert result.path().suffix == ".exr"
     rows = np.frombuffer(result.path().read_bytes()[-64 * (8 + 64 * 12) :], np.uint8).reshape(64, -1)[:, 8:]
@@ -116,7 +116,7 @@ def test_fault_6_a_float_picture_with_numbers_that_are_not_finite_is_refused(tmp
     array[5, 7, 1] = value
     np.save(tmp_path / "a.npy", array)
     with pytest.raises(UserError, match="not finite") as caught:
-        run(ImageRequest(str(tmp_path / "a.npy"), content=Content.LINEAR, **wanted), tmp_path)
+        run(PictureRequest(str(tmp_path / "a.npy"), content=Content.LINEAR, **wanted), tmp_path)
     assert caught.value.kind is ErrorKind.NUMERICS
     assert list((tmp_path / "store").glob("*")) == []
 
@@ -125,13 +125,13 @@ def test_normals_that_are_made_tileable_have_unit_length(tmp_path):
     picture = texture(96, 96)
     picture[..., 2] = 220
     Image.fromarray(picture).save(tmp_path / "a.png")
-    (result,) = run(ImageRequest(str(tmp_path / "a.png"), tileable=True, content=Content.NORMAL), tmp_path).done
+    (result,) = run(PictureRequest(str(tmp_path / "a.png"), tileable=True, content=Content.NORMAL), tmp_path).done
     normals = pictures.read(result.path()) / 255 * 2 - 1
     assert np.abs(np.sqrt((normals**2).sum(-1)) - 1).max() < 0.02
 
 
 def test_each_map_that_is_saved_is_a_sign_of_life(source, tmp_path):
-    watch = run(ImageRequest(str(source), Finish(maps=ALL, map_networks="filter")), tmp_path)
+    watch = run(PictureRequest(str(source), Finish(maps=ALL, map_networks="filter")), tmp_path)
     saving = [place for place in watch.phases if place[0] is Phase.SAVING]
     assert len(set(saving)) >= len(ALL)
 
@@ -140,7 +140,7 @@ def test_each_map_that_is_saved_is_a_sign_of_life(source, tmp_path):
 def test_extreme_shapes_work(tmp_path, width, height):
     path = tmp_path / "a.png"
     Image.fromarray(texture(height, width)).save(path)
-    request = ImageRequest(str(path), Finish(1, maps=ALL, map_networks="filter"), tileable=True)
+    request = PictureRequest(str(path), Finish(1, maps=ALL, map_networks="filter"), tileable=True)
     (result,) = run(request, tmp_path).done
     assert pictures.read(result.path("occlusion")).shape == (height, width, 1)
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_done_is_told_in_a_sentence(tmp_path, make, finish, told)
     if make:
         Image.new("RGB", make).save(path)
     with pytest.raises(UserError, match=told) as caught:
-        run(ImageRequest(str(path), finish), tmp_path)
+        run(PictureRequest(str(path), finish), tmp_path)
     assert caught.value.kind in (ErrorKind.REQUEST, ErrorKind.MODEL)
     assert not list(tmp_path.glob("store/*"))
 
@@ -169,12 +169,12 @@ def test_what_cannot_be_done_is_told_in_a_sentence(tmp_path, make, finish, told)
 def test_a_picture_too_large_to_be_made_tileable_says_so(source, tmp_path, monkeypatch):
     monkeypatch.setattr(finish_module, "_MAX_TILEABLE", 1000)
     with pytest.raises(UserError, match="80 pixels are too many"):
-        run(ImageRequest(str(source), tileable=True), tmp_path)
+        run(PictureRequest(str(source), tileable=True), tmp_path)
 
 
 def test_a_cancel_anywhere_leaves_nothing(networks, source, tmp_path):
     """FAULTS 4: at drawn places among all at which the job looks up."""
-    request = ImageRequest(str(source), Finish(2, networks[0], ALL, networks[1]), tileable=True)
+    request = PictureRequest(str(source), Finish(2, networks[0], ALL, networks[1]), tileable=True)
     cache = NetworkCache()
     checks = run(request, tmp_path / "whole", cache=cache).checks
     assert checks > 20
@@ -192,7 +192,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(networks, source, tmp_path, monk
 
     monkeypatch.setattr(pictures.PngWriter, "write", full)
     with pytest.raises(UserError, match="No space left") as caught:
-        run(ImageRequest(str(source), Finish(2, networks[0])), tmp_path)
+        run(PictureRequest(str(source), Finish(2, networks[0])), tmp_path)
     assert caught.value.kind is ErrorKind.DISK
     assert str(tmp_path / "store") in caught.value.message
     assert not list((tmp_path / "store").iterdir())
@@ -200,7 +200,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(networks, source, tmp_path, monk
 
 def test_maps_are_made_in_float32_also_where_other_networks_run_in_float16(networks, source, tmp_path, monkeypatch):
     """On a graphics card: half floats hold 11 bits, of a height map's 16."""
-    request = ImageRequest(str(source), Finish(maps=(MapKind.HEIGHT,), map_networks=networks[1]))
+    request = PictureRequest(str(source), Finish(maps=(MapKind.HEIGHT,), map_networks=networks[1]))
     (on_processor,) = run(request, tmp_path).done
     monkeypatch.setattr(image_networks, "precision", lambda device: torch.float16)
     (on_card,) = run(request, tmp_path).done
@@ -230,7 +230,7 @@ def test_only_colors_of_8_bits_are_upscaled_in_float16(networks, tmp_path, monke
     monkeypatch.setattr(cache, "get", noting)
     path = tmp_path / "a.npy"
     np.save(path, texture(16, 16, dtype=dtype))
-    (result,) = run(ImageRequest(str(path), Finish(2, networks[0]), content=content), tmp_path, cache=cache).done
+    (result,) = run(PictureRequest(str(path), Finish(2, networks[0]), content=content), tmp_path, cache=cache).done
     assert asked == [expected]
     assert ", float32, " in result.recipe.environment["network up.safetensors"]
 
@@ -258,7 +258,7 @@ def exact_texture(path, axes=Axes.XY, environment=None):
 def test_an_exact_texture_is_judged_as_one_after_it_is_upscaled(networks, tmp_path, monkeypatch, made, wanted, exact):
     """Where its score fails by chance, the roll test decides, as it did when it was generated."""
     monkeypatch.setattr(seams, "THRESHOLD", -1)  # every score fails
-    request = ImageRequest(exact_texture(tmp_path / "a.png", made), Finish(2, networks[0]), **wanted)
+    request = PictureRequest(exact_texture(tmp_path / "a.png", made), Finish(2, networks[0]), **wanted)
     (result,) = run(request, tmp_path).done
     assert result.recipe.is_exact is exact
     assert (results.RECIPE_P in result.recipe.environment) is exact
@@ -267,7 +267,7 @@ def test_an_exact_texture_is_judged_as_one_after_it_is_upscaled(networks, tmp_pa
 def test_exactness_is_handed_on_from_result_to_result(networks, tmp_path):
     path = exact_texture(tmp_path / "a.png")
     for _ in range(2):
-        (result,) = run(ImageRequest(path, Finish(2, networks[0])), tmp_path).done
+        (result,) = run(PictureRequest(path, Finish(2, networks[0])), tmp_path).done
         path = str(result.path())
     assert result.recipe.is_exact
 
@@ -285,7 +285,7 @@ def test_exactness_is_only_believed_of_the_file_itself(networks, tmp_path, kind)
         exact_texture(path, environment={PERIODIC: "as measured"})
     else:
         pictures.write(path, texture(64, 64), np.uint8, {PNG_KEY: "{"} if kind == "broken recipe" else {})
-    (result,) = run(ImageRequest(str(path), Finish(2, networks[0]), source_recipe=told), tmp_path).done
+    (result,) = run(PictureRequest(str(path), Finish(2, networks[0]), source_recipe=told), tmp_path).done
     assert not result.recipe.is_exact
 
 
@@ -293,13 +293,13 @@ def test_an_upscaler_that_is_not_exact_ends_exactness(networks, tmp_path, monkey
     load = image_networks.load
     inexact = image_networks.Reach(8, exact=False, error=0.01)
     monkeypatch.setattr(image_networks, "load", lambda *arguments: replace(load(*arguments), reach=inexact))
-    (result,) = run(ImageRequest(exact_texture(tmp_path / "a.png"), Finish(2, networks[0])), tmp_path).done
+    (result,) = run(PictureRequest(exact_texture(tmp_path / "a.png"), Finish(2, networks[0])), tmp_path).done
     assert not result.recipe.is_exact
     assert "0.01" in result.recipe.environment[PERIODIC]
 
 
 def test_the_recipe_says_on_what_it_was_made(source, tmp_path):
-    (result,) = run(ImageRequest(str(source), Finish(2, "lanczos")), tmp_path).done
+    (result,) = run(PictureRequest(str(source), Finish(2, "lanczos")), tmp_path).done
     assert result.recipe.environment["device"] == "processor"
 
 
@@ -316,7 +316,7 @@ def test_invalid_numbers_are_tried_once_more_in_float32(networks, source, tmp_pa
 
     monkeypatch.setattr(image_networks, "load", load_broken)
     monkeypatch.setattr(image_networks, "precision", lambda device: torch.bfloat16)
-    watch, request = Watch(), ImageRequest(str(source), Finish(2, networks[0]))
+    watch, request = Watch(), PictureRequest(str(source), Finish(2, networks[0]))
     if always:
         with pytest.raises(UserError) as caught:
             run(request, tmp_path, watch)
@@ -336,7 +336,7 @@ def test_memory_that_never_suffices_is_told(networks, source, tmp_path, monkeypa
     monkeypatch.setattr(image_networks._Clamped, "forward", exhausted)
     monkeypatch.setattr(image_networks, "load", lambda file, device, dtype: _unmeasured(file))
     with pytest.raises(UserError) as caught:
-        run(ImageRequest(str(source), Finish(2, networks[0])), tmp_path)
+        run(PictureRequest(str(source), Finish(2, networks[0])), tmp_path)
     assert caught.value.kind is ErrorKind.MEMORY
 
 
@@ -465,11 +465,11 @@ def test_the_worker_does_it_and_hears_a_cancel_within_a_second(networks, tmp_pat
     client = Client(tmp_path / "store")
     try:
         client.greet()
-        small = ImageRequest(str(path), Finish(2, "lanczos"), axes=Axes.X)
+        small = PictureRequest(str(path), Finish(2, "lanczos"), axes=Axes.X)
         client.start("a", small, device="cpu")
         assert isinstance(client.ended("a", 180), Finished)
         assert sum(isinstance(message, ImageDone) for message in client.of("a")) == 1
-        client.start("b", ImageRequest(str(path), Finish(8, networks[0])), device="cpu")
+        client.start("b", PictureRequest(str(path), Finish(8, networks[0])), device="cpu")
         client.wait(Progress, 180, job="b", phase=Phase.UPSCALING)
         begun = time.monotonic()
         client.send(Cancel("b"))

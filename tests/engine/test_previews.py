@@ -117,7 +117,7 @@ def test_there_are_two_a_second_at_most(studio: Studio, tmp_path: Path) -> None:
     latents = torch.randn(1, 4, 8, 8)
     for step in range(40):
         clock[0] = step / 10
-        shown.offer(studio.loaded(), latents, 0, step)
+        shown.offer(studio.loaded(), latents, Size(64, 64), 0, step)
     assert [second for second, _ in told] == pytest.approx([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5])
 
 

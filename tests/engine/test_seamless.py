@@ -4,7 +4,9 @@
 import copy
 import threading
 from collections.abc import Callable
+from typing import Any
 
+import diffusers
 import pytest
 import torch
 from diffusers.models.downsampling import Downsample2D, FirDownsample2D
@@ -350,6 +352,64 @@ def test_a_part_that_cannot_be_made_periodic_is_refused_before_anything_is_patch
     assert_unchanged(before, module)
     with seamless(module, Axes.NONE):  # it can still be used without tiling
         assert_unchanged(before, module)
+
+
+TINY_TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "FluxTransformer2DModel": {
+        "in_channels": 4,
+        "num_layers": 1,
+        "num_single_layers": 1,
+        "attention_head_dim": 8,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 8,
+        "pooled_projection_dim": 8,
+        "axes_dims_rope": (2, 2, 4),
+    },
+    "QwenImageTransformer2DModel": {
+        "in_channels": 4,
+        "num_layers": 1,
+        "attention_head_dim": 8,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 8,
+        "axes_dims_rope": (2, 2, 4),
+    },
+    "ZImageTransformer2DModel": {
+        "in_channels": 4,
+        "dim": 16,
+        "n_layers": 1,
+        "n_refiner_layers": 1,
+        "n_heads": 2,
+        "n_kv_heads": 2,
+        "cap_feat_dim": 8,
+        "axes_dims": [2, 2, 4],
+        "axes_lens": [8, 8, 8],
+    },
+    "AuraFlowTransformer2DModel": {
+        "sample_size": 8,
+        "num_mmdit_layers": 1,
+        "num_single_dit_layers": 1,
+        "attention_head_dim": 8,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 8,
+        "caption_projection_dim": 16,
+        "pos_embed_max_size": 16,
+    },
+    "Transformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 32},
+}
+
+
+@pytest.mark.parametrize("name", TINY_TRANSFORMERS)
+def test_a_network_that_no_family_lists_is_refused_although_it_has_no_border_to_patch(name: str) -> None:
+    network = getattr(diffusers, name)(**TINY_TRANSFORMERS[name])
+    before = snapshot(network)
+    for target in (network, nn.ModuleList([nn.Conv2d(3, 3, 3, padding=1), network])):
+        with pytest.raises(UserError) as caught, seamless(target, Axes.X):
+            pytest.fail("entered")
+        assert caught.value.kind is ErrorKind.MODEL
+        assert name in caught.value.message
+        assert "tiling" in caught.value.hint
+    with seamless(network, Axes.NONE):
+        assert_unchanged(before, network)
 
 
 @pytest.mark.parametrize("axes", Axes)

@@ -37,7 +37,7 @@ from addon.core.protocol import (
 )
 from addon.core.requests.texture import Size, TextureRequest
 from addon.engine.bootstrap import NICENESS
-from tests.engine.worker_client import BOOTSTRAP, Client
+from tests.engine.worker_client import START, Client
 from tests.phases import PHASES
 
 MakeClient = Callable[..., Client]
@@ -74,10 +74,9 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A second worker: in a folder of another name, under another language, freeing its model after a second."""
     folder = tmp_path_factory.mktemp("elsewhere") / "user's default" / "tilewright 纹理"
     unwanted = shutil.ignore_patterns("models", "blender", "host", "__pycache__")
-    shutil.copytree(BOOTSTRAP.parents[1], folder, ignore=unwanted)
+    shutil.copytree(START.parent, folder, ignore=unwanted)
     store = folder.parent / "Ergebnisse 纹理 'x'"
-    bootstrap = folder / "engine" / "bootstrap.py"
-    made = Client(store, bootstrap=bootstrap, idle=1, LANG="C", LC_ALL="C", PYTHONPATH="/nowhere")
+    made = Client(store, start=folder / "start.py", idle=1, LANG="C", LC_ALL="C", PYTHONPATH="/nowhere")
     made.greet()
     yield made
     made.close()
@@ -479,8 +478,9 @@ def test_what_libraries_print_does_not_break_a_frame(tmp_path: Path) -> None:
     """Runs bootstrap's own taking of the streams, then prints to everything that a library could print to."""
     import subprocess
 
+    bootstrap = START.parent / "engine" / "bootstrap.py"
     code = (
-        f"import importlib.util, os, sys; spec = importlib.util.spec_from_file_location('b', {str(BOOTSTRAP)!r});"
+        f"import importlib.util, os, sys; spec = importlib.util.spec_from_file_location('b', {str(bootstrap)!r});"
         "b = importlib.util.module_from_spec(spec); spec.loader.exec_module(b);"
         "commands, replies = b.take_streams(); print('noise'); os.write(1, b'noise'); os.system('echo noise');"
         "sys.__stdout__.write('noise'); sys.__stdout__.flush();"
@@ -495,4 +495,5 @@ def test_what_libraries_print_does_not_break_a_frame(tmp_path: Path) -> None:
 def test_the_worker_leaves_the_processor_to_blender(client: MakeClient) -> None:
     made = client()
     made.wait(Hello)
-    assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == min(ours + NICENESS, 19)  # the least there is

@@ -11,24 +11,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from addon.core.protocol import TERMINAL, VERSION, Freed, Heartbeat, Hello, Message, Start, encode, read_message
-from addon.core.requests.picture import Request
+from addon.core.requests import Request
 
-BOOTSTRAP = Path(__file__).resolve().parents[2] / "addon" / "engine" / "bootstrap.py"
+START = Path(__file__).resolve().parents[2] / "addon" / "start.py"
 M = TypeVar("M")
 
 
 class Client:
     """One worker. `messages` is all that it said so far, without heartbeats; `beats` counts those."""
 
-    def __init__(
-        self, store: Path, *, bootstrap: Path = BOOTSTRAP, idle: float | None = None, **environment: str
-    ) -> None:
+    def __init__(self, store: Path, *, start: Path = START, idle: float | None = None, **environment: str) -> None:
         self.store = store
         self.messages: list[Message] = []
         self.beats = 0
         self.log = store.with_name(store.name + ".log")
         self._seen: queue.Queue[Message | None] = queue.Queue()
-        command = [sys.executable, "-I", "-X", "utf8", str(bootstrap), *([str(idle)] if idle else [])]
+        command = [sys.executable, "-I", "-X", "utf8", str(start), "worker", *([str(idle)] if idle else [])]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,

@@ -16,6 +16,7 @@ from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import PART
 from addon.host import runtime
 from addon.host.deadlines import Deadlines
+from addon.host.process import local_workers
 from addon.host.session import Event, Session
 from addon.host.store import Store
 from tests.fake import make_fake_python
@@ -66,10 +67,12 @@ class Bench:
         self.store = Store(folder / "store")
         self.events: list[Event] = []
         find = lambda: runtime.find(str(folder / "fake" / "python"))  # noqa: E731
+        log, idle = settings.pop("log", folder / "worker.log"), settings.pop("idle_seconds", 600.0)
+        start_worker = local_workers(log, self.store.clean_parts, idle)
         settings = {
             "store": self.store,
             "find_runtime": find,
-            "log": folder / "worker.log",
+            "start_worker": start_worker,
             "product": "test",
         } | settings
         self.session = Session(**settings)

@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
+from addon.host.child import START, environment
+from addon.host.link import Ended
 from addon.host.log import CappedLog
-from addon.host.process import BOOTSTRAP, Ended, WorkerProcess, environment
+from addon.host.process import WorkerProcess
 from tests.host.conftest import children, until
 
 
@@ -87,7 +89,7 @@ def test_the_worker_is_isolated_offline_and_gets_the_engine(log, python, tmp_pat
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     script = python(f'{{ echo "$@"; echo "$PYTHONPATH:$HF_HUB_OFFLINE"; }} > "{tmp_path}/said"')
     assert last(WorkerProcess(script, log)) == Ended(0)
-    assert (tmp_path / "said").read_text() == f"-I -X utf8 {BOOTSTRAP} 600\n:1\n"
+    assert (tmp_path / "said").read_text() == f"-I -X utf8 {START} worker 600\n:1\n"
 
 
 def test_it_has_a_group_of_its_own(log, python):

@@ -13,7 +13,7 @@ from addon.core.protocol import Cancelled, Finished, ImageDone, Phase, Progress
 from addon.core.recipe import read_png
 from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import THUMBNAIL
-from addon.host import process, runtime
+from addon.host import child, runtime
 from tests.fake import make_fake_python
 from tests.host.conftest import children, is_running, our_threads, until
 
@@ -35,6 +35,7 @@ def test_a_job_makes_the_pictures_that_were_asked_for(bench):
     assert job.seconds > 0
 
 
+@pytest.mark.alone
 def test_submit_returns_at_once_also_when_starting_a_process_is_slow(bench, monkeypatch):
     real = subprocess.Popen
 
@@ -42,7 +43,7 @@ def test_submit_returns_at_once_also_when_starting_a_process_is_slow(bench, monk
         time.sleep(1.0)  # as from a Blender of many gigabytes
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(process.subprocess, "Popen", slow)
+    monkeypatch.setattr(child.subprocess, "Popen", slow)
     b = bench()
     begin = time.monotonic()
     job = b.submit()
@@ -60,7 +61,7 @@ def test_closing_while_a_process_is_being_started_leaves_none(bench, monkeypatch
         time.sleep(0.7)
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(process.subprocess, "Popen", slow)
+    monkeypatch.setattr(child.subprocess, "Popen", slow)
     b = bench()
     job = b.submit()
     b.session.close()

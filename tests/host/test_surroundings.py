@@ -25,12 +25,15 @@ HOST = """
     import sys, time
     from pathlib import Path
     sys.path.insert(0, {root!r})
-    from addon.core.request import Size, TextureRequest
+    from addon.core.requests.texture import Size, TextureRequest
     from addon.host import runtime
+    from addon.host.process import local_workers
     from addon.host.session import Session
     from addon.host.store import Store
     folder = Path({folder!r})
-    session = Session(store=Store(folder / "store"), find_runtime=runtime.find, log=folder / "worker.log", product="")
+    store = Store(folder / "store")
+    start_worker = local_workers(folder / "worker.log", store.clean_parts)
+    session = Session(store=store, find_runtime=runtime.find, start_worker=start_worker, product="")
     job = session.submit(TextureRequest({prompt!r}, size=Size(64, 64), steps=4, count={count}))
     session.wait(job, 60, lambda events: [print(type(event.message).__name__, flush=True) for event in events])
     session.close()

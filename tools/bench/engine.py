@@ -12,6 +12,7 @@ from types import TracebackType
 from addon.core.jobs import Job
 from addon.core.protocol import TERMINAL, Cancelled, Failed, Message, Phase, Preview, Progress
 from addon.core.requests.texture import TextureRequest
+from addon.host.process import local_workers
 from addon.host.runtime import Runtime
 from addon.host.session import Session
 from addon.host.store import Store
@@ -39,10 +40,11 @@ class Engine:
 
     def __init__(self, python: Path, folder: Path) -> None:
         self.previews = 0
+        store = Store(folder / "results")
         self.session = Session(
-            store=Store(folder / "results"),
+            store=store,
             find_runtime=lambda: Runtime(python, "bench"),
-            log=folder / "engine.log",
+            start_worker=local_workers(folder / "engine.log", store.clean_parts),
             product="bench",
             device="cpu",
             memory="full",

@@ -15,7 +15,7 @@ from addon.core import image_networks as known
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.protocol import Phase, Start
 from addon.core.requests.finish import Finish, MapKind
-from addon.core.requests.picture import Content, ImageRequest
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes
 from addon.core.results import Draft, Result
 from addon.engine import image_networks, picture_job
@@ -180,8 +180,8 @@ def material(side: int, factor: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.png")
         Image.fromarray(_picture(side)).save(path)
-        request = ImageRequest(str(path), Finish(factor, maps=tuple(MapKind)))
-        small = ImageRequest(str(path), Finish(2, maps=tuple(MapKind)))
+        request = PictureRequest(str(path), Finish(factor, maps=tuple(MapKind)))
+        small = PictureRequest(str(path), Finish(2, maps=tuple(MapKind)))
         if factor != 2:
             picture_job.make_result(cache, Start("warm", small, folder + "/store", device="cpu"), _Watch())
         watch = _Watch()

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panels share: where they are, texts in lines that fit, drawing again. Imports bpy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import blf
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from . import package, state
+from .languages import iface_
 
 
 class View3D:
@@ -23,7 +25,8 @@ class ShaderEditor:
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.space_data.tree_type == "ShaderNodeTree"
+        space = context.space_data
+        return isinstance(space, bpy.types.SpaceNodeEditor) and space.tree_type == "ShaderNodeTree"
 
 
 PLACES = ((View3D, "view3d"), (ShaderEditor, "shader"))
@@ -40,8 +43,23 @@ def redraw_sidebars() -> None:
     shown_in.clear()
 
 
+@contextmanager
+def without_asking(layout: bpy.types.UILayout) -> Iterator[None]:
+    """What is drawn meanwhile is executed when it is pressed, and asks for nothing.
+
+    Blender (4.2 to 5.2) keeps the operator context for the whole panel, on whichever of its layouts it is set: so it is
+    set back, or every button that is drawn later is executed too.
+    """
+    before = layout.operator_context
+    layout.operator_context = "EXEC_DEFAULT"
+    try:
+        yield
+    finally:
+        layout.operator_context = before
+
+
 def paragraph(
-    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE", margin: int = 0
+    layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: Any = "NONE", margin: int = 0
 ) -> None:
     """A text in as many lines as the sidebar's width asks for. margin: icons that stand to its right."""
     column = layout.column(align=True)

@@ -63,14 +63,14 @@ class Chore:
 
 @dataclass
 class Setup:
-    """installer: the one that runs, or ran last. chore: what else goes on. told: how the last of both ended.
+    """installer: the one that runs, or ran last. chore: what else goes on. message: how the last of both ended.
 
     error: why it failed, until it is closed or something is begun anew.
     """
 
     installer: Installer | None = None
     chore: Chore | None = None
-    told: str = ""
+    message: str = ""
     error: UserError | None = None
 
     @property
@@ -104,5 +104,6 @@ def find(root: Path, backend: str) -> Path:
     verdict = environment.inspect(root, lock)
     if verdict.condition is Condition.READY:
         return environment.executable(verdict.folder)
-    verb = "Install" if verdict.condition is Condition.MISSING else "Repair"
-    raise UserError(ErrorKind.RUNTIME, verdict.reason, f"Press {verb} in Tilewright's panel.")
+    missing = verdict.condition is Condition.MISSING
+    hint = "Press Install in Tilewright's panel." if missing else "Press Repair in Tilewright's panel."
+    raise UserError(ErrorKind.RUNTIME, verdict.reason, hint)

@@ -11,7 +11,6 @@ TEXTS = {
     "Open Preferences": "Einstellungen öffnen",
     "Preferences": "Einstellungen",
     "{number} of {count}": "{number} von {count}",
-    "Seed {seed}, {duration}": "Seed {seed}, {duration}",
     "Seam not measured": "Naht nicht gemessen",
     "Tiling was off ({score:.2f})": "Ohne Kacheln ({score:.2f})",
     "Seamless ({score:.2f})": "Nahtlos ({score:.2f})",
@@ -26,9 +25,105 @@ TEXTS = {
     "Steps (model: {steps})": "Schritte (Modell: {steps})",
     "Guidance": "Prompttreue",
     "Guidance (model: {guidance:g})": "Prompttreue (Modell: {guidance:g})",
+    "Final prompt: {text}": "Ganzer Prompt: {text}",
+    "Read as: {text}": "Gelesen als: {text}",
+    "The model does not know: {words}.": "Das Modell kennt nicht: {words}.",
+    "Clear Template": "Vorlage entfernen",
+    "Take the preset's words away from the prompt; its other settings stay": "Die Wörter der Vorgabe vom Prompt "
+    "wegnehmen; ihre anderen Einstellungen bleiben",
+    "Makes": "Macht",
+    "What Generate makes": "Was Erzeugen macht",
+    "Color": "Farbe",
+    "The color alone": "Nur die Farbe",
+    "The color and its maps: height, normal, roughness, metallic and occlusion": "Die Farbe und ihre Maps: Höhe, "
+    "Normalen, Rauheit, Metall und Verdeckung",
+    "Into the history: Previews First": "In den Verlauf: Erst ansehen",
+    "Generate puts the texture into the history": "Erzeugen legt die Textur in den Verlauf",
+    "Generate from Text": "Aus Text erzeugen",
+    "Make a texture of each line of a text of this file, with the present settings; they go into the history": ""
+    "Aus jeder Zeile eines Textes dieser Datei eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den "
+    "Verlauf",
+    "Text": "Text",
+    "A text of this file, with one prompt a line": "Ein Text dieser Datei, mit einem Prompt je Zeile",
+    "There is no text in this file.": "In dieser Datei gibt es keinen Text.",
+    "Write one in a Text Editor, one prompt a line.": "Schreiben Sie einen im Texteditor, einen Prompt je Zeile.",
+    "{count} prompts": "{count} Prompts",
+    "1 prompt": "1 Prompt",
+    "There is no prompt in this text.": "In diesem Text steht kein Prompt.",
+    "Prompts that are queued: {count}.": "Prompts in der Warteschlange: {count}.",
+    # the selected texture
+    "{size}, seed {seed}, {duration}": "{size}, Seed {seed}, {duration}",
+    "Made from another picture, {duration}": "Aus einem anderen Bild gemacht, {duration}",
+    "In the active material.": "Im aktiven Material.",
+    "In this file.": "In dieser Datei.",
+    "In this file, but in no material; Apply puts it there.": "In dieser Datei, aber in keinem Material; Anwenden "
+    "setzt sie ein.",
+    "Not in this file; Apply puts it into the material.": "Nicht in dieser Datei; Anwenden setzt sie ins Material.",
+    "Made for what was open before; Apply puts it into the material here.": "Für das gemacht, was vorher offen war; "
+    "Anwenden setzt sie hier ins Material.",
+    "Show in Viewport": "Im Viewport zeigen",
+    "Shading": "Schattierung",
+    "Material Preview": "Materialvorschau",
+    "The whole material, in Blender's own light": "Das ganze Material, in Blenders eigenem Licht",
+    "Solid, Texture": "Solide, Textur",
+    "The color alone: the fastest, without the mapping's scale": "Nur die Farbe: am schnellsten, ohne die Skalierung "
+    "des Mappings",
+    "Have the 3D View show the color alone: the fastest way. It takes no notice of the mapping's scale": "Die 3D-"
+    "Ansicht nur die Farbe zeigen lassen: am schnellsten. Die Skalierung des Mappings bleibt außer Acht",
+    "Have the 3D View show the whole material: Material Preview": "Die 3D-Ansicht das ganze Material zeigen lassen: "
+    "Materialvorschau",
+    "No 3D View is open.": "Es ist keine 3D-Ansicht offen.",
+    "Remake Maps": "Maps neu machen",
+    "Unlink Old Maps": "Alte Maps entfernen",
+    "Take the maps of the texture from before out of the material. Their images stay in the file": "Die Maps der "
+    "vorigen Textur aus dem Material nehmen. Ihre Bilder bleiben in der Datei",
+    "{name} has no maps of another texture.": "{name} hat keine Maps einer anderen Textur.",
+    "The selected texture; click for the others on this page": "Die gewählte Textur; ein Klick zeigt die anderen "
+    "dieser Seite",
+    "{label}: {found} of {count}": "{label}: {found} von {count}",
+    "Show All": "Alle zeigen",
+    "Show all textures": "Alle Texturen zeigen",
+    "Never Tell": "Nie mehr melden",
+    "For Good": "Für immer",
+    "Of no others either; the preferences can change that": "Auch von keinen anderen; die Einstellungen können das "
+    "ändern",
+    "Apply those that you want, and save the file; a favourite stays in any case.": "Wenden Sie an, was Sie behalten "
+    "wollen, und speichern Sie die Datei; ein Favorit bleibt auf jeden Fall.",
+    "Not fitted to the object": "Nicht ans Objekt angepasst",
+    "Fitted": "Angepasst",
+    "The tile size that the texture was scaled to last; 0: never": "Die Kachelgröße, auf die die Textur zuletzt "
+    "skaliert wurde; 0: nie",
+    "Fitted Scale": "Angepasste Skalierung",
+    "What the scale was set to then": "Worauf die Skalierung da gesetzt wurde",
+    # preferences that came later
+    "Fit New Textures": "Neue Texturen anpassen",
+    "Scale the mapping that a new texture is given, so that one repeat is as large on the object as the material's "
+    "Tile Size says": "Das Mapping, das eine neue Textur bekommt, so skalieren, dass eine Kachel am Objekt so groß "
+    "ist, wie die Kachelgröße des Materials sagt",
+    "Tell of Unsaved Textures": "Ungesicherte Texturen melden",
+    "When Blender starts, tell of textures from before that no saved file has": "Beim Start von Blender Texturen von "
+    "früher melden, die keine gesicherte Datei hat",
+    "What Generate makes in a new file: maps too": "Was Erzeugen in einer neuen Datei macht: auch Maps",
+    "Do not tell of these again; they stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
+    "Make a seamless texture of the prompt, in the background, for the material or, where there is none, the "
+    "history": ""
+    "Aus dem Prompt im Hintergrund eine nahtlose Textur machen, für das Material oder, wo keines ist, den "
+    "Verlauf",
+    "See the texture from before; where another one is shown, see this one. Hold the button, or click it: "
+    "then the next click ends it": ""
+    "Die Textur von vorher sehen; wo eine andere gezeigt wird, diese. Den Knopf halten oder anklicken: dann "
+    "beendet der nächste Klick es",
+    "The width of one repeat of the texture on the object, and what its relief is a part of. A texture that "
+    "is fitted follows it": ""
+    "Die Breite einer Kachel der Textur am Objekt, von der auch ihr Relief ein Teil ist. Eine angepasste "
+    "Textur folgt ihr",
+    "What the texture shows, in a few words": "Was die Textur zeigt, mit ein paar Worten",
+    "Generate at Another Size...": "In anderer Größe erzeugen...",
+    "Delete...": "Löschen...",
+    "Make Tileable...": "Kachelbar machen...",
+    "Make Material from Image...": "Material aus Bild machen...",
+    "Upscale...": "Hochskalieren...",
     # buttons of the panel
-    "Make a seamless texture of the prompt, in the background; it goes into the material when it is done": ""
-    "Aus dem Prompt im Hintergrund eine nahtlose Textur machen; wenn sie fertig ist, kommt sie ins Material",
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
     "End the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
@@ -61,6 +156,9 @@ TEXTS = {
     "The prompt is empty.": "Der Prompt ist leer.",
     "Describe the texture in a few words.": "Beschreiben Sie die Textur mit ein paar Worten.",
     "Nothing is being made.": "Es wird gerade nichts gemacht.",
+    "Nothing is being done.": "Es geschieht gerade nichts.",
+    "There is no scene.": "Es gibt keine Szene.",
+    "There is no other texture.": "Es gibt keine andere Textur.",
     "There is no texture yet.": "Es gibt noch keine Textur.",
     "Generate one.": "Erzeugen Sie eine.",
     "The active object needs no UV map, or has one.": "Das aktive Objekt braucht keine UV-Map oder hat eine.",
@@ -94,14 +192,10 @@ TEXTS = {
     "The job ended early; Apply puts this texture into the material.": "Der Auftrag endete vorzeitig; Anwenden "
     "setzt diese Textur ins Material ein.",
     "Not in a material yet; Apply puts it there.": "Noch in keinem Material; Anwenden setzt sie ein.",
-    "Made for another file; Apply puts it into the material here.": "Für eine andere Datei gemacht; Anwenden setzt "
-    "sie hier ins Material ein.",
     "Could not be saved into the file: {names}.": "Ließ sich nicht in die Datei sichern: {names}.",
     "The image {name} was added.": "Das Bild {name} wurde hinzugefügt.",
     # settings
     "Prompt": "Prompt",
-    "What the texture shows, such as “mossy red brick wall”": "Was die Textur zeigt, etwa “mossy red brick wall”; "
-    "die Modelle verstehen Englisch am besten",
     "Template": "Vorlage",
     "Words that are put around the prompt, which stands where {prompt} does, or in front of them": ""
     "Worte um den Prompt herum; er steht dort, wo {prompt} steht, oder davor",
@@ -109,7 +203,6 @@ TEXTS = {
     "What the texture must not show": "Was die Textur nicht zeigen darf",
     "Width": "Breite",
     "Pixels from left to right, a multiple of 64": "Pixel von links nach rechts, ein Vielfaches von 64",
-    "Height": "Höhe",
     "Pixels from bottom to top, a multiple of 64": "Pixel von unten nach oben, ein Vielfaches von 64",
     "Sampling steps: more take longer and show more detail. 0: as many as suit the model": "Schritte: mehr dauern "
     "länger und zeigen mehr Einzelheiten. 0: so viele, wie dem Modell guttun",
@@ -143,6 +236,14 @@ TEXTS = {
     "Four times as wide and high": "Viermal so breit und hoch",
     "Eight times as wide and high": "Achtmal so breit und hoch",
     "Whole Material": "Ganzes Material",
+    "Maps": "Maps",
+    "Which maps Whole Material makes": "Welche Maps „Ganzes Material“ macht",
+    "Height": "Höhe",
+    "How far each point lies above the lowest": "Wie weit jeder Punkt über dem tiefsten liegt",
+    "The direction of the surface, as OpenGL has it": "Die Richtung der Oberfläche, wie in OpenGL",
+    "How far reflections are spread": "Wie weit Spiegelungen verteilt sind",
+    "Where the surface is metal": "Wo die Oberfläche Metall ist",
+    "Where little light comes to": "Wohin wenig Licht kommt",
     "Make height, normal, roughness, metallic and occlusion of each texture, and put them into the material beside "
     "its color": "Zu jeder Textur Höhe, Normalen, Rauheit, Metall und Verdeckung machen und neben ihrer Farbe ins "
     "Material einsetzen",
@@ -212,7 +313,6 @@ TEXTS = {
     "dasselbe Rezept, andere Seeds",
     "How many": "Wie viele",
     "Generate at Another Size": "In anderer Größe erzeugen",
-    "Generate at Another Size…": "In anderer Größe erzeugen…",
     "Generate the same recipe at another size. The seed is the same, the picture a relative of the first": ""
     "Dasselbe Rezept in anderer Größe erzeugen. Der Seed ist derselbe, das Bild mit dem ersten verwandt",
     # the history
@@ -234,8 +334,6 @@ TEXTS = {
     "No textures yet": "Noch keine Texturen",
     "Made from another picture": "Aus einem anderen Bild gemacht",
     "{size}, seed {seed}": "{size}, Seed {seed}",
-    "seam {score:.2f}": "Naht {score:.2f}",
-    "seamless ({score:.2f})": "nahtlos ({score:.2f})",
     "{page} of {pages}": "{page} von {pages}",
     "More": "Mehr",
     "Compare": "Vergleichen",
@@ -254,7 +352,6 @@ TEXTS = {
     "Mark as a favourite, which no clean-up ever removes, or unmark": "Als Favorit merken, den kein Aufräumen je "
     "entfernt, oder nicht mehr",
     "Delete": "Löschen",
-    "Delete…": "Löschen…",
     "Delete “{title}”?": "„{title}“ löschen?",
     "It is removed from the disk; undo does not bring it back.": "Sie wird vom Laufwerk entfernt; Rückgängig holt "
     "sie nicht zurück.",
@@ -274,7 +371,6 @@ TEXTS = {
     "Open the folder that holds the texture's files": "Den Ordner mit den Dateien der Textur öffnen",
     "Show the textures of earlier sessions that no saved file has": "Die Texturen früherer Sitzungen zeigen, die "
     "keine gesicherte Datei hat",
-    "Do not offer them again; they stay in the history": "Sie nicht mehr anbieten; im Verlauf bleiben sie",
     "Clean Up": "Aufräumen",
     "Bring the results below the size limit of the preferences, as far as nothing is lost that is in use": ""
     "Die Ergebnisse unter die Größe bringen, die in den Einstellungen steht, soweit nichts verloren geht, was "
@@ -293,8 +389,6 @@ TEXTS = {
     "There is no texture to try on.": "Es gibt keine Textur zum Anprobieren.",
     # a whole material
     "Tile Size": "Kachelgröße",
-    "The width of one repeat of the texture, for Fit to Object and for how high its relief is": ""
-    "Die Breite einer Wiederholung der Textur, für An Objekt anpassen und die Höhe ihres Reliefs",
     "Relief": "Relief",
     "From the lowest to the highest point of the height map, as a part of the tile size": "Vom tiefsten zum "
     "höchsten Punkt der Höhenkarte, als Teil der Kachelgröße",
@@ -371,6 +465,32 @@ TEXTS = {
     "Put one into it first.": "Setzen Sie zuerst eine ein.",
     "Put one there first.": "Setzen Sie dort zuerst einen ein.",
     "Give it one first.": "Geben Sie ihm zuerst eine.",
+    "The texture of {name} is not shown by a Mapping of the UV map.": "Die Textur von {name} wird nicht durch ein "
+    "Mapping der UV-Map gezeigt.",
+    "{name} has no texture at its Base Color.": "{name} hat keine Textur an seiner Grundfarbe.",
+    "{node} in {material} maps normals, not points.": "{node} in {material} bildet Normalen ab, keine Punkte.",
+    "The scale of {node} in {material} comes from another node.": "Die Skalierung von {node} in {material} kommt von "
+    "einem anderen Node.",
+    "No face of {name} with {material} has an area, on the object and in its UV map.": "Keine Fläche von {name} mit "
+    "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
+    "{name} has no UV map.": "{name} hat keine UV-Map.",
+    "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
+    "{name} is no mesh, and its texel density cannot be read.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
+    "nicht ablesen.",
+    "{name} shows no texture of Tilewright's.": "{name} zeigt keine Textur von Tilewright.",
+    "Once the file is saved, mark it again for the catalogue {catalog}.": "Markieren Sie es für den Katalog {catalog} "
+    "noch einmal, wenn die Datei gespeichert ist.",
+    "The catalogue {catalog} was not added: {file} cannot be read.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "{file} kann nicht gelesen werden.",
+    "The catalogue {catalog} was not added: {place}: {reason}.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "{place}: {reason}.",
+    "The engine made no texture within {seconds:.0f} s.": "Die Engine hat in {seconds:.0f} s keine Textur gemacht.",
+    "The ~ in {path} is nobody's folder.": "Das ~ in {path} ist niemandes Ordner.",
+    "The scheduler {scheduler} does not fit the model {model}.": "Der Scheduler {scheduler} passt nicht zum Modell "
+    "{model}.",
+    "Choose one of: {names}.": "Wählen Sie einen von: {names}.",
+    "Press Install in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Installieren.",
+    "Press Repair in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Reparieren.",
     "Link Texture Coordinate, UV, to a Mapping, and that to the image.": "Verbinden Sie Texturkoordinate, UV, mit "
     "einem Mapping, und das mit dem Bild.",
     "Unwrap it again, or assign the material to its faces.": "Wickeln Sie es neu ab, oder weisen Sie das Material "
@@ -434,7 +554,6 @@ TEXTS = {
     "PNG": "PNG",
     "Unity": "Unity",
     "Unreal": "Unreal",
-    "{name} has no texture at its Base Color.": "{name} hat keine Textur an seiner Grundfarbe.",
     "The relief is shown by the node {name}: the node {image} is linked to nothing.": ""
     "Das Relief zeigt der Node {name}: Der Node {image} ist mit nichts verbunden.",
     "The link to Base Color of {name} is muted: unmute it, and press Apply; the texture is in a node beside it.": ""
@@ -493,7 +612,6 @@ TEXTS = {
     "It repeats up and down": "Es wiederholt sich nach oben und unten",
     "It does not repeat": "Es wiederholt sich nicht",
     "From the Image": "Vom Bild",
-    "Color": "Farbe",
     "Color, or data where the image's color space is Non-Color": "Farbe, oder Daten, wo der Farbraum des Bildes "
     "Non-Color ist",
     "Data": "Daten",

@@ -49,13 +49,13 @@ def find_engine() -> runtime.Runtime:
 
 def check_engine() -> None:
     """Remember what is missing, so that the panel can say it without looking at the disk."""
-    now = state.current
-    now.environments = environments.environments(environments_folder(), get().backend)
+    current = state.current
+    current.environments = environments.environments(environments_folder(), get().backend)
     try:
         find_engine()
     except UserError as error:
-        now.lost_engine = error
+        current.engine_error = error
         return
-    if now.error == now.lost_engine:  # a Generate that failed for it; it is mended
-        now.error = None
-    now.lost_engine = None
+    if current.error == current.engine_error:  # a Generate that failed for it; it is mended
+        current.error = None
+    current.engine_error = None

@@ -17,7 +17,7 @@ from ...core.results import Result
 from ...host.history import History
 from ...host.session import Session
 from .environments import Environments, Setup
-from .target import Target
+from .targets import Target
 
 
 def new_document() -> str:
@@ -30,7 +30,9 @@ class View:
     """How the panel shows the history.
 
     text, which: what is searched for. found: the entries that fit, the newest first; page: which part of them is shown.
-    selected: the name of the result that the buttons are about. comparing: the button is held.
+    selected: the name of the result that the buttons are about; follows: it becomes the next one that is made.
+    pictures: what a click on its picture offers, as an enumeration's items; the first text of each is a result's name.
+    comparing: another texture is shown.
     offered: names of what earlier sessions left behind; begun: when this one began, seconds since 1970.
     placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
     doomed: those of them that the user has deleted; they go when another file is opened.
@@ -42,6 +44,8 @@ class View:
     found: tuple[Entry, ...] = ()
     page: int = 0
     selected: str = ""
+    follows: bool = True
+    pictures: tuple[tuple[str, str, str, int, int], ...] = ()
     comparing: bool = False
     offered: tuple[str, ...] = ()
     begun: float = field(default_factory=time.time)
@@ -57,13 +61,14 @@ class State:
     targets: where the result of each job that has not been delivered goes.
     folders: what was written for a job to read, until it has ended.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
-    last: the job whose results the panel shows; shown: which of them; outcome: where they went.
+    last: the job whose results were made last; shown: which of them; outcome: where they went; outcome_of: the name of
+    the result that it is about, "" where it is about none; outcome_placed: that one was in use then.
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
-    sketches: the picture in the making, as an icon.
+    step_previews: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
-    previews: thumbnails of what was shown last, as icons; None: there is no window.
-    error: what the panel shows until it is closed or the next job begins; lost_engine: nothing can be made at all.
+    thumbnails: of what was shown last, as icons; None: there is no window.
+    error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
 
     document: str = field(default_factory=new_document)
@@ -77,12 +82,14 @@ class State:
     last: Job | None = None
     shown: int = 0
     outcome: str = ""
+    outcome_of: str = ""
+    outcome_placed: bool = False
     error: UserError | None = None
-    lost_engine: UserError | None = None
-    previews: Any = None
+    engine_error: UserError | None = None
+    thumbnails: Any = None
     status: str = ""
     shown_in: set[int] = field(default_factory=set)
-    sketches: Any = None
+    step_previews: Any = None
     history: History | None = None
     view: View = field(default_factory=View)
     setup: Setup = field(default_factory=Setup)

@@ -14,18 +14,20 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core import history as core_history
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.history import Entry, Which
+from ...core.naming import title
 from ...core.results import THUMBNAIL, Result
 from ...host.history import History
 from ...host.store import Store, adopt
 from ..common import package, preferences, state
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..jobs import pump
 from ..pictures import images
+from ..settings.properties import facts_of
 
 _logger = logging.getLogger(__name__)
 PAGE = 12  # results on a page: whole rows of 2, 3, 4 or 6
@@ -36,19 +38,19 @@ _GIGABYTE = 1e9
 
 def get() -> History:
     """The history of the store that the preferences name; in a window it begins to be read when first asked for."""
-    now = state.current
+    current = state.current
     root = preferences.store_folder()
-    if now.history is None or now.history.store.root != root:
-        if now.history is not None:
-            now.history.close(wait=False)
-            now.view.offered, now.view.doomed = (), set()
+    if current.history is None or current.history.store.root != root:
+        if current.history is not None:
+            current.history.close(wait=False)
+            current.view.offered, current.view.doomed = (), set()
         old, new = package.old_results_folder(), package.results_folder()
         if bpy.app.background:
             adopt(old, new)
-        now.history = History(Store(root), background=not bpy.app.background, before=lambda: adopt(old, new))
+        current.history = History(Store(root), background=not bpy.app.background, before=lambda: adopt(old, new))
         if not bpy.app.background:  # where it would take its time here and now, only a script's word has it read
             refresh()
-    return now.history
+    return current.history
 
 
 def result(name: str) -> Result:
@@ -60,13 +62,17 @@ def result(name: str) -> Result:
 
 
 def add(made: Result) -> None:
-    """A result that the engine has just told of. It is selected, unless the user has selected an older one."""
+    """A result that the engine has just told of. It is selected, unless the user looks at another one.
+
+    Of several of one job it is the first, which goes into the material.
+    """
     get().add(made)
-    view = state.current.view
-    follows = not view.found or view.selected == view.found[0].name
+    current = state.current
     show()
-    if follows and view.found:
-        view.selected = view.found[0].name
+    first = not current.results or current.results[0] == made
+    if current.view.follows and first and any(entry.name == made.folder.name for entry in current.view.found):
+        current.view.selected = made.folder.name
+        _list_pictures()
     clean_up()
 
 
@@ -90,6 +96,7 @@ def show(page: int | None = None) -> None:
     if not any(entry.name == view.selected for entry in view.found):
         view.selected = view.found[0].name if view.found else ""
     _load_thumbnails(entries_on_page(view))
+    _list_pictures()
     redraw_sidebars()
 
 
@@ -115,24 +122,50 @@ def selected() -> Entry | None:
 
 
 def select(name: str) -> None:
-    state.current.view.selected = name
+    """The user looks at this one: what is made next is selected only where this is what was made last."""
+    current = state.current
+    view, made = current.view, [made.folder.name for made in current.results]
+    view.selected, view.follows = name, name in made
+    current.shown = made.index(name) if name in made else current.shown
+    _list_pictures()
     redraw_sidebars()
+
+
+def _list_pictures() -> None:
+    """What a click on the selected one's picture offers: the page, and the selected one where it is on another."""
+    view, thumbnails = state.current.view, state.current.thumbnails
+    entries = list(entries_on_page(view))
+    chosen = selected()
+    if chosen is not None and chosen not in entries:
+        _load_thumbnails([chosen])
+        entries.append(chosen)
+    view.pictures = tuple(
+        (
+            entry.name,
+            title(entry.result.recipe.request.prompt),
+            title(entry.result.recipe.request.prompt, 400),
+            thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0,
+            number,
+        )
+        for number, entry in enumerate(entries)
+    )
 
 
 def _load_thumbnails(entries: Sequence[Entry]) -> None:
     """Blender reads the files later, in a thread of its own, when they are drawn."""
     if bpy.app.background:
         return
-    now = state.current
-    if now.previews is None:
-        now.previews = bpy.utils.previews.new()
-    wanted = {entry.name for entry in entries} | {made.folder.name for made in now.results}
-    if len(now.previews) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
-        for name in [name for name in now.previews if name not in wanted]:
-            del now.previews[name]
+    current = state.current
+    if current.thumbnails is None:
+        current.thumbnails = bpy.utils.previews.new()
+    wanted = {entry.name for entry in entries} | {made.folder.name for made in current.results}
+    wanted |= {current.view.selected}
+    if len(current.thumbnails) + len(wanted) > _MAX_PREVIEWS:  # or a day's thumbnails would all stay in memory
+        for name in [name for name in current.thumbnails if name not in wanted]:
+            del current.thumbnails[name]
     for entry in entries:
-        if entry.name not in now.previews and THUMBNAIL in entry.result.files:
-            now.previews.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
+        if entry.name not in current.thumbnails and THUMBNAIL in entry.result.files:
+            current.thumbnails.load(entry.name, str(entry.result.path(THUMBNAIL)), "IMAGE")
 
 
 # --- offers --------------------------------------------------------------------------------------------------------
@@ -141,7 +174,7 @@ def _load_thumbnails(entries: Sequence[Entry]) -> None:
 def offer() -> None:
     """Note what earlier sessions left behind, in no .blend: the panel offers it until it is dismissed."""
     view, history = state.current.view, state.current.history
-    if history is not None:
+    if history is not None and preferences.get().tell_unsaved:
         left = core_history.left_behind(history.entries, history.dismissed, view.begun)
         view.offered = tuple(entry.name for entry in left)
 
@@ -162,10 +195,14 @@ def dismiss() -> None:
 
 def in_use() -> set[str]:
     """Names of the results that the open file has, may get back by undo, or is about to get."""
-    now = state.current
-    names = {image.tilewright.result for image in bpy.data.images if image.tilewright.result}
-    waiting = [*now.waiting, *(now.session.jobs if now.session else ()), *([now.last] if now.last else [])]
-    return names | now.view.placed | {made.folder.name for job in waiting for made in job.results.values()}
+    current = state.current
+    names = {facts_of(image).result for image in bpy.data.images if facts_of(image).result}
+    waiting = [
+        *current.waiting,
+        *(current.session.jobs if current.session else ()),
+        *([current.last] if current.last else []),
+    ]
+    return names | current.view.placed | {made.folder.name for job in waiting for made in job.results.values()}
 
 
 def delete(name: str) -> str:
@@ -183,20 +220,20 @@ def delete(name: str) -> str:
         )
     if name in view.placed:
         view.doomed.add(name)
-        told = rpt_("It is deleted when another file is opened; until then undo could need it.")
+        outcome = rpt_("It is deleted when another file is opened; until then undo could need it.")
     else:
         get().delete(name)
-        told = rpt_("The texture is deleted.")
+        outcome = rpt_("The texture is deleted.")
     view.offered = tuple(offered for offered in view.offered if offered != name)
     show()
     _watch()
-    return told
+    return outcome
 
 
 def _shown_by(folder: Path) -> bpy.types.Image | None:
     """The image of the open file that is read from this result's folder, None where there is none."""
     for image in bpy.data.images:
-        ours = image.tilewright.result == folder.name and not image.packed_file
+        ours = facts_of(image).result == folder.name and not image.packed_file
         if ours and Path(os.path.abspath(bpy.path.abspath(image.filepath))).parent == folder:
             return image
     return None
@@ -283,7 +320,7 @@ def _on_saved(path: str = "", *_: object) -> None:
     if os.path.abspath(bpy.data.filepath) != file:  # a copy was saved, and this one is still what is open
         images.paths_back()
     view.paths_before.clear()
-    names = {image.tilewright.result for image in bpy.data.images if image.tilewright.result and not image.library}
+    names = {facts_of(image).result for image in bpy.data.images if facts_of(image).result and not image.library}
     if not names and state.current.history is None:
         return
     history = get()
@@ -359,9 +396,9 @@ def unregister() -> None:
     for handlers, handler in reversed(_HANDLERS):
         if handler in handlers:
             handlers.remove(handler)
-    now = state.current
-    if now.history is not None:
-        for name in now.view.doomed:
-            now.history.delete(name)
-        now.history.close()
-        now.history = None
+    current = state.current
+    if current.history is not None:
+        for name in current.view.doomed:
+            current.history.delete(name)
+        current.history.close()
+        current.history = None

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import UserError
-from ..common import languages, state, target
+from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..material import color_node, shown
 from ..pictures import images
 from ..settings import properties
+from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
 
 
@@ -36,15 +37,15 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
 
     Where the object wears the result `name`, the other one is what it wore before; otherwise it is that result.
     """
-    aim = target.choose(context, context.scene.tilewright.target, state.current.document)
-    material = target.find_material(aim)
-    kind = "BASE_COLOR" if aim.kind == "NEW_NODE" else aim.kind
-    node = color_node.image_node(material, kind, aim.node) if material else None
+    target = chosen_target(context)
+    material = targets.find_material(target)
+    kind = "BASE_COLOR" if target.kind == "NEW_NODE" else target.kind
+    node = color_node.image_node(material, kind, target.node) if material else None
     if node is None or node.image is None:
         return None
     image = node.image
     known = {item.session_uid for item in bpy.data.images}
-    if name and image.tilewright.result != name:
+    if name and facts_of(image).result != name:
         placed = name in state.current.view.placed
         other = images.load(browse.result(name))
         if not placed:  # a look is not yet a use
@@ -62,17 +63,18 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
 
 def end(exchange: Exchange) -> None:
     """Show the present texture again, and leave nothing behind."""
-    material = target.by_uid(bpy.data.materials, exchange.material)
-    image = target.by_uid(bpy.data.images, exchange.image)
-    other = target.by_uid(bpy.data.images, exchange.other)
-    for node in shown.nodes(material) if material and image else ():
+    material = targets.by_uid(bpy.data.materials, exchange.material)
+    image = targets.by_uid(bpy.data.images, exchange.image)
+    other = targets.by_uid(bpy.data.images, exchange.other)
+    nodes: list[Any] = shown.nodes(material) if material and image else []
+    for node in nodes:
         if node.name == exchange.node and node.bl_idname == "ShaderNodeTexImage" and node.image == other:
             node.image = image
     if other is not None and exchange.loaded:
         bpy.data.images.remove(other)
 
 
-class TILEWRIGHT_OT_compare(bpy.types.Operator):
+class TILEWRIGHT_OT_compare(reporting.Operator):
     """Hold to see the texture from before; where another one is shown, hold to see this one"""
 
     bl_idname = "tilewright.compare"
@@ -84,17 +86,14 @@ class TILEWRIGHT_OT_compare(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        error = target.problem(context, context.scene.tilewright.target) if context.scene else None
-        if error:
-            cls.poll_message_set(languages.told(error))
-        return context.scene is not None and error is None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return target_problem(context)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         try:
             self.exchange = begin(context, self.result)
         except UserError as error:
-            self.report({"WARNING"}, languages.told(error))
+            self.report({"WARNING"}, languages.message_of(error))
             return {"CANCELLED"}
         if self.exchange is None:
             self.report({"INFO"}, rpt_("There is no texture to compare with."))
@@ -104,7 +103,7 @@ class TILEWRIGHT_OT_compare(bpy.types.Operator):
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         let_go = event.value == "RELEASE" and event.type in {self.key, "LEFTMOUSE"}
         other_key = event.value == "PRESS" and event.type != self.key and "MOUSEMOVE" not in event.type
         if not let_go and not other_key:
@@ -123,9 +122,8 @@ def hold(self: Any, context: bpy.types.Context) -> None:
     view = state.current.view
     if not view.comparing:
         return
-    if not bpy.ops.tilewright.compare.poll() or "RUNNING_MODAL" not in bpy.ops.tilewright.compare(
-        "INVOKE_DEFAULT", result=view.selected
-    ):
+    operator: Any = bpy.ops.tilewright.compare  # type: ignore[attr-defined]
+    if not operator.poll() or "RUNNING_MODAL" not in operator("INVOKE_DEFAULT", result=view.selected):
         view.comparing = False
 
 

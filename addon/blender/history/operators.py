@@ -1,48 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the history's buttons do. Each takes the folder name of a result, for scripts. Imports bpy and core."""
 
+from typing import Any
+
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.history import Which
 from ...core.naming import title
-from ..common import languages, state, target
+from ..common import preferences, reporting, state
+from ..common.languages import iface_, rpt_
 from ..jobs import delivery
 from ..pictures import images
+from ..settings.properties import chosen_target, target_problem
 from . import browse
 
 
-class _OnResult:
-    """An operator on one result. `act` does its work; a `UserError` of it is reported."""
+class _OnResult(reporting.Operator):
+    """An operator on one result."""
 
     result: StringProperty(
         name="Result", description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            self.act(context)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
 
-
-class TILEWRIGHT_OT_history_refresh(bpy.types.Operator):
+class TILEWRIGHT_OT_history_refresh(reporting.Operator):
     """Look at the folder of the results again"""
 
     bl_idname = "tilewright.history_refresh"
     bl_label = "Refresh"
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         browse.refresh()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_select(_OnResult, bpy.types.Operator):
+class TILEWRIGHT_OT_select(_OnResult):
     bl_idname = "tilewright.select"
     bl_label = "Select"
     bl_options = {"INTERNAL"}
@@ -57,7 +50,7 @@ class TILEWRIGHT_OT_select(_OnResult, bpy.types.Operator):
         browse.select(self.result)
 
 
-class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
+class TILEWRIGHT_OT_turn_page(reporting.Operator):
     """Turn to other results"""
 
     bl_idname = "tilewright.turn_page"
@@ -66,17 +59,17 @@ class TILEWRIGHT_OT_turn_page(bpy.types.Operator):
 
     step: IntProperty(default=1, options={"SKIP_SAVE"})
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         browse.show(state.current.view.page + self.step)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_apply(bpy.types.Operator):
+class TILEWRIGHT_OT_apply(reporting.Operator):
     """Put the texture into the active material, as the target says"""
 
     bl_idname = "tilewright.apply"
     bl_label = "Apply"
     bl_options = {"REGISTER", "UNDO"}
+    keeps_error = True
 
     result: StringProperty(
         description="The result's folder in the history; empty: the texture that was made last",
@@ -84,33 +77,24 @@ class TILEWRIGHT_OT_apply(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        error = target.problem(context, context.scene.tilewright.target)
-        if error:
-            cls.poll_message_set(languages.told(error))
-        return error is None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return target_problem(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        now = state.current
-        try:
-            result = browse.result(self.result) if self.result else now.result
-            if result is None:
-                raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
-            aim = target.choose(context, context.scene.tilewright.target, now.document)
-            # a job that waits for a tool to end is delivered by this, and not a second time
-            if now.last in now.waiting and result == now.result:
-                now.waiting.remove(now.last)
-                now.targets.pop(now.last.id, None)
-            now.outcome = delivery.deliver([result], aim)
-            browse.note_use(result.folder.name)
-        except UserError as error:
-            now.error = error
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+    def act(self, context: bpy.types.Context) -> None:
+        current = state.current
+        result = browse.result(self.result) if self.result else current.result
+        if result is None:
+            raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
+        target = chosen_target(context)
+        # a job that waits for a tool to end is delivered by this, and not a second time
+        if current.last in current.waiting and result == current.result:
+            current.waiting.remove(current.last)
+            current.targets.pop(current.last.id, None)
+        delivery.tell(delivery.deliver([result], target), result.folder.name)
+        browse.note_use(result.folder.name)
 
 
-class TILEWRIGHT_OT_favourite(_OnResult, bpy.types.Operator):
+class TILEWRIGHT_OT_favourite(_OnResult):
     """Mark as a favourite, which no clean-up ever removes, or unmark"""
 
     bl_idname = "tilewright.favourite"
@@ -122,18 +106,17 @@ class TILEWRIGHT_OT_favourite(_OnResult, bpy.types.Operator):
         browse.mark_favourite(self.result, self.favourite)
 
 
-class TILEWRIGHT_OT_delete(_OnResult, bpy.types.Operator):
+class TILEWRIGHT_OT_delete(_OnResult):
     """Delete this texture from the disk. Where the open file still needs it, this is refused"""
 
     bl_idname = "tilewright.delete"
     bl_label = "Delete"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        try:
-            prompt = title(browse.result(self.result).recipe.request.prompt)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        return self.attempt(lambda: self.confirm(context, event))
+
+    def confirm(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        prompt = title(browse.result(self.result).recipe.request.prompt)
         return context.window_manager.invoke_confirm(
             self,
             event,
@@ -147,7 +130,7 @@ class TILEWRIGHT_OT_delete(_OnResult, bpy.types.Operator):
         self.report({"INFO"}, browse.delete(self.result))
 
 
-class TILEWRIGHT_OT_open_in_image_editor(_OnResult, bpy.types.Operator):
+class TILEWRIGHT_OT_open_in_image_editor(_OnResult):
     """Show the whole picture in an Image Editor: one that is open, or a new window"""
 
     bl_idname = "tilewright.open_in_image_editor"
@@ -155,11 +138,8 @@ class TILEWRIGHT_OT_open_in_image_editor(_OnResult, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if bpy.app.background:
-            cls.poll_message_set("There is no window to open it in.")
-            return False
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return reporting.NO_WINDOW if bpy.app.background else None
 
     def act(self, context: bpy.types.Context) -> None:
         image = images.load(browse.result(self.result))
@@ -168,72 +148,84 @@ class TILEWRIGHT_OT_open_in_image_editor(_OnResult, bpy.types.Operator):
             bpy.ops.wm.window_new()
             area = context.window_manager.windows[-1].screen.areas[0]
             area.type = "IMAGE_EDITOR"
-        area.spaces.active.image = image
+        editor: Any = area.spaces.active
+        editor.image = image
 
 
-class TILEWRIGHT_OT_show_file(_OnResult, bpy.types.Operator):
+class TILEWRIGHT_OT_show_file(_OnResult):
     """Open the folder that holds the texture's files"""
 
     bl_idname = "tilewright.show_file"
     bl_label = "Show File"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if bpy.app.background:
-            cls.poll_message_set("There is no window to open it in.")
-            return False
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return reporting.NO_WINDOW if bpy.app.background else None
 
     def act(self, context: bpy.types.Context) -> None:
         bpy.ops.wm.path_open(filepath=str(browse.result(self.result).folder))
 
 
-class TILEWRIGHT_OT_show_offers(bpy.types.Operator):
+class TILEWRIGHT_OT_show_offers(reporting.Operator):
     """Show the textures of earlier sessions that no saved file has"""
 
     bl_idname = "tilewright.show_offers"
     bl_label = "Show"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         view = state.current.view
         view.text, view.which = "", Which.UNTAKEN
         view.selected = view.offered[0] if view.offered else ""
         browse.show()
         browse.show_selected()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_dismiss_offers(bpy.types.Operator):
-    """Do not offer them again; they stay in the history"""
+class TILEWRIGHT_OT_dismiss_offers(reporting.Operator):
+    """Do not tell of these again; they stay in the history"""
 
     bl_idname = "tilewright.dismiss_offers"
     bl_label = "Close"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    for_good: BoolProperty(
+        name="For Good", description="Of no others either; the preferences can change that", options={"SKIP_SAVE"}
+    )
+
+    def act(self, context: bpy.types.Context) -> None:
+        if self.for_good:
+            preferences.get().tell_unsaved = False
         browse.dismiss()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_clean_up(bpy.types.Operator):
+class TILEWRIGHT_OT_clear_filters(reporting.Operator):
+    """Show all textures"""
+
+    bl_idname = "tilewright.clear_filters"
+    bl_label = "Show All"
+    bl_options = {"INTERNAL"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        view = state.current.view
+        view.text, view.which = "", Which.ALL
+        browse.show()
+        browse.show_selected()
+
+
+class TILEWRIGHT_OT_clean_up(reporting.Operator):
     """Bring the results below the size limit of the preferences, as far as nothing is lost that is in use"""
 
     bl_idname = "tilewright.clean_up"
     bl_label = "Clean Up"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if browse.limit() == 0:
-            cls.poll_message_set("There is no size limit.")
-            return False
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if browse.limit() else UserError(ErrorKind.REQUEST, "There is no size limit.")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         browse.get()
         browse.clean_up()
         self.report({"INFO"}, rpt_("What is in use, a favourite or younger than a day stays."))
-        return {"FINISHED"}
 
 
 CLASSES = (
@@ -247,5 +239,6 @@ CLASSES = (
     TILEWRIGHT_OT_show_file,
     TILEWRIGHT_OT_show_offers,
     TILEWRIGHT_OT_dismiss_offers,
+    TILEWRIGHT_OT_clear_filters,
     TILEWRIGHT_OT_clean_up,
 )

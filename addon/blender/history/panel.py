@@ -4,17 +4,15 @@
 Imports bpy and core.
 """
 
-import time
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, PointerProperty, StringProperty
 
-from ...core.history import Entry, Which
+from ...core.history import Which
 from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
 from ..common import drawing, package, state
+from ..common.languages import iface_
 from . import browse, compare
 
 _WHICH = (
@@ -40,6 +38,15 @@ def _set_comparing(self: Any, held: bool) -> None:
     state.current.view.comparing = held
 
 
+def _selected_number(self: Any) -> int:
+    view = state.current.view
+    return next((item[4] for item in view.pictures if item[0] == view.selected), 0)
+
+
+def _select_number(self: Any, number: int) -> None:
+    browse.select(next(item[0] for item in state.current.view.pictures if item[4] == number))
+
+
 class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
     """`window_manager.tilewright_history`: how the panel shows the history. Nothing is stored in Blender's data."""
 
@@ -60,12 +67,25 @@ class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
     )
     comparing: BoolProperty(
         name="Compare",
-        description="Hold to see the texture from before; where another one is shown, hold to see this one",
+        description="See the texture from before; where another one is shown, see this one. Hold the button, or click "
+        "it: then the next click ends it",
         get=lambda self: state.current.view.comparing,
         set=_set_comparing,
         update=compare.hold,
         options={"SKIP_SAVE"},
     )
+    picture: EnumProperty(
+        name="Texture",
+        description="The selected texture; click for the others on this page",
+        items=lambda self, context: state.current.view.pictures,
+        get=_selected_number,
+        set=_select_number,
+        options={"SKIP_SAVE"},
+    )
+
+
+def _shown(context: bpy.types.Context) -> TILEWRIGHT_PG_history:
+    return context.window_manager.tilewright_history  # type: ignore[attr-defined]
 
 
 class TILEWRIGHT_MT_result(bpy.types.Menu):
@@ -74,14 +94,13 @@ class TILEWRIGHT_MT_result(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, name = self.layout, state.current.view.selected
-        layout.operator_context = "INVOKE_DEFAULT"
         layout.operator("tilewright.restore_settings", icon="LOOP_BACK").result = name
-        layout.operator("tilewright.generate_again", text="Generate at Another Size…").result = name
+        layout.operator("tilewright.generate_again", text="Generate at Another Size...").result = name
         layout.separator()
         layout.operator("tilewright.open_in_image_editor", icon="IMAGE").result = name
         layout.operator("tilewright.show_file", icon="FILE_FOLDER").result = name
         layout.separator()
-        layout.operator("tilewright.delete", text="Delete…", icon="TRASH").result = name
+        layout.operator("tilewright.delete", text="Delete...", icon="TRASH").result = name
         layout.separator()
         layout.operator("tilewright.history_refresh", icon="FILE_REFRESH")
         layout.operator("tilewright.clean_up")
@@ -89,25 +108,37 @@ class TILEWRIGHT_MT_result(bpy.types.Menu):
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The history, for a sidebar of any width."""
-    now = state.current
-    view = now.view
-    place = context.window_manager.tilewright_history
+    current = state.current
+    view = current.view
+    place = _shown(context)
     row = layout.row(align=True)
     row.prop(place, "search", text="", icon="VIEWZOOM", placeholder="Search")
     row.prop(place, "which", text="", expand=True, icon_only=True)
+    _draw_filters(layout)
     if view.offered and view.which is not Which.UNTAKEN:
         _draw_offer(layout, context, len(view.offered))
-    if now.history is None or not (now.history.ready or view.found):
+    if current.history is None or not (current.history.ready or view.found):
         layout.label(text="Reading the results…", icon="TIME")
         return
     if not view.found:
-        layout.label(text="Nothing found" if now.history.entries else "No textures yet", icon="INFO")
+        layout.label(text="Nothing found" if current.history.entries else "No textures yet", icon="INFO")
         return
-    entry = browse.selected()
-    if entry:  # above the thumbnails, so that its buttons stay where they are and in sight
-        _draw_selected(layout, entry)
     _draw_page(layout, context)
     _draw_pager(layout)
+
+
+def _draw_filters(layout: bpy.types.UILayout) -> None:
+    """What is left out, so that nobody looks for it in vain."""
+    view, history = state.current.view, state.current.history
+    if history is None or not (view.text.strip() or view.which is not Which.ALL):
+        return
+    row = layout.row()
+    label = next(name for which, name, *_rest in _WHICH if which == view.which.value)
+    words = iface_("{label}: {found} of {count}").format(
+        label=iface_(label), found=len(view.found), count=len(history.entries)
+    )
+    row.label(text=words, icon="FILTER", translate=False)
+    row.operator("tilewright.clear_filters", text="", icon="X", emboss=False)
 
 
 def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: int) -> None:
@@ -116,14 +147,17 @@ def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: i
     words = iface_("1 texture from before is in no saved file.")
     if count > 1:
         words = iface_("{count} textures from before are in no saved file.").format(count=count)
+    words = f"{words} {iface_('Apply those that you want, and save the file; a favourite stays in any case.')}"
     drawing.paragraph(row.column(), context, words, icon="RECOVER_LAST", margin=2)
     row.operator("tilewright.dismiss_offers", text="", icon="X", emboss=False)
-    box.operator("tilewright.show_offers")
+    row = box.row(align=True)
+    row.operator("tilewright.show_offers")
+    row.operator("tilewright.dismiss_offers", text="Never Tell").for_good = True
 
 
 def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Thumbnails in as many columns as the sidebar has room for; the button below each selects it."""
-    view, previews = state.current.view, state.current.previews
+    view, thumbnails = state.current.view, state.current.thumbnails
     entries = browse.entries_on_page(view)
     room = context.region.width / (context.preferences.system.ui_scale or 1.0) - _MARGIN  # 0 without a window
     columns = next((count for count in (6, 4, 3) if room / count >= 3.5 * _UNIT), 2)
@@ -131,7 +165,7 @@ def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     grid = layout.grid_flow(row_major=True, columns=columns, even_columns=True, even_rows=True, align=False)
     for entry in entries:
         cell = grid.column(align=True)
-        icon = previews[entry.name].icon_id if previews is not None and entry.name in previews else 0
+        icon = thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0
         cell.template_icon(icon_value=icon, scale=scale)
         cell.operator(
             "tilewright.select",
@@ -159,45 +193,6 @@ def _draw_pager(layout: bpy.types.UILayout) -> None:
         right = row.row(align=True)
         right.enabled = view.page < pages - 1
         right.operator("tilewright.turn_page", text="", icon="TRIA_RIGHT").step = 1
-    row.operator("tilewright.try_on", icon="HIDE_OFF")
-
-
-def _draw_selected(layout: bpy.types.UILayout, entry: Entry) -> None:
-    result = entry.result
-    request = result.recipe.request
-    box = layout.box().column()
-    row = box.row(align=True)
-    row.label(text=title(request.prompt, 80), translate=False)
-    marked = entry.marks.favourite
-    star = row.operator("tilewright.favourite", text="", icon="SOLO_ON" if marked else "SOLO_OFF", emboss=False)
-    star.result, star.favourite = entry.name, not marked
-    facts = box.column(align=True)
-    facts.scale_y = 0.8
-    generated = isinstance(request, TextureRequest)
-    if generated:
-        words = iface_("{size}, seed {seed}").format(size="x".join(map(str, request.result_size)), seed=request.seed)
-    else:
-        words = iface_("Made from another picture")
-    facts.label(text=words, translate=False)
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.created))
-    facts.label(text=f"{when}{_seam(entry)}", translate=False)
-    row = box.row(align=True)
-    row.operator("tilewright.apply").result = entry.name
-    row.prop(bpy.context.window_manager.tilewright_history, "comparing", text="Compare", toggle=True)
-    row = box.row(align=True)
-    if generated:
-        again = row.row(align=True)
-        again.operator_context = "EXEC_DEFAULT"
-        again.operator("tilewright.variations").result = entry.name
-    row.menu("TILEWRIGHT_MT_result", text="More")
-
-
-def _seam(entry: Entry) -> str:
-    score = entry.result.seam_score
-    if score is None or entry.result.recipe.request.axes is Axes.NONE:
-        return ""
-    words = iface_("seam {score:.2f}") if entry.result.seam_shows else iface_("seamless ({score:.2f})")
-    return f", {words.format(score=score)}"
 
 
 def _classes() -> tuple[type, ...]:
@@ -218,8 +213,8 @@ CLASSES = (TILEWRIGHT_PG_history, TILEWRIGHT_MT_result, *_classes())
 
 
 def register() -> None:
-    bpy.types.WindowManager.tilewright_history = PointerProperty(type=TILEWRIGHT_PG_history)
+    bpy.types.WindowManager.tilewright_history = PointerProperty(type=TILEWRIGHT_PG_history)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
-    del bpy.types.WindowManager.tilewright_history
+    del bpy.types.WindowManager.tilewright_history  # type: ignore[attr-defined]

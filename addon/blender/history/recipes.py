@@ -6,21 +6,20 @@ import os
 import secrets
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core import recipe as core_recipe
 from ...core.errors import ErrorKind, UserError
 from ...core.recipe import Recipe
-from ...core.requests.finish import FILTER, LANCZOS
+from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ..common import languages, package, preferences, target
+from ..common import package, reporting
+from ..common.languages import iface_, rpt_
 from ..jobs import generation
 from ..settings import models, properties
+from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
 from . import browse
 
 
@@ -42,7 +41,7 @@ def of_file(path: Path) -> Recipe | None:
         raise UserError(ErrorKind.DISK, rpt_("{path} cannot be read.").format(path=path)) from error
 
 
-def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
+def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> str:
     """Set what the recipe says; returns a sentence about what could not be, or "".
 
     own: it comes from the user's history. A file from somebody else may name any path as its model, also on a server
@@ -58,6 +57,7 @@ def restore(settings: Any, recipe: Recipe, *, own: bool) -> str:
     settings.tiling = request.axes.value
     finish = request.finish
     settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
+    settings.map_kinds = {kind.name for kind in finish.maps or MapKind}
     settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER, LANCZOS) else STARTER
     settings.map_networks = finish.map_networks if own or finish.map_networks in (STARTER, FILTER) else STARTER
     if own or _is_known(request.model, settings.model):
@@ -77,33 +77,20 @@ def _is_known(model: str, chosen: str) -> bool:
     return model in (STARTER, chosen) or any(model == name for name, _place in models.candidates(model))
 
 
-def _submit(operator: bpy.types.Operator, context: bpy.types.Context, request: TextureRequest) -> set[str]:
-    try:
-        job = generation.submit(context, request)
-        if bpy.app.background:
-            generation.wait(job)
-    except UserError as error:
-        operator.report({"ERROR"}, languages.told(error))
-        return {"CANCELLED"}
-    return {"FINISHED"}
-
-
-class _Again:
+class _Again(reporting.Operator):
     """What operators share that generate from a result."""
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if context.scene is None:
-            return False
-        if preferences.get().previews_first:
-            return True
-        error = target.problem(context, context.scene.tilewright.target)
-        if error:
-            cls.poll_message_set(languages.told(error))
-        return error is None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
+
+    def submit(self, context: bpy.types.Context, request: TextureRequest) -> None:
+        job = generation.submit(context, request)
+        if bpy.app.background:
+            generation.wait(job)
 
 
-class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
+class TILEWRIGHT_OT_restore_settings(reporting.Operator):
     """Set the prompt and everything else as for this texture, so that Generate makes it again"""
 
     bl_idname = "tilewright.restore_settings"
@@ -117,20 +104,15 @@ class TILEWRIGHT_OT_restore_settings(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            recipe = self.find(context)
-            if recipe is None:
-                raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
-            note = restore(context.scene.tilewright, recipe, own=bool(self.result))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def act(self, context: bpy.types.Context) -> None:
+        recipe = self.find(context)
+        if recipe is None:
+            raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
+        note = restore(settings_of(context.scene), recipe, own=bool(self.result))
         self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
-        return {"FINISHED"}
 
     def find(self, context: bpy.types.Context) -> Recipe | None:
         if self.result:
@@ -149,7 +131,7 @@ def image_at_hand(context: bpy.types.Context) -> bpy.types.Image | None:
     return getattr(context, "edit_image", None) or getattr(node, "image", None)
 
 
-class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
+class TILEWRIGHT_OT_variations(_Again):
     """Generate more textures like this one: the same recipe, other seeds"""
 
     bl_idname = "tilewright.variations"
@@ -160,16 +142,12 @@ class TILEWRIGHT_OT_variations(_Again, bpy.types.Operator):
         name="Count", description="How many", default=4, min=1, max=properties.MAX_COUNT, options={"SKIP_SAVE"}
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            request = browse.result(self.result).recipe.texture
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return _submit(self, context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
+    def act(self, context: bpy.types.Context) -> None:
+        request = browse.result(self.result).recipe.texture
+        self.submit(context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
 
 
-class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
+class TILEWRIGHT_OT_generate_again(_Again):
     """Generate the same recipe at another size. The seed is the same, the picture a relative of the first"""
 
     bl_idname = "tilewright.generate_again"
@@ -195,23 +173,17 @@ class TILEWRIGHT_OT_generate_again(_Again, bpy.types.Operator):
         subtype="PIXEL",
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        try:
-            size = browse.result(self.result).recipe.texture.size
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        return self.attempt(lambda: self.ask(context))
+
+    def ask(self, context: bpy.types.Context) -> reporting.Outcome:
+        size = browse.result(self.result).recipe.texture.size
         self.width, self.height = min(2 * size.width, MAX_SIDE), min(2 * size.height, MAX_SIDE)
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            request = browse.result(self.result).recipe.texture
-            size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return _submit(self, context, replace(request, size=size))
+    def act(self, context: bpy.types.Context) -> None:
+        size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
+        self.submit(context, replace(browse.result(self.result).recipe.texture, size=size))
 
 
 class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
@@ -233,7 +205,7 @@ class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """In the menus of the editors that show one image."""
     image = image_at_hand(context)
-    if image is not None and image.tilewright.recipe:
+    if image is not None and facts_of(image).recipe:
         self.layout.separator()
         self.layout.operator("tilewright.restore_settings", text="Restore Tilewright Settings").image = image.name
 

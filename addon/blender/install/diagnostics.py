@@ -21,19 +21,19 @@ _PLACES = ("environment", "wheels", "index", "python", "store", "models")
 
 def text() -> str:
     """Versions, settings, what is installed, the last errors, the ends of the logs."""
-    now, wanted = state.current, preferences.get()
-    found = now.environments
+    current, prefs = state.current, preferences.get()
+    found = current.environments
     lines = [
         f"Tilewright {package.version()}, Blender {bpy.app.version_string}, Python {platform.python_version()}",
         f"{platform.platform()}, {platform.machine()}, online access {'on' if bpy.app.online_access else 'off'}",
         f"Graphics: {_graphics()}",
-        "Settings: " + ", ".join(f"{name} {getattr(wanted, name)}" for name in _SETTINGS),
-        "Changed: " + (", ".join(name for name in _PLACES if getattr(wanted, name).strip()) or "no places"),
-        f"Engine: {now.lost_engine or 'found'}",
+        "Settings: " + ", ".join(f"{name} {getattr(prefs, name)}" for name in _SETTINGS),
+        "Changed: " + (", ".join(name for name in _PLACES if getattr(prefs, name).strip()) or "no places"),
+        f"Engine: {current.engine_error or 'found'}",
         f"Packages: {found.verdict.condition if found and found.verdict else 'none fit'}"
         + (f", list {found.lock.backend} {found.lock.digest[:12]}" if found and found.lock else ""),
-        f"Last error: {now.error or 'none'}",
-        f"Setup: {now.setup.error or now.setup.told or 'nothing was done'}",
+        f"Last error: {current.error or 'none'}",
+        f"Setup: {current.setup.error or current.setup.message or 'nothing was done'}",
     ]
     for log in (package.own_log(), package.engine_log(), setup.log()):
         lines += ["", f"--- {log.name}", *_tail(log)]

@@ -5,19 +5,27 @@ import textwrap
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import UserError
 from ...host.environment import Condition
-from ...host.steps import Stage, Step
+from ...host.installer_messages import InstallerProgress, Stage
 from ..common import package, preferences, state
 from ..common.drawing import paragraph
+from ..common.languages import iface_
+
+_STAGES = {
+    Stage.WAITING: "Waiting for another Blender",
+    Stage.LOOKING: "Looking at what is there",
+    Stage.DOWNLOADING: "Downloading",
+    Stage.INSTALLING: "Installing",
+    Stage.CHECKING: "Checking",
+}
 
 
 def is_wanted() -> bool:
     """Whether the panel has to show the box: something is missing that Install would bring, or it is at work."""
-    now = state.current
-    return now.setup.busy or now.setup.error is not None or bool(now.lost_engine and _is_ours())
+    current = state.current
+    return current.setup.busy or current.setup.error is not None or bool(current.engine_error and _is_ours())
 
 
 def _is_ours() -> bool:
@@ -32,18 +40,18 @@ def _named() -> bool:
 
 def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """What is missing, how large it is, where it goes, and one button; while it works, how far it is."""
-    now = state.current
+    current = state.current
     box = layout.box().column()
-    if now.setup.busy:
+    if current.setup.busy:
         draw_progress(box)
         return
-    if now.setup.error:
-        _draw_error(box, context, now.setup.error)
-    if not now.lost_engine or not now.environments or not now.environments.lock:
+    if current.setup.error:
+        _draw_error(box, context, current.setup.error)
+    if not current.engine_error or not current.environments or not current.environments.lock:
         return
-    found = now.environments
-    if not now.setup.error:
-        paragraph(box, context, now.lost_engine.message, icon="INFO")
+    found = current.environments
+    if not current.setup.error:
+        paragraph(box, context, current.engine_error.message, icon="INFO")
     words = iface_("Up to {size} are downloaded, into {place}.")
     paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
     if not bpy.app.online_access and not preferences.get().wheels.strip():
@@ -69,25 +77,25 @@ def install_label() -> str:
 
 
 def draw_progress(layout: bpy.types.UILayout) -> None:
-    now = state.current.setup
+    setup = state.current.setup
     column = layout.column(align=True)
-    if now.installing:
-        column.progress(factor=now.installer.step.fraction, text=progress_text(now.installer.step))
+    if setup.installing:
+        column.progress(factor=setup.installer.progress.fraction, text=progress_text(setup.installer.progress))
         column.operator("tilewright.cancel_install", text="Cancel")
-    elif now.chore:
-        column.label(text=f"{iface_(now.chore.title)}...", icon="TIME", translate=False)
+    elif setup.chore:
+        column.label(text=f"{iface_(setup.chore.title)}...", icon="TIME", translate=False)
         column.operator("tilewright.cancel_install", text="Stop")
 
 
-def progress_text(step: Step) -> str:
+def progress_text(progress: InstallerProgress) -> str:
     """ "torch, 812 of 3103 MB, 40 s left"."""
-    if step.stage is Stage.DOWNLOADING:
+    if progress.stage is Stage.DOWNLOADING:
         words = iface_("{package}, {done:.0f} of {total:.0f} MB")
-        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
-        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        text = words.format(package=progress.package, done=progress.done / 1e6, total=progress.total / 1e6)
+        left = "" if progress.left is None else iface_("{duration} left").format(duration=_duration(progress.left))
         return f"{text}, {left}" if left else text
-    stage = iface_(step.stage.value)
-    return f"{stage}: {step.package}" if step.package else stage
+    stage = iface_(_STAGES[progress.stage])
+    return f"{stage}: {progress.package}" if progress.package else stage
 
 
 def _duration(seconds: float) -> str:
@@ -114,18 +122,18 @@ def _size(count: int) -> str:
 
 def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     """The engine's section of the preferences."""
-    now = state.current
+    current = state.current
     box = layout.box().column()
     box.label(text="Engine", icon="SCRIPTPLUGINS")
     text, icon = _status()
     _lines(box, text, icon)
-    if now.setup.busy:
+    if current.setup.busy:
         draw_progress(box)
     else:
-        if now.setup.error:
-            _lines(box, str(now.setup.error), "ERROR")
-        elif now.setup.told:
-            _lines(box, now.setup.told, "INFO")
+        if current.setup.error:
+            _lines(box, str(current.setup.error), "ERROR")
+        elif current.setup.message:
+            _lines(box, current.setup.message, "INFO")
         row = box.row(align=True)
         row.operator("tilewright.install", text=install_label(), icon="IMPORT")
         row.operator("tilewright.verify", icon="CHECKMARK")
@@ -147,12 +155,12 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
 
 
 def _status() -> tuple[str, str]:
-    now = state.current
-    if now.lost_engine:
-        return now.lost_engine.message, "ERROR"
+    current = state.current
+    if current.engine_error:
+        return current.engine_error.message, "ERROR"
     if _named():
         return "A Python of your own is used.", "CHECKMARK"
-    found = now.environments
+    found = current.environments
     text = iface_("The engine's packages are installed.")
     if not (found and found.lock and found.lock.verified):
         text = f"{text} {iface_('This list was not tried on such a machine by us.')}"

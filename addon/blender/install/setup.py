@@ -18,12 +18,13 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
-from ...host import environment, probe
+from ...host import disk, environment, probe
 from ...host.installer import Installer
-from ...host.steps import Task, Work
+from ...host.installer_messages import InstallerAction, InstallerTask
 from ..common import environments, package, preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.environments import Chore
+from ..common.languages import rpt_
 from ..jobs import generation
 from ..settings import request
 
@@ -37,39 +38,46 @@ def log() -> Path:
     return package.data_folder("logs") / "installer.log"
 
 
-def hindrance(work: Work = Work.INSTALL) -> str:
-    """Why the installer cannot be started now, "" if it can."""
-    now = state.current
-    if now.setup.busy:
-        return "Something else is being done with the engine's packages."
-    if now.session and len(now.session.jobs):
-        return "Wait until the running jobs have ended, or cancel them."
-    if now.environments and now.environments.error:
-        return str(now.environments.error)
-    if work is Work.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
-        return "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels."
-    return ""
+BUSY = UserError(ErrorKind.RUNTIME, "Something else is being done with the engine's packages.", "Wait for it.")
+_JOBS_RUN = UserError(ErrorKind.RUNTIME, "Wait until the running jobs have ended, or cancel them.")
 
 
-def start(work: Work) -> None:
+def problem(action: InstallerAction) -> UserError | None:
+    """Why the installer cannot be started now."""
+    current = state.current
+    if current.setup.busy:
+        return BUSY
+    if current.session and len(current.session.jobs):
+        return _JOBS_RUN
+    if current.environments and current.environments.error:
+        return current.environments.error
+    if action is InstallerAction.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
+        return UserError(
+            ErrorKind.RUNTIME,
+            "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels.",
+        )
+    return None
+
+
+def start(action: InstallerAction) -> None:
     """Start the installer. Raises `UserError`."""
-    if reason := hindrance(work):
-        raise UserError(ErrorKind.RUNTIME, reason)
-    now, wanted = state.current, preferences.get()
-    _let_go_of_engine()
-    now.setup.told, now.setup.error = "", None
-    now.setup.installer = Installer(
-        Task(
-            work,
-            lock=str(environments.LOCKS / f"{wanted.backend}.json"),
+    if error := problem(action):
+        raise error
+    current, prefs = state.current, preferences.get()
+    _close_session()
+    current.setup.message, current.setup.error = "", None
+    current.setup.installer = Installer(
+        InstallerTask(
+            action,
+            lock=str(environments.LOCKS / f"{prefs.backend}.json"),
             root=str(preferences.environments_folder()),
-            wheels=str(preferences.chosen_path(wanted.wheels) or ""),
-            index=wanted.index.strip(),
+            wheels=str(preferences.chosen_path(prefs.wheels) or ""),
+            index=prefs.index.strip(),
             online=bool(bpy.app.online_access),
         ),
         log(),
     )
-    _go_on()
+    _watch()
 
 
 def cancel() -> None:
@@ -83,7 +91,7 @@ def cancel() -> None:
 def check_python() -> None:
     """Ask the engine's Python what it has. Raises `UserError` where there is none."""
     python = preferences.find_engine().python
-    _begin("Asking the engine's Python", lambda stop: probe.ask(python, stopped=stop.is_set).text)
+    _start_chore("Asking the engine's Python", lambda stop: probe.ask(python, stopped=stop.is_set).text)
 
 
 def self_test() -> None:
@@ -105,9 +113,8 @@ def self_test() -> None:
             if job.error:
                 raise job.error
             if not job.results:
-                raise UserError(
-                    ErrorKind.WORKER, f"The engine made no texture within {_PATIENCE:.0f} s.", "Open the log."
-                )
+                words = rpt_("The engine made no texture within {seconds:.0f} s.")
+                raise UserError(ErrorKind.WORKER, words.format(seconds=_PATIENCE), "Open the log.")
             result = job.results[0]
             device = result.recipe.environment.get("device", "")
             score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
@@ -117,19 +124,19 @@ def self_test() -> None:
             session.close()
             shutil.rmtree(folder, ignore_errors=True)
 
-    _begin("Testing the engine", test)
+    _start_chore("Testing the engine", test)
 
 
 def remove_environment(folder: Path) -> None:
     """Delete one environment. Raises `UserError` where it cannot be done now."""
     root = preferences.environments_folder()
-    _let_go_of_engine()
+    _close_session()
 
     def remove(stop: threading.Event) -> str:
         environment.remove(root, folder)
         return f"{folder.name} was removed."
 
-    _begin(f"Removing {folder.name}", remove)
+    _start_chore(f"Removing {folder.name}", remove)
 
 
 def remove_everything(results: bool) -> None:
@@ -138,13 +145,13 @@ def remove_everything(results: bool) -> None:
     ours = {package.results_folder(), package.old_results_folder()}
     # a folder that the user chose may hold more than ours
     kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
-    _let_go_of_engine()
+    _close_session()
     package.close_log()
 
     def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
-        with environment.disk_errors(root):
+        with disk.disk_errors(root):
             for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
             for place in ours:
@@ -156,7 +163,7 @@ def remove_everything(results: bool) -> None:
         rest = "" if results else " The textures are kept."
         return f"All that Tilewright had put on this machine was removed.{rest} You can uninstall it now."
 
-    _begin("Removing everything", remove)
+    _start_chore("Removing everything", remove)
 
 
 def close() -> None:
@@ -189,10 +196,10 @@ def _advance() -> None:
     changed = setup.installer.pump() if setup.installer else False
     outcome = setup.installer.outcome if setup.installer else None
     if changed and outcome:
-        setup.told = outcome.text
+        setup.message = outcome.text
         setup.error = None if setup.installer and setup.installer.cancelled else outcome.error
         if setup.installer and setup.installer.cancelled:
-            setup.told = "Cancelled. What was downloaded is kept, and Install goes on from there."
+            setup.message = "Cancelled. What was downloaded is kept, and Install goes on from there."
     if setup.chore and setup.chore.future.done():
         future, setup.chore, changed = setup.chore.future, None, True
         error = future.exception()
@@ -202,14 +209,14 @@ def _advance() -> None:
             _logger.error("A chore failed.", exc_info=error)
             setup.error = bug(error)
         else:
-            setup.told = future.result()
+            setup.message = future.result()
     if changed:
         if not setup.busy:
             preferences.check_engine()
         redraw()
 
 
-def _go_on() -> None:
+def _watch() -> None:
     if bpy.app.background:
         while state.current.setup.busy:
             _advance()
@@ -221,11 +228,11 @@ def _go_on() -> None:
     redraw()
 
 
-def _begin(title: str, function: Callable[[threading.Event], str]) -> None:
+def _start_chore(title: str, function: Callable[[threading.Event], str]) -> None:
     setup = state.current.setup
     if setup.busy:
-        raise UserError(ErrorKind.RUNTIME, "Something else is being done with the engine's packages.", "Wait for it.")
-    setup.told, setup.error = "", None
+        raise BUSY
+    setup.message, setup.error = "", None
     future: Future[str] = Future()
     stop = threading.Event()
 
@@ -238,17 +245,17 @@ def _begin(title: str, function: Callable[[threading.Event], str]) -> None:
     thread = threading.Thread(target=run, name="tilewright-chore", daemon=True)
     setup.chore = Chore(title, thread, future, stop)
     thread.start()
-    _go_on()
+    _watch()
 
 
-def _let_go_of_engine() -> None:
+def _close_session() -> None:
     """The worker ends, so that its files can be changed; in the background, for it takes up to a second."""
-    now = state.current
-    if now.session and len(now.session.jobs):
-        raise UserError(ErrorKind.RUNTIME, "Wait until the running jobs have ended, or cancel them.")
-    if now.session:
-        threading.Thread(target=now.session.close, name="tilewright-close", daemon=True).start()
-        now.session = None
+    current = state.current
+    if current.session and len(current.session.jobs):
+        raise _JOBS_RUN
+    if current.session:
+        threading.Thread(target=current.session.close, name="tilewright-close", daemon=True).start()
+        current.session = None
 
 
 def _remove_tree(folder: Path, kept: set[Path]) -> None:
@@ -256,7 +263,7 @@ def _remove_tree(folder: Path, kept: set[Path]) -> None:
     if not folder.is_dir() or folder in kept:
         return
     if not any(place.is_relative_to(folder) for place in kept):
-        environment.patiently(lambda: shutil.rmtree(folder))
+        disk.patiently(lambda: shutil.rmtree(folder))
         return
     for inner in folder.iterdir():
         if inner.is_dir() and not inner.is_symlink():

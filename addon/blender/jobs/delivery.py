@@ -5,20 +5,22 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import UserError
 from ...core.naming import title
+from ...core.requests.finish import MapKind
 from ...core.results import MAPS, Result
-from ..common import state, target
-from ..common.target import Target
-from ..material import color_node, coordinates, map_nodes, shown
+from ..common import preferences, state, targets
+from ..common.languages import rpt_
+from ..common.targets import Target
+from ..material import color_node, coordinates, map_nodes, physical_size, shown
 from ..pictures import images, sources
+from ..settings.properties import facts_of
 
 _logger = logging.getLogger(__name__)
 
 
-def deliver(results: Sequence[Result], aim: Target) -> str:
+def deliver(results: Sequence[Result], target: Target) -> str:
     """Put the first result where it was meant to go and the others beside it, with fake users. Says where they went.
 
     Where the target is gone, the images are kept all the same. Raises `UserError` where all of the files are gone.
@@ -29,12 +31,12 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
         try:
             made.append(images.load(result))
             images.keep(made[-1])
-            sources.settle(made[-1], result, aim.look)
+            sources.settle(made[-1], result, target.look)
         except UserError as error:
             lost = error
     if lost and not made:
         raise lost
-    first = next(result for result in results if result.folder.name == made[0].tilewright.result)
+    first = next(result for result in results if result.folder.name == facts_of(made[0]).result)
     maps: dict[str, bpy.types.Image] = {}
     for kind in [kind for kind in MAPS if kind in first.files]:
         try:
@@ -42,15 +44,15 @@ def deliver(results: Sequence[Result], aim: Target) -> str:
             images.keep(maps[kind])
         except UserError as error:
             lost = error
-    if aim.kind == "IMAGE":  # of a picture, and meant for no material
-        _show_for(aim.source, made[0])
+    if target.kind == "IMAGE":  # of a picture, and meant for no material
+        _show_for(target.source, made[0])
         return rpt_("The image {name} was added.").format(name=made[0].name)
     try:
-        told = _place(made[0], maps, aim)
+        outcome = _place(made[0], maps, target)
     except UserError as error:
         kept = rpt_("The image {name} is kept without it.").format(name=made[0].name)
-        told = f"{error.message} {kept}"
-    return f"{told} {lost.message}" if lost else told
+        outcome = f"{error.message} {kept}"
+    return f"{outcome} {lost.message}" if lost else outcome
 
 
 def _show_for(source: int, image: bpy.types.Image) -> None:
@@ -58,38 +60,48 @@ def _show_for(source: int, image: bpy.types.Image) -> None:
     for screen in bpy.data.screens:
         for area in screen.areas:
             editor = area.spaces.active
-            if editor.type != "IMAGE_EDITOR" or editor.use_image_pin or editor.image is None:
+            if not isinstance(editor, bpy.types.SpaceImageEditor) or editor.use_image_pin or editor.image is None:
                 continue
             if editor.image.session_uid == source:
                 editor.image = image
 
 
-def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], aim: Target) -> str:
-    material = target.find_material(aim)
+def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: Target) -> str:
+    material = targets.find_material(target)
     if material is None:
-        obj = target.object_of(aim)
-        material = color_node.new(title(image.tilewright.prompt))
+        obj = targets.object_of(target)
+        material = color_node.new(title(facts_of(image).prompt))
         obj.active_material = material
         if obj.active_material != material:
             bpy.data.materials.remove(material)
-            raise target.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
-    placed = color_node.put(material, image, aim.kind, aim.node)
-    obj = target.object_of(aim)
+            raise targets.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
+    placed = color_node.put(material, image, target.kind, target.node)
+    obj = targets.object_of(target)
+    if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
+        physical_size.fit_new(obj, material)
     left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
-    told = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
-    if not placed.note and aim.kind != "NEW_NODE" and (why := shown.hidden(obj, material)):
-        told.append(why)
+    sentences = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
+    if not placed.note and target.kind != "NEW_NODE" and (why := shown.hidden(obj, material)):
+        sentences.append(why)
     if maps:
-        names = ", ".join(rpt_(map_nodes.TITLES[kind]) for kind in maps)
-        told.append(rpt_("With {maps}.").format(maps=names))
+        names = ", ".join(rpt_(map_nodes.TITLES[MapKind(kind)]) for kind in maps)
+        sentences.append(rpt_("With {maps}.").format(maps=names))
     if left:
-        told.append(left)
+        sentences.append(left)
     if coordinates.lacks_uv_map(placed.node, obj):
-        told.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
-    return " ".join(told)
+        sentences.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
+    return " ".join(sentences)
+
+
+def tell(outcome: str, name: str) -> None:
+    """Have the panel say so of the result of that name, for as long as it is true: undo may take it out again."""
+    current = state.current
+    ours = (image for image in bpy.data.images if facts_of(image).result == name)
+    current.outcome, current.outcome_of = outcome, name
+    current.outcome_placed = any(image.users > image.use_fake_user for image in ours)
 
 
 def push_undo(message: str) -> None:
@@ -108,6 +120,6 @@ def push_undo(message: str) -> None:
             bpy.ops.ed.undo_push(message=message)
 
 
-def is_here(aim: Target) -> bool:
+def is_here(target: Target) -> bool:
     """Whether the file that the target is in is still open."""
-    return aim.document == state.current.document
+    return target.document == state.current.document

@@ -2,6 +2,7 @@
 """Starting jobs and waiting for them: what the operators and the command line call. Imports bpy, core and host."""
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import bpy
@@ -10,21 +11,26 @@ from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job, JobState
 from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
+from ...host.process import local_workers
 from ...host.session import Session
 from ...host.store import Store
-from ..common import package, preferences, state, target
+from ..common import package, preferences, state
 from ..settings import request
+from ..settings.properties import chosen_target, settings_of, target_problem
 from . import pump
 
 
 def start(context: bpy.types.Context) -> Job:
-    """Queue what the scene's settings ask for, and return at once. Raises `UserError`."""
-    settings = context.scene.tilewright
-    now = state.current
+    """Queue what the scene's settings ask for, and return at once. Raises `UserError`.
+
+    Where nothing is there that takes a texture, it goes into the history alone.
+    """
+    settings = settings_of(context.scene)
+    current = state.current
     try:
         wanted = request.from_settings(settings)
     except UserError as error:
-        now.error = error
+        current.error = error
         raise
     job = submit(context, wanted)
     if settings.use_random_seed:
@@ -32,41 +38,54 @@ def start(context: bpy.types.Context) -> Job:
     return job
 
 
-def submit(context: bpy.types.Context, wanted: TextureRequest) -> Job:
+def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
+    """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
+    settings = settings_of(context.scene)
+    requests = [request.from_settings(settings, text) for text in texts]
+    return [submit(context, wanted, into_history=True) for wanted in requests]
+
+
+def submit(context: bpy.types.Context, wanted: TextureRequest, *, into_history: bool = False) -> Job:
     """Queue a request whose first texture goes where the scene's target says, and return at once. Raises `UserError`.
 
-    Where the user wants previews first, it goes nowhere.
+    Where the user wants previews first, or there is no such place, it goes into the history alone.
     """
-    now = state.current
-    now.error = None
+    current = state.current
+    current.error = None
     try:
-        aim = None
-        if not preferences.get().previews_first:
-            aim = target.choose(context, context.scene.tilewright.target, now.document)
+        target = None
+        if not (into_history or goes_into_history(context)):
+            target = chosen_target(context)
         preferences.check_engine()
         here = session()
         here.previews = preferences.get().previews and not bpy.app.background
         job = here.submit(wanted)
     except UserError as error:
-        now.error = error
+        current.error = error
         raise
-    if aim:
-        now.targets[job.id] = aim
+    if target:
+        current.targets[job.id] = target
+    current.view.follows = True
     pump.ensure_running()
     return job
 
 
+def goes_into_history(context: bpy.types.Context) -> bool:
+    """Whether a new texture goes into no material by itself."""
+    return bool(preferences.get().previews_first) or target_problem(context) is not None
+
+
 def wait(job: Job) -> None:
     """Background mode: run the job to its end and deliver it. Raises `UserError` if it failed or was cancelled."""
-    now = state.current
+    current = state.current
     try:
-        now.session.wait(job, tick=pump.take)
+        current.session.wait(job, tick=pump.handle)
     except BaseException:  # Ctrl-C: the job must not go on without anybody waiting for it
-        now.session.cancel(job)
+        current.session.cancel(job)
         raise
-    before = now.error
+    before = current.error
     pump.deliver_waiting()
-    error = job.error or (now.error if now.error is not before else None)
+    error = job.error or (current.error if current.error is not before else None)
     if job.state is JobState.CANCELLED:
         error = UserError(ErrorKind.REQUEST, "The job was cancelled.")
     if error:
@@ -75,30 +94,30 @@ def wait(job: Job) -> None:
 
 def session() -> Session:
     """The one session; made with the present preferences, and anew if they changed while nothing runs."""
-    now = state.current
-    wanted = preferences.get()
-    settings = (preferences.store_folder(), wanted.device, wanted.memory, wanted.idle_minutes)
-    if now.session and now.session_settings != settings and not len(now.session.jobs):
+    current = state.current
+    prefs = preferences.get()
+    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes)
+    if current.session and current.session_settings != settings and not len(current.session.jobs):
         # it takes up to a second, for which Blender must not wait
-        threading.Thread(target=now.session.close, name="tilewright-close", daemon=True).start()
-        now.session = None
-    if now.session is None:
-        now.session = make_session(settings[0])
-        now.session_settings = settings
-        now.stores.add(settings[0])
-    return now.session
+        threading.Thread(target=current.session.close, name="tilewright-close", daemon=True).start()
+        current.session = None
+    if current.session is None:
+        current.session = make_session(settings[0])
+        current.session_settings = settings
+        current.stores.add(settings[0])
+    return current.session
 
 
 def make_session(store: Path) -> Session:
     """A session that puts its results into `store`."""
-    wanted = preferences.get()
+    prefs = preferences.get()
+    results = Store(store)
     return Session(
-        store=Store(store),
+        store=results,
         find_runtime=preferences.find_engine,
-        log=package.engine_log(),
+        start_worker=local_workers(package.engine_log(), results.clean_parts, 60.0 * prefs.idle_minutes),
         product=package.version(),
         paces=Paces(package.data_folder("paces.json")),
-        device=wanted.device,
-        memory=wanted.memory,
-        idle_seconds=60.0 * wanted.idle_minutes,
+        device=prefs.device,
+        memory=prefs.memory,
     )

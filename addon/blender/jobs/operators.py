@@ -1,53 +1,92 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What buttons do: read the context, call one function, report. Imports bpy and core."""
 
+from typing import Any
+
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import languages, package, preferences, state, target
+from ...core.prompts import fill
+from ..common import package, reporting, state, targets
 from ..common.drawing import redraw_sidebars
+from ..common.languages import iface_, rpt_
 from ..material import uv
-from ..settings import request
+from ..settings.properties import settings_of
 from . import generation, pump, status
 
-
-def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
-    """For poll: grey the button, and say why."""
-    cls.poll_message_set(languages.told(error))
-    return False
+NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
 
 
-class TILEWRIGHT_OT_generate(bpy.types.Operator):
-    """Make a seamless texture of the prompt, in the background; it goes into the material when it is done"""
+class TILEWRIGHT_OT_generate(reporting.Operator):
+    """Make a seamless texture of the prompt, in the background, for the material or, where there is none, the history"""
 
     bl_idname = "tilewright.generate"
     bl_label = "Generate"
     # no undo step of its own: nothing has changed yet, and the result makes one when it arrives
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         if context.scene is None:
-            return False
-        settings = context.scene.tilewright
-        if not request.whole_prompt(settings).strip():
-            return _explain(cls, UserError(ErrorKind.REQUEST, "Describe the texture first."))
-        error = None if preferences.get().previews_first else target.problem(context, settings.target)
-        return _explain(cls, error) if error else True
+            return reporting.NO_SCENE
+        settings = settings_of(context.scene)
+        if not fill(settings.template, settings.prompt).strip():
+            return UserError(ErrorKind.REQUEST, "Describe the texture first.")
+        return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            job = generation.start(context)
-            if bpy.app.background:
+    def act(self, context: bpy.types.Context) -> None:
+        job = generation.start(context)
+        if bpy.app.background:
+            generation.wait(job)
+
+
+class TILEWRIGHT_OT_generate_lines(reporting.Operator):
+    """Make a texture of each line of a text of this file, with the present settings; they go into the history"""
+
+    bl_idname = "tilewright.generate_lines"
+    bl_label = "Generate from Text"
+
+    text: StringProperty(name="Text", description="A text of this file, with one prompt a line")
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        if context.scene is None:
+            return reporting.NO_SCENE
+        if not bpy.data.texts:
+            return UserError(
+                ErrorKind.REQUEST, "There is no text in this file.", "Write one in a Text Editor, one prompt a line."
+            )
+        return None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        if self.text not in bpy.data.texts:
+            spaces = [area.spaces.active for area in context.screen.areas]
+            shown = (space.text for space in spaces if isinstance(space, bpy.types.SpaceTextEditor))
+            self.text = next(filter(None, shown), bpy.data.texts[0]).name
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.prop_search(self, "text", bpy.data, "texts")
+        count = len(self.prompts())
+        words = iface_("{count} prompts") if count != 1 else iface_("1 prompt")
+        self.layout.label(text=words.format(count=count), translate=False)
+
+    def prompts(self) -> list[str]:
+        text: Any = bpy.data.texts.get(self.text)
+        return [line.body.strip() for line in text.lines if line.body.strip()] if text else []
+
+    def act(self, context: bpy.types.Context) -> None:
+        prompts = self.prompts()
+        if not prompts:
+            raise UserError(ErrorKind.REQUEST, rpt_("There is no prompt in this text."))
+        jobs = generation.start_all(context, prompts)
+        if bpy.app.background:
+            for job in jobs:
                 generation.wait(job)
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        self.report({"INFO"}, rpt_("Prompts that are queued: {count}.").format(count=len(jobs)))
 
 
-class TILEWRIGHT_OT_cancel(bpy.types.Operator):
+class TILEWRIGHT_OT_cancel(reporting.Operator):
     """End the running job, or all of them"""
 
     bl_idname = "tilewright.cancel"
@@ -56,12 +95,10 @@ class TILEWRIGHT_OT_cancel(bpy.types.Operator):
     job: StringProperty(description="The job's id; empty: all jobs", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.current.session is None or not len(state.current.session.jobs):
-            return _explain(cls, UserError(ErrorKind.REQUEST, "Nothing is being made."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if state.current.session and len(state.current.session.jobs) else NOTHING_RUNS
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome | None:
         session = state.current.session
         jobs = [job for job in session.jobs if self.job in ("", job.id)]
         if not jobs:
@@ -70,10 +107,10 @@ class TILEWRIGHT_OT_cancel(bpy.types.Operator):
         for job in reversed(jobs):  # else the next would begin for a moment
             session.cancel(job)
         pump.ensure_running()
-        return {"FINISHED"}
+        return None
 
 
-class TILEWRIGHT_OT_move_job(bpy.types.Operator):
+class TILEWRIGHT_OT_move_job(reporting.Operator):
     """Have a waiting job made earlier or later"""
 
     bl_idname = "tilewright.move_job"
@@ -86,19 +123,19 @@ class TILEWRIGHT_OT_move_job(bpy.types.Operator):
     )
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return state.current.session is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if state.current.session else NOTHING_RUNS
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome | None:
         session = state.current.session
         moved = [session.move(job, self.places) for job in list(session.jobs) if job.id == self.job]
         if not any(moved):
             return {"CANCELLED"}
         redraw_sidebars()
-        return {"FINISHED"}
+        return None
 
 
-class TILEWRIGHT_OT_show(bpy.types.Operator):
+class TILEWRIGHT_OT_show(reporting.Operator):
     """Show another texture of the same job"""
 
     bl_idname = "tilewright.show"
@@ -108,16 +145,17 @@ class TILEWRIGHT_OT_show(bpy.types.Operator):
     step: IntProperty(default=1, options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return len(state.current.results) > 1
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if len(state.current.results) > 1 else UserError(ErrorKind.REQUEST, "There is no other texture.")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        state.current.shown = (state.current.shown + self.step) % len(state.current.results)
+    def act(self, context: bpy.types.Context) -> None:
+        current = state.current
+        current.shown = (current.shown + self.step) % len(current.results)
+        current.view.selected = current.result.folder.name
         redraw_sidebars()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_add_uv_map(bpy.types.Operator):
+class TILEWRIGHT_OT_add_uv_map(reporting.Operator):
     """Give the active object a UV map: each face from the side that it looks to, the longest side one texture wide"""
 
     bl_idname = "tilewright.add_uv_map"
@@ -125,36 +163,31 @@ class TILEWRIGHT_OT_add_uv_map(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         obj = context.object
-        if not target.lacks_uv_map(obj):
-            return _explain(cls, UserError(ErrorKind.TARGET, "The active object needs no UV map, or has one."))
+        if not targets.lacks_uv_map(obj):
+            return targets.refusal("The active object needs no UV map, or has one.")
         if obj.mode != "OBJECT":
-            return _explain(cls, UserError(ErrorKind.TARGET, "Go to Object Mode first."))
+            return targets.refusal("Go to Object Mode first.")
         if obj.data.library or obj.data.override_library:
-            return _explain(
-                cls, UserError(ErrorKind.TARGET, rpt_("{name} is linked from another file.").format(name=obj.data.name))
-            )
-        return True
+            return targets.refusal(rpt_("{name} is linked from another file.").format(name=obj.data.name))
+        return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         uv.add_box_map(context.object)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_open_log(bpy.types.Operator):
+class TILEWRIGHT_OT_open_log(reporting.Operator):
     """Open the log with the details"""
 
     bl_idname = "tilewright.open_log"
     bl_label = "Open Log"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if bpy.app.background:
-            return _explain(cls, UserError(ErrorKind.REQUEST, "There is no window to open it in."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return reporting.NO_WINDOW if bpy.app.background else None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> reporting.Outcome:
         error = state.current.error
         own = error is not None and error.kind is ErrorKind.BUG
         logs = [package.own_log(), package.engine_log()] if own else [package.engine_log(), package.own_log()]
@@ -165,40 +198,38 @@ class TILEWRIGHT_OT_open_log(bpy.types.Operator):
         return bpy.ops.wm.path_open(filepath=str(found))
 
 
-class TILEWRIGHT_OT_dismiss(bpy.types.Operator):
+class TILEWRIGHT_OT_dismiss(reporting.Operator):
     """Close this message"""
 
     bl_idname = "tilewright.dismiss"
     bl_label = "Close"
     bl_options = {"INTERNAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         state.current.error = None
         redraw_sidebars()
         status.redraw()
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_free(bpy.types.Operator):
+class TILEWRIGHT_OT_free(reporting.Operator):
     """Let go of the loaded models and their memory, for example before a large render"""
 
     bl_idname = "tilewright.free"
     bl_label = "Free Memory"
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if state.current.session is None or state.current.session.worker_state == "none":
-            return _explain(cls, UserError(ErrorKind.REQUEST, "No model is loaded."))
-        return True
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        loaded = state.current.session is not None and state.current.session.worker_state != "none"
+        return None if loaded else UserError(ErrorKind.REQUEST, "No model is loaded.")
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def act(self, context: bpy.types.Context) -> None:
         state.current.session.free()
         self.report({"INFO"}, "The memory is free as soon as no job runs.")
-        return {"FINISHED"}
 
 
 CLASSES = (
     TILEWRIGHT_OT_generate,
+    TILEWRIGHT_OT_generate_lines,
     TILEWRIGHT_OT_cancel,
     TILEWRIGHT_OT_move_job,
     TILEWRIGHT_OT_show,

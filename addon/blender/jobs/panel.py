@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The running job and those that wait: what the panel shows of them. Imports bpy and core."""
 
+from typing import Any
+
 import bpy
-from bpy.app.translations import pgettext_iface as _
 
 from ...core.jobs import Job, JobState
 from ...core.naming import title
-from ..common import state
+from ...core.protocol import Phase
+from ..common import phases, state
+from ..common.languages import iface_
 from . import previews
 
 SHOWN = 5  # jobs that wait; there may be many more, and the panel has other things to show
@@ -20,7 +23,7 @@ def draw(layout: bpy.types.UILayout, jobs: list[Job]) -> None:
     row = column.row(align=True)
     row.operator("tilewright.cancel").job = job.id
     if waiting:
-        row.operator("tilewright.cancel", text=_("Cancel All ({})").format(len(jobs))).job = ""
+        row.operator("tilewright.cancel", text=iface_("Cancel All ({})").format(len(jobs))).job = ""
     picture = previews.icon(job)
     if picture:
         layout.template_icon(icon_value=picture, scale=8)
@@ -31,34 +34,35 @@ def draw(layout: bpy.types.UILayout, jobs: list[Job]) -> None:
 def _draw_waiting(layout: bpy.types.UILayout, waiting: list[Job]) -> None:
     column = layout.column(align=True)
     left = seconds_text(state.current.session.seconds_left(waiting[-1]))
-    text = _("{} waiting").format(len(waiting))
+    text = iface_("{} waiting").format(len(waiting))
     column.label(text=f"{text}, {left}" if left else text, icon="SORTTIME")
     for number, job in enumerate(waiting[:SHOWN]):
         row = column.row(align=True)
         row.label(text=title(job.request.prompt), icon="BLANK1", translate=False)
         buttons = row.row(align=True)
         buttons.alignment = "RIGHT"
-        for icon, places, last in (("TRIA_UP", -1, 0), ("TRIA_DOWN", 1, len(waiting) - 1)):
+        moves: tuple[tuple[Any, int, int], ...] = (("TRIA_UP", -1, 0), ("TRIA_DOWN", 1, len(waiting) - 1))
+        for icon, places, last in moves:
             button = buttons.row(align=True)
             button.enabled = number != last
             move = button.operator("tilewright.move_job", text="", icon=icon, emboss=False)
             move.job, move.places = job.id, places
         buttons.operator("tilewright.cancel", text="", icon="X", emboss=False).job = job.id
     if len(waiting) > SHOWN:
-        column.label(text=_("and {} more").format(len(waiting) - SHOWN), icon="BLANK1")
+        column.label(text=iface_("and {} more").format(len(waiting) - SHOWN), icon="BLANK1")
 
 
 def progress_text(job: Job) -> str:
     """What a job is doing, and how long it will take."""
     if job.state is JobState.CANCELLING:
-        return _("Cancelling")
+        return iface_("Cancelling")
     progress = job.progress
-    text = _(progress.phase.value if progress else "Starting the engine")
+    text = iface_(phases.WORDS[progress.phase if progress else Phase.STARTING])
     if progress and progress.steps:
         text += f" {progress.step}/{progress.steps}"
     if job.request.count > 1:
         number = progress.image + 1 if progress else 1
-        text = _("{number} of {count}: {phase}").format(number=number, count=job.request.count, phase=text)
+        text = iface_("{number} of {count}: {phase}").format(number=number, count=job.request.count, phase=text)
     left = seconds_text(state.current.session.seconds_left(job))
     return f"{text}, {left}" if left else text
 
@@ -68,6 +72,6 @@ def seconds_text(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 99.5:
-        return _("{} s left").format(max(round(seconds), 1))
+        return iface_("{} s left").format(max(round(seconds), 1))
     minutes = round(seconds / 60)
-    return _("{} min left").format(minutes) if minutes < 100 else _("{} h left").format(round(seconds / 3600))
+    return iface_("{} min left").format(minutes) if minutes < 100 else iface_("{} h left").format(round(seconds / 3600))

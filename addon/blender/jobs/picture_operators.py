@@ -4,21 +4,23 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.requests import Request
 from ...core.requests.finish import Finish, MapKind
-from ...core.requests.picture import Content, ImageRequest, Request
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
-from ..common import languages, preferences, state, target
-from ..common.target import Target
+from ..common import preferences, reporting, state, targets
+from ..common.languages import iface_, rpt_
+from ..common.targets import Target
 from ..material import color_node
 from ..pictures import sources
 from ..settings import properties
+from ..settings.properties import facts_of
 from ..settings.request import network
 from . import generation, pump
 
@@ -42,17 +44,15 @@ def find(context: bpy.types.Context, name: str = "") -> bpy.types.Image | None:
     if name:
         return bpy.data.images.get(name)
     space = context.space_data
-    if space is not None and space.type == "IMAGE_EDITOR":
+    if isinstance(space, bpy.types.SpaceImageEditor):
         return space.image
     material = context.object.active_material if context.object else None
     if material is None or material.node_tree is None:
         return None
-    nodes = [node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
+    nodes = [node for node in material.node_tree.nodes if isinstance(node, bpy.types.ShaderNodeTexImage) and node.image]
     active = material.node_tree.nodes.active
-    for node in (active, color_node.image_node(material), *nodes):
-        if node in nodes:
-            return node.image
-    return None
+    first = [node for node in (active, color_node.image_node(material)) if node in nodes]
+    return next((node.image for node in [*first, *nodes]), None)
 
 
 def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
@@ -74,8 +74,7 @@ def _asked_of(image: bpy.types.Image) -> Request | None:
 def _is_normals(image: bpy.types.Image) -> bool:
     """Whether the image is a normal map of ours, or was made from one."""
     asked = _asked_of(image)
-    made_from_one = isinstance(asked, ImageRequest) and asked.content is Content.NORMAL
-    return made_from_one or image.tilewright.kind == MapKind.NORMAL.value
+    return (asked is not None and asked.holds_normals) or facts_of(image).kind == MapKind.NORMAL.value
 
 
 def _content_property() -> EnumProperty:
@@ -84,53 +83,46 @@ def _content_property() -> EnumProperty:
     )
 
 
-class _OnImage:
+class _OnImage(reporting.Operator):
     """What the operators share. `image`: a name, for scripts; empty: what `find` finds."""
+
+    keeps_error = True
 
     image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
     axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats", options={"SKIP_SAVE"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
         # which image it will be is not known here: buttons and scripts name others than the one that is shown
         error = sources.problem(find(context))
-        if error and all(map(sources.problem, bpy.data.images)):
-            cls.poll_message_set(languages.told(error))
-            return False
-        return True
+        return error if error and all(map(sources.problem, bpy.data.images)) else None
 
-    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: object) -> set[str]:
+    def start(self, context: bpy.types.Context, *, into_material: bool = False, **wanted: Any) -> None:
         """Queue the job and return at once; in background mode when it is done."""
-        now = state.current
-        now.error = None
+        current = state.current
+        current.error = None
+        image = _choose(context, self.image)
+        target = Target(current.document, "IMAGE", 0, 0, "", image.name)
+        if into_material:
+            target = targets.choose(context, "BASE_COLOR", current.document)
+        preferences.check_engine()
+        wanted["source_recipe"] = properties.as_source(image)
+        folder = sources.new_folder()
         try:
-            image = _choose(context, self.image)
-            aim = Target(now.document, "IMAGE", 0, 0, "", image.name)
-            if into_material:
-                aim = target.choose(context, "BASE_COLOR", now.document)
-            preferences.check_engine()
-            wanted["source_recipe"] = properties.as_source(image)
-            folder = sources.new_folder()
-            try:
-                path, content = sources.prepare(image, folder)
-                if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
-                    content = Content.NORMAL
-                job = generation.session().submit(
-                    ImageRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
-                )
-            except BaseException:  # nobody is left who would read what was written
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            now.folders[job.id] = folder
-            now.targets[job.id] = replace(aim, look=sources.look(image), source=image.session_uid)
-            pump.ensure_running()
-            if bpy.app.background:
-                generation.wait(job)
-        except UserError as error:
-            now.error = error
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
+            path, content = sources.prepare(image, folder)
+            if getattr(self, "content", "AUTO") == "NORMAL" or _is_normals(image):
+                content = Content.NORMAL
+            job = generation.session().submit(
+                PictureRequest(str(path), axes=Axes(self.axes), content=content, **wanted)
+            )
+        except BaseException:  # nobody is left who would read what was written
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        current.folders[job.id] = folder
+        current.targets[job.id] = replace(target, look=sources.look(image), source=image.session_uid)
+        pump.ensure_running()
+        if bpy.app.background:
+            generation.wait(job)
 
     def _title(self, context: bpy.types.Context, word: str) -> str:
         image = find(context, self.image)
@@ -142,14 +134,13 @@ class _Asking(_OnImage):
 
     asked: tuple[str, ...] = ()
 
-    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        try:
-            asked = _asked_of(_choose(context, self.image))
-        except UserError as error:  # before the settings are asked for, not after
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> reporting.Outcome:
+        return self.attempt(lambda: self.ask(context))  # what is wrong is said before the settings are asked for
+
+    def ask(self, context: bpy.types.Context) -> reporting.Outcome:
+        asked = _asked_of(_choose(context, self.image))
         axes = asked.axes.value if asked else ""
-        offered = self.properties.bl_rna.properties["axes"].enum_items
+        offered = self.properties.bl_rna.properties["axes"].enum_items  # type: ignore[attr-defined]
         if axes in offered and not self.properties.is_property_set("axes"):
             self.axes = axes
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))
@@ -161,7 +152,7 @@ class _Asking(_OnImage):
             self.layout.prop(self, name)
 
 
-class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_upscale(_Asking):
     """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
 
     bl_idname = "tilewright.upscale"
@@ -177,16 +168,12 @@ class TILEWRIGHT_OT_upscale(_Asking, bpy.types.Operator):
     upscaler: properties.upscaler_property()
     content: _content_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            finish = Finish(int(self.scale), network(self.upscaler))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
+    def act(self, context: bpy.types.Context) -> None:
+        finish = Finish(int(self.scale), network(self.upscaler))
+        self.start(context, finish=finish, title=self._title(context, f"{self.scale}x"))
 
 
-class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_make_maps(_Asking):
     """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
 
     bl_idname = "tilewright.make_maps"
@@ -195,16 +182,12 @@ class TILEWRIGHT_OT_make_maps(_Asking, bpy.types.Operator):
 
     map_networks: properties.map_networks_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
-        return self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
+    def act(self, context: bpy.types.Context) -> None:
+        finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
+        self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 
 
-class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
+class TILEWRIGHT_OT_make_tileable(_Asking):
     """Make the image repeat without a seam; the result is a new image"""
 
     bl_idname = "tilewright.make_tileable"
@@ -216,8 +199,8 @@ class TILEWRIGHT_OT_make_tileable(_Asking, bpy.types.Operator):
     )
     content: _content_property()
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        return self.start(context, tileable=True, title=self._title(context, "tileable"))
+    def act(self, context: bpy.types.Context) -> None:
+        self.start(context, tileable=True, title=self._title(context, "tileable"))
 
 
 class TILEWRIGHT_MT_image(bpy.types.Menu):
@@ -226,9 +209,9 @@ class TILEWRIGHT_MT_image(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.enabled = sources.problem(find(context)) is None
-        self.layout.operator("tilewright.upscale")
-        self.layout.operator("tilewright.make_tileable")
-        self.layout.operator("tilewright.make_maps")
+        self.layout.operator("tilewright.upscale", text="Upscale...")
+        self.layout.operator("tilewright.make_tileable", text="Make Tileable...")
+        self.layout.operator("tilewright.make_maps", text="Make Material from Image...")
 
 
 def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:

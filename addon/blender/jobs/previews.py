@@ -30,26 +30,26 @@ def show(preview: Preview) -> None:
     except (OSError, ValueError) as error:
         _logger.info("A preview was left out: %s", error)
         return
-    now = state.current
-    if now.sketches is None:
-        now.sketches = bpy.utils.previews.new()
-    if preview.job not in now.sketches:
-        now.sketches.clear()  # one job runs at a time
-        now.sketches.new(preview.job)
-    item = now.sketches[preview.job]
+    current = state.current
+    if current.step_previews is None:
+        current.step_previews = bpy.utils.previews.new()
+    if preview.job not in current.step_previews:
+        current.step_previews.clear()  # one job runs at a time
+        current.step_previews.new(preview.job)
+    item = current.step_previews[preview.job]
     item.image_size = (drawn.width, drawn.height)
     item.image_pixels.foreach_set(array("i", drawn.pixels))  # a pixel is an int of four bytes
 
 
 def icon(job: Job) -> int:
     """The icon of the job's picture in the making, 0 where there is none to show."""
-    shown = state.current.sketches
+    shown = state.current.step_previews
     if shown is None or job.preview is None or job.preview.image in job.results or job.id not in shown:
         return 0
     return int(shown[job.id].icon_id)
 
 
 def unregister() -> None:
-    if state.current.sketches is not None:
-        bpy.utils.previews.remove(state.current.sketches)
-        state.current.sketches = None
+    if state.current.step_previews is not None:
+        bpy.utils.previews.remove(state.current.step_previews)
+        state.current.step_previews = None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way from the worker into Blender: a timer while there is something to do, and handlers. Imports bpy and core.
 
-All of it runs on the main thread. Background mode has no timer: whoever waits calls `take` and `deliver_waiting`.
+All of it runs on the main thread. Background mode has no timer: whoever waits calls `handle` and `deliver_waiting`.
 """
 
 import logging
@@ -12,9 +12,8 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
-from bpy.app.translations import pgettext_rpt as rpt_
 
-from ...core.errors import UserError, bug
+from ...core.errors import ErrorKind, UserError, bug
 from ...core.jobs import Job
 from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
@@ -22,6 +21,7 @@ from ...core.results import THUMBNAIL, Result
 from ...host.session import Event
 from ..common import preferences, state
 from ..common.drawing import redraw_sidebars
+from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import models
 from . import delivery, previews, status
@@ -29,7 +29,7 @@ from . import delivery, previews, status
 _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
 # Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
-_TOLD_BY_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
+_SEEN_AS_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
 result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it is told
 
 
@@ -53,78 +53,79 @@ def _tick() -> float | None:
     session = state.current.session
     if session is None:
         return None
-    now = state.current
-    before = now.status, now.hindrance
+    current = state.current
+    before = current.status, current.hindrance
     events = session.pump()
-    take(events)
+    handle(events)
     delivered = deliver_waiting()
-    now.status = status.text()
-    if now.status != before[0]:
+    current.status = status.text()
+    if current.status != before[0]:
         status.redraw()
     # progress is seen by its words, which do not change with every message
-    told = any(not isinstance(event.message, Progress) for event in events)
-    if delivered or told or (now.status, now.hindrance) != before:
+    something_ended = any(not isinstance(event.message, Progress) for event in events)
+    if delivered or something_ended or (current.status, current.hindrance) != before:
         redraw_sidebars()
-    return _INTERVAL if len(session.jobs) or now.waiting else None
+    return _INTERVAL if len(session.jobs) or current.waiting else None
 
 
-def take(events: Iterable[Event]) -> None:
+def handle(events: Iterable[Event]) -> None:
     """Remember what the worker said. A job that has finished waits for `deliver_waiting`."""
-    now = state.current
+    current = state.current
     for event in events:
         job = event.job
-        if isinstance(event.message, TERMINAL) and job.id in now.folders:
-            shutil.rmtree(now.folders.pop(job.id), ignore_errors=True)
+        if isinstance(event.message, TERMINAL) and job.id in current.folders:
+            shutil.rmtree(current.folders.pop(job.id), ignore_errors=True)
         match event.message:
             case Preview():
                 previews.show(event.message)
             case ImageDone():
-                if now.last is not job:
-                    now.last, now.shown, now.outcome = job, 0, ""
-                _preview(job)
+                if current.last is not job:
+                    current.last, current.shown, current.outcome, current.outcome_of = job, 0, "", ""
+                _load_thumbnails(job)
                 for handler in result_handlers:
                     handler(event.message.result)
             case Finished():
-                now.waiting.append(job)
+                current.waiting.append(job)
             case Failed() | Cancelled():
-                now.error = job.error or now.error
-                now.targets.pop(job.id, None)
-                if job is now.last:
-                    now.outcome = "The job ended early; Apply puts this texture into the material."
+                current.error = job.error or current.error
+                current.targets.pop(job.id, None)
+                if job is current.last and current.results:
+                    words = "The job ended early; Apply puts this texture into the material."
+                    delivery.tell(words, current.results[0].folder.name)
 
 
 def deliver_waiting() -> bool:
     """Deliver finished jobs, unless the user is in the middle of something. True if any was."""
-    now = state.current
-    now.hindrance = _hindrance() if now.waiting else ""
-    if not now.waiting or now.hindrance:
+    current = state.current
+    current.hindrance = _hindrance() if current.waiting else ""
+    if not current.waiting or current.hindrance:
         return False
-    while now.waiting:
-        _deliver(now.waiting.pop(0))
+    while current.waiting:
+        _deliver(current.waiting.pop(0))
     return True
 
 
 def _deliver(job: Job) -> None:
-    now = state.current
-    aim = now.targets.pop(job.id, None)
+    current = state.current
+    target = current.targets.pop(job.id, None)
     results = [job.results[index] for index in sorted(job.results)]
     if not results:
         return
-    if aim is None:
+    if target is None:
         outcome = "Not in a material yet; Apply puts it there."
-    elif not delivery.is_here(aim):
-        outcome = "Made for another file; Apply puts it into the material here."
+    elif not delivery.is_here(target):
+        outcome = "Made for what was open before; Apply puts it into the material here."
     else:
         try:
-            outcome = delivery.deliver(results, aim)
+            outcome = delivery.deliver(results, target)
             delivery.push_undo(f"Tilewright: {title(job.request.prompt)}")
         except UserError as error:
-            now.error, outcome = error, ""
+            current.error, outcome = error, ""
         except Exception as error:  # whatever Blender's data was like: the results are in the store
             _logger.exception("A result could not be delivered.")
-            now.error, outcome = bug(error), ""
-    if job is now.last:
-        now.outcome = outcome
+            current.error, outcome = bug(error), ""
+    if job is current.last:
+        delivery.tell(outcome, results[0].folder.name)
 
 
 def _hindrance() -> str:
@@ -138,21 +139,21 @@ def _hindrance() -> str:
         return "Waits for the bake to end"
     for window in manager.windows:
         for operator in window.modal_operators:
-            if operator.bl_idname in _TOLD_BY_JOBS:
+            if operator.bl_idname in _SEEN_AS_JOBS:
                 continue
             return rpt_("Waits for {name} to end").format(name=operator.name or operator.bl_idname)
     return ""
 
 
-def _preview(job: Job) -> None:
+def _load_thumbnails(job: Job) -> None:
     """Load the thumbnails of a job's results for the panel."""
     if bpy.app.background:
         return
-    if state.current.previews is None:
-        state.current.previews = bpy.utils.previews.new()
+    if state.current.thumbnails is None:
+        state.current.thumbnails = bpy.utils.previews.new()
     for result in job.results.values():
-        if result.folder.name not in state.current.previews and THUMBNAIL in result.files:
-            state.current.previews.load(result.folder.name, str(result.path(THUMBNAIL)), "IMAGE")
+        if result.folder.name not in state.current.thumbnails and THUMBNAIL in result.files:
+            state.current.thumbnails.load(result.folder.name, str(result.path(THUMBNAIL)), "IMAGE")
 
 
 @persistent
@@ -164,16 +165,17 @@ def _on_save(path: str = "", *_: object) -> None:
         lost = images.pack_all(stores)
     if lost:
         words = rpt_("Could not be saved into the file: {names}.")
-        state.current.outcome = words.format(names=", ".join(lost))
+        # not the outcome, which is shown beside a result of this session only
+        state.current.error = UserError(ErrorKind.DISK, words.format(names=", ".join(lost)))
+        redraw_sidebars()
 
 
 @persistent
 def _on_load(*_: object) -> None:
     """Another file: what was started in the old one must not touch it. This only forgets, and reads nothing."""
-    now = state.current
-    now.document = state.new_document()
-    if now.last:
-        now.outcome = "Made for another file; Apply puts it into the material here."
+    current = state.current
+    current.document = state.new_document()
+    current.outcome = current.outcome_of = ""  # what the file shows of it is seen in the file
 
 
 def register() -> None:
@@ -194,8 +196,8 @@ def unregister() -> None:
         state.current.session.close()
     for folder in state.current.folders.values():
         shutil.rmtree(folder, ignore_errors=True)
-    if state.current.previews is not None:
-        bpy.utils.previews.remove(state.current.previews)
+    if state.current.thumbnails is not None:
+        bpy.utils.previews.remove(state.current.thumbnails)
     previews.unregister()
     state.reset()
     models.forget()

@@ -6,21 +6,23 @@ An error stays until it is closed: where a job was started in the Image Editor, 
 Imports bpy and core. The bar's own key hints stay; the mouse pointer does not turn into a clock.
 """
 
+from typing import Any
+
 import bpy
-from bpy.app.translations import pgettext_iface as _
 
 from ..common import package, state
+from ..common.languages import iface_
 from . import panel as queue_panel
 
 
 def text() -> str:
     """What is going on, in a line; "" where nothing is."""
-    now = state.current
-    jobs = list(now.session.jobs) if now.session else []
+    current = state.current
+    jobs = list(current.session.jobs) if current.session else []
     if jobs:
         line = queue_panel.progress_text(jobs[0])
-        return _("{line} ({count} waiting)").format(line=line, count=len(jobs) - 1) if len(jobs) > 1 else line
-    return _(now.hindrance or (now.error.message if now.error else ""))
+        return iface_("{line} ({count} waiting)").format(line=line, count=len(jobs) - 1) if len(jobs) > 1 else line
+    return iface_(current.hindrance or (current.error.message if current.error else ""))
 
 
 def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
@@ -28,22 +30,23 @@ def draw(self: bpy.types.Header, context: bpy.types.Context) -> None:
     line = text()
     if not line:
         return
-    now = state.current
-    jobs = list(now.session.jobs) if now.session else []
+    current = state.current
+    jobs = list(current.session.jobs) if current.session else []
     row = self.layout.row(align=True)
     if jobs:
         row.progress(factor=jobs[0].fraction, text="", type="RING")
-    icon = "NONE" if jobs else "TIME" if now.hindrance else "ERROR"
+    icon: Any = "NONE" if jobs else "TIME" if current.hindrance else "ERROR"
     row.label(text=f"{package.TITLE}: {line}", icon=icon, translate=False)
     if jobs:
         row.operator("tilewright.cancel", text="", icon="X", emboss=False).job = jobs[0].id
-    elif not now.hindrance:
+    elif not current.hindrance:
         row.operator("tilewright.dismiss", text="", icon="X", emboss=False)
 
 
 def redraw() -> None:
     """Have the status bars drawn again. No screen has them, but they listen to this name, and few others do."""
-    bpy.msgbus.publish_rna(key=(bpy.types.ViewLayer, "name"))
+    key: Any = (bpy.types.ViewLayer, "name")
+    bpy.msgbus.publish_rna(key=key)
 
 
 def register() -> None:

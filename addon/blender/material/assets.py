@@ -15,10 +15,12 @@ import bpy
 from ...core import asset_catalogs, image_networks, recipe_words
 from ...core.errors import UserError
 from ...core.recipe import Recipe
-from ...core.requests.texture import STARTER, TextureRequest
+from ...core.requests.texture import STARTER
 from ...core.results import THUMBNAIL
-from ..common import package, preferences, target
+from ..common import package, preferences, targets
+from ..common.languages import rpt_
 from ..settings import models, properties
+from ..settings.properties import facts_of
 from . import color_node
 
 _logger = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
     node = color_node.image_node(material)
     recipe = properties.recipe_of(node.image) if node is not None and node.image is not None else None
     if recipe is None:
-        raise target.refusal(f"{material.name} shows no texture of {package.TITLE}'s.", "Put one into it first.")
+        message = rpt_("{name} shows no texture of Tilewright's.").format(name=material.name)
+        raise targets.refusal(message, "Put one into it first.")
     return recipe
 
 
@@ -44,7 +47,7 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str | None) -> s
     recipe = recipe_of(material)
     first = recipe.source or recipe
     title, licence = _model(first)
-    licences = [f"Model {title}: {licence}"] if isinstance(first.request, TextureRequest) else []
+    licences = [f"Model {title}: {licence}"] if first.request.is_sampled else []
     licences += [f"Network {name}: {_licence_of(name)}" for name in recipe.networks]
     material.asset_mark()
     data = material.asset_data
@@ -129,10 +132,11 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
                 text = stream.read(_MAX_CATALOGS).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         _logger.error("%s cannot be read: %s", file, error)
-        return f"The catalogue {catalog} was not added: {file} cannot be read."
+        words = rpt_("The catalogue {catalog} was not added: {file} cannot be read.")
+        return words.format(catalog=catalog, file=file)
     data.catalog_id = asset_catalogs.find(text, catalog)
     if file is None:
-        return f"Once the file is saved, mark it again for the catalogue {catalog}."
+        return rpt_("Once the file is saved, mark it again for the catalogue {catalog}.").format(catalog=catalog)
     added = asset_catalogs.add(text, catalog)
     if added == text:
         return ""
@@ -143,7 +147,8 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        return f"The catalogue {catalog} was not added: {file.parent}: {error.strerror}."
+        words = rpt_("The catalogue {catalog} was not added: {place}: {reason}.")
+        return words.format(catalog=catalog, place=file.parent, reason=error.strerror)
     return ""
 
 
@@ -159,7 +164,7 @@ def _library() -> Path:
 
 def _preview_by_thumbnail(material: bpy.types.Material) -> None:
     """Show the texture itself, where its result is still in the store."""
-    name = color_node.image_node(material).image.tilewright.result
+    name = facts_of(color_node.image_node(material).image).result
     if name != PurePath(name).name or name in ("", ".."):  # from somebody else's file
         return
     path = preferences.store_folder() / name / f"{THUMBNAIL}.png"
@@ -167,11 +172,13 @@ def _preview_by_thumbnail(material: bpy.types.Material) -> None:
         return
     picture = bpy.data.images.load(str(path), check_existing=False)
     try:
-        pixels = array("f", bytes(4 * len(picture.pixels)))
-        picture.pixels.foreach_get(pixels)
+        stored: Any = picture.pixels
+        pixels = array("f", bytes(4 * len(stored)))
+        stored.foreach_get(pixels)
         preview = material.preview_ensure()
         preview.image_size = picture.size
-        preview.image_pixels_float.foreach_set(pixels)
+        shown: Any = preview.image_pixels_float
+        shown.foreach_set(pixels)
     finally:
         bpy.data.images.remove(picture)
 
@@ -179,7 +186,7 @@ def _preview_by_thumbnail(material: bpy.types.Material) -> None:
 def explain(material: bpy.types.Material) -> UserError | None:
     """Why the material cannot be marked, for greyed buttons."""
     try:
-        target.check_editable(material)
+        targets.check_editable(material)
         recipe_of(material)
     except UserError as error:
         return error

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import UserError
 from ...core.requests.texture import Axes
+from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import properties
+from ..settings.properties import facts_of
 from . import feeds, shown
 from .feeds import IMAGE
 
@@ -28,7 +29,7 @@ class Placed:
     principled: the node whose Base Color it gives, None where it gives none. made: what is new, `node` first.
     """
 
-    node: bpy.types.Node
+    node: bpy.types.ShaderNodeTexImage
     note: str = ""
     principled: bpy.types.Node | None = None
     made: tuple[bpy.types.Node, ...] = ()
@@ -50,11 +51,11 @@ def ensure_nodes(material: bpy.types.Material) -> None:
 def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_name: str = "") -> Placed:
     """Show the image. kind: see `target.Target`; instead of a selected node that is gone, a new one."""
     ensure_nodes(material)
-    tree = material.node_tree
+    tree: Any = material.node_tree
     surface = shown.surface(tree)
     principled = surface.principled
     if kind == "SELECTED_NODE":
-        node = tree.nodes.get(node_name)
+        node: Any = tree.nodes.get(node_name)
         if node is not None and node.bl_idname == IMAGE:
             feeds_it = principled is not None and feeds.color(principled.inputs["Base Color"]).image == node
             return _replace(node, image, principled if feeds_it else None)
@@ -89,7 +90,8 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
 
 def _set_aside(tree: bpy.types.NodeTree, image: bpy.types.Image, beside: bpy.types.Node | None, note: str) -> Placed:
     """In a node that is linked to nothing: the one of the last time, or a new one."""
-    for node in tree.nodes:
+    nodes: Any = tree.nodes
+    for node in nodes:
         if node.bl_idname == IMAGE and node.name.startswith(SPARE) and not node.outputs["Color"].is_linked:
             show(node, image)
             return Placed(node, note)
@@ -98,31 +100,26 @@ def _set_aside(tree: bpy.types.NodeTree, image: bpy.types.Image, beside: bpy.typ
     return placed
 
 
-def image_node(material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = "") -> bpy.types.Node | None:
+def image_node(
+    material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = ""
+) -> bpy.types.ShaderNodeTexImage | None:
     """The image node that `put` would give another image, None where it would make a node. kind: as for `put`."""
     tree = material.node_tree
     if tree is None or kind == "NEW_NODE":
         return None
     if kind == "SELECTED_NODE":
-        node = tree.nodes.get(node_name)
+        node: Any = tree.nodes.get(node_name)
         return node if node is not None and node.bl_idname == IMAGE else None
     principled = shown.principled(tree)
     return feeds.color(principled.inputs["Base Color"]).image if principled else None
 
 
-def tree_of(material: bpy.types.Material, kind: str) -> bpy.types.NodeTree | None:
-    """The node tree that `put` changes: that of a group, where Principled is in one. kind: as for `put`."""
-    tree = material.node_tree
-    inner = shown.principled(tree) if tree is not None and kind == "BASE_COLOR" else None
-    return tree if inner is None else inner.id_data
-
-
-def show(node: bpy.types.Node, image: bpy.types.Image) -> None:
+def show(node: bpy.types.ShaderNodeTexImage, image: bpy.types.Image) -> None:
     """Give an image node another image; the one that it had is kept."""
     if node.image is not image:
         images.keep(node.image)
         if image.library is None:
-            image.tilewright.before = node.image
+            facts_of(image).before = node.image
     node.image = image
     if _repeats(image):  # what does not may be a decal, whose node's setting is the user's
         node.extension = "REPEAT"
@@ -136,7 +133,7 @@ def _repeats(image: bpy.types.Image) -> bool:
     return recipe is not None and recipe.request.axes is not Axes.NONE
 
 
-def _replace(node: bpy.types.Node, image: bpy.types.Image, principled: bpy.types.Node | None) -> Placed:
+def _replace(node: bpy.types.ShaderNodeTexImage, image: bpy.types.Image, principled: bpy.types.Node | None) -> Placed:
     show(node, image)
     return Placed(node, principled=principled)
 
@@ -155,7 +152,7 @@ def _add(
     whole = width + (2 * GAP + mapping_width + coordinates_width if linked else 0.0)
     right, top = corner(tree, beside)
     top = free_top(tree, right - whole, right, top)
-    node = tree.nodes.new(IMAGE)
+    node: Any = tree.nodes.new(IMAGE)
     node.image = image
     node.extension = "REPEAT"
     node.location = (right - width, top)
@@ -213,7 +210,7 @@ def free_top(
 
 def place_of(node: bpy.types.Node) -> tuple[float, float]:
     """Where a node's left upper corner is; its location counts from the frame that it is in."""
-    x, y = node.location
+    x, y = node.location[0], node.location[1]
     parent: Any = node.parent
     while parent is not None:
         x, y = x + parent.location[0], y + parent.location[1]

@@ -3,11 +3,15 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 
-from ..common import target
+from ..common import targets
 
+# Blender's types know the attributes of each kind of node by its own class, and here every kind comes along.
+Node = Any
+Socket = Any
 _ALMOST = 1e-4  # radians
 
 
@@ -26,7 +30,7 @@ class Layout:
     upright: bool
 
 
-def layout(image: bpy.types.Node, obj: bpy.types.Object | None = None) -> Layout:
+def layout(image: Node, obj: bpy.types.Object | None = None) -> Layout:
     """Follow the coordinates of an image node to where they begin.
 
     obj: the object that shows it, which tells a UV map from other attributes. What is not known counts as not upright.
@@ -38,7 +42,7 @@ def layout(image: bpy.types.Node, obj: bpy.types.Object | None = None) -> Layout
         link = next((link for link in socket.links if not link.is_muted), None)
         if link is None:  # an image takes the map that renders use; any other node, a constant
             return Layout(socket.node == image, "", upright and socket.node == image)
-        node = link.from_node
+        node: Node = link.from_node
         if node.name in seen:
             return Layout(False, "", False)
         seen.add(node.name)
@@ -55,7 +59,7 @@ def layout(image: bpy.types.Node, obj: bpy.types.Object | None = None) -> Layout
 
 
 def _origin(link: bpy.types.NodeLink, upright: bool, obj: bpy.types.Object | None) -> Layout:
-    node = link.from_node
+    node: Node = link.from_node
     if node.bl_idname == "ShaderNodeUVMap":
         return Layout(True, str(node.uv_map), upright)
     if node.bl_idname == "ShaderNodeTexCoord" and link.from_socket.name == "UV":
@@ -67,7 +71,7 @@ def _origin(link: bpy.types.NodeLink, upright: bool, obj: bpy.types.Object | Non
     return Layout(False, "", False)
 
 
-def turns(mapping: bpy.types.Node) -> bool:
+def turns(mapping: Node) -> bool:
     """Whether a Mapping turns or mirrors what it maps, or may do so."""
     rotation, scale = mapping.inputs["Rotation"], mapping.inputs["Scale"]
     if mapping.vector_type == "NORMAL" or rotation.is_linked or scale.is_linked:
@@ -77,6 +81,6 @@ def turns(mapping: bpy.types.Node) -> bool:
     return min(scale.default_value[:2]) <= 0.0
 
 
-def lacks_uv_map(image: bpy.types.Node | None, obj: bpy.types.Object | None) -> bool:
+def lacks_uv_map(image: Node | None, obj: bpy.types.Object | None) -> bool:
     """Whether the image, or one with coordinates of ours where there is none, would show one pixel's color only."""
-    return target.lacks_uv_map(obj) and (image is None or layout(image, obj).by_uv)
+    return targets.lacks_uv_map(obj) and (image is None or layout(image, obj).by_uv)

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
 from ...core.map_files import DEFAULTS, SCHEMES, Channel, Texture
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, PART, disk_errors
+from ..common.languages import rpt_
 
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _LEAST_ALPHA = 1 / 65535  # what is divided by 0 is lost
@@ -40,7 +41,7 @@ class Wish:
     directx: bool | None = None
     bits: int = 0
     exr: bool = False
-    values: Mapping[str, float] = field(default_factory=lambda: DEFAULTS)
+    values: Mapping[str, float] = field(default_factory=lambda: {**DEFAULTS})
 
 
 def targets(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wish: Wish) -> dict[Path, Texture]:
@@ -136,7 +137,7 @@ class _Plane:
 @contextmanager
 def _pixels(images: Sequence[bpy.types.Image]) -> Iterator[dict[str, _Plane]]:
     """The planes of images by name, all as large as the largest."""
-    sizes = [tuple(image.size) for image in images]
+    sizes = [(int(image.size[0]), int(image.size[1])) for image in images]
     size = max(sizes)
     planes, made = {}, []
     try:
@@ -147,7 +148,7 @@ def _pixels(images: Sequence[bpy.types.Image]) -> Iterator[dict[str, _Plane]]:
                     rpt_("{name} has no pixels.").format(name=image.name),
                     "Choose another image.",
                 )
-            source = image
+            source: Any = image
             if not image.is_dirty and (image.is_float or tuple(image.size) != size):
                 source = image.copy()
                 made.append(source)
@@ -206,7 +207,8 @@ def _save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path,
             channels = [*(array("f", map(float.__mul__, values, alpha)) for values in channels[:3]), alpha]
         for index, values in enumerate(channels):
             pixels[index::4] = values
-        twin.pixels.foreach_set(pixels)
+        buffer: Any = twin.pixels  # the stubs call it one number
+        buffer.foreach_set(pixels)
         twin.file_format = "PNG" if path.suffix == ".png" else "OPEN_EXR"
         twin.save(filepath=str(path))
     finally:

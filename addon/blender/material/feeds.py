@@ -12,12 +12,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
 
 from ...core.results import BASE_COLOR
 
-Images = dict[str, bpy.types.Node]  # by the nodes' names
+# Blender's types know the attributes of each kind of node by its own class, and here every kind comes along.
+Node = Any
+Socket = Any
+Images = dict[str, Node]  # by the nodes' names
 Numbers = tuple[float, float, float]  # a color, a vector, or three times the same value
 
 IMAGE = "ShaderNodeTexImage"
@@ -40,38 +44,38 @@ class Feed:
     turned: there is one, but what stands between turns its numbers round, or shows nothing of it.
     """
 
-    image: bpy.types.Node | None = None
+    image: Node | None = None
     turned: bool = False
 
 
-def color(socket: bpy.types.NodeSocket) -> Feed:
+def color(socket: Socket) -> Feed:
     """What feeds a color. Of a product, the factor with the colors: no occlusion, vertex colors or noise."""
     return _find(socket, _Search(colors=True), _keeps_order)
 
 
-def value(socket: bpy.types.NodeSocket) -> Feed:
+def value(socket: Socket) -> Feed:
     """What feeds a value, such as a roughness. None where a channel is taken out: a picture of several maps is none."""
     return _find(socket, _Search(colors=False), _keeps_order)
 
 
-def normal(socket: bpy.types.NodeSocket) -> Feed:
+def normal(socket: Socket) -> Feed:
     """What feeds a Normal Map's Color, if its red and green are left the way they are."""
     return _find(socket, _Search(colors=False), _keeps_directions)
 
 
-def live_link(socket: bpy.types.NodeSocket) -> bpy.types.NodeLink | None:
+def live_link(socket: Socket) -> bpy.types.NodeLink | None:
     """The link that an input takes its numbers from, None where there is none or it is muted."""
     return next((link for link in socket.links if not link.is_muted), None)
 
 
-def passed_by_mute(link: bpy.types.NodeLink) -> bpy.types.NodeSocket | None:
+def passed_by_mute(link: bpy.types.NodeLink) -> Socket | None:
     """The input that a muted node hands on to the output that this link comes from."""
     pairs = link.from_node.internal_links
     return next((pair.from_socket for pair in pairs if pair.to_socket == link.from_socket), None)
 
 
 def _find(
-    socket: bpy.types.NodeSocket,
+    socket: Socket,
     search: "_Search",
     keeps: Callable[[Callable[[Numbers], Numbers]], bool],
 ) -> Feed:
@@ -105,13 +109,13 @@ def _keeps_directions(way: Callable[[Numbers], Numbers]) -> bool:
 # --- which image ---------------------------------------------------------------------------------------------------
 
 
-def _carriers(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+def _carriers(node: Node) -> list[Socket]:
     """The linked inputs that a node's numbers come from. Masks are not among them."""
     linked = [socket for socket in node.inputs if socket.enabled and live_link(socket)]
     return linked if node.bl_idname == "ShaderNodeValToRGB" else [entry for entry in linked if entry.name not in _MASKS]
 
 
-def _upwards(socket: bpy.types.NodeSocket) -> tuple[bpy.types.Node | None, list[bpy.types.NodeSocket]]:
+def _upwards(socket: Socket) -> tuple[Node | None, list[Socket]]:
     """The node that feeds a socket, and the inputs to go on from. The node is an image node where the way ends there.
 
     Raises `Unknown` where it ends elsewhere.
@@ -143,7 +147,7 @@ class _Search:
     colors: bool
     known: dict[str, Images | None] = field(default_factory=dict)
 
-    def behind(self, socket: bpy.types.NodeSocket) -> Images:
+    def behind(self, socket: Socket) -> Images:
         node, inputs = _upwards(socket)
         if node is None:
             return {}
@@ -159,13 +163,13 @@ class _Search:
             raise Unknown
         return found
 
-    def all(self, inputs: list[bpy.types.NodeSocket]) -> Images:
+    def all(self, inputs: list[Socket]) -> Images:
         found: Images = {}
         for socket in inputs:
             found |= self.behind(socket)
         return found
 
-    def product(self, factors: list[bpy.types.NodeSocket]) -> Images:
+    def product(self, factors: list[Socket]) -> Images:
         """Of the factors that may be colors; of several of them, those that hold a base color of ours, if one does."""
         colored: list[Images] = []
         for factor in factors:
@@ -179,11 +183,11 @@ class _Search:
         return {name: node for images in ours or colored for name, node in images.items()}
 
 
-def _multiplies(node: bpy.types.Node) -> bool:
+def _multiplies(node: Node) -> bool:
     return node.bl_idname in _PRODUCTS and node.blend_type == "MULTIPLY" and not node.mute
 
 
-def _is_occlusion(node: bpy.types.Node) -> bool:
+def _is_occlusion(node: Node) -> bool:
     """Whether an image is no color, but darkens one."""
     image = node.image
     if image is None:
@@ -191,7 +195,7 @@ def _is_occlusion(node: bpy.types.Node) -> bool:
     return image.colorspace_settings.is_data or bool(_OCCLUSION.search(image.name.lower()))
 
 
-def _is_ours(node: bpy.types.Node) -> bool:
+def _is_ours(node: Node) -> bool:
     facts = node.image.tilewright if node.image is not None else None
     return facts is not None and bool(facts.result) and facts.kind == BASE_COLOR
 
@@ -206,7 +210,7 @@ class _Way:
     given: Mapping[str, Numbers]
     steps: int = 0
 
-    def through(self, socket: bpy.types.NodeSocket) -> Numbers:
+    def through(self, socket: Socket) -> Numbers:
         self.steps += 1
         if self.steps > _ENOUGH:
             raise Unknown
@@ -227,17 +231,17 @@ class _Way:
             return (1.0,) * 3  # a factor: `_Search` has looked at it
         return _ARITHMETIC[node.bl_idname](node, self)
 
-    def input(self, node: bpy.types.Node, name: str) -> Numbers:
+    def input(self, node: Node, name: str) -> Numbers:
         """The numbers of an input; some nodes have several of a name, of which one is enabled."""
         sockets = [socket for socket in node.inputs if socket.enabled and name in (socket.name, socket.identifier)]
         if not sockets:
             raise Unknown
         return self.through(sockets[0])
 
-    def number(self, node: bpy.types.Node, name: str) -> float:
+    def number(self, node: Node, name: str) -> float:
         return _grey(self.input(node, name))
 
-    def mask(self, node: bpy.types.Node) -> float:
+    def mask(self, node: Node) -> float:
         """A factor; one that comes from elsewhere is half of the way."""
         socket = next((entry for entry in node.inputs if entry.enabled and entry.name in _MASKS), None)
         if socket is None:
@@ -245,7 +249,7 @@ class _Way:
         return 0.5 if live_link(socket) else _grey(_constant(socket))
 
 
-def _constant(socket: bpy.types.NodeSocket) -> Numbers:
+def _constant(socket: Socket) -> Numbers:
     held = getattr(socket, "default_value", None)
     if isinstance(held, float | int):
         return (float(held),) * 3
@@ -269,22 +273,22 @@ def _blend(factor: float, one: Numbers, other: Numbers) -> Numbers:
     return _each(lambda a, b: a + factor * (b - a), one, other)
 
 
-def _invert(node: bpy.types.Node, way: _Way) -> Numbers:
+def _invert(node: Node, way: _Way) -> Numbers:
     numbers = way.input(node, "Color")
     return _blend(way.mask(node), numbers, _each(lambda a: 1.0 - a, numbers))
 
 
-def _gamma(node: bpy.types.Node, way: _Way) -> Numbers:
+def _gamma(node: Node, way: _Way) -> Numbers:
     gamma = way.number(node, "Gamma")
     return _each(lambda a: a**gamma if a > 0 else a, way.input(node, "Color"))
 
 
-def _bright_contrast(node: bpy.types.Node, way: _Way) -> Numbers:
+def _bright_contrast(node: Node, way: _Way) -> Numbers:
     bright, contrast = way.number(node, "Bright"), way.number(node, "Contrast")
     return _each(lambda a: max((1 + contrast) * a + bright - contrast / 2, 0.0), way.input(node, "Color"))
 
 
-def _hue_saturation(node: bpy.types.Node, way: _Way) -> Numbers:
+def _hue_saturation(node: Node, way: _Way) -> Numbers:
     numbers = way.input(node, "Color")
     hue, saturation, brightness = colorsys.rgb_to_hsv(*numbers)
     hue = (hue + way.number(node, "Hue") + 0.5) % 1.0
@@ -293,7 +297,7 @@ def _hue_saturation(node: bpy.types.Node, way: _Way) -> Numbers:
     return _blend(way.mask(node), numbers, _each(lambda a: max(a, 0.0), changed))
 
 
-def _curves(node: bpy.types.Node, way: _Way) -> Numbers:
+def _curves(node: Node, way: _Way) -> Numbers:
     numbers = way.input(node, "Color")
     mapping = node.mapping
     mapping.initialize()
@@ -305,19 +309,19 @@ def _curves(node: bpy.types.Node, way: _Way) -> Numbers:
     return _blend(way.mask(node), numbers, (changed[0], changed[1], changed[2]))
 
 
-def _float_curve(node: bpy.types.Node, way: _Way) -> Numbers:
+def _float_curve(node: Node, way: _Way) -> Numbers:
     number = way.number(node, "Value")
     node.mapping.initialize()
     changed = node.mapping.evaluate(node.mapping.curves[0], number)
     return _blend(way.mask(node), (number,) * 3, (changed,) * 3)
 
 
-def _ramp(node: bpy.types.Node, way: _Way) -> Numbers:
+def _ramp(node: Node, way: _Way) -> Numbers:
     red, green, blue, _alpha = node.color_ramp.evaluate(_grey(way.through(node.inputs[0])))
     return red, green, blue
 
 
-def _map_range(node: bpy.types.Node, way: _Way) -> Numbers:
+def _map_range(node: Node, way: _Way) -> Numbers:
     if node.data_type != "FLOAT":
         raise Unknown
     low, high = way.number(node, "From Min"), way.number(node, "From Max")
@@ -335,7 +339,7 @@ def _map_range(node: bpy.types.Node, way: _Way) -> Numbers:
     return (mapped,) * 3
 
 
-def _clamp(node: bpy.types.Node, way: _Way) -> Numbers:
+def _clamp(node: Node, way: _Way) -> Numbers:
     low, high = way.number(node, "Min"), way.number(node, "Max")
     if node.clamp_type == "RANGE":
         low, high = min(low, high), max(low, high)
@@ -361,7 +365,7 @@ _MATH: dict[str, Callable[[float, float, float], float]] = {
 }
 
 
-def _math(node: bpy.types.Node, way: _Way) -> Numbers:
+def _math(node: Node, way: _Way) -> Numbers:
     function = _MATH.get(node.operation)
     if function is None:
         raise Unknown
@@ -387,7 +391,7 @@ _BLENDS: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def _mix(node: bpy.types.Node, way: _Way) -> Numbers:
+def _mix(node: Node, way: _Way) -> Numbers:
     old = node.bl_idname == "ShaderNodeMixRGB"
     names = ("Color1", "Color2") if old else ("A", "B")
     one, other = (way.input(node, name) for name in names)
@@ -404,11 +408,11 @@ def _mix(node: bpy.types.Node, way: _Way) -> Numbers:
     return _each(lambda a: min(max(a, 0.0), 1.0), mixed) if clamps else mixed
 
 
-def _held(node: bpy.types.Node, way: _Way) -> Numbers:
+def _held(node: Node, way: _Way) -> Numbers:
     return _constant(node.outputs[0])
 
 
-_ARITHMETIC: dict[str, Callable[[bpy.types.Node, _Way], Numbers]] = {
+_ARITHMETIC: dict[str, Callable[[Node, _Way], Numbers]] = {
     "ShaderNodeInvert": _invert,
     "ShaderNodeGamma": _gamma,
     "ShaderNodeBrightContrast": _bright_contrast,

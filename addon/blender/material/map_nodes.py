@@ -21,6 +21,7 @@ from .feeds import IMAGE
 FRAME = PREFIX + "Maps"
 BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
 MULTIPLY = PREFIX + "Occlusion Multiply"
+GLTF_NODE = PREFIX + "glTF"
 GLTF = "glTF Material Output"  # the name of the group from whose input Blender's exporter takes occlusion
 TITLES = {
     MapKind.OCCLUSION: "Ambient Occlusion",
@@ -426,7 +427,7 @@ class _Maps:
 
     def _link_occlusion(self, image: bpy.types.Node) -> None:
         """Where the exporter of glTF looks for it; renders do not see that group."""
-        group = self._new_helper("ShaderNodeGroup", f"{PREFIX}glTF", image, 2)
+        group = self._new_helper("ShaderNodeGroup", GLTF_NODE, image, 2)
         group.node_tree = _gltf_group()
         group.label = GLTF
         self.tree.links.new(image.outputs["Color"], group.inputs["Occlusion"])

@@ -4,55 +4,46 @@
 from pathlib import Path
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.map_files import DEFAULTS
 from ...core.naming import slug
 from ...core.requests.texture import MAX_SIDE
-from ..common import languages, preferences, target
-from . import assets, export_maps, map_nodes, physical_size, shown
+from ..common import preferences, reporting, targets
+from ..common.languages import rpt_
+from ..settings.properties import settings_of
+from . import assets, export_maps, map_nodes, old_maps, physical_size, shown
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
     """The active object's active material, which can be edited. Raises `UserError`."""
-    material = target.material_of(context)
+    material = targets.material_of(context)
     if material is None:
-        raise target.refusal("No material is active." if context.object else "No object is active.")
-    target.check_editable(material)
+        raise targets.refusal("No material is active." if context.object else "No object is active.")
+    targets.check_editable(material)
     return material
 
 
-def _explain(cls: type[bpy.types.Operator], error: UserError) -> bool:
-    """For poll: grey the button, and say why."""
-    cls.poll_message_set(languages.told(error))
-    return False
-
-
-class _OfMaterial:
-    """An operator on the active material; `problem` is a sentence where it cannot work on that one."""
+class _OnMaterial(reporting.Operator):
+    """An operator on the active material."""
 
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
-        return None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        try:
+            return cls.problem_with(active_material(context), context)
+        except UserError as error:
+            return error
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        try:
-            error = cls.problem(context, active_material(context))
-        except UserError as reason:
-            error = reason
-        return _explain(cls, error) if error else True
-
-    def complain(self, error: UserError) -> set[str]:
-        self.report({"ERROR"}, languages.told(error))
-        return {"CANCELLED"}
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        """Why it cannot work on this material."""
+        return None
 
 
-class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
     """Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one"""
 
     bl_idname = "tilewright.fit_to_object"
@@ -69,19 +60,16 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
         name="Set Resolution", description="Have the next Generate make as many pixels as that takes", default=True
     )
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        obj, material = context.object, target.material_of(context)
-        settings, metres = context.scene.tilewright, context.scene.unit_settings.scale_length
+    def act(self, context: bpy.types.Context) -> None:
+        obj, material = context.object, targets.material_of(context)
+        settings, metres = settings_of(context.scene), context.scene.unit_settings.scale_length
         factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
-        try:
-            fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
-            physical_size.apply(material, fit)
-        except UserError as error:
-            return self.complain(error)
+        fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
+        physical_size.apply(material, fit)
         if self.set_resolution:
             settings.width, settings.height = fit.size.width, fit.size.height
         map_nodes.set_relief(material)
-        size = material.tilewright.tile_size * metres
+        size = physical_size.scale_of(material).tile_size * metres
         words = rpt_(
             "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre."
         )
@@ -95,59 +83,72 @@ class TILEWRIGHT_OT_fit_to_object(_OfMaterial, bpy.types.Operator):
                 density=self.texels_per_metre
             )
         self.report({"WARNING" if too_large else "INFO"}, text)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_multiply_occlusion(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
     """Multiply ambient occlusion into the color, or take it out again"""
 
     bl_idname = "tilewright.multiply_occlusion"
     bl_label = "Multiply Occlusion"
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if map_nodes.multiply_node(material) is not None:
             return None
         if map_nodes.occlusion_node(material) is None:
-            return target.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
+            return targets.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
         principled = shown.principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
-            return target.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
+            return targets.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        material = target.material_of(context)
+    def act(self, context: bpy.types.Context) -> None:
+        material = targets.material_of(context)
         mix = map_nodes.multiply_node(material)
         if mix is not None:
             map_nodes.unmultiply_occlusion(material, mix)
         else:
             map_nodes.multiply_occlusion(material, map_nodes.occlusion_node(material))
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_follow_displacement(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
     """Carry the relief as displacement method, render engine and texture coordinates want it now"""
 
     bl_idname = "tilewright.follow_displacement"
     bl_label = "Update Nodes"
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if not map_nodes.is_outdated(material, context.scene.render.engine, context.object):
-            return target.refusal(
+            return targets.refusal(
                 rpt_("The nodes of {name} fit its displacement method and coordinates.").format(name=material.name)
             )
         return None
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        material = target.material_of(context)
+    def act(self, context: bpy.types.Context) -> None:
+        material = targets.material_of(context)
         note = map_nodes.follow(material, context.scene.render.engine, context.object)
         if note:
             self.report({"INFO"}, note)
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
+    """Take the maps of the texture from before out of the material. Their images stay in the file"""
+
+    bl_idname = "tilewright.unlink_old_maps"
+    bl_label = "Unlink Old Maps"
+
+    @classmethod
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        if old_maps.find(material):
+            return None
+        return targets.refusal(rpt_("{name} has no maps of another texture.").format(name=material.name))
+
+    def act(self, context: bpy.types.Context) -> None:
+        old_maps.take_out(active_material(context))
+
+
+class TILEWRIGHT_OT_mark_asset(_OnMaterial):
     """Mark the material as an asset, with a preview, and its recipe as the description"""
 
     bl_idname = "tilewright.mark_asset"
@@ -162,21 +163,17 @@ class TILEWRIGHT_OT_mark_asset(_OfMaterial, bpy.types.Operator):
     )
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         return assets.explain(material)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        material = target.material_of(context)
+    def act(self, context: bpy.types.Context) -> None:
+        material = targets.material_of(context)
         author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
-        try:
-            note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
-        except UserError as error:
-            return self.complain(error)
+        note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
         self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
-        return {"FINISHED"}
 
 
-class TILEWRIGHT_OT_export_maps(_OfMaterial, bpy.types.Operator):
+class TILEWRIGHT_OT_export_maps(_OnMaterial):
     """Write the material's textures beside each other, named and packed as a game engine imports them"""
 
     bl_idname = "tilewright.export_maps"
@@ -221,17 +218,17 @@ class TILEWRIGHT_OT_export_maps(_OfMaterial, bpy.types.Operator):
     overwrite: BoolProperty(name="Overwrite", description="Replace files that have these names", options={"SKIP_SAVE"})
 
     @classmethod
-    def problem(cls, context: bpy.types.Context, material: bpy.types.Material) -> UserError | None:
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if not map_nodes.pictures(material, context.object):
-            return target.refusal(rpt_("{name} has no texture at its Base Color.").format(name=material.name))
+            return targets.refusal(rpt_("{name} has no texture at its Base Color.").format(name=material.name))
         return None
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        material = target.material_of(context)
+    def act(self, context: bpy.types.Context) -> None:
+        material = targets.material_of(context)
         wish = export_maps.Wish(
             self.scheme,
             None if self.normal == "SCHEME" else self.normal == "DIRECTX",
@@ -239,31 +236,28 @@ class TILEWRIGHT_OT_export_maps(_OfMaterial, bpy.types.Operator):
             self.file_format == "EXR",
             {**DEFAULTS, **map_nodes.plain_values(material)},
         )
-        try:
-            if not self.directory:
-                raise UserError(ErrorKind.REQUEST, "No folder was chosen.", "Choose one.")
-            folder = Path(bpy.path.abspath(self.directory))
-            pictures = map_nodes.pictures(material, context.object)
-            name = slug(self.name or material.name)
-            there = [path for path in export_maps.targets(pictures, folder, name, wish) if path.exists()]
-            if there and not self.overwrite:
-                raise UserError(
-                    ErrorKind.REQUEST,
-                    rpt_("{path} is there already.").format(path=there[0]),
-                    "Turn on Overwrite, or choose another name or folder.",
-                )
-            files = export_maps.write(pictures, folder, name, wish)
-        except UserError as error:
-            return self.complain(error)
+        if not self.directory:
+            raise UserError(ErrorKind.REQUEST, "No folder was chosen.", "Choose one.")
+        folder = Path(bpy.path.abspath(self.directory))
+        pictures = map_nodes.pictures(material, context.object)
+        name = slug(self.name or material.name)
+        there = [path for path in export_maps.targets(pictures, folder, name, wish) if path.exists()]
+        if there and not self.overwrite:
+            raise UserError(
+                ErrorKind.REQUEST,
+                rpt_("{path} is there already.").format(path=there[0]),
+                "Turn on Overwrite, or choose another name or folder.",
+            )
+        files = export_maps.write(pictures, folder, name, wish)
         names = ", ".join(path.name for path in files)
         self.report({"INFO"}, rpt_("In {folder}: {names}.").format(folder=folder, names=names))
-        return {"FINISHED"}
 
 
 CLASSES = (
     TILEWRIGHT_OT_fit_to_object,
     TILEWRIGHT_OT_multiply_occlusion,
     TILEWRIGHT_OT_follow_displacement,
+    TILEWRIGHT_OT_unlink_old_maps,
     TILEWRIGHT_OT_mark_asset,
     TILEWRIGHT_OT_export_maps,
 )

@@ -4,7 +4,7 @@
 import bpy
 
 from ...core.errors import UserError
-from . import map_nodes
+from . import color_node, map_nodes, physical_size
 from . import operators as material_operators
 
 
@@ -17,8 +17,11 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     layout.use_property_split = True
     layout.use_property_decorate = False
     column = layout.column(align=True)
-    column.prop(material.tilewright, "tile_size")
-    column.prop(material.tilewright, "relief")
+    scale = physical_size.scale_of(material)
+    column.prop(scale, "tile_size")
+    column.prop(scale, "relief")
+    if color_node.image_node(material) is not None and not physical_size.is_fitted(material):
+        layout.label(text="Not fitted to the object", icon="INFO")
     layout.operator("tilewright.fit_to_object")
     whole = layout.column(align=True)
     whole.use_property_split = False  # half of the width is too little for its words

@@ -3,17 +3,20 @@
 
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 import bpy
-from bpy.props import FloatProperty, PointerProperty
+from bpy.props import FloatProperty, FloatVectorProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ...core import texels
-from ...core.requests.texture import Size, TextureRequest
-from ..common import target
+from ...core.errors import UserError
+from ...core.requests.texture import Size
+from ..common import targets
+from ..common.languages import rpt_
 from ..settings import properties
 from . import color_node, coordinates, map_nodes, shown
 
@@ -26,7 +29,8 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
 
     tile_size: FloatProperty(
         name="Tile Size",
-        description="The width of one repeat of the texture, for Fit to Object and for how high its relief is",
+        description="The width of one repeat of the texture on the object, and what its relief is a part of. "
+        "A texture that is fitted follows it",
         subtype="DISTANCE",
         unit="LENGTH",
         default=1.0,
@@ -34,7 +38,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         soft_min=0.01,
         soft_max=100.0,
         precision=3,
-        update=lambda self, context: map_nodes.set_relief(self.id_data),
+        update=lambda self, context: _size_changed(self.id_data),
     )
     relief: FloatProperty(
         name="Relief",
@@ -48,9 +52,21 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         update=lambda self, context: map_nodes.set_steepness(self.id_data),
     )
 
+    fitted: FloatProperty(
+        name="Fitted", description="The tile size that the texture was scaled to last; 0: never", options={"HIDDEN"}
+    )
+    fitted_scale: FloatVectorProperty(
+        name="Fitted Scale", description="What the scale was set to then", size=2, options={"HIDDEN"}
+    )
+
     def height(self) -> float:
         """From the lowest to the highest point, in the scene's unit of length."""
         return self.tile_size * self.relief
+
+
+def scale_of(material: bpy.types.Material) -> TILEWRIGHT_PG_material:
+    """`material.tilewright`, with its type."""
+    return material.tilewright  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -64,50 +80,92 @@ class Fit:
 def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
     """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
     if obj.type != "MESH":
-        raise target.refusal(f"{obj.name} is no mesh, and its texel density cannot be read.")
+        message = rpt_("{name} is no mesh, and its texel density cannot be read.").format(name=obj.name)
+        raise targets.refusal(message)
     image = _image_node(material)
     name = coordinates.layout(image, obj).uv_map
     layers = obj.data.uv_layers
     layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
     if layer is None:
-        lost = f"has no UV map {name}" if name else "has no UV map"
-        raise target.refusal(f"{obj.name} {lost}.", "Give it one first.")
+        words = rpt_("{name} has no UV map {map}.") if name else rpt_("{name} has no UV map.")
+        raise targets.refusal(words.format(name=obj.name, map=name), "Give it one first.")
     try:
         with _readable(obj) as mesh:
             density = texels.uv_density(_triangles(mesh, obj, material, layer.name))
     except ValueError as error:
-        message = f"No face of {obj.name} with {material.name} has an area, on the object and in its UV map."
-        raise target.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
-    size, aspect = material.tilewright.tile_size, _aspect(image.image)
+        words = rpt_("No face of {name} with {material} has an area, on the object and in its UV map.")
+        message = words.format(name=obj.name, material=material.name)
+        raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
+    size, aspect = scale_of(material).tile_size, _aspect(image.image)
     return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
 
 
 def apply(material: bpy.types.Material, fit: Fit) -> None:
     """Scale the material's texture so. Raises `UserError` where its coordinates are no plain Mapping of the UV map."""
     mapping = _mapping(material, _image_node(material))
-    socket = mapping.inputs["Scale"]
+    socket: Any = mapping.inputs["Scale"]
+    facts = scale_of(material)
     if socket.is_linked:
-        raise target.refusal(f"The scale of {mapping.name} in {material.name} comes from another node.")
+        words = rpt_("The scale of {node} in {material} comes from another node.")
+        raise targets.refusal(words.format(node=mapping.name, material=material.name))
     if mapping.vector_type in _MULTIPLYING:
         socket.default_value[:2] = fit.mapping
     elif mapping.vector_type == "TEXTURE":  # which divides by it
         socket.default_value[:2] = [1.0 / value for value in fit.mapping]
     else:
-        raise target.refusal(f"{mapping.name} in {material.name} maps normals, not points.")
+        words = rpt_("{node} in {material} maps normals, not points.")
+        raise targets.refusal(words.format(node=mapping.name, material=material.name))
+    facts.fitted, facts.fitted_scale = facts.tile_size, socket.default_value[:2]
 
 
-def _image_node(material: bpy.types.Material) -> bpy.types.Node:
+def fit_new(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """Scale a texture whose mapping is new to the material's tile size, where the object tells how."""
+    with suppress(UserError):
+        apply(material, propose(obj, material, 1.0))
+
+
+def is_fitted(material: bpy.types.Material) -> bool:
+    """Whether one repeat is as large as the tile size says, as far as that was ever fitted; looks at no mesh."""
+    facts, mapping = scale_of(material), _fitted_mapping(material)
+    return mapping is not None and abs(facts.fitted - facts.tile_size) <= 1e-6 * facts.tile_size
+
+
+def _fitted_mapping(material: bpy.types.Material) -> Any:
+    """The Mapping that was fitted last and not changed since, None where there is none."""
+    node = color_node.image_node(material)
+    mapping: Any = _source(node.inputs["Vector"]) if node is not None else None
+    if mapping is None or mapping.bl_idname != "ShaderNodeMapping" or mapping.inputs["Scale"].is_linked:
+        return None
+    facts, scale = scale_of(material), mapping.inputs["Scale"].default_value[:2]
+    same = (abs(a - b) <= 1e-6 * abs(b) for a, b in zip(scale, facts.fitted_scale, strict=True))
+    return mapping if facts.fitted > 0.0 and all(same) else None
+
+
+def _size_changed(material: bpy.types.Material) -> None:
+    """A texture that is fitted follows; its relief too."""
+    facts, mapping = scale_of(material), _fitted_mapping(material)
+    if mapping is not None and facts.fitted != facts.tile_size:
+        factor = facts.fitted / facts.tile_size
+        factor = 1.0 / factor if mapping.vector_type == "TEXTURE" else factor
+        scale = mapping.inputs["Scale"].default_value
+        scale[0], scale[1] = scale[0] * factor, scale[1] * factor
+        facts.fitted, facts.fitted_scale = facts.tile_size, scale[:2]
+    map_nodes.set_relief(material)
+
+
+def _image_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
     node = color_node.image_node(material)
     if node is None or node.image is None:
-        raise target.refusal(f"{material.name} has no texture at its Base Color.", "Put one there first.")
+        message = rpt_("{name} has no texture at its Base Color.").format(name=material.name)
+        raise targets.refusal(message, "Put one there first.")
     return node
 
 
-def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.Node:
+def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> Any:
     """The Mapping that the image is shown with; a new one where it has no coordinates of its own."""
     socket = image.inputs["Vector"]
     if not socket.is_linked:
-        tree = image.id_data
+        tree: Any = image.id_data
         mapping, coordinates = color_node.add_coordinates(tree)
         for node in {image, *_bare_images(tree)}:  # a material's maps stay on one another
             tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
@@ -121,13 +179,13 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> bpy.types.N
         link = _link(node.inputs["Vector"])
         if link and (link.from_node.bl_idname == "ShaderNodeUVMap" or link.from_socket.name == "UV"):
             return node
-    raise target.refusal(
-        f"The texture of {material.name} is not shown by a Mapping of the UV map.",
+    raise targets.refusal(
+        rpt_("The texture of {name} is not shown by a Mapping of the UV map.").format(name=material.name),
         "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
     )
 
 
-def _bare_images(tree: bpy.types.NodeTree) -> list[bpy.types.Node]:
+def _bare_images(tree: bpy.types.ShaderNodeTree) -> list[bpy.types.Node]:
     """The image nodes that the material's output depends on and that have no coordinates of their own."""
     output = shown.output(tree)
     waiting = [output] if output else []
@@ -161,8 +219,7 @@ def _source(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
 def _aspect(image: bpy.types.Image) -> float:
     """Height over width; of ours by the recipe, since asking a large image has Blender decode it."""
     recipe = properties.readable_recipe_of(image)
-    request = recipe.request if recipe else None
-    width, height = request.result_size if isinstance(request, TextureRequest) else image.size
+    width, height = (recipe and recipe.request.result_size) or image.size
     return height / width if width and height else 1.0
 
 
@@ -170,10 +227,10 @@ def _aspect(image: bpy.types.Image) -> float:
 def _readable(obj: bpy.types.Object) -> Iterator[bpy.types.Mesh]:
     """The object's mesh; in Edit Mode, where Blender gives no UV coordinates out, a copy for the time being."""
     if obj.mode != "EDIT":
-        yield obj.data
+        yield cast(bpy.types.Mesh, obj.data)
         return
     obj.update_from_editmode()
-    mesh = obj.data.copy()
+    mesh = cast(bpy.types.Mesh, obj.data).copy()
     try:
         yield mesh
     finally:
@@ -212,8 +269,8 @@ CLASSES = (TILEWRIGHT_PG_material,)
 
 
 def register() -> None:
-    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)
+    bpy.types.Material.tilewright = PointerProperty(type=TILEWRIGHT_PG_material)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
-    del bpy.types.Material.tilewright
+    del bpy.types.Material.tilewright  # type: ignore[attr-defined]

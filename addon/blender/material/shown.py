@@ -7,10 +7,11 @@ output, on no face of the object. A node group is entered; its node belongs to t
 
 from array import array
 from dataclasses import dataclass, field
+from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
+from ..common.languages import rpt_
 from . import feeds
 
 PRINCIPLED = "ShaderNodeBsdfPrincipled"
@@ -18,7 +19,7 @@ _ENGINES = {"CYCLES": "CYCLES", "BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": 
 _ENDS = 1e-6  # of a Mix Shader's factor
 
 
-def output(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+def output(tree: Any) -> Any:
     """The output node that the scene's engine shows."""
     return tree.get_output_node(_ENGINES.get(bpy.context.scene.render.engine, "ALL"))
 
@@ -30,7 +31,7 @@ class Surface:
     why: a sentence that says why there is none, and what to do.
     """
 
-    principled: bpy.types.Node | None = None
+    principled: Any = None
     why: str = ""
 
 
@@ -38,11 +39,11 @@ class Surface:
 class _Walk:
     """Along the shaders that are shown, from the output."""
 
-    found: list[bpy.types.Node] = field(default_factory=list)
+    found: list[Any] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
-    groups: list[bpy.types.Node] = field(default_factory=list)  # that the way has entered
+    groups: list[Any] = field(default_factory=list)  # that the way has entered
 
-    def behind(self, sockets: list[bpy.types.NodeSocket]) -> None:
+    def behind(self, sockets: list[Any]) -> None:
         waiting = list(sockets)
         seen = set()
         while waiting:
@@ -59,7 +60,7 @@ class _Walk:
             seen.add(node.name)
             waiting += self._through(node, link)
 
-    def _through(self, node: bpy.types.Node, link: bpy.types.NodeLink) -> list[bpy.types.NodeSocket]:
+    def _through(self, node: Any, link: Any) -> list[Any]:
         if node.mute:
             inner = feeds.passed_by_mute(link)
             words = rpt_("The node {node} is muted: unmute it, and press Apply.")
@@ -81,7 +82,7 @@ class _Walk:
             self.reasons.append(words.format(node=node.bl_label))
         return shaders
 
-    def _mixed(self, node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
+    def _mixed(self, node: Any) -> list[Any]:
         """The inputs of a Mix Shader that have a part in it."""
         factor, one, other = node.inputs
         path = f"{factor.path_from_id('default_value')}"
@@ -96,7 +97,7 @@ class _Walk:
             self.reasons.append(words.format(amount=amount, node=node.name))
         return shown
 
-    def _enter(self, node: bpy.types.Node, link: bpy.types.NodeLink) -> None:
+    def _enter(self, node: Any, link: Any) -> None:
         group = node.node_tree
         if group is None or len(self.groups) > 16 or any(entered.node_tree == group for entered in self.groups):
             return
@@ -122,7 +123,7 @@ class _Walk:
             self.found += inner.found
 
 
-def _curves(moving: bpy.types.AnimData) -> list[bpy.types.FCurve]:
+def _curves(moving: Any) -> list[Any]:
     """All curves of an action, before and after it was layered (4.4)."""
     action = moving.action
     if action is None:
@@ -133,7 +134,7 @@ def _curves(moving: bpy.types.AnimData) -> list[bpy.types.FCurve]:
     return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
 
 
-def surface(tree: bpy.types.NodeTree) -> Surface:
+def surface(tree: Any) -> Surface:
     """What the output of the scene's engine shows."""
     end = output(tree)
     if end is None:
@@ -145,12 +146,12 @@ def surface(tree: bpy.types.NodeTree) -> Surface:
     return Surface(chosen, "" if chosen else next(iter(walk.reasons), ""))
 
 
-def principled(tree: bpy.types.NodeTree) -> bpy.types.Node | None:
+def principled(tree: Any) -> Any:
     """The Principled BSDF that is shown; see `Surface`."""
     return surface(tree).principled
 
 
-def nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
+def nodes(material: bpy.types.Material) -> list[Any]:
     """The material's nodes, and those of the group that its Principled BSDF is in."""
     if material.node_tree is None:
         return []
@@ -159,6 +160,20 @@ def nodes(material: bpy.types.Material) -> list[bpy.types.Node]:
     if inner is not None and inner.id_data != material.node_tree:
         trees.append(inner.id_data)
     return [node for tree in trees for node in tree.nodes]
+
+
+def own_groups(material: bpy.types.Material) -> list[int]:
+    """Give a fresh copy of a material its own copies of the groups that only the original had. Their session uids."""
+    made = []
+    tree: Any = material.node_tree
+    for node in tree.nodes if tree is not None else ():
+        group = node.node_tree if node.bl_idname == "ShaderNodeGroup" else None
+        if group is None or group.library is not None or group.users - group.use_fake_user != 2:
+            continue
+        if any(inner.bl_idname == PRINCIPLED for inner in group.nodes):
+            node.node_tree = group.copy()
+            made.append(node.node_tree.session_uid)
+    return made
 
 
 def hidden(obj: bpy.types.Object | None, material: bpy.types.Material) -> str:

@@ -2,6 +2,7 @@
 """A UV map for objects that have none, made for textures that repeat. Imports bpy; some Blenders have no numpy."""
 
 from array import array
+from typing import cast
 
 import bpy
 
@@ -16,18 +17,18 @@ def add_box_map(obj: bpy.types.Object, name: str = "UVMap") -> None:
     The same texel density everywhere, which islands packed into one square would not have: the object's longest side,
     with its scale, is one texture wide. Faces that look the same way continue each other.
     """
-    mesh = obj.data
+    mesh = cast(bpy.types.Mesh, obj.data)
     layer = mesh.uv_layers.new(name=name)
     if not mesh.loops:
         return
-    scale = [abs(value) for value in obj.matrix_world.to_scale()]
+    scale = [abs(value) for value in obj.matrix_world.to_scale()[:]]
     places = _scaled_points(mesh, scale)
     corners = array("i", bytes(4 * len(mesh.loops)))
     mesh.loops.foreach_get("vertex_index", corners)
     uv = array("f", bytes(8 * len(mesh.loops)))
     for polygon in mesh.polygons:
         # a normal in an object of uneven scale leans the other way
-        normal = [value / (factor or 1e-12) for value, factor in zip(polygon.normal, scale, strict=True)]
+        normal = [value / (factor or 1e-12) for value, factor in zip(polygon.normal[:], scale, strict=True)]
         axis = max(range(3), key=lambda index: abs(normal[index]))
         across, up = _ALONG[axis]
         sign = _MIRRORED[axis] * (-1.0 if normal[axis] < 0 else 1.0)

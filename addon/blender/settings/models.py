@@ -7,13 +7,16 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
+from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.requests.texture import STARTER, Scheduler
 from ..common import preferences
+from ..common.languages import rpt_
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
+_vocabularies: dict[str, frozenset[str]] = {}
 
 SCHEDULER_ITEMS = (
     (Scheduler.MODEL.value, "Model's Own", "The sampling method that the model was made with", 0),
@@ -30,13 +33,16 @@ def resolve(model: str) -> ModelInfo:
     try:
         stamp = _stamp(model)
     except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
-        raise UserError(ErrorKind.MODEL, f"The ~ in {model!r} is nobody's folder.", "Write the whole path.") from error
+        message = rpt_("The ~ in {path} is nobody's folder.").format(path=repr(model))
+        raise UserError(ErrorKind.MODEL, message, "Write the whole path.") from error
     known = _known.get(model)
     if known and known[0] == stamp:
         return known[1]
     _known.pop(model, None)
     info = catalogue.resolve(model)
     _known[model] = (stamp, info)
+    if model == STARTER:  # others read pieces of words, or more languages than one
+        _vocabularies[model] = prompts.read_vocabulary(catalogue.STARTER_FOLDER)
     return info
 
 
@@ -44,6 +50,11 @@ def peek(model: str) -> ModelInfo | None:
     """What is known of the model already; reads nothing."""
     known = _known.get(model)
     return known[1] if known else None
+
+
+def vocabulary(model: str) -> frozenset[str]:
+    """The words that the model knows, none where that cannot be told; reads nothing."""
+    return _vocabularies.get(model, frozenset())
 
 
 def try_resolve(model: str) -> ModelInfo | None:
@@ -56,6 +67,7 @@ def try_resolve(model: str) -> ModelInfo | None:
 
 def forget() -> None:
     _known.clear()
+    _vocabularies.clear()
 
 
 def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:
@@ -83,7 +95,7 @@ def candidates(text: str) -> list[tuple[str, str]]:
 def _stamp(model: str) -> float:
     folder = catalogue.STARTER_FOLDER if model == STARTER else Path(model).expanduser()
     newest = 0.0
-    for name in ("model_index.json", "scheduler/scheduler_config.json", "unet/config.json"):
+    for name in catalogue.files_read():
         try:
             newest = max(newest, (folder / name).stat().st_mtime)
         except (OSError, ValueError):

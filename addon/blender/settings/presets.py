@@ -13,34 +13,22 @@ from typing import Any
 import bpy
 from bl_operators.presets import AddPresetBase
 from bl_ui.utils import PresetPanel
-from bpy.app.translations import pgettext_rpt as rpt_
 from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ..common import languages
-from . import models, request
-from .request import PLACE
+from ...core.prompts import PLACE
+from ..common import reporting
+from ..common.languages import rpt_
+from . import models
+from .properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of
+from .table import SETTINGS
 
 _SUBDIR = "tilewright"
 # Blender looks in "presets/tilewright" below it.
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
-# The model goes before the scheduler, which has to fit it.
-NAMES = (
-    "prompt",
-    "template",
-    "negative_prompt",
-    "width",
-    "height",
-    "steps",
-    "guidance_scale",
-    "tiling",
-    "upscale",
-    "maps",
-    "model",
-    "scheduler",
-)
+NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -58,16 +46,28 @@ def read(path: Path) -> dict[str, Any]:
         if ast.unparse(statement) in _HEAD:
             continue
         match statement:
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=ast.Constant(value=value)
-            ) if name in NAMES and isinstance(value, str | int | float):
-                values[name] = value
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=expression) if (
+                name in NAMES
+            ):
+                values[name] = _value(expression)
+                if values[name] is None:
+                    raise bad
             case _:
                 raise bad
     return values
 
 
-def apply(settings: Any, values: dict[str, Any]) -> None:
+def _value(expression: ast.expr) -> str | float | set[str] | None:
+    """What an expression stands for: a text, a number, or a set of texts; None for anything else."""
+    try:
+        value = ast.literal_eval(expression)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return None
+    texts = isinstance(value, set) and all(isinstance(item, str) for item in value)
+    return value if texts or isinstance(value, str | int | float) else None
+
+
+def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
     """Set what a preset holds. Where it has a template, words that are typed already stay, and go into its place.
 
     Raises `UserError` where a value does not fit.
@@ -76,6 +76,8 @@ def apply(settings: Any, values: dict[str, Any]) -> None:
     if PLACE in str(values.get("template", "")) and settings.prompt.strip():
         values.pop("prompt", None)
     values.setdefault("template", "")
+    if "maps" in values:  # before there was a choice, all were meant
+        values.setdefault("map_kinds", {item[0] for item in MAP_ITEMS})
     for name in NAMES:
         if name not in values or (name == "scheduler" and not _fits(settings, values[name])):
             continue
@@ -86,12 +88,12 @@ def apply(settings: Any, values: dict[str, Any]) -> None:
             raise UserError(ErrorKind.REQUEST, message) from error
 
 
-def _fits(settings: Any, scheduler: object) -> bool:
+def _fits(settings: TILEWRIGHT_PG_settings, scheduler: object) -> bool:
     models.try_resolve(settings.model)
     return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
 
 
-class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
+class TILEWRIGHT_OT_load_preset(reporting.Operator):
     """Load these settings. A prompt that is there already stays, and the preset's words are put around it"""
 
     bl_idname = "tilewright.load_preset"
@@ -101,17 +103,27 @@ class TILEWRIGHT_OT_load_preset(bpy.types.Operator):
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene is not None
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            apply(context.scene.tilewright, read(Path(self.filepath)))
-        except UserError as error:
-            self.report({"ERROR"}, languages.told(error))
-            return {"CANCELLED"}
+    def act(self, context: bpy.types.Context) -> None:
+        apply(settings_of(context.scene), read(Path(self.filepath)))
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
-        return {"FINISHED"}
+
+
+class TILEWRIGHT_OT_clear_template(reporting.Operator):
+    """Take the preset's words away from the prompt; its other settings stay"""
+
+    bl_idname = "tilewright.clear_template"
+    bl_label = "Clear Template"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return None if context.scene else reporting.NO_SCENE
+
+    def act(self, context: bpy.types.Context) -> None:
+        settings_of(context.scene).template = ""
 
 
 class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
@@ -137,14 +149,12 @@ def draw_header(self: bpy.types.Panel, context: bpy.types.Context) -> None:
     TILEWRIGHT_PT_presets.draw_panel_header(self.layout)
 
 
-def draw_template(layout: bpy.types.UILayout, settings: Any) -> None:
-    """The template, and what it makes of the prompt."""
+def draw_template(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
+    """The template; what it makes of the prompt stands below that."""
     layout.prop(settings, "template", placeholder=f"{PLACE} brick wall")
-    if settings.template.strip():
-        layout.label(text=request.whole_prompt(settings), icon="RIGHTARROW_THIN", translate=False)
 
 
-CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)
+CLASSES = (TILEWRIGHT_OT_load_preset, TILEWRIGHT_OT_clear_template, TILEWRIGHT_OT_add_preset, TILEWRIGHT_PT_presets)
 
 
 def register() -> None:

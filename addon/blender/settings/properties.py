@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings on the scene, facts on images, what is going on: all that scripts see too. Imports bpy and core."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
@@ -15,10 +15,13 @@ from bpy.props import (
 )
 
 from ...core.errors import UserError
+from ...core.jobs import Job
 from ...core.recipe import Recipe
+from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
-from ..common import state
+from ..common import phases, preferences, reporting, state, targets
+from ..common.targets import Target
 from . import models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
@@ -29,9 +32,16 @@ TARGET_ITEMS = (
     ("SELECTED_NODE", "Selected Image Node", "The selected Image Texture node of the material"),
     ("NEW_NODE", "New Node", "A new Image Texture node, linked to nothing"),
 )
+MAP_ITEMS = (
+    (MapKind.HEIGHT.name, "Height", "How far each point lies above the lowest", "NONE", 1),
+    (MapKind.NORMAL.name, "Normal", "The direction of the surface, as OpenGL has it", "NONE", 2),
+    (MapKind.ROUGHNESS.name, "Roughness", "How far reflections are spread", "NONE", 4),
+    (MapKind.METALLIC.name, "Metallic", "Where the surface is metal", "NONE", 8),
+    (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light comes to", "NONE", 16),
+)
 
 
-def _snap(name: str):
+def _snap(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
     """An update callback that keeps a side on the grid that every model can make."""
 
     def update(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -43,14 +53,14 @@ def _snap(name: str):
     return update
 
 
-def _model_changed(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+def _model_changed(self: Any, context: bpy.types.Context) -> None:
     info = models.try_resolve(self.model)
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
 
 
-def _scheduler_items(self: bpy.types.PropertyGroup, context: bpy.types.Context | None):
+def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
     return models.scheduler_items(self.model if self else STARTER)
 
 
@@ -83,7 +93,7 @@ def map_networks_property() -> Any:
 class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     """`scene.tilewright`: what the next Generate makes."""
 
-    prompt: StringProperty(name="Prompt", description="What the texture shows, such as “mossy red brick wall”")
+    prompt: StringProperty(name="Prompt", description="What the texture shows, in a few words")
     template: StringProperty(
         name="Template",
         description="Words that are put around the prompt, which stands where {prompt} does, or in front of them",
@@ -173,6 +183,13 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         "material beside its color",
         default=False,
     )
+    map_kinds: EnumProperty(
+        name="Maps",
+        description="Which maps Whole Material makes",
+        items=MAP_ITEMS,
+        default={kind.name for kind in MapKind},
+        options={"ENUM_FLAG"},
+    )
     map_networks: map_networks_property()
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
@@ -183,6 +200,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         search=_search_models,
     )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
+
+    def get_maps(self) -> tuple[MapKind, ...]:
+        """The maps to make; none while Whole Material is off."""
+        return tuple(kind for kind in MapKind if self.maps and kind.name in self.map_kinds)
 
     def get_scheduler(self) -> str:
         """The scheduler, also one that does not fit the model."""
@@ -224,16 +245,52 @@ class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
     outcome: StringProperty(
         name="Outcome", description="Where the last result went", get=lambda self: state.current.outcome
     )
+    makes: EnumProperty(
+        name="Makes",
+        description="What Generate makes",
+        items=(
+            ("COLOR", "Color", "The color alone"),
+            ("MATERIAL", "Material", "The color and its maps: height, normal, roughness, metallic and occlusion"),
+        ),
+        get=lambda self: int(settings_of(bpy.context.scene).maps),
+        set=lambda self, number: _choose_maps(bool(number)),
+    )
     result: StringProperty(name="Result", description="Folder of the last result", get=lambda self: _result_folder())
 
 
-def _jobs() -> list:
+def settings_of(scene: bpy.types.Scene) -> TILEWRIGHT_PG_settings:
+    """`scene.tilewright`, with its type: so mypy knows its properties, and which are misspelt."""
+    return scene.tilewright  # type: ignore[attr-defined]
+
+
+def facts_of(image: bpy.types.Image) -> TILEWRIGHT_PG_image:
+    """`image.tilewright`, with its type."""
+    return image.tilewright  # type: ignore[attr-defined]
+
+
+def chosen_target(context: bpy.types.Context) -> Target:
+    """Where the scene's settings have the next texture go. Raises `UserError` where it cannot go there."""
+    return targets.choose(context, settings_of(context.scene).target, state.current.document)
+
+
+def target_problem(context: bpy.types.Context) -> UserError | None:
+    """Why it cannot, for greyed buttons."""
+    return targets.problem(context, settings_of(context.scene).target) if context.scene else reporting.NO_SCENE
+
+
+def _choose_maps(wanted: bool) -> None:
+    """For this scene, and for new files from now on."""
+    settings_of(bpy.context.scene).maps = wanted
+    preferences.get().whole_material = wanted
+
+
+def _jobs() -> list[Job]:
     return list(state.current.session.jobs) if state.current.session else []
 
 
 def _phase() -> str:
     jobs = _jobs()
-    return jobs[0].progress.phase.value if jobs and jobs[0].progress else ""
+    return phases.WORDS[jobs[0].progress.phase] if jobs and jobs[0].progress else ""
 
 
 def _result_folder() -> str:
@@ -242,7 +299,7 @@ def _result_folder() -> str:
 
 def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> None:
     """Write onto an image what made it, and which of the result's files it is."""
-    facts, recipe = image.tilewright, result.recipe
+    facts, recipe = facts_of(image), result.recipe
     facts.kind = kind
     facts.recipe = recipe.dumps()
     facts.prompt = recipe.request.prompt
@@ -255,7 +312,8 @@ def describe(image: bpy.types.Image, result: Result, kind: str = BASE_COLOR) -> 
 
 def recipe_of(image: bpy.types.Image) -> Recipe | None:
     """The recipe that an image carries, None where it has none. Raises `UserError` where it cannot be read."""
-    return Recipe.loads(image.tilewright.recipe) if image.tilewright.recipe else None
+    text = facts_of(image).recipe
+    return Recipe.loads(text) if text else None
 
 
 def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
@@ -267,14 +325,14 @@ def readable_recipe_of(image: bpy.types.Image) -> Recipe | None:
 
 
 def as_source(image: bpy.types.Image) -> str:
-    """For `ImageRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
+    """For `PictureRequest.source_recipe`: the image's recipe, "" where it has none that can be read."""
     recipe = readable_recipe_of(image)
     return recipe.as_source() if recipe else ""
 
 
 def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     """The image that this one took the place of, None where it is gone: Blender 5.0 goes on pointing to it then."""
-    before = image.tilewright.before
+    before = facts_of(image).before
     return next((item for item in bpy.data.images if item == before), None)
 
 

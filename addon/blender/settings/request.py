@@ -7,20 +7,27 @@ from typing import Any
 
 import bpy
 
+from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
-from ...core.requests.finish import Finish, MapKind, absolute
+from ...core.prompts import Reading
+from ...core.requests.finish import Finish, absolute
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ..common.languages import rpt_
 from . import models
+from .properties import TILEWRIGHT_PG_settings
 
-PLACE = "{prompt}"  # in a template, where the prompt goes
 
+def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -> TextureRequest:
+    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-def from_settings(settings: Any) -> TextureRequest:
-    """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`."""
+    prompt: instead of the one that is set.
+    """
+    vocabulary = models.vocabulary(settings.model)
+    typed = settings.prompt if prompt is None else prompt
     return make(
-        prompt=whole_prompt(settings),
-        negative_prompt=settings.negative_prompt,
+        prompt=prompts.final(settings.template, typed, vocabulary).text,
+        negative_prompt=prompts.read(settings.negative_prompt, vocabulary).text,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
         guidance_scale=settings.guidance_scale or None,
@@ -32,7 +39,7 @@ def from_settings(settings: Any) -> TextureRequest:
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),
-            tuple(MapKind) if settings.maps else (),
+            settings.get_maps(),
             network(settings.map_networks),
         ),
     )
@@ -43,15 +50,9 @@ def network(choice: str) -> str:
     return absolute(bpy.path.abspath(choice))
 
 
-def whole_prompt(settings: Any) -> str:
-    """The prompt of `scene.tilewright` with its template's words around it."""
-    template = settings.template
-    if not template.strip():
-        return str(settings.prompt)
-    if PLACE not in template:
-        return f"{settings.prompt.strip()} {template.strip()}".strip()
-    # one after the other: the prompt may hold the place's name too
-    return str(settings.prompt.strip().join(template.split(PLACE)).strip(" ,"))
+def reading(settings: TILEWRIGHT_PG_settings) -> Reading:
+    """What the chosen model reads of the prompt: with its template, and in English. Reads no disk."""
+    return prompts.final(settings.template, settings.prompt, models.vocabulary(settings.model))
 
 
 def make(
@@ -62,22 +63,21 @@ def make(
     steps: int | None = None,
     guidance_scale: float | None = None,
     seed: int | None = None,
-    count: int = 1,
-    axes: Axes = Axes.XY,
     scheduler: str = Scheduler.MODEL.value,
     model: str,
-    finish: Finish = Finish(),  # noqa: B008 - frozen
+    **others: Any,
 ) -> TextureRequest:
-    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`."""
+    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`.
+
+    others: fields of the request that have nothing to do with the model.
+    """
     # What is wrong with the texts is told before the model is looked at.
     request = TextureRequest(
         prompt,
         negative_prompt,
         size or Size(512, 512),
         seed=0 if seed is None else seed,
-        count=count,
-        axes=axes,
-        finish=finish,
+        **others,
     )
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
@@ -98,6 +98,9 @@ def _fitting(scheduler: str, info: ModelInfo) -> Scheduler:
         if fitting.value == scheduler:
             return fitting
     names = ", ".join(fitting.value for fitting in info.schedulers)
+    words = rpt_("The scheduler {scheduler} does not fit the model {model}.")
     raise UserError(
-        ErrorKind.REQUEST, f"The scheduler {scheduler} does not fit the model {info.title}.", f"Choose one of: {names}."
+        ErrorKind.REQUEST,
+        words.format(scheduler=scheduler, model=info.title),
+        rpt_("Choose one of: {names}.").format(names=names),
     )

@@ -18,16 +18,17 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.prompts import final
 from ...core.protocol import ImageDone
+from ...core.requests import Request
 from ...core.requests.finish import MapKind
-from ...core.requests.picture import Request
-from ...core.requests.texture import STARTER, Axes, Size
+from ...core.requests.texture import STARTER, Axes, Scheduler, Size
 from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
-from ..settings import request
+from ..settings import models, request
 from . import picture_commands
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     prompts = generate.add_mutually_exclusive_group(required=True)
     prompts.add_argument("--prompt", help="what the texture shows")
     prompts.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    generate.add_argument("--template", default="", metavar="TEXT", help="words around {prompt}, or after it")
     generate.add_argument("--output", required=True, metavar="DIR", help="where the PNGs and results.jsonl go")
     generate.add_argument("--negative", default="", metavar="TEXT", help="what it must not show")
     generate.add_argument("--size", metavar="N|WxH", help="pixels, multiples of 64 (the model's own)")
@@ -85,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
+    generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
@@ -97,9 +101,10 @@ def _requests(options: argparse.Namespace) -> list[Request]:
         return [picture_commands.request(options, _path)]
     finish = picture_commands.finish(options)
     prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
+    model = options.model if options.model == STARTER else str(_path(options.model))
     return [
         request.make(
-            prompt=prompt,
+            prompt=_final(options.template, prompt, model),
             finish=finish,
             negative_prompt=options.negative,
             size=None if options.size is None else Size.parse(options.size),
@@ -108,10 +113,21 @@ def _requests(options: argparse.Namespace) -> list[Request]:
             seed=options.seed,
             count=options.count,
             axes=Axes(options.tile.upper()),
-            model=options.model if options.model == STARTER else str(_path(options.model)),
+            scheduler=options.scheduler.upper(),
+            model=model,
         )
         for prompt in prompts
     ]
+
+
+def _final(template: str, prompt: str, model: str) -> str:
+    """The prompt as the model reads it; where that is a translation, or it lacks a word, standard error says so."""
+    reading = final(template, prompt, models.vocabulary(model))
+    if reading.read_as:
+        print(f"Read as: {reading.read_as}", file=sys.stderr, flush=True)
+    if reading.unknown:
+        print(f"The model does not know: {', '.join(reading.unknown)}", file=sys.stderr, flush=True)
+    return reading.text
 
 
 def _path(text: str) -> Path:
@@ -165,7 +181,7 @@ def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespa
 
 def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) -> None:
     def tick(events: list[Event]) -> None:
-        made.take(events)
+        made.collect(events)
         if interruptions:
             raise _Interrupted
 
@@ -173,7 +189,7 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
         session.wait(job, tick=tick)
     except _Interrupted:
         session.cancel_all()
-        session.wait(job, timeout=5.0, tick=made.take)
+        session.wait(job, timeout=5.0, tick=made.collect)
         raise
 
 
@@ -189,7 +205,7 @@ class _Made:
         self._export = export
         self.error: UserError | None = None
 
-    def take(self, events: list[Event]) -> None:
+    def collect(self, events: list[Event]) -> None:
         for event in events:
             if isinstance(event.message, ImageDone):
                 try:
@@ -199,7 +215,7 @@ class _Made:
 
     def _publish(self, result: Result) -> None:
         with disk_errors(self._output):
-            file = _reserve(self._output, picture_commands.stem(result.recipe), result.path().suffix)
+            file = _reserve(self._output, result.recipe.request.file_stem, result.path().suffix)
             picture_commands.move(result.path(), file)
             maps = {}
             for kind in MapKind:

@@ -9,10 +9,9 @@ from typing import Any
 
 from ...core.errors import UserError
 from ...core.map_files import SCHEMES
-from ...core.naming import slug
-from ...core.recipe import Recipe, read_png
-from ...core.requests.finish import LANCZOS, SCALES, STARTER, Finish, absolute, parse_maps
-from ...core.requests.picture import Content, ImageRequest
+from ...core.recipe import read_png
+from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_maps
+from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ..material import export_maps
 
@@ -52,15 +51,17 @@ def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> N
     parser.add_argument(scale, dest="scale", type=int, metavar="N", help=f"how many times larger: {_SCALES}")
     parser.add_argument(
         "--upscaler",
-        default=STARTER,
+        default=STARTER_NETWORKS,
         metavar="NAME|FILE",
-        help=f"{STARTER}, {LANCZOS} or a network's file, whose seamlessness is measured",
+        help=f"{STARTER_NETWORKS}, {LANCZOS} or a network's file, whose seamlessness is measured",
     )
     if maps:
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"
         )
-        parser.add_argument("--map-networks", default=STARTER, metavar="NAME|DIR", help="starter, filter or a folder")
+        parser.add_argument(
+            "--map-networks", default=STARTER_NETWORKS, metavar="NAME|DIR", help="starter, filter or a folder"
+        )
         parser.add_argument(
             "--export", choices=tuple(SCHEMES), help="also write the textures as that program imports them"
         )
@@ -77,7 +78,7 @@ def finish(options: argparse.Namespace) -> Finish:
         upscale=usual if options.scale is None else options.scale,
         upscaler=absolute(options.upscaler),
         maps=parse_maps(names),
-        map_networks=absolute(getattr(options, "map_networks", STARTER)),
+        map_networks=absolute(getattr(options, "map_networks", STARTER_NETWORKS)),
     )
 
 
@@ -89,10 +90,10 @@ def export(options: argparse.Namespace) -> export_maps.Wish | None:
     return export_maps.Wish(options.export, directx, options.bits or 0, options.format == "exr")
 
 
-def request(options: argparse.Namespace, path: Callable[[str], Path]) -> ImageRequest:
+def request(options: argparse.Namespace, path: Callable[[str], Path]) -> PictureRequest:
     """The request of one of `COMMANDS`. path: from text to a whole path. Raises `UserError`."""
     source = path(options.file)
-    return ImageRequest(
+    return PictureRequest(
         source=str(source),
         finish=finish(options),
         axes=Axes(options.tile.upper()),
@@ -103,7 +104,7 @@ def request(options: argparse.Namespace, path: Callable[[str], Path]) -> ImageRe
 
 
 def _recipe_in(file: Path) -> str:
-    """For `ImageRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
+    """For `PictureRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
     try:
         recipe = read_png(file)
     except (OSError, UserError):
@@ -116,21 +117,6 @@ def output(options: argparse.Namespace, path: Callable[[str], Path]) -> Path:
     if options.output is not None:
         return path(options.output)
     return path(options.file).parent
-
-
-def stem(recipe: Recipe) -> str:
-    """The name of a result's files, without the suffix."""
-    asked = recipe.request
-    if not isinstance(asked, ImageRequest):
-        return f"{slug(asked.prompt)}-{asked.seed}"
-    words = [slug(asked.prompt)]
-    if asked.tileable:
-        words.append("tileable")
-    if asked.finish.upscale > 1:
-        words.append(f"{asked.finish.upscale}x")
-    if len(words) == 1:
-        words.append("base-color")
-    return "-".join(words)
 
 
 def move(source: Path, target: Path) -> None:

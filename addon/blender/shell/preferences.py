@@ -2,10 +2,10 @@
 """The user's preferences: what there is to choose, and how it is shown. Imports bpy."""
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..common import environments, package, preferences, state
+from ..common.languages import iface_
 from ..install import panel as setup_panel
 
 
@@ -119,6 +119,21 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         name="Previews First",
         description="Nothing is put into a material by itself: new textures wait in the history until they are applied",
         default=False,
+    )
+    fit_new: BoolProperty(
+        name="Fit New Textures",
+        description="Scale the mapping that a new texture is given, so that one repeat is as large on the object as "
+        "the material's Tile Size says",
+        default=True,
+    )
+    tell_unsaved: BoolProperty(
+        name="Tell of Unsaved Textures",
+        description="When Blender starts, tell of textures from before that no saved file has",
+        default=True,
+    )
+    # not shown: the choice beside Generate sets it
+    whole_material: BoolProperty(
+        name="Whole Material", description="What Generate makes in a new file: maps too", default=False
     )
     models: StringProperty(
         name="Models",

@@ -5,54 +5,70 @@ from collections.abc import Callable
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_iface as iface_
 
 from ...core.errors import ErrorKind
-from ...core.naming import title
-from ...core.requests.texture import Axes, TextureRequest
-from ...core.results import BASE_COLOR, Result
-from ..common import package, state, target
+from ...core.prompts import EXAMPLE
+from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
+from ..common.languages import iface_
+from ..history import selected
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
-from ..settings import models, presets
-
-_EXAMPLE = "mossy red brick wall"
+from ..settings import models, presets, request
+from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of, target_problem
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    now = state.current
-    now.shown_in.add(context.region.as_pointer())
-    settings = context.scene.tilewright
+    current = state.current
+    current.shown_in.add(context.region.as_pointer())
+    settings = settings_of(context.scene)
     if setup_panel.is_wanted():
         setup_panel.draw_box(layout, context)
-    elif now.lost_engine and now.error is None:
-        _draw_lost_engine(layout, context)
+    elif current.engine_error and current.error is None:
+        _draw_engine_error(layout, context)
     column = layout.column()
     if hasattr(column, "textbox"):  # from 5.2 on: several lines
-        column.textbox(settings, "prompt", initial_visible_lines=2, placeholder=_EXAMPLE)
+        column.textbox(settings, "prompt", initial_visible_lines=2, placeholder=EXAMPLE)
     else:
-        column.prop(settings, "prompt", text="", placeholder=_EXAMPLE)
-    button = column.row()
-    button.scale_y = 1.6
+        column.prop(settings, "prompt", text="", placeholder=EXAMPLE)
+    _draw_reading(column, context, settings)
+    row = column.row(align=True)
+    row.prop(context.window_manager.tilewright, "makes", expand=True)  # type: ignore[attr-defined]
+    row = column.row(align=True)
+    row.scale_y = 1.6
     words = iface_("Generate {count}") if settings.count > 1 else iface_("Generate")
-    button.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
+    row.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
+    row.operator("tilewright.generate_lines", text="", icon="TEXT")
     _draw_target_line(layout, context)
-    jobs = list(now.session.jobs) if now.session else []
+    jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, jobs)
-    if now.hindrance:
-        paragraph(layout, context, now.hindrance, icon="TIME")
-    if now.error:
+    if current.hindrance:
+        paragraph(layout, context, current.hindrance, icon="TIME")
+    if current.error:
         _draw_error(layout, context)
-    if now.result:
-        _draw_result(layout, context, now.result)
+    selected.draw(layout, context)
 
 
-def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    error = state.current.lost_engine
+def _draw_reading(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
+    """What the model reads where that is not what was typed, and what it does not know."""
+    reading = request.reading(settings)
+    if settings.template.strip():
+        row = layout.row()
+        words = iface_("Final prompt: {text}").format(text=reading.text)
+        paragraph(row.column(), context, words, icon="RIGHTARROW_THIN", margin=2)
+        row.operator("tilewright.clear_template", text="", icon="X", emboss=False)
+    elif reading.read_as:
+        paragraph(layout, context, iface_("Read as: {text}").format(text=reading.text), icon="RIGHTARROW_THIN")
+    if reading.unknown:
+        words = iface_("The model does not know: {words}.").format(words=", ".join(reading.unknown))
+        paragraph(layout, context, words, icon="QUESTION")
+
+
+def _draw_engine_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    error = state.current.engine_error
     box = layout.box().column()
     paragraph(box, context, error.message, icon="ERROR")
     paragraph(box, context, error.hint)
@@ -61,10 +77,13 @@ def _draw_lost_engine(layout: bpy.types.UILayout, context: bpy.types.Context) ->
 
 def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the texture will go, or why it cannot."""
-    obj, material = context.object, target.material_of(context)
-    error = target.problem(context, context.scene.tilewright.target)
-    if error:
+    obj, material = context.object, targets.material_of(context)
+    error = target_problem(context)
+    if preferences.get().previews_first:
+        layout.label(text="Into the history: Previews First", icon="TEMP")
+    elif error:
         paragraph(layout, context, error.message, icon="INFO")
+        layout.label(text="Generate puts the texture into the history", icon="TEMP")
     elif obj:
         place = material.name if material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
@@ -74,12 +93,6 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
         label.alert = True
         label.label(text="No UV map", icon="ERROR")
         row.operator("tilewright.add_uv_map", text="Add UV Map")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -97,72 +110,8 @@ def _draw_error(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.open_log", icon="TEXT")
 
 
-def _draw_result(layout: bpy.types.UILayout, context: bpy.types.Context, result: Result) -> None:
-    now = state.current
-    request = result.recipe.request
-    box = layout.box().column()
-    previews = now.previews
-    if previews is not None and result.folder.name in previews:
-        box.template_icon(icon_value=previews[result.folder.name].icon_id, scale=8)
-    count = len(now.results)
-    if count > 1:
-        row = box.row(align=True)
-        row.operator("tilewright.show", text="", icon="TRIA_LEFT").step = -1
-        middle = row.row(align=True)
-        middle.alignment = "CENTER"
-        words = iface_("{number} of {count}")
-        middle.label(text=words.format(number=now.shown % count + 1, count=count), translate=False)
-        row.operator("tilewright.show", text="", icon="TRIA_RIGHT").step = 1
-    paragraph(box, context, title(request.prompt))
-    text, icon = _seam_text(result)
-    box.label(text=text, icon=icon, translate=False)
-    if icon == "ERROR":
-        _draw_make_tileable(box, result)
-    text = _duration(result.seconds)
-    if isinstance(request, TextureRequest):
-        text = iface_("Seed {seed}, {duration}").format(seed=request.seed, duration=text)
-    box.label(text=text, icon="BLANK1", translate=False)
-    for note in dict.fromkeys((*(now.last.notes if now.last else ()), *result.notes)):
-        paragraph(box, context, note, icon="INFO")
-    if now.outcome:
-        paragraph(box, context, now.outcome, icon="INFO")
-    box.operator("tilewright.apply")
-
-
-def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:
-    """The remedy for a seam, where the texture is an image in this file."""
-    wanted = result.folder.name, BASE_COLOR
-    facts = ((image, image.tilewright) for image in bpy.data.images)
-    image = next((image for image, fact in facts if (fact.result, fact.kind) == wanted), None)
-    if image is None:
-        return
-    axes = result.recipe.request.axes
-    row = layout.row()
-    if axes is not Axes.NONE:
-        row.operator_context = "EXEC_DEFAULT"  # nothing is left to ask
-    button = row.operator("tilewright.make_tileable")
-    button.image = image.name
-    if axes is not Axes.NONE:
-        button.axes = axes.value
-
-
-def _seam_text(result: Result) -> tuple[str, str]:
-    score = result.seam_score
-    if score is None:
-        return iface_("Seam not measured"), "BLANK1"
-    if result.recipe.request.axes is Axes.NONE:
-        words, icon = iface_("Tiling was off ({score:.2f})"), "BLANK1"
-    elif result.seam_shows:
-        words, icon = iface_("Seam visible ({score:.2f})"), "ERROR"
-    elif result.seam_p is not None:  # made by a chain without edges: its score is that of many a cut through it
-        words, icon = iface_("Seamless ({score:.2f}, roll test {p:.2f})"), "CHECKMARK"
-    else:
-        words, icon = iface_("Seamless ({score:.2f})"), "CHECKMARK"
-    return words.format(score=score, p=result.seam_p or 0.0), icon
-
-
 def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     layout.use_property_split = True
     layout.use_property_decorate = False
     presets.draw_template(layout, settings)
@@ -174,8 +123,8 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     layout.prop(settings, "upscale")
     if settings.upscale != "1":
         layout.prop(settings, "upscaler")
-    layout.prop(settings, "maps")
     if settings.maps:
+        _draw_map_kinds(layout, settings)
         layout.prop(settings, "map_networks")
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
@@ -184,8 +133,15 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     row.prop(settings, "seed")
 
 
+def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
+    """One line, which says which maps are made and opens the list of them."""
+    chosen = [iface_(name) for kind, name, *_rest in MAP_ITEMS if kind in settings.map_kinds]
+    text = iface_("All") if len(chosen) == len(MAP_ITEMS) else ", ".join(chosen) or iface_("None")
+    layout.row(heading="Maps").prop_menu_enum(settings, "map_kinds", text=text, translate=False)
+
+
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    settings = context.scene.tilewright
+    settings = settings_of(context.scene)
     info = models.peek(settings.model)
     layout.use_property_split = True
     layout.use_property_decorate = False
@@ -205,7 +161,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 
 def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    layout.column().prop(context.scene.tilewright, "target", expand=True)
+    settings = settings_of(context.scene)
+    layout.column().prop(settings, "target", expand=True)
 
 
 def _panels(place: type, name: str) -> tuple[type, ...]:

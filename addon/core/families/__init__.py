@@ -1,2 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Model families, and the models known by name."""
+"""Model families, and the models known by name. This is the list of families; each has a module of its own."""
+
+from .family import Family
+from .sdxl import SDXL
+from .stable_diffusion import STABLE_DIFFUSION
+
+FAMILIES: tuple[Family, ...] = (STABLE_DIFFUSION, SDXL)
+
+
+def by_pipeline(name: object) -> Family | None:
+    """The family of a folder that names this pipeline, None where it is not known. name: anything, as files may say."""
+    return next((family for family in FAMILIES if family.pipeline == name), None)

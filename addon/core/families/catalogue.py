@@ -1,58 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Model families and known models: what can be run, with which defaults. Imports core and the standard library only.
+"""Models: those known by name, and what a folder's are. Imports core and the standard library only.
 
-Reads a model folder's small JSON files, never its weights (`model_folder` checks those, in the worker).
+Reads a model folder's small JSON files, never its weights (`model_files.folder` checks those, in the worker).
 """
 
-import json
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from .. import families
 from ..errors import ErrorKind, UserError
+from ..model_files.configs import read_config
 from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler
+from .family import Defaults, Family
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
-_MAX_CONFIG = 1 << 20  # bytes; these files have a few kilobytes
+_INDEX, _SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
 
-
-class Family(StrEnum):
-    """Kinds of pipeline, by the class that a folder's model_index.json names."""
-
-    SD = "StableDiffusionPipeline"
-    SDXL = "StableDiffusionXLPipeline"
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What suits a family or a model where the user has not chosen. `size` is one side in pixels.
-
-    weighing: the guidance scale where there is a negative prompt, for models whose usual one is too low to weigh it; a
-    second pass a step, which costs time, is then worth it.
-    """
-
-    steps: int
-    guidance_scale: float
-    size: int
-    weighing: float | None = None
-
-    def guidance_for(self, negative_prompt: str) -> float:
-        """The guidance scale that suits a request with this negative prompt."""
-        if self.weighing is None or not negative_prompt.strip():
-            return self.guidance_scale
-        return self.weighing
-
-
-_FAMILY_DEFAULTS = {Family.SD: Defaults(25, 7.0, 512), Family.SDXL: Defaults(25, 6.0, 1024)}
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
 # to be weighed.
 _STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
-
-_ALL = tuple(Scheduler)
-# Straight-path models: the Euler and DDIM of diffusers ignore or refuse flow prediction (FIELD.md)
-_FLOW = (Scheduler.MODEL, Scheduler.DPMPP_2M, Scheduler.UNIPC)
-_SCHEDULERS = {"epsilon": _ALL, "v_prediction": _ALL, "flow_prediction": _FLOW}
 
 
 @dataclass(frozen=True)
@@ -96,43 +62,28 @@ def known_models() -> tuple[str, ...]:
     return (STARTER,)
 
 
+def files_read() -> tuple[str, ...]:
+    """The files of a folder that `resolve` may read: while they are the same, so is what it says."""
+    denoisers = dict.fromkeys(f"{family.denoiser}/config.json" for family in families.FAMILIES)
+    return (_INDEX, _SCHEDULER, *denoisers)
+
+
 def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, licence: str) -> ModelInfo:
-    index = read_config(folder, "model_index.json")
-    name = index.get("_class_name")
-    if name not in [family.value for family in Family]:  # a list: a file may name what has no hash
+    name = read_config(folder, _INDEX).get("_class_name")
+    family = families.by_pipeline(name)
+    if family is None:
         raise UserError(
             ErrorKind.MODEL,
             f"{folder.name} is a {name!r}, which Tilewright cannot run.",
-            "Choose a folder whose model_index.json names " + " or ".join(family.value for family in Family) + ".",
+            "Choose a folder whose model_index.json names "
+            + " or ".join(known.pipeline for known in families.FAMILIES)
+            + ".",
         )
-    family = Family(name)
-    prediction = read_config(folder, "scheduler/scheduler_config.json").get("prediction_type", "epsilon")
-    if prediction not in list(_SCHEDULERS):
+    prediction = read_config(folder, _SCHEDULER).get("prediction_type", family.prediction_type)
+    if prediction not in list(family.schedulers):  # a list: a file may name what has no hash
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
     if defaults is None:
-        defaults = _FAMILY_DEFAULTS[family]
-        latents = read_config(folder, "unet/config.json").get("sample_size")
-        if isinstance(latents, int):
-            side = min(max(latents * 8 // GRID * GRID, MIN_SIDE), MAX_SIDE)
-            defaults = Defaults(defaults.steps, defaults.guidance_scale, side)
-    return ModelInfo(id_, title, folder, family, prediction, defaults, _SCHEDULERS[prediction], licence)
-
-
-def read_config(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON object from the model's folder. Raises `UserError` (kind `MODEL`), naming the file."""
-    path = folder / name
-    hint = "Choose a complete diffusers folder, or download the model again."
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MAX_CONFIG + 1)
-    except OSError as error:
-        raise UserError(ErrorKind.MODEL, f"{path} cannot be read: {error.strerror}.", hint) from error
-    if len(text) > _MAX_CONFIG:
-        raise UserError(ErrorKind.MODEL, f"{path} is too large for a configuration.", hint)
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(ErrorKind.MODEL, f"{path} is not JSON.", hint) from error
-    if not isinstance(data, dict):
-        raise UserError(ErrorKind.MODEL, f"{path} does not hold a configuration.", hint)
-    return data
+        defaults, side = family.defaults, family.side(folder)
+        if side is not None:
+            defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
+    return ModelInfo(id_, title, folder, family, prediction, defaults, family.schedulers[prediction], licence)

@@ -8,47 +8,18 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorKind, UserError
-from ..families.catalogue import Family, read_config
+from ..families import by_pipeline
+from ..families.family import Component, Family
+from .configs import read_config
 
-# component -> (library, class) that model_index.json may name; what is not listed is refused
-_CLASSES = {
-    "unet": {("diffusers", "UNet2DConditionModel")},
-    "vae": {("diffusers", "AutoencoderKL"), ("diffusers", "AutoencoderTiny")},
-    "text_encoder": {("transformers", "CLIPTextModel"), ("transformers", "BertModel")},
-    "text_encoder_2": {("transformers", "CLIPTextModelWithProjection")},
-    "tokenizer": {
-        ("transformers", name) for name in ("CLIPTokenizer", "CLIPTokenizerFast", "BertTokenizer", "BertTokenizerFast")
-    },
-    "tokenizer_2": {("transformers", "CLIPTokenizer"), ("transformers", "CLIPTokenizerFast")},
-    "scheduler": {
-        ("diffusers", name)
-        for name in (
-            "DDIMScheduler",
-            "DDPMScheduler",
-            "DPMSolverMultistepScheduler",
-            "EulerAncestralDiscreteScheduler",
-            "EulerDiscreteScheduler",
-            "LCMScheduler",
-            "LMSDiscreteScheduler",
-            "PNDMScheduler",
-            "UniPCMultistepScheduler",
-        )
-    },
-}
 # Named by many folders, never loaded by us.
-_IGNORED = {"safety_checker", "feature_extractor", "image_encoder"}
-_NEEDED = {
-    Family.SD: ("unet", "vae", "text_encoder", "tokenizer", "scheduler"),
-    Family.SDXL: ("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler"),
-}
-_WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model"}  # the text encoders': "model"
-_WITHOUT_WEIGHTS = {"tokenizer", "tokenizer_2", "scheduler"}
+_IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
 
 # By these a configuration makes diffusers or transformers load other files than those that were checked, or code.
 _LEADS_AWAY = (
@@ -60,7 +31,7 @@ _LEADS_AWAY = (
     "_attn_implementation_internal",
 )
 
-_MAX_HEADER = 32 << 20  # bytes; SDXL's U-Net needs 0.2 MB
+_MAX_HEADER = 32 << 20  # bytes; a large U-Net's has 0.2 MB
 _DTYPE_BITS = {
     "F64": 64,
     "F32": 32,
@@ -101,14 +72,15 @@ def verify(folder: Path) -> ModelFolder:
     Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
     """
     index = read_config(folder, "model_index.json")
-    try:
-        family = Family(str(index.get("_class_name")))
-    except ValueError as error:
-        raise _refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}") from error
+    family = by_pipeline(index.get("_class_name"))
+    if family is None:
+        raise _refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
     components = _components(folder, index, family)
     _refuse_code(folder, components)
     variant = _variant(folder, components)
-    weights = {name: _weight_files(folder, name, variant) for name in components if name not in _WITHOUT_WEIGHTS}
+    weights = {
+        name: _weight_files(folder, name, part, variant) for name, part in components.items() if part.has_weights
+    }
     digest = hashlib.sha256()
     sizes = {}
     for name in sorted(components):
@@ -118,13 +90,7 @@ def verify(folder: Path) -> ModelFolder:
             check_safetensors(file)
             digest.update(_sample(file))
         sizes[name] = sum(file.stat().st_size for file in weights.get(name, ()))
-    return ModelFolder(folder, family, weights, sizes, variant, digest.hexdigest()[:16], _grid(folder))
-
-
-def _grid(folder: Path) -> int:
-    """The product of the strides of autoencoder and U-Net, in pixels: each halves its input between two levels."""
-    levels = [read_config(folder, f"{part}/config.json").get("block_out_channels") for part in ("vae", "unet")]
-    return math.prod(2 ** (min(len(widths), 8) - 1) for widths in levels if isinstance(widths, list) and widths)
+    return ModelFolder(folder, family, weights, sizes, variant, digest.hexdigest()[:16], family.grid(folder))
 
 
 def check_safetensors(path: Path) -> None:
@@ -173,24 +139,26 @@ def _refuse(path: Path, reason: str) -> UserError:
     return UserError(ErrorKind.MODEL, f"{path} {reason}.", _AGAIN)
 
 
-def _components(folder: Path, index: Mapping[str, Any], family: Family) -> list[str]:
-    present = []
+def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[str, Component]:
+    """The family's parts, by name, in the index's order; all are there, and of classes that may be loaded."""
+    present = {}
     for name, value in index.items():
         if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
             continue
-        allowed = _CLASSES.get(name)
-        if allowed is None or value not in [list(pair) for pair in allowed]:  # lists: a file may name what has no hash
+        part = family.components.get(name)
+        # lists: a file may name what has no hash
+        if part is None or value not in [[part.library, allowed] for allowed in part.classes]:
             raise _refuse(
                 folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
             )
-        present.append(name)
-    missing = [name for name in _NEEDED[family] if name not in present]
+        present[name] = part
+    missing = [name for name in family.components if name not in present]
     if missing:
         raise _refuse(folder / "model_index.json", f"names no {missing[0]}")
-    return [name for name in present if name in _NEEDED[family]]
+    return present
 
 
-def _refuse_code(folder: Path, components: list[str]) -> None:
+def _refuse_code(folder: Path, components: Iterable[str]) -> None:
     inside = _allowed_roots(folder)
     for place in (folder, *(folder / name for name in components)):
         if not place.is_dir():
@@ -219,14 +187,14 @@ def _allowed_roots(folder: Path) -> list[Path]:
     return roots
 
 
-def _variant(folder: Path, components: list[str]) -> str | None:
+def _variant(folder: Path, components: Mapping[str, Component]) -> str | None:
     """None if every component has plain files; else "fp16" if every one has those."""
-    names = [name for name in components if name not in _WITHOUT_WEIGHTS]
+    weighty = {name: part for name, part in components.items() if part.has_weights}
     for variant in (None, "fp16"):
-        if all(_find(folder, name, variant) for name in names):
+        if all(_find(folder, name, part, variant) for name, part in weighty.items()):
             return variant
-    for name in names:
-        if not _find(folder, name, None) and not _find(folder, name, "fp16"):
+    for name, part in weighty.items():
+        if not _find(folder, name, part, None) and not _find(folder, name, part, "fp16"):
             place = folder / name
             pickles = any(place.glob("*.bin")) or any(place.glob("*.ckpt")) or any(place.glob("*.pt"))
             reason = "holds only pickled weights, which can run code" if pickles else "holds no safetensors weights"
@@ -234,18 +202,18 @@ def _variant(folder: Path, components: list[str]) -> str | None:
     raise UserError(ErrorKind.MODEL, f"{folder} mixes files of two precisions.", _AGAIN)
 
 
-def _find(folder: Path, component: str, variant: str | None) -> Path | None:
+def _find(folder: Path, name: str, part: Component, variant: str | None) -> Path | None:
     """The component's weight file, or the index of its shards: what would be loaded, where both are there."""
-    stem = _WEIGHTS.get(component, "model")
+    stem = "diffusion_pytorch_model" if part.library == "diffusers" else "model"
     suffix = f".{variant}" if variant else ""
-    names = [f"{stem}{suffix}.safetensors", f"{stem}.safetensors.index{suffix}.json"]
-    if component in _WEIGHTS:
-        names.reverse()  # diffusers prefers the shards, transformers the single file
-    return next((folder / component / name for name in names if (folder / component / name).is_file()), None)
+    files = [f"{stem}{suffix}.safetensors", f"{stem}.safetensors.index{suffix}.json"]
+    if part.library == "diffusers":
+        files.reverse()  # diffusers prefers the shards, transformers the single file
+    return next((folder / name / file for file in files if (folder / name / file).is_file()), None)
 
 
-def _weight_files(folder: Path, component: str, variant: str | None) -> tuple[Path, ...]:
-    found = _find(folder, component, variant)
+def _weight_files(folder: Path, name: str, part: Component, variant: str | None) -> tuple[Path, ...]:
+    found = _find(folder, name, part, variant)
     assert found is not None  # `_variant` has looked
     if found.suffix == ".safetensors":
         return (found,)

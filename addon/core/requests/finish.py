@@ -7,11 +7,11 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
-from ..errors import ErrorKind, UserError
+from ..errors import bad_request
 
 SCALES = (1, 2, 4, 8)
 MAX_RESULT_SIDE = 16384  # pixels; what graphics cards take as a texture
-STARTER = "starter"  # the networks in the package
+STARTER_NETWORKS = "starter"  # the networks in the package
 LANCZOS = "lanczos"  # upscaling without a network
 FILTER = "filter"  # maps without a network
 
@@ -26,10 +26,6 @@ class MapKind(StrEnum):
     OCCLUSION = "occlusion"
 
 
-def _bad(message: str, hint: str = "") -> UserError:
-    return UserError(ErrorKind.REQUEST, message, hint)
-
-
 @dataclass(frozen=True, slots=True)
 class Finish:
     """How to finish a picture. Creating one validates it; what is wrong raises `UserError` (kind `REQUEST`).
@@ -40,24 +36,24 @@ class Finish:
     """
 
     upscale: int = 1
-    upscaler: str = STARTER
+    upscaler: str = STARTER_NETWORKS
     maps: tuple[MapKind, ...] = ()
-    map_networks: str = STARTER
+    map_networks: str = STARTER_NETWORKS
 
     def __post_init__(self) -> None:
         if isinstance(self.upscale, bool) or self.upscale not in SCALES:
-            raise _bad(f"Upscaling must be by {_listed(SCALES)}, not {self.upscale!r}.")
+            raise bad_request(f"Upscaling must be by {_listed(SCALES)}, not {self.upscale!r}.")
         if not all(isinstance(kind, MapKind) for kind in self.maps):
-            raise _bad(f"The maps must be of {_listed(MapKind)}.")
+            raise bad_request(f"The maps must be of {_listed(MapKind)}.")
         object.__setattr__(self, "maps", tuple(kind for kind in MapKind if kind in self.maps))
         for title, value, known in (
-            ("The upscaler", self.upscaler, (STARTER, LANCZOS)),
-            ("The choice of map networks", self.map_networks, (STARTER, FILTER)),
+            ("The upscaler", self.upscaler, (STARTER_NETWORKS, LANCZOS)),
+            ("The choice of map networks", self.map_networks, (STARTER_NETWORKS, FILTER)),
         ):
             if not isinstance(value, str) or not value.strip() or "\0" in value:
-                raise _bad(f"{title} is not known.", f"Choose {_listed(known)}, or a path.")
+                raise bad_request(f"{title} is not known.", f"Choose {_listed(known)}, or a path.")
             if value not in known and not PurePath(value).is_absolute():
-                raise _bad(f"{title} {value!r} is not known.", f"Choose {_listed(known)}, or a whole path.")
+                raise bad_request(f"{title} {value!r} is not known.", f"Choose {_listed(known)}, or a whole path.")
 
     @property
     def does_something(self) -> bool:
@@ -67,7 +63,7 @@ class Finish:
         """Raise `UserError` where a picture of that size would grow over what a texture may have."""
         side = max(width, height) * self.upscale
         if side > MAX_RESULT_SIDE:
-            raise _bad(
+            raise bad_request(
                 f"The result would be {side} pixels long; at most {MAX_RESULT_SIDE} are possible.",
                 "Choose a smaller factor." if self.upscale > 1 else "Choose a smaller picture.",
             )
@@ -84,11 +80,11 @@ class Finish:
     def from_json(cls, data: Mapping[str, Any]) -> "Finish":
         """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
         if not isinstance(data, Mapping) or not set(data) <= {"upscale", "upscaler", "maps", "map_networks"}:
-            raise _bad("The settings for upscaling and maps are not known.")
+            raise bad_request("The settings for upscaling and maps are not known.")
         values = dict(data)
         if "maps" in values:
             if not isinstance(values["maps"], list | tuple):
-                raise _bad("The maps must be a list.")
+                raise bad_request("The maps must be a list.")
             values["maps"] = parse_maps(values["maps"])
         return cls(**values)
 
@@ -102,13 +98,13 @@ def parse_maps(names: Iterable[object]) -> tuple[MapKind, ...]:
         elif name in [kind.value for kind in MapKind]:
             kinds.append(MapKind(name))
         else:
-            raise _bad(f"There is no map {name!r}.", f"Choose of {_listed(MapKind)}, or all.")
+            raise bad_request(f"There is no map {name!r}.", f"Choose of {_listed(MapKind)}, or all.")
     return tuple(kinds)
 
 
 def absolute(choice: str) -> str:
     """A choice of upscaler or map networks as it was typed: known words stay, paths become whole ones."""
-    if choice in (STARTER, LANCZOS, FILTER) or not choice.strip():
+    if choice in (STARTER_NETWORKS, LANCZOS, FILTER) or not choice.strip():
         return choice
     try:
         return str(Path(choice).expanduser().absolute())

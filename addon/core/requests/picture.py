@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, ClassVar
 
-from ..errors import ErrorKind, UserError
+from ..errors import bad_request
+from ..naming import slug
 from .finish import Finish
 from .texture import Axes, TextureRequest
 
@@ -18,13 +19,13 @@ class Content(StrEnum):
     """What a picture's numbers mean. Only colors are kept as colors; normals keep unit length."""
 
     COLOR = "COLOR"  # sRGB-encoded, the usual picture
-    LINEAR = "LINEAR"  # scene-linear colors, the usual float picture
+    LINEAR = "LINEAR"  # linear Rec.709 colors, the usual float picture
     DATA = "DATA"
     NORMAL = "NORMAL"
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRequest:
+class PictureRequest:
     """One job on one picture file; the file itself is never changed.
 
     source: an absolute path: what Pillow reads, 16-bit PNG, or a float32 .npy array (rows from the top).
@@ -34,6 +35,9 @@ class ImageRequest:
     tileable: make it periodic on `axes` first.
     Creating one validates it; what is wrong raises `UserError` (kind `REQUEST`).
     """
+
+    kind: ClassVar[str] = "picture"
+    is_sampled: ClassVar[bool] = False  # see `TextureRequest`
 
     source: str
     finish: Finish = field(default_factory=Finish)
@@ -45,23 +49,25 @@ class ImageRequest:
 
     def __post_init__(self) -> None:
         if not isinstance(self.source, str) or "\0" in self.source or not PurePath(self.source).is_absolute():
-            raise _bad("The picture must be named by its whole path.")
+            raise bad_request("The picture must be named by its whole path.")
         if not isinstance(self.title, str) or len(self.title) > 1000:
-            raise _bad("The picture's title must be a short text.")
+            raise bad_request("The picture's title must be a short text.")
         if not isinstance(self.source_recipe, str) or len(self.source_recipe) > MAX_SOURCE_RECIPE:
-            raise _bad("What made the picture must be told in a text that is not too long.")
+            raise bad_request("What made the picture must be told in a text that is not too long.")
         if not isinstance(self.axes, Axes) or not isinstance(self.content, Content):
-            raise _bad("The axes or the picture's content are not known.")
+            raise bad_request("The axes or the picture's content are not known.")
         if not isinstance(self.tileable, bool) or not isinstance(self.finish, Finish):
-            raise _bad("The settings are not those of a picture.")
+            raise bad_request("The settings are not those of a picture.")
         if not self.tileable and not self.finish.does_something:
-            raise _bad("Nothing is to be done with the picture.", "Choose a factor, maps, or to make it tileable.")
+            raise bad_request(
+                "Nothing is to be done with the picture.", "Choose a factor, maps, or to make it tileable."
+            )
         if self.tileable and self.axes is Axes.NONE:
-            raise _bad("Making a picture tileable needs an axis.", "Choose both, X or Y.")
+            raise bad_request("Making a picture tileable needs an axis.", "Choose both, X or Y.")
         if self.finish.maps and self.content in (Content.DATA, Content.NORMAL):
-            raise _bad("Maps are made from colors, not from other maps.", "Choose the base color.")
+            raise bad_request("Maps are made from colors, not from other maps.", "Choose the base color.")
 
-    # What other requests have as well, for those who show or count any.
+    # What a texture's request has as well; see there.
 
     @property
     def prompt(self) -> str:
@@ -77,23 +83,74 @@ class ImageRequest:
         return 1
 
     @property
+    def steps(self) -> int:
+        return 0
+
+    @property
     def model(self) -> str:
         return self.finish.upscaler if self.finish.upscale > 1 else self.finish.map_networks
 
+    @property
+    def result_size(self) -> None:
+        """None: the picture's own size stands in its file."""
+        return None
+
+    @property
+    def holds_data(self) -> bool:
+        return self.content in (Content.DATA, Content.NORMAL)
+
+    @property
+    def holds_normals(self) -> bool:
+        return self.content is Content.NORMAL
+
+    @property
+    def search_text(self) -> str:
+        return f"{self.prompt} {self.model}"
+
+    @property
+    def file_stem(self) -> str:
+        words = [slug(self.prompt)]
+        if self.tileable:
+            words.append("tileable")
+        if self.finish.upscale > 1:
+            words.append(f"{self.finish.upscale}x")
+        if len(words) == 1:
+            words.append("base-color")
+        return "-".join(words)
+
+    @property
+    def pace_key(self) -> str:
+        return "a picture"
+
+    def sentences(self, model: str) -> list[str]:
+        return [f"Made from a picture by Tilewright; {self.axes.in_words}."]
+
+    def as_texture(self) -> TextureRequest:
+        message = f"{self.prompt} was made from another picture, and has no settings to generate it with."
+        raise bad_request(message)
+
+    def as_picture(self) -> "PictureRequest":
+        return self
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON, one entry a field; without `source_recipe` where there is none, as it ever was."""
+        """Plain values for JSON: the kind, and one entry a field; no `source_recipe` where there is none."""
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         if not self.source_recipe:
             del data["source_recipe"]
-        return data | {"finish": self.finish.to_json(), "axes": self.axes.value, "content": self.content.value}
+        return data | {
+            "finish": self.finish.to_json(),
+            "axes": self.axes.value,
+            "content": self.content.value,
+            "kind": self.kind,
+        }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "ImageRequest":
+    def from_json(cls, data: Mapping[str, Any]) -> "PictureRequest":
         """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
         known = {item.name for item in fields(cls)}
-        if not isinstance(data, Mapping) or not set(data) <= known or "source" not in data:
-            raise _bad("The settings are not those of a picture.")
-        values = dict(data)
+        values = dict(data) if isinstance(data, Mapping) else {}
+        if values.pop("kind", cls.kind) != cls.kind or not set(values) <= known or "source" not in values:
+            raise bad_request("The settings are not those of a picture.")
         try:
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
@@ -102,19 +159,5 @@ class ImageRequest:
             if "content" in values:
                 values["content"] = Content(values["content"])
         except (TypeError, ValueError) as error:
-            raise _bad(f"The settings are not those of a picture: {error}.") from error
+            raise bad_request(f"The settings are not those of a picture: {error}.") from error
         return cls(**values)
-
-
-Request = TextureRequest | ImageRequest
-
-
-def request_from_json(data: Mapping[str, Any]) -> Request:
-    """A request of either kind: one of a picture names its source. Raises `UserError`."""
-    if isinstance(data, Mapping) and "source" in data:
-        return ImageRequest.from_json(data)
-    return TextureRequest.from_json(data)
-
-
-def _bad(message: str, hint: str = "") -> UserError:
-    return UserError(ErrorKind.REQUEST, message, hint)

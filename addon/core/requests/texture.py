@@ -8,12 +8,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
-from ..errors import ErrorKind, UserError
+from ..errors import bad_request
+from ..naming import slug
 from .finish import Finish
 
-GRID = 64  # pixels; a multiple of every supported U-Net's grid (SD1.5: 8 latents of 8 pixels, SDXL: 4 of 8)
+GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
 MIN_SIDE = 64
 MAX_SIDE = 2048  # larger is the upscaler's work
 MAX_PROMPT = 20_000  # characters; far more than any text encoder reads, and far less than a protocol frame holds
@@ -21,7 +22,7 @@ MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
 MAX_COUNT = 1000
 MAX_SEED = 2**31 - 1  # Blender's integers have 31 bits
-STARTER = "starter"  # the model in the package
+STARTER = "starter"  # the model in the package; its networks: `finish.STARTER_NETWORKS`
 
 
 class Axes(StrEnum):
@@ -42,6 +43,16 @@ class Axes(StrEnum):
         """Whether the top edge continues the bottom one."""
         return "Y" in self.value
 
+    @property
+    def in_words(self) -> str:
+        """What the texture does there, in English."""
+        return {
+            Axes.XY: "repeats both ways",
+            Axes.X: "repeats left to right",
+            Axes.Y: "repeats bottom to top",
+            Axes.NONE: "does not repeat",
+        }[self]
+
 
 class Scheduler(StrEnum):
     """Sampling methods. `MODEL` is the one that the model's folder names; which others fit, the catalogue tells."""
@@ -54,28 +65,24 @@ class Scheduler(StrEnum):
     DDIM = "DDIM"
 
 
-def _bad(message: str, hint: str = "") -> UserError:
-    return UserError(ErrorKind.REQUEST, message, hint)
-
-
 def _whole(name: str, value: object, low: int, high: int) -> int:
     # bool is an int to Python, never to a user
     if isinstance(value, bool) or not isinstance(value, int):
-        raise _bad(f"{name} must be a whole number, not {value!r}.")
+        raise bad_request(f"{name} must be a whole number, not {value!r}.")
     if not low <= value <= high:
-        raise _bad(f"{name} must be from {low} to {high}, not {value}.")
+        raise bad_request(f"{name} must be from {low} to {high}, not {value}.")
     return value
 
 
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise _bad(f"{name} must be text.")
+        raise bad_request(f"{name} must be text.")
     if len(value) > MAX_PROMPT:
-        raise _bad(f"{name} has {len(value)} characters; at most {MAX_PROMPT} are allowed.", "Shorten it.")
+        raise bad_request(f"{name} has {len(value)} characters; at most {MAX_PROMPT} are allowed.", "Shorten it.")
     if "\0" in value:
-        raise _bad(f"{name} contains a NUL character.", "Remove it, or type the text again.")
+        raise bad_request(f"{name} contains a NUL character.", "Remove it, or type the text again.")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise _bad(f"{name} contains half of a character (a lone surrogate).", "Type the text again.")
+        raise bad_request(f"{name} contains half of a character (a lone surrogate).", "Type the text again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class Size:
             _whole(name, value, MIN_SIDE, MAX_SIDE)
             if value % GRID:
                 down = value // GRID * GRID
-                raise _bad(f"{name} must be a multiple of {GRID}, not {value}.", f"Use {down} or {down + GRID}.")
+                raise bad_request(f"{name} must be a multiple of {GRID}, not {value}.", f"Use {down} or {down + GRID}.")
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
@@ -100,7 +107,7 @@ class Size:
         """`"512"` or `"512x256"` (width first). Raises `UserError`."""
         match = re.fullmatch(r"\s*(-?\d{1,20})\s*(?:[xX]\s*(-?\d{1,20}))?\s*", text, re.ASCII)
         if not match:
-            raise _bad(f"{text!r} is not a size.", "Write 512 or 512x256.")
+            raise bad_request(f"{text!r} is not a size.", "Write 512 or 512x256.")
         width = int(match[1])
         return cls(width, int(match[2]) if match[2] else width)
 
@@ -117,7 +124,12 @@ class TextureRequest:
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
     finish: what is done to each picture afterwards.
+
+    is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
+
+    kind: ClassVar[str] = "texture"
+    is_sampled: ClassVar[bool] = True
 
     prompt: str
     negative_prompt: str = ""
@@ -135,23 +147,23 @@ class TextureRequest:
         _text("The prompt", self.prompt)
         _text("The negative prompt", self.negative_prompt)
         if not isinstance(self.size, Size):
-            raise _bad("The size must have a width and a height.")
+            raise bad_request("The size must have a width and a height.")
         _whole("Steps", self.steps, 1, MAX_STEPS)
         guidance = self.guidance_scale
         if isinstance(guidance, bool) or not isinstance(guidance, int | float):
-            raise _bad(f"The guidance scale must be a number, not {guidance!r}.")
+            raise bad_request(f"The guidance scale must be a number, not {guidance!r}.")
         if not 0 <= guidance <= MAX_GUIDANCE:
-            raise _bad(f"The guidance scale must be from 0 to {MAX_GUIDANCE:g}, not {guidance}.")  # nan too
+            raise bad_request(f"The guidance scale must be from 0 to {MAX_GUIDANCE:g}, not {guidance}.")  # nan too
         object.__setattr__(self, "guidance_scale", float(guidance))
         _whole("The seed", self.seed, 0, MAX_SEED)
         _whole("The number of textures", self.count, 1, MAX_COUNT)
         if not isinstance(self.axes, Axes) or not isinstance(self.scheduler, Scheduler):
-            raise _bad("The axes or the scheduler are not known.")
+            raise bad_request("The axes or the scheduler are not known.")
         _text("The model's name", self.model)
         if not self.model.strip():
-            raise _bad("No model is chosen.", f"Choose one, or type {STARTER}.")
+            raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
         if not isinstance(self.finish, Finish):
-            raise _bad("The settings for upscaling and maps are not known.")
+            raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
 
     def seeds(self) -> list[int]:
@@ -164,11 +176,72 @@ class TextureRequest:
 
     @property
     def result_size(self) -> tuple[int, int]:
-        """Width and height of the finished picture, in pixels."""
+        """Width and height of the finished picture, in pixels; None for a request that does not know it."""
         return self.size.width * self.finish.upscale, self.size.height * self.finish.upscale
 
+    @property
+    def tileable(self) -> bool:
+        """Whether the picture is made periodic by blending, before anything else is done to it."""
+        return False
+
+    @property
+    def source_recipe(self) -> str:
+        """The recipe of the picture that this one is made from; "" where there is none."""
+        return ""
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether the picture's numbers are no colors."""
+        return False
+
+    @property
+    def holds_normals(self) -> bool:
+        """Whether they are the directions of a normal map."""
+        return False
+
+    @property
+    def search_text(self) -> str:
+        """What a search in the history looks through."""
+        width, height = self.result_size
+        return f"{self.prompt} {self.model} {self.size} {width}x{height} {self.seed}"
+
+    @property
+    def file_stem(self) -> str:
+        """A name for the picture's file, without a suffix."""
+        return f"{slug(self.prompt)}-{self.seed}"
+
+    @property
+    def pace_key(self) -> str:
+        """A name for all requests of one model whose steps, and what is beside them, take alike.
+
+        A guided step runs the denoiser on two pictures, an unguided one on one.
+        """
+        guided = "guided" if self.guidance_scale > 1 else "not guided"
+        finish = self.finish
+        after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
+        return f"{self.size} | {guided} | {after}"
+
+    def sentences(self, model: str) -> list[str]:
+        """What else than the prompt made it, for people. model: the title of the model."""
+        lines = []
+        if self.negative_prompt.strip():
+            lines.append(f"Without: “{' '.join(self.negative_prompt.split())}”.")
+        width, height = self.result_size
+        lines.append(f"{width} x {height} pixels, {self.axes.in_words}.")
+        lines.append(f"Made by Tilewright with the model {model}.")
+        lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
+        return lines
+
+    def as_texture(self) -> "TextureRequest":
+        """These settings as those that a texture is generated with. Raises `UserError` where they are none."""
+        return self
+
+    def as_picture(self) -> NoReturn:
+        """These settings as those of work on a picture, where they are such. Raises `UserError`."""
+        raise bad_request(f"{self.prompt} is generated, and no work on a picture.")
+
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON, one entry a field; `size` is `[width, height]`.
+        """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
         `finish` only where it is not the default, so that recipes stay what they were before there was any.
         """
@@ -180,15 +253,16 @@ class TextureRequest:
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
             "scheduler": self.scheduler.value,
+            "kind": self.kind,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "TextureRequest":
         """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
         known = {item.name for item in fields(cls)}
-        if not isinstance(data, Mapping) or not set(data) <= known or "prompt" not in data:
-            raise _bad("The settings are not those of a texture.")
-        values = dict(data)
+        values = dict(data) if isinstance(data, Mapping) else {}
+        if values.pop("kind", cls.kind) != cls.kind or not set(values) <= known or "prompt" not in values:
+            raise bad_request("The settings are not those of a texture.")
         try:
             if "size" in values:
                 width, height = values["size"]
@@ -200,5 +274,5 @@ class TextureRequest:
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
         except (TypeError, ValueError) as error:
-            raise _bad(f"The settings are not those of a texture: {error}.") from error
+            raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -15,19 +15,25 @@ ATTRIBUTES = bpy.types.UILayout.bl_rna.properties
 ICONS = FUNCTIONS["label"].parameters["icon"].enum_items.keys()
 
 drawn_operators: list[str] = []
+contexts: dict[str, set[str]] = {}  # the operator contexts that each was drawn with
 buttons: dict[str, dict[str, Any]] = {}  # what was set on the last button of each operator
 
 
 class Layout:
-    """Records the texts that are drawn."""
+    """Records the texts that are drawn. The operator context is the whole panel's, as in Blender (seen in 5.2)."""
 
-    def __init__(self, texts: list[str]) -> None:
+    def __init__(self, texts: list[str], panel: dict[str, str] | None = None) -> None:
         object.__setattr__(self, "_texts", texts)
+        object.__setattr__(self, "_panel", {"operator_context": "INVOKE_REGION_WIN"} if panel is None else panel)
 
     def __setattr__(self, name: str, value: object) -> None:
         assert name in ATTRIBUTES, f"a layout has no {name}"
+        if name in self._panel:
+            self._panel[name] = value
 
     def __getattr__(self, name: str) -> Any:
+        if name in self._panel:
+            return self._panel[name]
         if name not in FUNCTIONS:
             raise AttributeError(name)
 
@@ -40,8 +46,9 @@ class Layout:
             if name in ("prop", "textbox"):
                 assert positional[1] in positional[0].bl_rna.properties, positional[1]
             if name == "operator":
+                contexts.setdefault(positional[0], set()).add(self._panel["operator_context"])
                 return _operator(positional[0])
-            return Layout(self._texts)
+            return Layout(self._texts, self._panel)
 
         return call
 
@@ -68,6 +75,9 @@ def _draw(width: int = 280) -> list[str]:
         scene=bpy.context.scene,
         object=bpy.context.object,
         preferences=bpy.context.preferences,
+        window_manager=bpy.context.window_manager,
+        screen=None,
+        space_data=None,
         region=SimpleNamespace(width=width, as_pointer=lambda: 1),
     )
     both = []
@@ -92,6 +102,8 @@ def a_seam_is_mended_along_the_axes_it_was_made_for() -> None:
     image.name = "z, after its maps"
     _draw()
     assert buttons["tilewright.make_tileable"] == {"image": image.name, "axes": "X"}
+    executed = {name for name, drawn in contexts.items() if "EXEC_DEFAULT" in drawn}
+    assert executed == {"tilewright.make_tileable"}, "what is drawn after it asks for nothing either"
     assert bpy.ops.tilewright.make_tileable(**buttons["tilewright.make_tileable"]) == {"FINISHED"}
 
 
@@ -106,6 +118,7 @@ def panel_tells_each_state() -> None:
 
     jobs = [start(prompt="stuck in SAMPLING", steps=3), start(prompt="second", count=2)]
     drive(lambda: jobs[0].progress and jobs[0].progress.phase.name == "SAMPLING")
+    assert bpy.context.window_manager.tilewright.phase == "Sampling"  # scripts see words, and not the protocol's names
     texts = _draw()
     assert any(text.startswith("Sampling 0/3, ") and text.endswith(" left") for text in texts), texts
     assert any(text.startswith("1 waiting") for text in texts), texts
@@ -118,9 +131,17 @@ def panel_tells_each_state() -> None:
     generate(prompt="three", count=3, seed=8, use_random_seed=False)
     texts = _draw()
     assert {"Generate 3", "1 of 3", "Seamless (0.50)", "In Material, node Image Texture."} <= set(texts), texts
-    assert any(text.startswith("Seed 8, ") for text in texts)
+    assert any(text.startswith("64x64, seed 8, ") for text in texts)
     bpy.ops.tilewright.show(step=-1)
-    assert "3 of 3" in _draw()
+    texts = _draw()
+    assert "3 of 3" in texts
+    assert "In Material, node Image Texture." not in texts, "said of another texture than the one that is there"
+    assert "In this file, but in no material; Apply puts it there." in texts
+    bpy.ops.tilewright.show(step=1)
+    wearer = bpy.data.materials["Material"].node_tree.nodes["Image Texture"]
+    worn, wearer.image = wearer.image, None
+    assert "In this file, but in no material; Apply puts it there." in _draw(), "undone, and still told"
+    wearer.image = worn
 
     message_of(lambda: generate(prompt="this one dies"))
     texts = " ".join(_draw())
@@ -136,7 +157,12 @@ def panel_tells_each_state() -> None:
     cube.data.uv_layers.remove(cube.data.uv_layers[0])
     assert "No UV map" in _draw()
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
-    assert "Camera cannot have a material." in " ".join(_draw())
+    assert {"Camera cannot have a material.", "Generate puts the texture into the history"} <= set(_draw())
+    kept = len(bpy.data.images)
+    wish(prompt="for the history")
+    bpy.ops.tilewright.generate()
+    assert len(bpy.data.images) == kept
+    assert {"Not in a material yet; Apply puts it there."} <= set(_draw())
     bpy.context.view_layer.objects.active = None
     assert "No object is active." in " ".join(_draw())
 

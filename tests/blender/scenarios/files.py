@@ -74,14 +74,14 @@ def save_without_the_store(file: str, store: str) -> None:
     generate(prompt="lost")
     shutil.rmtree(store)
     assert bpy.ops.wm.save_as_mainfile(filepath=file) == {"FINISHED"}
-    assert "Could not be saved into the file" in bpy.context.window_manager.tilewright.outcome
+    assert "Could not be saved into the file" in bpy.context.window_manager.tilewright.error
 
 
 def delivery_without_one_of_the_results() -> None:
     """Somebody deleted a result while it waited for a render to end."""
     job = start(prompt="lost", count=3, use_random_seed=False, seed=1)
     pump, session = addon("jobs.pump"), addon("common.state").current.session
-    session.wait(job, tick=pump.take)
+    session.wait(job, tick=pump.handle)
     shutil.rmtree(job.results[0].folder)
     pump.deliver_waiting()
     assert [(image.name, image.use_fake_user) for image in made()] == [("lost 2", False), ("lost 3", True)]

@@ -207,7 +207,7 @@ def try_on_restores_exactly() -> None:
 
     def walk(kind: str = "BASE_COLOR") -> None:
         before = fingerprint()
-        aim = addon("common.target").choose(bpy.context, kind, addon("common.state").current.document)
+        aim = addon("common.targets").choose(bpy.context, kind, addon("common.state").current.document)
         trial = tryon.Trial(aim, folders)
         for step in (0, 1, 2, 3, 1, 0, -1):
             trial.wear(step)
@@ -501,7 +501,7 @@ def copying_that_fails_is_told(file: str) -> None:
     before = bpy.path.abspath(image.filepath)
     (Path(file).parent / "textures").write_text("a file in the way")
     assert bpy.ops.wm.save_as_mainfile(filepath=file) == {"FINISHED"}
-    assert f"Could not be saved into the file: {image.name}" in bpy.context.window_manager.tilewright.outcome
+    assert f"Could not be saved into the file: {image.name}" in bpy.context.window_manager.tilewright.error
     # Blender makes paths relative when a file is saved for the first time
     assert os.path.abspath(bpy.path.abspath(image.filepath)) == before
 
@@ -591,7 +591,7 @@ def presets_are_read_and_not_run(folder: str) -> None:
 
 
 def template_goes_around_the_prompt() -> None:
-    whole = addon("settings.request").whole_prompt
+    fill = addon("settings.request").fill
     for prompt, template, wanted in (
         ("mossy red", "", "mossy red"),
         ("mossy red", "{prompt} brick wall", "mossy red brick wall"),
@@ -601,8 +601,7 @@ def template_goes_around_the_prompt() -> None:
         ("{0} %s", "{prompt} {x}", "{0} %s {x}"),
         (" ", " ", " "),
     ):
-        settings = wish(prompt=prompt, template=template)
-        assert whole(settings) == wanted, (prompt, template)
+        assert fill(template, prompt) == wanted, (prompt, template)
     wish(prompt="", template="{prompt} brick wall")
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     assert made()[0].tilewright.prompt == "brick wall"

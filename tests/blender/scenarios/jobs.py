@@ -169,9 +169,9 @@ def disturbed_messages_change_nothing() -> None:
 def a_tick_that_fails_is_not_the_last() -> None:
     job = start(prompt="delivered late")
     pump = addon("jobs.pump")
-    real, pump.take = pump.take, _fail
+    real, pump.handle = pump.handle, _fail
     assert pump.tick() is not None
-    pump.take = real
+    pump.handle = real
     assert "Tilewright made a mistake (ZeroDivisionError)" in _status().error
     finish(job)
     assert len(made()) == 1
@@ -233,12 +233,12 @@ def missing_engine_that_is_named_is_no_error_any_more(python: str) -> None:
     assert "not installed yet" in _status().error
     bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences.python = python
     assert _status().error == ""
-    assert addon("common.state").current.lost_engine is None
+    assert addon("common.state").current.engine_error is None
     generate(prompt="x")
 
 
 def missing_engine_is_told_before_anything_is_pressed() -> str:
-    lost = addon("common.state").current.lost_engine
+    lost = addon("common.state").current.engine_error
     assert lost
     assert "engine's packages are not installed yet" in lost.message
     assert "not installed yet" in message_of(lambda: generate(prompt="x"))

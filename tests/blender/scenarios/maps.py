@@ -115,7 +115,7 @@ def _deliver(without: tuple[str, ...], prompt: str = "brick") -> None:
     """A result that lacks some of its maps."""
     job = start(prompt=prompt, count=1)
     session, pump = addon("common.state").current.session, addon("jobs.pump")
-    session.wait(job, tick=pump.take)
+    session.wait(job, tick=pump.handle)
     result = job.results[0]
     files = {kind: name for kind, name in result.files.items() if kind not in without}
     object.__setattr__(result, "files", files)
@@ -385,7 +385,7 @@ def rule_maps_of_another_texture_are_told() -> None:
 def rule_map_whose_file_is_gone_is_told_and_the_others_arrive() -> None:
     job = start(prompt="lost", count=1)
     session, pump = addon("common.state").current.session, addon("jobs.pump")
-    session.wait(job, tick=pump.take)
+    session.wait(job, tick=pump.handle)
     job.results[0].path("normal").unlink()
     pump.deliver_waiting()
     assert set(_kinds()) == {"base_color", *ALL} - {"normal"}
@@ -944,7 +944,7 @@ def try_on_restores_a_whole_material() -> None:
 
     def walk() -> None:
         before = fingerprint()
-        aim = addon("common.target").choose(bpy.context, "BASE_COLOR", state.current.document)
+        aim = addon("common.targets").choose(bpy.context, "BASE_COLOR", state.current.document)
         trial = tryon.Trial(aim, folders)
         worn = set()
         for step in (0, 1, 0):

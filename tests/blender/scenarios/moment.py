@@ -169,9 +169,9 @@ def picture_in_the_making_is_shown() -> Story:
             yield 0.05
         assert (icons == {0}) == (not wanted), icons
         assert addon("jobs.previews").icon(job) == 0
-    item = now.sketches[job.id]
+    item = now.step_previews[job.id]
     assert tuple(item.image_size) == (8, 8)
     assert {pixel & 0xFF for pixel in item.image_pixels} == {255}, "the last step's is white"
     addon("jobs.pump").unregister()
-    assert addon("common.state").current.sketches is None
+    assert addon("common.state").current.step_previews is None
     addon("jobs.pump").register()

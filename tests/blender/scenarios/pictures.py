@@ -249,7 +249,7 @@ def _proposed(operator: str, image: Any) -> str:
     unset = SimpleNamespace(is_property_set=lambda _name: False, bl_rna=shown)
     axes = shown.properties["axes"].default
     own = SimpleNamespace(image=image.name, axes=axes, bl_label=cls.bl_label, properties=unset)
-    assert cls.invoke(own, SimpleNamespace(window_manager=manager), None) == {"RUNNING_MODAL"}
+    assert cls.ask(own, SimpleNamespace(window_manager=manager)) == {"RUNNING_MODAL"}
     assert asked == [own]
     return str(own.axes)
 

@@ -326,8 +326,10 @@ def rule_selected_node_gets_the_image() -> None:
 
 
 def rule_no_selected_image_node_is_refused() -> None:
-    wish(prompt="x", target="SELECTED_NODE")
-    assert "No Image Texture node is selected in Material" in message_of(bpy.ops.tilewright.generate)
+    generate()
+    _tree().nodes.active = None
+    wish(target="SELECTED_NODE")
+    assert "No Image Texture node is selected in Material" in message_of(bpy.ops.tilewright.apply)
 
 
 def rule_new_node_is_linked_to_nothing() -> None:
@@ -368,20 +370,20 @@ def rule_material_without_nodes_gets_them() -> None:
 
 
 def rule_camera_and_nothing_are_refused() -> None:
-    wish(prompt="x")
+    generate()
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
-    assert "Camera cannot have a material" in message_of(bpy.ops.tilewright.generate)
+    assert "Camera cannot have a material" in message_of(bpy.ops.tilewright.apply)
     bpy.context.view_layer.objects.active = None
-    assert "No object is active" in message_of(bpy.ops.tilewright.generate)
+    assert "No object is active" in message_of(bpy.ops.tilewright.apply)
 
 
 def rule_object_without_uv_map_can_be_given_one() -> None:
     cube = bpy.data.objects["Cube"]
-    assert not addon("common.target").lacks_uv_map(cube)
+    assert not addon("common.targets").lacks_uv_map(cube)
     cube.data.uv_layers.remove(cube.data.uv_layers[0])
     cube.scale = (2, 1, 1)
     bpy.context.view_layer.update()
-    assert addon("common.target").lacks_uv_map(cube)
+    assert addon("common.targets").lacks_uv_map(cube)
     generate()
     assert "Cube has no UV map" in _outcome()
     assert bpy.ops.tilewright.add_uv_map() == {"FINISHED"}

@@ -235,15 +235,17 @@ def group_is_tried_on_and_compared() -> None:
     fresh()
     group()
     before = [links(tree) for tree in bpy.data.node_groups]
-    aim = addon("common.target").choose(bpy.context, "BASE_COLOR", addon("common.state").current.document)
+    aim = addon("common.targets").choose(bpy.context, "BASE_COLOR", addon("common.state").current.document)
     trial = addon("history.tryon").Trial(aim, folders)
     trial.wear(0)
     trial.wear(1)
-    inner = bpy.data.node_groups["Surface"]
+    inner = bpy.data.node_groups["Surface.001"]
     assert [node for node in inner.nodes if node.bl_idname == "ShaderNodeTexImage"]
     trial.restore()
-    assert [links(tree) for tree in bpy.data.node_groups if tree.name == "Surface"] == before
-    assert not [node for node in inner.nodes if node.bl_idname == "ShaderNodeTexImage"]
+    assert [links(tree) for tree in bpy.data.node_groups if tree.name.startswith("Surface")] == before
+    assert trial.keep().startswith("In Material, node Base Color.")
+    inner = bpy.data.node_groups["Surface"]
+    assert [node for node in inner.nodes if node.bl_idname == "ShaderNodeTexImage"]
 
 
 def _prepare(case: Callable[[], None]) -> None:

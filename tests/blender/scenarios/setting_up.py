@@ -25,25 +25,25 @@ def _allow(index: str = "") -> Any:
 
 def from_nothing_to_a_texture(index: str) -> None:
     now = _allow(index)
-    assert now.lost_engine
+    assert now.engine_error
     assert "not installed yet" in message_of(lambda: generate(prompt="too early"))
     assert bpy.ops.tilewright.install() == {"FINISHED"}
     assert now.setup.error is None
-    assert "installed" in now.setup.told
-    assert now.lost_engine is None
+    assert "installed" in now.setup.message
+    assert now.engine_error is None
     assert now.error is None, "what was wrong before is mended"
     assert now.environments.ready
     image = generate(prompt="red brick")
     assert image.tilewright.seed >= 0
     assert bpy.ops.tilewright.verify() == {"FINISHED"}
-    assert "as they should be" in now.setup.told
+    assert "as they should be" in now.setup.message
 
 
 def nothing_without_a_click_or_a_network(root: str) -> None:
     now = addon("common.state").current
     bpy.context.preferences.system.use_online_access = False
     _preferences().environment = root
-    assert now.lost_engine
+    assert now.engine_error
     assert "may not go online" in message_of(bpy.ops.tilewright.install)
     assert not Path(root).exists()
 
@@ -52,7 +52,7 @@ def a_failure_is_told(index: str) -> None:
     now = _allow(index)
     assert "cannot be reached" in message_of(bpy.ops.tilewright.install)
     assert "cannot be reached" in now.setup.error.message
-    assert now.lost_engine
+    assert now.engine_error
     bpy.ops.tilewright.dismiss_setup()
     assert now.setup.error is None
 
@@ -67,7 +67,7 @@ def environments_can_be_removed(index: str) -> None:
     assert bpy.ops.tilewright.remove_environment(name=found.folder.name) == {"FINISHED"}
     assert not found.folder.exists()
     assert now.environments.found == ()
-    assert now.lost_engine
+    assert now.engine_error
     message = message_of(lambda: bpy.ops.tilewright.remove_environment(name="../results"))
     assert "is no environment" in message
 
@@ -79,7 +79,7 @@ def everything_is_removed(index: str, data: str, store: str) -> None:
     names = {path.name for path in Path(data).iterdir()}
     assert names >= {"environments", "logs"}
     bpy.ops.tilewright.remove_everything()
-    assert "was removed" in now.setup.told
+    assert "was removed" in now.setup.message
     assert not Path(data).exists()
     assert len(list(Path(store).iterdir())) == 1
     bpy.ops.tilewright.remove_everything(results=True)
@@ -90,15 +90,15 @@ def disabled_while_installing(index: str) -> None:
     """Fault 8, for the installer: nothing of it is left."""
     now = _allow(index)
     setup = addon("install.setup")
-    setup.start.__globals__["_go_on"] = lambda: None  # as in a window, where a timer goes on
-    setup.start(addon("install.setup").Work.INSTALL)
-    drive(lambda: setup.tick() and now.setup.installer.step.done > 0)
-    (process,) = [now.setup.installer._process]
+    setup.start.__globals__["_watch"] = lambda: None  # as in a window, where a timer goes on
+    setup.start(addon("install.setup").InstallerAction.INSTALL)
+    drive(lambda: setup.tick() and now.setup.installer.progress.done > 0)
+    (process,) = [now.setup.installer._child._process]
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert process.poll() is not None
     assert not [thread.name for thread in threading.enumerate() if thread.name == "tilewright-installer"]
     bpy.ops.preferences.addon_enable(module=PACKAGE)
-    assert addon("common.state").current.lost_engine, "half an environment does not count"
+    assert addon("common.state").current.engine_error, "half an environment does not count"
 
 
 def self_test_in_plain_words() -> None:
@@ -107,7 +107,7 @@ def self_test_in_plain_words() -> None:
     setup = addon("install.setup")
     setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": "Python 3.11 has all packages."})()
     bpy.ops.tilewright.self_test()
-    assert now.setup.told.startswith("The engine works. Python 3.11 has all packages. A texture of 256x256 took")
+    assert now.setup.message.startswith("The engine works. Python 3.11 has all packages. A texture of 256x256 took")
     assert len(bpy.data.images) == before
     assert now.last is None, "what the panel shows stays as it is"
 
@@ -116,7 +116,7 @@ def disabled_in_a_self_test() -> None:
     """Fault 8, for what goes on beside the jobs."""
     setup, now = addon("install.setup"), addon("common.state").current
     setup.probe.ask = lambda python, stopped: type("Answer", (), {"text": ""})()
-    setup.start.__globals__["_go_on"] = lambda: None  # as in a window, where a timer goes on
+    setup.start.__globals__["_watch"] = lambda: None  # as in a window, where a timer goes on
     setup.self_test()
     drive(lambda: len(children()) > 0)
     bpy.ops.preferences.addon_disable(module=PACKAGE)
@@ -160,4 +160,4 @@ def a_change_of_idle_time_reaches_the_worker() -> list[str]:
     _preferences().idle_minutes = 3
     finish(start(prompt="idle"))
     session = addon("common.state").current.session
-    return session._worker.process._command
+    return session._worker.link._command

@@ -24,7 +24,7 @@ def from_nothing_to_a_texture(index: str, pictures: str) -> Story:
     sidebar = next(region for region in area.regions if region.type == "UI")
     sidebar.active_panel_category = "Tilewright"
     now = addon("common.state").current
-    assert now.lost_engine
+    assert now.engine_error
     yield from _picture(pictures, "1-offline")
 
     bpy.context.preferences.system.use_online_access = True
@@ -34,15 +34,15 @@ def from_nothing_to_a_texture(index: str, pictures: str) -> Story:
     seen = set()
     end = time.monotonic() + 120
     while now.setup.installing:
-        assert time.monotonic() < end, now.setup.installer.step
-        if now.setup.installer.step.done and "picture" not in seen:
+        assert time.monotonic() < end, now.setup.installer.progress
+        if now.setup.installer.progress.done and "picture" not in seen:
             seen.add("picture")
             yield from _picture(pictures, "3-installing")
-        seen.add(now.setup.installer.step.stage)
+        seen.add(now.setup.installer.progress.stage)
         yield 0.1
     assert now.setup.error is None, now.setup.error
     assert len(seen) > 2, "no progress was told"
-    assert now.lost_engine is None
+    assert now.engine_error is None
     yield from _picture(pictures, "4-installed")
 
     wish(prompt="red brick", width=256, height=256)

@@ -27,7 +27,7 @@ def texture_arrives_by_the_timer() -> Story:
     yield from _until(made)
     yield from _until(lambda: not bpy.app.timers.is_registered(addon("jobs.pump").tick))
     assert bpy.context.window_manager.tilewright.outcome
-    assert made()[0].tilewright.result in addon("common.state").current.previews
+    assert made()[0].tilewright.result in addon("common.state").current.thumbnails
     undo()
     assert not made()
     redo()
@@ -36,7 +36,9 @@ def texture_arrives_by_the_timer() -> Story:
     _press(prompt="another", count=2)
     yield from _until(lambda: len(made()) == 3)
     names = {image.tilewright.result for image in made() if image.tilewright.prompt == "another"}
-    assert set(addon("common.state").current.previews) == names, "thumbnails that are not shown any more stay in memory"
+    assert set(addon("common.state").current.thumbnails) == names, (
+        "thumbnails that are not shown any more stay in memory"
+    )
 
 
 def texture_waits_for_a_tool_to_end() -> Story:
@@ -157,7 +159,7 @@ def history_shows_what_earlier_sessions_left() -> Story:
     view = addon("common.state").current.view
     yield from _until(lambda: view.found)
     assert len(view.offered) == 2
-    assert set(addon("common.state").current.previews) == {entry.name for entry in view.found}
+    assert set(addon("common.state").current.thumbnails) == {entry.name for entry in view.found}
     yield from _until(lambda: not bpy.app.timers.is_registered(addon("history.browse").tick))
 
     assert not [thread for thread in threading.enumerate() if thread.name == "tilewright-history"]
@@ -170,7 +172,7 @@ def leave_two_behind() -> Story:
 
 
 def _worn() -> str:
-    nodes = bpy.data.materials["Material"].node_tree.nodes
+    nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes  # a copy, while it is tried on
     return str(next(node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage"))
 
 

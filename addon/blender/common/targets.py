@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.errors import ErrorKind, UserError
+from .languages import rpt_
 
 _WITH_MATERIALS = {"MESH", "CURVE", "SURFACE", "META", "FONT", "CURVES", "POINTCLOUD", "VOLUME"}
 
@@ -78,7 +78,7 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
 
 def material_of(context: bpy.types.Context) -> bpy.types.Material | None:
     """The material that is worked on: the one pinned in the Shader Editor that is looked at, or the active object's."""
-    space = context.space_data
+    space: Any = context.space_data
     tree = space.node_tree if space is not None and space.type == "NODE_EDITOR" and space.pin else None
     pinned = [material for material in bpy.data.materials if material.node_tree == tree] if tree is not None else []
     if pinned:  # `space.id` is empty where a script has chosen the tree

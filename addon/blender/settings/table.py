@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every setting of a texture, and where else it has to be. No bpy here; imports nothing of ours.
+
+tests/blender/test_settings.py walks this table: a setting that is missing in one of the places fails there.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One property of `scene.tilewright`.
+
+    field: of the `TextureRequest` that it sets, and that a recipe restores; "" if it sets none by itself.
+    option: of `generate` on the command line; "" if it has none there.
+    preset: whether presets keep it.
+    """
+
+    name: str
+    field: str = ""
+    option: str = ""
+    preset: bool = True
+
+
+# In the order in which presets set them: the model goes before the scheduler, which has to fit it.
+SETTINGS = (
+    Setting("prompt", "prompt", "--prompt"),
+    Setting("template", "", "--template"),  # becomes part of the prompt
+    Setting("negative_prompt", "negative_prompt", "--negative"),
+    Setting("width", "size", "--size"),
+    Setting("height", "size", "--size"),
+    Setting("steps", "steps", "--steps"),
+    Setting("guidance_scale", "guidance_scale", "--guidance"),
+    Setting("seed", "seed", "--seed", preset=False),
+    Setting("use_random_seed", "", "--seed", preset=False),  # on the command line: no --seed
+    Setting("count", "count", "--count", preset=False),
+    Setting("tiling", "axes", "--tile"),
+    Setting("upscale", "finish.upscale", "--upscale"),
+    Setting("upscaler", "finish.upscaler", "--upscaler"),
+    Setting("maps", "finish.maps", "--maps"),
+    Setting("map_kinds", "finish.maps", "--maps"),
+    Setting("map_networks", "finish.map_networks", "--map-networks"),
+    Setting("model", "model", "--model"),
+    Setting("scheduler", "scheduler", "--scheduler"),
+    Setting("target", preset=False),  # where the texture goes, not what it is
+)

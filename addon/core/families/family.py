@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a model family is: all that is true of its models and needs no torch. Imports core and the standard library.
+
+The other half, which needs torch, is its adapter in `engine.families`. How to add a family: tools/docs/add-a-family.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..requests.texture import Scheduler
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What suits a family or a model where the user has not chosen. `size` is one side in pixels.
+
+    weighing: the guidance scale where there is a negative prompt, for models whose usual one is too low to weigh it; a
+    second pass a step, which costs time, is then worth it.
+    """
+
+    steps: int
+    guidance_scale: float
+    size: int
+    weighing: float | None = None
+
+    def guidance_for(self, negative_prompt: str) -> float:
+        """The guidance scale that suits a request with this negative prompt."""
+        if self.weighing is None or not negative_prompt.strip():
+            return self.guidance_scale
+        return self.weighing
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part that a folder must have. classes: those of the library that it may name; what is not listed is refused.
+
+    library: "diffusers" or "transformers". has_weights: tokenizers and schedulers have none.
+    """
+
+    library: str
+    classes: tuple[str, ...]
+    has_weights: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Models that run alike.
+
+    pipeline: diffusers' class for them. A folder whose model_index.json names it belongs to the family.
+    components: the parts of that folder. denoiser: the name of the one that runs in every step.
+    defaults: for models that say nothing themselves.
+    schedulers: for each prediction type that is known here, those that fit.
+    prediction_type: of a model whose scheduler's configuration names none.
+    step_bytes: what a step holds besides the weights, per pixel of the picture, at 2 bytes a number and with both
+        halves of the guidance in one batch; counted, not guessed (tests/engine/test_devices.py).
+    grid: folder -> pixels by whose multiples a picture can be rolled, and of which its sides must be multiples.
+    side: folder -> pixels of a side that the model was trained at, None where it does not say. Both read
+        configurations only, and raise `UserError` (kind `MODEL`).
+    """
+
+    pipeline: str
+    components: Mapping[str, Component]
+    denoiser: str
+    defaults: Defaults
+    schedulers: Mapping[str, tuple[Scheduler, ...]]
+    prediction_type: str
+    step_bytes: int
+    grid: Callable[[Path], int]
+    side: Callable[[Path], int | None]

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every setting of `settings/table.py` is wherever a setting has to be. `CHANGED` names one value for each."""
+
+import traceback
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import bpy
+from common import addon, fresh, message_of
+
+CHANGED: dict[str, Any] = {
+    "prompt": "mossy bricks",
+    "template": "{prompt} of a wall",
+    "negative_prompt": "people",
+    "width": 128,
+    "height": 192,
+    "steps": 7,
+    "guidance_scale": 3.5,
+    "seed": 11,
+    "use_random_seed": False,
+    "count": 2,
+    "tiling": "X",
+    "upscale": "2",
+    "upscaler": "lanczos",
+    "maps": True,
+    "map_kinds": {"HEIGHT", "NORMAL"},
+    "map_networks": "filter",
+    "model": "",  # a folder, which the test makes
+    "scheduler": "UNIPC",
+    "target": "NEW_NODE",
+}
+OPTIONS = {
+    "--prompt": CHANGED["prompt"],
+    "--template": CHANGED["template"],
+    "--negative": CHANGED["negative_prompt"],
+    "--size": "128x192",
+    "--steps": "7",
+    "--guidance": "3.5",
+    "--seed": "11",
+    "--count": "2",
+    "--tile": "x",
+    "--upscale": "2",
+    "--upscaler": "lanczos",
+    "--maps": "height,normal",
+    "--map-networks": "filter",
+    "--model": "",
+    "--scheduler": "unipc",
+}
+
+
+def run_all(model: str, folder: str) -> dict[str, str]:
+    """Each rule's name and what went wrong with it, "" if nothing. model: the folder of one."""
+    CHANGED["model"] = OPTIONS["--model"] = model
+    outcomes = {}
+    for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
+        fresh()
+        try:
+            rule(Path(folder))
+            outcomes[name.removeprefix("rule_")] = ""
+        except Exception:  # noqa: BLE001 - it is passed on
+            outcomes[name.removeprefix("rule_")] = traceback.format_exc()
+    return outcomes
+
+
+def _table() -> Any:
+    return addon("settings.table").SETTINGS
+
+
+def _change() -> Any:
+    settings = bpy.context.scene.tilewright
+    for setting in _table():
+        setattr(settings, setting.name, CHANGED[setting.name])
+    return settings
+
+
+def _unset() -> None:
+    for setting in _table():
+        bpy.context.scene.tilewright.property_unset(setting.name)
+
+
+def _value(request: Any, field: str) -> Any:
+    for name in field.split("."):
+        request = getattr(request, name)
+    return request
+
+
+def rule_table_has_every_property(folder: Path) -> None:
+    known = set(bpy.context.scene.tilewright.bl_rna.properties.keys()) - {"rna_type", "name"}
+    assert known == {setting.name for setting in _table()}
+
+
+def rule_table_has_every_field_of_the_request(folder: Path) -> None:
+    request = addon("settings.request").from_settings(_change())
+    whole = {field.name for field in fields(request)} - {"finish"}
+    whole |= {f"finish.{field.name}" for field in fields(request.finish)}
+    assert whole == {setting.field for setting in _table() if setting.field}
+
+
+def rule_each_property_changes_its_field(folder: Path) -> None:
+    from_settings = addon("settings.request").from_settings
+    whole = from_settings(_change())
+    settings = bpy.context.scene.tilewright
+    for setting in _table():
+        if not setting.field or setting.name == "prompt":  # which may not be empty
+            continue
+        settings.property_unset(setting.name)
+        assert _value(from_settings(settings), setting.field) != _value(whole, setting.field), setting.name
+        _change()
+
+
+def rule_a_recipe_restores_every_field(folder: Path) -> None:
+    settings = _change()
+    made = addon("settings.request").from_settings(settings).single(0)
+    _unset()
+    addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
+    assert addon("settings.request").from_settings(settings) == made
+    restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
+    assert {name: getattr(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
+    assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
+
+
+def rule_a_recipe_of_all_maps_or_none_restores_them(folder: Path) -> None:
+    settings = _change()
+    settings.map_kinds = set(settings.bl_rna.properties["map_kinds"].enum_items.keys())
+    whole = addon("settings.request").from_settings(settings)
+    assert len(whole.finish.maps) == len(settings.map_kinds) == 5
+    settings.maps = False
+    none = addon("settings.request").from_settings(settings)
+    assert none.finish.maps == ()
+    for request in (whole, none):
+        settings.maps, settings.map_kinds = not request.finish.maps, {"NORMAL"}
+        recipe = addon("history.recipes").Recipe(request, "")
+        addon("history.recipes").restore(settings, recipe, own=True)
+        assert settings.maps == bool(request.finish.maps)
+        assert len(settings.map_kinds) == 5, "Whole Material makes them all again"
+
+
+def rule_presets_keep_what_the_table_says(folder: Path) -> None:
+    settings = _change()
+    assert bpy.ops.tilewright.add_preset(name="All Changed") == {"FINISHED"}
+    _unset()
+    assert bpy.ops.tilewright.load_preset(filepath=bpy.utils.preset_find("All_Changed", "tilewright")) == {"FINISHED"}
+    for setting in _table():
+        kept = getattr(settings, setting.name) == CHANGED[setting.name]
+        assert kept == setting.preset, setting.name
+
+
+def rule_old_presets_load(folder: Path) -> None:
+    """Written before presets kept the upscaler and the maps' networks, and before there was a choice of maps."""
+    old = folder / "old.py"
+    lines = ("import bpy", "settings = bpy.context.scene.tilewright", "", 'settings.prompt = "bricks"')
+    old.write_text("\n".join([*lines, 'settings.upscale = "4"', "settings.maps = True"]) + "\n", encoding="utf-8")
+    settings = bpy.context.scene.tilewright
+    settings.map_kinds, settings.upscaler = {"NORMAL"}, "lanczos"
+    assert bpy.ops.tilewright.load_preset(filepath=str(old)) == {"FINISHED"}
+    assert (settings.prompt, settings.upscale, settings.maps) == ("bricks", "4", True)
+    assert len(settings.map_kinds) == 5, "it meant all maps"
+    assert settings.upscaler == "lanczos", "what it does not say stays"
+
+
+def rule_presets_hold_no_other_sets(folder: Path) -> None:
+    for text in ('settings.map_kinds = {"NORMAL", 1}', 'settings.map_kinds = set("abc")', "settings.prompt = {1: 2}"):
+        file = folder / "hostile.py"
+        file.write_text(text, encoding="utf-8")
+        assert "is not a preset" in message_of(lambda file=file: bpy.ops.tilewright.load_preset(filepath=str(file)))
+    for text in ('settings.map_kinds = {"COLOR"}', 'settings.prompt = {"a"}', "settings.maps = set()"):
+        file.write_text(text, encoding="utf-8")
+        assert "does not fit" in message_of(lambda file=file: bpy.ops.tilewright.load_preset(filepath=str(file)))
+    file.write_text("settings.map_kinds = set()", encoding="utf-8")
+    assert bpy.ops.tilewright.load_preset(filepath=str(file)) == {"FINISHED"}
+    assert bpy.context.scene.tilewright.map_kinds == set()
+
+
+def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
+    commands = addon("shell.commands")
+    assert {setting.option for setting in _table() if setting.option} == set(OPTIONS)
+    line = ["generate", "--output", str(folder), *(word for pair in OPTIONS.items() for word in pair)]
+    (request,) = commands._requests(commands._parser().parse_args(line))
+    assert request == addon("settings.request").from_settings(_change())
+
+
+def rule_scripts_set_maps_as_ever(folder: Path) -> None:
+    settings = bpy.context.scene.tilewright
+    settings.prompt = "bricks"
+    settings.maps = True
+    kinds = [kind.value for kind in addon("settings.request").from_settings(settings).finish.maps]
+    assert kinds == ["height", "normal", "roughness", "metallic", "occlusion"]
