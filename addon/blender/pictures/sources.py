@@ -30,6 +30,16 @@ from ..common.targets import Look
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
 _LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_STARTS = {
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"\x76\x2f\x31\x01": ".exr",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+    b"BM": ".bmp",
+    b"#?RADIANCE": ".hdr",
+    b"DDS ": ".dds",
+}
 _STRIP = 1 << 20  # pixels that are converted at once
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
@@ -104,7 +114,7 @@ def _write(image: bpy.types.Image, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (re.sub(r"\W+", "-", image.name).strip("-") or "image")
     if _is_read_as_it_is(image):
-        target = target.with_suffix(_path(image).suffix.lower())
+        target = target.with_suffix(_suffix(image))
         target.write_bytes(image.packed_file.data)
     elif image.is_float:
         target = target.with_suffix(".npy")
@@ -121,11 +131,24 @@ def _path(image: bpy.types.Image) -> Path:
 
 def _is_read_as_it_is(image: bpy.types.Image) -> bool:
     """Whether the worker reads the image's own file."""
-    suffix = _path(image).suffix.lower()
-    if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
+    if image.source != "FILE" or image.is_dirty or _suffix(image) not in _READ_BY_WORKER:
         return False
     # The worker takes 8-bit colors as not premultiplied. Blender divides them by alpha, so its own pixels never are.
     return image.alpha_mode != "PREMUL"
+
+
+def _suffix(image: bpy.types.Image) -> str:
+    """What its file is by its first bytes, or else by its name: Blender packs painted floats as EXR named .png."""
+    head = b""
+    if image.packed_file:
+        head = image.packed_file.data[:12]
+    else:
+        with suppress(OSError), _path(image).open("rb") as file:
+            head = file.read(12)
+    found = next((suffix for start, suffix in _STARTS.items() if head.startswith(start)), "")
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        found = ".webp"
+    return found or _path(image).suffix.lower()
 
 
 def _write_png(image: bpy.types.Image, path: Path) -> None:

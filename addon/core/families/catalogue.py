@@ -9,12 +9,14 @@ from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
+from ..model_files import configs
 from ..model_files.configs import read_config
 from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler
 from .family import Defaults, Family
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
-_INDEX, _SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
+_INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
+_CHECKPOINTS = {".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin"}
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
 # to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
@@ -67,7 +69,16 @@ def resolve(model: str) -> ModelInfo:
             f"There is no model {model!r}.",
             f"Choose {STARTER!r}, or a folder that holds a diffusers model.",
         )
-    return _describe(str(folder), folder.name, folder, None, "see the model's own page")
+    if folder.suffix.lower() in _CHECKPOINTS:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{folder.name} is a checkpoint in one file, not a model in diffusers format.",
+            "Choose a folder with a model_index.json.",
+        )
+    found = configs.root(folder)
+    title = found.parents[1].name if found.parent.name == "snapshots" else found.name
+    title = title.removeprefix("models--").replace("--", "/")
+    return _describe(str(folder), title, found, None, "see the model's own page")
 
 
 def known_models() -> tuple[str, ...]:

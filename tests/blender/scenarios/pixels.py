@@ -395,3 +395,26 @@ def _levels(engine: str, folder: Path) -> int:
     row = _numbers(rendered)[2 * 256 * rendered.channels : 3 * 256 * rendered.channels : rendered.channels]
     bpy.data.images.remove(rendered)
     return len(set(row))
+
+
+def rule_exr_that_blender_packs_under_a_png_name_is_known_by_its_content() -> None:
+    """As painting on an image of 16 bits and packing it makes (4.2 to 5.2); and a JPEG that somebody has named .png."""
+    sources = addon("pictures.sources")
+    deep_png(FOLDER / "painted.png", 8, 8, 3, lambda index: 257 * (index % 200))
+    image = bpy.data.images.load(str(FOLDER / "painted.png"))
+    numbers = _numbers(image)
+    numbers[0] = 0.75
+    image.pixels.foreach_set(numbers)
+    image.pack()
+    assert image.filepath.endswith(".png")
+    assert image.packed_file.data[:4] == b"\x76\x2f\x31\x01"
+    path, _content = sources.prepare(image, sources.new_folder())
+    assert path.suffix == ".npy", "the worker would take the bytes for a PNG"
+    jpeg = bpy.data.images.new("jpeg", 8, 8)
+    jpeg.file_format = "JPEG"
+    jpeg.save(filepath=str(FOLDER / "named.png"))
+    image = bpy.data.images.load(str(FOLDER / "named.png"))
+    image.pack()
+    path, _content = sources.prepare(image, sources.new_folder())
+    assert path.suffix == ".jpg"
+    assert path.read_bytes()[:3] == b"\xff\xd8\xff"
