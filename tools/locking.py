@@ -22,6 +22,7 @@ from packaging import tags, utils
 
 from addon.host import indexes
 from addon.host.download import Fetcher
+from addon.host.transfer import masked
 from tools.environments import REQUIREMENTS, clean_environment, say
 from tools.machine import ROOT, MachineError
 from tools.wheels import uv_wheel
@@ -100,7 +101,7 @@ class Index:
 
     def _open(self, url: str, headers: dict[str, str], method: str = "GET") -> Any:
         if not url.startswith(("http://", "https://")):
-            raise MachineError(f"{indexes.masked(url)} is no address of a package index.")
+            raise MachineError(f"{masked(url)} is no address of a package index.")
         request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - http and https only
         return urllib.request.urlopen(request, timeout=60)  # noqa: S310 - as above
 

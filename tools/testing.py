@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the tests, each folder in the environment it is for, and add up their results. Standard library only."""
+"""Run the tests, each folder in the environment it is for, and add up their results. Standard library only.
 
+Each group of folders is one run of pytest, in as many processes as there are cores. "worksteal" of pytest-xdist keeps
+most tests of a file together, and goes on after a test that kills its process, where "loadfile" tries that one again.
+Tests that are marked `alone` measure time: they come after the others of their group, one at a time. At the end stand
+each group's seconds, the slowest tests, and the counts. tests/README.md tells how to add a test.
+"""
+
+import os
+import re
 import signal
 import subprocess
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +23,11 @@ from tools.environments import BLENDER, ENGINE, Kind, say
 from tools.machine import ROOT
 
 NOTHING_COLLECTED = 5
+MOST_PROCESSES = 4  # of pytest at once: the engine's take a gigabyte each
+SLOWEST = 20
+ALONE = re.compile(r"\bmark\.alone\b")
+# Options with which pytest talks to a person: they need it in one process.
+TALKS = ("-s", "--capture=no", "--pdb", "--trace", "--collect-only", "--co")
 
 
 @dataclass(frozen=True)
@@ -31,12 +44,20 @@ class Group:
     kind: Kind
     uses_product: bool
 
+    @property
+    def title(self) -> str:
+        return f"tests/{', tests/'.join(self.folders)}"
+
 
 GROUPS = (
     Group(("core", "host"), BLENDER, uses_product=False),
     Group(("engine",), ENGINE, uses_product=False),
     Group(("tools",), ENGINE, uses_product=True),
     Group(("blender",), BLENDER, uses_product=True),
+)
+NO_REAL_BLENDER = (
+    "NOT RUN: tests/blender in a real Blender, with its command line and its window. That is "
+    "`BLENDER=/path/to/blender python3 tools/dev.py test tests/blender`, and BLENDER_WINDOW where there is a screen."
 )
 
 
@@ -63,6 +84,26 @@ class Selection:
     options: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Case:
+    """One test that ran: what it is called, as pytest takes it, and its seconds, those of its fixtures included."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run of pytest. seconds: from its start to its end."""
+
+    counts: Counts = Counts()
+    cases: tuple[Case, ...] = ()
+    seconds: float = 0.0
+
+    def __add__(self, other: "Outcome") -> "Outcome":
+        return Outcome(self.counts + other.counts, self.cases + other.cases, self.seconds + other.seconds)
+
+
 def run(pattern: str | None, options: Sequence[str], bpy: str = "") -> int:
     """Run what the pattern selects. 0 only if something ran and nothing failed.
 
@@ -73,14 +114,30 @@ def run(pattern: str | None, options: Sequence[str], bpy: str = "") -> int:
     """
     begin = time.monotonic()
     selection = select(pattern, options)
-    total = Counts()
+    outcomes: dict[str, Outcome] = {}
     for group in GROUPS if not bpy else [replace(GROUPS[-1], kind=environments.OTHER_BLENDERS[bpy])]:
         if paths := paths_of_group(group, selection.paths):
-            say(f"\n== tests/{', tests/'.join(group.folders)} in {group.kind.title}")
-            total += run_group(group, paths, selection.options)
+            say(f"\n== {group.title} in {group.kind.title}")
+            outcomes[group.title] = run_group(group, paths, selection.options)
+    total = sum(outcomes.values(), Outcome())
+    tell_times(outcomes)
     say(f"\nall tests in {time.monotonic() - begin:.0f} s")
-    say(str(total))
-    return 0 if total.passed and not total.failed else 1
+    if GROUPS[-1].title in outcomes and not os.environ.get("BLENDER"):
+        say(NO_REAL_BLENDER)
+    say(str(total.counts))
+    return 0 if total.counts.passed and not total.counts.failed else 1
+
+
+def tell_times(outcomes: Mapping[str, Outcome]) -> None:
+    """Say each group's seconds and the slowest tests of all."""
+    say("\nseconds by group, and those of its tests added up:")
+    for title, outcome in outcomes.items():
+        tests = sum(case.seconds for case in outcome.cases)
+        say(f"{outcome.seconds:8.1f}  {tests:8.1f}  {title}: {outcome.counts}")
+    cases = sorted((case for outcome in outcomes.values() for case in outcome.cases), key=lambda case: -case.seconds)
+    say(f"the slowest tests, in seconds, of {len(cases)}:")
+    for case in cases[:SLOWEST]:
+        say(f"{case.seconds:8.1f}  {case.name}")
 
 
 def select(pattern: str | None, options: Sequence[str]) -> Selection:
@@ -108,8 +165,8 @@ def paths_of_group(group: Group, selected: Sequence[Path]) -> list[Path]:
     return inner + outer
 
 
-def run_group(group: Group, paths: Sequence[Path], options: Sequence[str]) -> Counts:
-    """One pytest run, with what it needs made first."""
+def run_group(group: Group, paths: Sequence[Path], options: Sequence[str]) -> Outcome:
+    """Run the tests of a group, those that must be alone after the others; what they need is made first."""
     python = environments.ensure(group.kind)
     variables = environments.clean_environment()
     if group.uses_product:
@@ -117,24 +174,74 @@ def run_group(group: Group, paths: Sequence[Path], options: Sequence[str]) -> Co
         variables["TILEWRIGHT_ZIP"] = str(package.build())
     if group.kind is environments.OTHER_BLENDERS["4.2"]:
         variables["TILEWRIGHT_HARD_EXIT"] = "1"  # see tests/blender/conftest.py
+    files = [file for path in paths for file in (sorted(path.rglob("test_*.py")) if path.is_dir() else [path])]
+    alone = [file for file in files if file.is_file() and ALONE.search(file.read_text(encoding="utf-8"))]
+    processes = count_processes(files, options)
+    if processes < 2:
+        return run_pytest(python, [*options, *paths], variables)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):  # the processes share the cores
+        variables.setdefault(name, "1")
+    beside = ["-p", "xdist", "-n", str(processes), "--dist", "worksteal"]
+    outcome = run_pytest(python, [*beside, *marked(options, "not alone"), *paths], variables)
+    if alone:
+        say(f"\n== {group.title}: those that must be alone")
+        outcome += run_pytest(python, [*marked(options, "alone"), *alone], variables)
+    return outcome
+
+
+def count_processes(files: Sequence[Path], options: Sequence[str]) -> int:
+    """How many processes run the tests of these files: one where the caller has chosen, or talks with pytest."""
+    if any(option in TALKS or option.startswith(("-n", "--numprocesses", "--dist")) for option in options):
+        return 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_PROCESSES, len(files))
+
+
+def marked(options: Sequence[str], mark: str) -> list[str]:
+    """The options with an expression for pytest's -m, along with the caller's own."""
+    kept = list(options)
+    if "-m" in kept[:-1]:
+        place = kept.index("-m")
+        mark = f"({kept[place + 1]}) and {mark}"
+        del kept[place : place + 2]
+    return [*kept, "-m", mark]
+
+
+def run_pytest(python: Path, arguments: Sequence[str | Path], variables: Mapping[str, str]) -> Outcome:
+    """One run of pytest. Where it was stopped or died, what it had counted is not the whole: that is a failure."""
+    begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tilewright-test-") as folder:
         report = Path(folder) / "report.xml"
-        command = [python, "-m", "pytest", f"--junitxml={report}", *options, *paths]
+        command = [python, "-m", "pytest", f"--junitxml={report}", *arguments]
         code = subprocess.run(command, cwd=ROOT, env=variables).returncode
-        counts = read_report(report) if report.is_file() else Counts()
-    if code not in (0, NOTHING_COLLECTED) and not counts.failed:
-        # pytest itself was stopped or died, so what it had counted is not the whole.
-        say(f"pytest ended with {signal.Signals(-code).name if code < 0 else f'code {code}'}.")
-        counts += Counts(failed=1)
-    return counts
+        try:
+            outcome = read_report(report)
+            lack = ""
+        except FileNotFoundError:
+            outcome, lack = Outcome(), " and left no report"
+        except ElementTree.ParseError:
+            outcome, lack = Outcome(), " and its report is cut, so none of its tests is counted"
+    if lack or (code not in (0, NOTHING_COLLECTED) and not outcome.counts.failed):
+        say(f"\npytest ended with {signal.Signals(-code).name if code < 0 else f'code {code}'}{lack}.")
+        outcome += Outcome(Counts(failed=1))
+    return replace(outcome, seconds=time.monotonic() - begin)
 
 
-def read_report(report: Path) -> Counts:
-    """The counts in a JUnit report as pytest writes it; errors in set-up or collection are failures."""
-    total = Counts()
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):  # noqa: S314 - our own pytest's report
+def read_report(report: Path) -> Outcome:
+    """What stands in a JUnit report as pytest writes it; errors in set-up or collection are failures.
+
+    Raises:
+        FileNotFoundError, ElementTree.ParseError: there is no report, or only a part of one.
+    """
+    total, cases = Counts(), []
+    root = ElementTree.parse(report).getroot()  # noqa: S314 - our own pytest's report
+    for suite in root.iter("testsuite"):
         tests, failed, errors, skipped = (
             int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
         )
         total += Counts(tests - failed - errors - skipped, failed + errors, skipped)
-    return total
+    for case in root.iter("testcase"):
+        module, _, inner = case.get("classname", "").partition(".Test")  # then a class's name, where there is one
+        parts = [f"{module.replace('.', '/')}.py", f"Test{inner}" if inner else "", case.get("name", "")]
+        cases.append(Case("::".join(filter(None, parts)), float(case.get("time", 0))))
+    return Outcome(total, tuple(cases))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ErrorKind, UserError
-from .requests.finish import FILTER, LANCZOS, STARTER, MapKind
+from .requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"
@@ -35,7 +35,7 @@ def upscaler_file(choice: str) -> Path | None:
     """The file of an upscaler (see `Finish.upscaler`), None for Lanczos. Raises `UserError` (kind `MODEL`)."""
     if choice == LANCZOS:
         return None
-    return UPSCALER_FILE if choice == STARTER else check_file(Path(choice))
+    return UPSCALER_FILE if choice == STARTER_NETWORKS else check_file(Path(choice))
 
 
 def map_networks(choice: str) -> tuple[MapNetwork, ...]:
@@ -47,7 +47,7 @@ def map_networks(choice: str) -> tuple[MapNetwork, ...]:
     """
     if choice == FILTER:
         return ()
-    folder = MAPS_FOLDER if choice == STARTER else Path(choice)
+    folder = MAPS_FOLDER if choice == STARTER_NETWORKS else Path(choice)
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:

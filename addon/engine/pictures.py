@@ -27,6 +27,17 @@ from .canvas import Canvas, to_dtype
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
 _DEEP_GREY = ("I;16", "I;16B", "I;16L", "I")
 _BITS_PER_SAMPLE = 258  # of the TIFF's tags; of more than 8 Pillow reads grey only, and drops the rest of colors
+_ORIENTATION = 274  # of EXIF's and TIFF's tags; what its values 2 to 8 ask for, and the reverse
+_TURNED: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
+}
+_TURNED_BACK = _TURNED | {6: _TURNED[8], 8: _TURNED[6]}
 _STRIP = 64  # rows that are written at once
 
 # Pillow's guard against pictures that fill the memory refuses in its own words; ours is the side, which is looked at
@@ -91,13 +102,15 @@ def _read_deep_png(path: Path, head: bytes) -> NDArray[np.uint16]:
 def _read_with_pillow(path: Path) -> NDArray[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about odd metadata; what cannot be read raises
-        with Image.open(path) as image:
+        # By its path, Pillow 13.0 scrambles a TIFF that is to lie on its side and is not compressed (grey or RGBA).
+        with path.open("rb") as file, Image.open(file) as image:
             _check_side(path, image.width, image.height)
+            restore = _as_blender_sees_it(image)
             if image.mode in _DEEP_GREY:
                 grey = np.asarray(image).astype(np.int64)
-                return grey.clip(0, 65535).astype(np.uint16)[..., None]
+                return restore(grey.clip(0, 65535).astype(np.uint16)[..., None])
             if image.mode == "F":
-                return np.asarray(image, np.float32)[..., None]
+                return restore(np.asarray(image, np.float32)[..., None])
             bits = image.tag_v2.get(_BITS_PER_SAMPLE, (8,)) if isinstance(image, TiffImageFile) else (8,)
             if max(bits) > 8:
                 raise _bad(f"{path.name} has {max(bits)} bits a channel.", "Save it as a PNG of 16 bits.")
@@ -106,7 +119,18 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
             if has_alpha and mode in ("L", "RGB"):
                 mode = "LA" if mode == "L" else "RGBA"
             pixels = np.asarray(image.convert(mode))
-    return pixels[..., None] if pixels.ndim == 2 else pixels
+    return restore(pixels[..., None] if pixels.ndim == 2 else pixels)
+
+
+def _as_blender_sees_it(image: Image.Image) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """What turns the pixels (H, W, C) that Pillow will read of a file so that they lie as in Blender.
+
+    Files may say how they are to be turned. Blender (4.2 to 5.2) turns AVIF and nothing else, Pillow (13.0) turns TIFF
+    and nothing else.
+    """
+    turns = {"TIFF": _TURNED_BACK, "AVIF": _TURNED}.get(image.format or "", {})
+    turn = turns.get(image.getexif().get(_ORIENTATION, 1))
+    return (lambda pixels: np.ascontiguousarray(turn(pixels))) if turn else (lambda pixels: pixels)
 
 
 def _check_side(path: Path, width: int, height: int) -> None:

@@ -75,7 +75,7 @@ class Output:
             leave(1)
 
 
-class Job:
+class RunningJob:
     """One job on its way through the diffusion thread; the main thread may cancel it at any time.
 
     Its lock decides between a cancel and all that the job says or publishes: whichever comes first. So exactly one
@@ -232,8 +232,8 @@ class Worker:
         self._commands = commands
         self._output = Output(replies)
         self._idle_seconds = idle_seconds
-        self._work: queue.SimpleQueue[Job | Free] = queue.SimpleQueue()
-        self._jobs: dict[str, Job] = {}  # not yet done with, also those that were cancelled
+        self._work: queue.SimpleQueue[RunningJob | Free] = queue.SimpleQueue()
+        self._jobs: dict[str, RunningJob] = {}  # not yet done with, also those that were cancelled
         self._jobs_lock = threading.Lock()
         self._cache: ModelCache | None = None
 
@@ -270,7 +270,7 @@ class Worker:
                 case None | Quit():
                     return 0
                 case Start(job=name):
-                    job = Job(message, self._output)
+                    job = RunningJob(message, self._output)
                     with self._jobs_lock:
                         if name in self._jobs:  # doubled: one job each
                             continue
@@ -287,7 +287,7 @@ class Worker:
                 case _:
                     log.warning("ignored %s", type(message).__name__)
 
-    def _current_jobs(self) -> list[Job]:
+    def _current_jobs(self) -> list[RunningJob]:
         with self._jobs_lock:
             return list(self._jobs.values())
 
@@ -325,11 +325,11 @@ class Worker:
             self._cache.free()
         self._output.send(Freed())
 
-    def _look_what_is_loaded(self, job: Job) -> None:
+    def _look_what_is_loaded(self, job: RunningJob) -> None:
         job.imports = self._cache is None
         job.loads = self._cache is None or not self._cache.holds_model
 
-    def _run_job(self, job: Job) -> None:
+    def _run_job(self, job: RunningJob) -> None:
         try:
             job.check()
             self._look_what_is_loaded(job)  # once more: a job before it may have loaded meanwhile

@@ -6,14 +6,11 @@ count: without one, or with one of another list of packages, nothing is started 
 """
 
 import contextlib
-import errno
 import json
-import logging
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,13 +18,12 @@ from typing import Any
 
 from ..core.errors import ErrorKind, UserError
 from ..core.lock import Lock, python_of
+from .disk import disk_errors, patiently
 
-_logger = logging.getLogger(__name__)
 STAMP = "tilewright-environment.json"
 DOWNLOADS = "downloads"
 _FORMAT = 1
 _MAX_STAMP = 1 << 16  # bytes
-_RETRIES = 3  # a virus scanner lets go of a file after a moment
 # Installed, packages are larger than their wheels: torch with CUDA by 1.7, on a processor by 3.
 _UNPACKED = 2.5
 _SPARE = 200_000_000  # bytes that stay free
@@ -228,35 +224,3 @@ def take_lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError into a `UserError` (kind `DISK`) that names the file, or else the folder."""
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or folder
-        reason = error.strerror or type(error).__name__
-        if isinstance(error, PermissionError):
-            message = f"{place} cannot be changed: another program uses it, or it may not be written ({reason})."
-            hint = "Close other Blenders and programs that use the engine, or choose another folder in the preferences."
-        elif error.errno == errno.ENOSPC:
-            message, hint = f"The disk of {folder} is full.", "Free some space, or choose a folder on another drive."
-        else:
-            message = f"Cannot write to {place}: {reason}."
-            hint = "Free some space there, or choose another folder in the preferences."
-        raise UserError(ErrorKind.DISK, message, hint) from error
-
-
-def patiently(change: Callable[[], object], pause: float = 0.5) -> None:
-    """Change something on disk; where another program holds the file, try again. Raises what the last try raised."""
-    for attempt in range(_RETRIES):
-        try:
-            change()
-            return
-        except PermissionError as error:
-            if attempt == _RETRIES - 1:
-                raise
-            _logger.info("Tried again in %g s: %s", pause, error)
-            time.sleep(pause)

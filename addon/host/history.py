@@ -26,7 +26,11 @@ from .store import Store
 
 _logger = logging.getLogger(__name__)
 _DISMISSED = ".dismissed"  # in the store: up to when results were offered and not wanted
+# Blender 5.2 writes a .tx of each image in here, beside the image, when it generates its texture cache. It goes with
+# the result's folder, see `Store.delete`.
+_TEXTURE_CACHE = "blender_tx"
 _Outcome = Callable[[], None]
+_Stamp = tuple[int, int]  # see `_stamp`
 
 
 class History:
@@ -45,7 +49,7 @@ class History:
         self.dismissed = 0.0
         self.error: UserError | None = None
         self._background = background
-        self._known: dict[str, tuple[int, Entry]] = {}  # of the last reading: the folder's time, and what it held
+        self._known: dict[str, tuple[_Stamp, Entry]] = {}  # of the last reading, and when it had changed last
         self._changed: dict[str, Entry | None] = {}  # since the last reading began; None: deleted
         self._reading = False
         self._expendable: list[str] = []
@@ -237,14 +241,14 @@ class History:
         except UserError as error:  # what is there is shown all the same
             _logger.error("%s", error)
             problem = error
-        known: dict[str, tuple[int, Entry]] = {}
+        known: dict[str, tuple[_Stamp, Entry]] = {}
         for count, name in enumerate(self.store.names()):
             if self._closed.is_set():
                 break
             if count % 50 == 49:
                 time.sleep(0.001)  # the main thread draws meanwhile
             try:
-                stamp = os.stat(self.store.root / name).st_mtime_ns
+                stamp = _stamp(self.store.root / name)
             except OSError:
                 continue
             before = self._known.get(name)
@@ -257,7 +261,11 @@ class History:
         return lambda: self._take_over(known, fresh, dismissed, problem)
 
     def _take_over(
-        self, known: dict[str, tuple[int, Entry]], fresh: Iterable[Entry], dismissed: float, problem: UserError | None
+        self,
+        known: dict[str, tuple[_Stamp, Entry]],
+        fresh: Iterable[Entry],
+        dismissed: float,
+        problem: UserError | None,
     ) -> None:
         self.error = problem or self.error
         self._known, self._reading, self.ready = known, False, True
@@ -276,10 +284,25 @@ class History:
 
 
 def _entry(result: Result) -> Entry:
+    return Entry(result, marks_file.load(result.folder), _size(result.folder))
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in a folder and in those within it, as far as they can be read."""
     size = 0
-    with contextlib.suppress(OSError), os.scandir(result.folder) as files:
-        size = sum(file.stat(follow_symlinks=False).st_size for file in files)
-    return Entry(result, marks_file.load(result.folder), size)
+    with contextlib.suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            is_folder = file.is_dir(follow_symlinks=False)
+            size += _size(Path(file.path)) if is_folder else file.stat(follow_symlinks=False).st_size
+    return size
+
+
+def _stamp(folder: Path) -> _Stamp:
+    """When a result, and Blender's textures beside it, changed last. Raises OSError where there is no such folder."""
+    textures = 0
+    with contextlib.suppress(OSError):
+        textures = os.stat(folder / _TEXTURE_CACHE).st_mtime_ns
+    return os.stat(folder).st_mtime_ns, textures
 
 
 def _read_time(file: Path) -> float:

@@ -23,6 +23,7 @@ from typing import Any
 from ..core.errors import ErrorKind, UserError
 from ..core.lock import Wheel
 from . import child
+from .transfer import local_path
 
 PAGE_TYPES = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _SECONDS = 60  # for a question to pip
@@ -54,30 +55,30 @@ class Link:
 def read_settings(index: str = "", folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
     """What the user's pip and uv are set to; `index` and `folder`, the extension's own preferences, go first."""
     pip = _pip()
-    told = _pip_settings(pip)
+    pip_says = _pip_settings(pip)
     uv = _uv_settings(environment)
     main = (
         index
         or environment.get("UV_DEFAULT_INDEX", "")
         or environment.get("UV_INDEX_URL", "")
         or uv.get("index-url", "")
-        or told.get("index-url", "")
-        or ("" if told.get("no-index", "").lower() in ("1", "true", "yes", "on") else _pip_default(pip))
+        or pip_says.get("index-url", "")
+        or ("" if pip_says.get("no-index", "").lower() in ("1", "true", "yes", "on") else _pip_default(pip))
     )
     more = " ".join(
         (environment.get("UV_INDEX", ""), environment.get("UV_EXTRA_INDEX_URL", ""), uv.get("extra-index-url", ""))
     )
-    addresses = [main, *more.split(), *told.get("extra-index-url", "").split()]
-    places = [*environment.get("UV_FIND_LINKS", "").replace(",", " ").split(), *told.get("find-links", "").split()]
+    addresses = [main, *more.split(), *pip_says.get("extra-index-url", "").split()]
+    places = [*environment.get("UV_FIND_LINKS", "").replace(",", " ").split(), *pip_says.get("find-links", "").split()]
     folders = [_local(place) for place in places]
     return Settings(
         # an index of uv's may be given as name=address
         indexes=tuple(dict.fromkeys(re.sub(r"^[\w.-]+=", "", item) for item in addresses if item)),
         folders=(*([folder] if folder else []), *(path for path in folders if path)),
-        proxy=told.get("proxy", ""),
+        proxy=pip_says.get("proxy", ""),
         certificates=environment.get("SSL_CERT_FILE", "")
         or environment.get("REQUESTS_CA_BUNDLE", "")
-        or told.get("cert", ""),
+        or pip_says.get("cert", ""),
     )
 
 
@@ -102,11 +103,6 @@ def read_page(data: bytes, content_type: str, url: str) -> list[Link]:
         file = urllib.parse.unquote(whole.rpartition("/")[2])
         found.append(Link(file, whole, fragment.removeprefix("sha256=") if fragment.startswith("sha256=") else ""))
     return found
-
-
-def masked(url: str) -> str:
-    """An address without a user's name and password, for people and logs."""
-    return re.sub(r"//[^/@]*@", "//", url)
 
 
 class _Links(HTMLParser):
@@ -191,5 +187,5 @@ def _uv_settings(environment: Mapping[str, str]) -> dict[str, str]:
 def _local(place: str) -> Path | None:
     """A folder named as a path or as a file: address; None for what lies elsewhere."""
     if place.startswith("file:"):
-        return Path(urllib.parse.unquote(urllib.parse.urlparse(place).path))
+        return local_path(place)
     return None if "://" in place else Path(place).expanduser()

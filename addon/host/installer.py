@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..core.errors import ErrorKind, UserError
 from .child import START, Child, drain
+from .installer_messages import MAX_LINE, InstallerProgress, InstallerTask, Outcome, Stage, decode
 from .log import CappedLog
-from .steps import MAX_LINE, Outcome, Stage, Step, Task, decode
 
 _logger = logging.getLogger(__name__)
 
@@ -19,16 +19,16 @@ _logger = logging.getLogger(__name__)
 class Installer:
     """One run of the installer, from the moment that this is made.
 
-    step: how far it is. outcome: how it ended, None while it runs. `pump` brings both up to date.
+    progress: how far it is. outcome: how it ended, None while it runs. `pump` brings both up to date.
     """
 
-    def __init__(self, task: Task, log: Path, python: str = sys.executable) -> None:
+    def __init__(self, task: InstallerTask, log: Path, python: str = sys.executable) -> None:
         self.task = task
-        self.step = Step(Stage.LOOKING)
+        self.progress = InstallerProgress(Stage.LOOKING)
         self.outcome: Outcome | None = None
         self._command = [python, "-I", "-B", "-X", "utf8", str(START), "installer", task.dumps()]
         self._log = CappedLog(log)
-        self._told: queue.SimpleQueue[Step | Outcome] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[InstallerProgress | Outcome] = queue.SimpleQueue()
         self._child = Child()
         self._cancelled = False
         self._rest = b""  # of a line that is not whole
@@ -41,12 +41,12 @@ class Installer:
         changed = False
         with contextlib.suppress(queue.Empty):
             while self.outcome is None:
-                told = self._told.get_nowait()
+                message = self._inbox.get_nowait()
                 changed = True
-                if isinstance(told, Step):
-                    self.step = told
+                if isinstance(message, InstallerProgress):
+                    self.progress = message
                 else:
-                    self.outcome = told
+                    self.outcome = message
         return changed
 
     @property
@@ -75,11 +75,11 @@ class Installer:
             outcome = Outcome(UserError(ErrorKind.RUNTIME, f"The installer could not be started: {reason}."))
         finally:
             self._log.close()
-            self._told.put(outcome or Outcome(UserError(ErrorKind.BUG, "The installer failed.", "Open the log.")))
+            self._inbox.put(outcome or Outcome(UserError(ErrorKind.BUG, "The installer failed.", "Open the log.")))
 
     def _run(self) -> Outcome:
         process = self._child.start(self._command)
-        self._log.write(f"--- installer {process.pid}: {self.task.work}, {self.task.root}\n".encode(errors="replace"))
+        self._log.write(f"--- installer {process.pid}: {self.task.action}, {self.task.root}\n".encode(errors="replace"))
         assert process.stdout
         log = threading.Thread(
             target=drain, args=(process.stderr, self._log.write), name="tilewright-pipe", daemon=True
@@ -111,6 +111,6 @@ class Installer:
             if isinstance(said, Outcome):
                 self._last = said
             else:
-                self._told.put(said)
+                self._inbox.put(said)
         if len(self._rest) > MAX_LINE:
             self._rest = b""

@@ -27,9 +27,10 @@ from ..core import lock as locks
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.lock import Lock, Wheel
 from . import child, environment, indexes
+from .disk import disk_errors, patiently
 from .download import Fetcher
-from .environment import Stamp, disk_errors, patiently
-from .steps import Outcome, Stage, Step, Task, Work, encode
+from .environment import Stamp
+from .installer_messages import InstallerAction, InstallerProgress, InstallerTask, Outcome, Stage, encode
 
 _logger = logging.getLogger(__name__)
 _TELL_SECONDS = 0.2  # between two steps of the same kind
@@ -42,7 +43,7 @@ def main(task: str, replies: BinaryIO) -> int:
     """Do the task and tell about it. 0 if it went well."""
     teller = _Teller(replies)
     try:
-        outcome = Outcome(text=_do(Task.loads(task), teller))
+        outcome = Outcome(text=_do(InstallerTask.loads(task), teller))
     except UserError as error:
         _logger.error("%s", error)
         outcome = Outcome(error)
@@ -53,16 +54,16 @@ def main(task: str, replies: BinaryIO) -> int:
     return 1 if outcome.error else 0
 
 
-def _do(task: Task, teller: "_Teller") -> str:
+def _do(task: InstallerTask, teller: "_Teller") -> str:
     lock = locks.load(Path(task.lock), locks.this_target())
     root = Path(task.root)
     while True:
         with environment.only_maker(root) as ours:
             if ours:
-                if task.work is Work.VERIFY:
+                if task.action is InstallerAction.VERIFY:
                     return _verify(root, lock, teller)
                 return _Maker(task, root, lock, teller).make()
-        teller.step(Step(Stage.WAITING))
+        teller.progress(InstallerProgress(Stage.WAITING))
         time.sleep(_WAIT_SECONDS)
 
 
@@ -71,19 +72,19 @@ class _Teller:
 
     def __init__(self, replies: BinaryIO) -> None:
         self._replies = replies
-        self._last: Step | None = None
+        self._last: InstallerProgress | None = None
         self._at = 0.0
 
-    def step(self, step: Step) -> None:
+    def progress(self, progress: InstallerProgress) -> None:
         now = time.monotonic()
-        same = self._last is not None and (self._last.stage, self._last.package) == (step.stage, step.package)
-        if not same or now - self._at >= _TELL_SECONDS or step.done == step.total:
-            self._last, self._at = step, now
-            self.tell(step)
+        same = self._last is not None and (self._last.stage, self._last.package) == (progress.stage, progress.package)
+        if not same or now - self._at >= _TELL_SECONDS or progress.done == progress.total:
+            self._last, self._at = progress, now
+            self.tell(progress)
 
-    def tell(self, told: Step | Outcome) -> None:
+    def tell(self, message: InstallerProgress | Outcome) -> None:
         try:
-            self._replies.write(encode(told))
+            self._replies.write(encode(message))
             self._replies.flush()
         except OSError:
             os._exit(1)
@@ -92,7 +93,7 @@ class _Teller:
 class _Maker:
     """One installation."""
 
-    def __init__(self, task: Task, root: Path, lock: Lock, teller: _Teller) -> None:
+    def __init__(self, task: InstallerTask, root: Path, lock: Lock, teller: _Teller) -> None:
         self._task = task
         self._lock = lock
         self._root = root
@@ -105,7 +106,7 @@ class _Maker:
         if self._is_ready():
             return "The engine's packages are installed already."  # another Blender did it while this one waited
         begin = time.monotonic()
-        self._teller.step(Step(Stage.LOOKING))
+        self._teller.progress(InstallerProgress(Stage.LOOKING))
         with disk_errors(self._root):
             self._downloads.mkdir(parents=True, exist_ok=True)
         if self._folder.is_dir():
@@ -132,7 +133,7 @@ class _Maker:
         packages = environment.site_packages(self._folder, self._lock.target)
         missing, done, total = [], 0, sum(wheel.size for wheel in self._lock.wheels)
         for wheel in self._lock.wheels:
-            self._teller.step(Step(Stage.LOOKING, wheel.name, done, total))
+            self._teller.progress(InstallerProgress(Stage.LOOKING, wheel.name, done, total))
             damage = damaged_files(packages, wheel)
             if damage:
                 if self._folder.is_dir():
@@ -175,7 +176,7 @@ class _Maker:
                     first, begin = done, time.monotonic()
                 seconds = time.monotonic() - begin
                 left = (total - done) / ((done - first) / seconds) if done > first and seconds > 2 else None
-                self._teller.step(Step(Stage.DOWNLOADING, wheel.name, done, total, left))
+                self._teller.progress(InstallerProgress(Stage.DOWNLOADING, wheel.name, done, total, left))
 
             tell(0)
             self._files[wheel.file] = fetcher.fetch(wheel, self._downloads, tell)
@@ -198,7 +199,7 @@ class _Maker:
 
     def _make_folder(self, uv: Path) -> None:
         """The environment without packages; packages that are there stay. Its Python is this one, Blender's."""
-        self._teller.step(Step(Stage.INSTALLING, "Python"))
+        self._teller.progress(InstallerProgress(Stage.INSTALLING, "Python"))
         arguments = ["venv", "--allow-existing", "--no-project", "--python", sys.executable, str(self._folder)]
         self._run(uv, arguments, "The engine's environment could not be made")
 
@@ -222,7 +223,7 @@ class _Maker:
                     if file.parent == self._downloads:  # and not in a folder of the user's
                         patiently(file.unlink)
                 patiently(lambda: _remove_tree(self._downloads / "cache"))
-        self._teller.step(Step(Stage.INSTALLING, "", total, total))
+        self._teller.progress(InstallerProgress(Stage.INSTALLING, "", total, total))
 
     def _unpacking(self, batch: list[Wheel], files: list[Path], done: int, total: int) -> Callable[[], None]:
         """Tells how far uv is, which does not say so itself, by the space that the disk has lost."""
@@ -230,7 +231,7 @@ class _Maker:
 
         def tell() -> None:
             part = min(max((free - self._free()) / unpacked, 0.0), 1.0)
-            self._teller.step(Step(Stage.INSTALLING, batch[0].name, done + round(size * part), total))
+            self._teller.progress(InstallerProgress(Stage.INSTALLING, batch[0].name, done + round(size * part), total))
 
         return tell
 
@@ -251,12 +252,12 @@ class _Maker:
         packages = environment.site_packages(self._folder, self._lock.target)
         total, done = sum(wheel.size for wheel in missing), 0
         for wheel in missing:
-            self._teller.step(Step(Stage.CHECKING, wheel.name, done, total))
+            self._teller.progress(InstallerProgress(Stage.CHECKING, wheel.name, done, total))
             damage = damaged_files(packages, wheel, sizes_only=True)  # what was just written would be read from memory
             if damage:
                 raise _damaged(wheel, damage)
             done += wheel.size
-        self._teller.step(Step(Stage.CHECKING, "", total, total))
+        self._teller.progress(InstallerProgress(Stage.CHECKING, "", total, total))
         python = environment.executable(self._folder)
         command = [str(python), "-I", "-c", "import sys; print(sys.version_info[:2])"]
         code, _ = child.run(command, variables=_clean_environment())
@@ -418,7 +419,7 @@ def _verify(root: Path, lock: Lock, teller: _Teller) -> str:
     packages = environment.site_packages(verdict.folder, lock.target)
     total, done, first = sum(wheel.size for wheel in lock.wheels), 0, None
     for wheel in lock.wheels:
-        teller.step(Step(Stage.CHECKING, wheel.name, done, total))
+        teller.progress(InstallerProgress(Stage.CHECKING, wheel.name, done, total))
         damage = damaged_files(packages, wheel)
         if damage:
             _logger.error("%s: %s", wheel.file, "; ".join(damage[:20]))

@@ -27,7 +27,7 @@ class Paces:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._told = False
+        self._warned = False
         self._seconds = self._read()
 
     def find(self, request: Request, device: str, memory: str) -> Pace:
@@ -80,8 +80,8 @@ class Paces:
             self._tell("written", error)
 
     def _tell(self, what: str, error: Exception) -> None:
-        if not self._told:
-            self._told = True
+        if not self._warned:
+            self._warned = True
             _logger.warning("How long jobs take could not be %s in %s: %s", what, self._path, error)
 
 

@@ -30,23 +30,23 @@ _SECONDS = 180.0
 _SCRIPT = """
 import json, sys
 from importlib import metadata
-told = {"python": sys.version.split()[0], "packages": {}, "devices": [], "error": ""}
+answer = {"python": sys.version.split()[0], "packages": {}, "devices": [], "error": ""}
 for name in %r:
     try:
-        told["packages"][name] = metadata.version(name)
+        answer["packages"][name] = metadata.version(name)
     except metadata.PackageNotFoundError:
         pass
 try:
     import torch
     if torch.cuda.is_available():
-        told["devices"] += [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
+        answer["devices"] += [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     if hasattr(torch, "xpu") and torch.xpu.is_available():
-        told["devices"] += [torch.xpu.get_device_name(n) for n in range(torch.xpu.device_count())]
+        answer["devices"] += [torch.xpu.get_device_name(n) for n in range(torch.xpu.device_count())]
     if torch.backends.mps.is_available():
-        told["devices"].append("Apple graphics")
+        answer["devices"].append("Apple graphics")
 except Exception as error:
-    told["error"] = f"{type(error).__name__}: {error}"
-print("TOLD " + json.dumps(told))
+    answer["error"] = f"{type(error).__name__}: {error}"
+print("TOLD " + json.dumps(answer))
 """
 
 
@@ -85,8 +85,8 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
         raise UserError(ErrorKind.RUNTIME, f"{python} cannot be started: {reason}.", "Name a Python's file.") from error
     line = next((line for line in said.splitlines() if line.startswith("TOLD ")), "")
     try:
-        told = json.loads(line.removeprefix("TOLD "))
-        packages, error_text = dict(told["packages"]), str(told["error"])
+        answer = json.loads(line.removeprefix("TOLD "))
+        packages, error_text = dict(answer["packages"]), str(answer["error"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             ErrorKind.RUNTIME,
@@ -108,7 +108,7 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
         raise UserError(ErrorKind.RUNTIME, f"The Python {python} {' and '.join(problems)}.", hint)
     if error_text:
         raise UserError(ErrorKind.RUNTIME, f"torch does not work in {python}: {error_text[:200]}.", "Install it anew.")
-    return Answer(str(told["python"]), packages, tuple(map(str, told["devices"])))
+    return Answer(str(answer["python"]), packages, tuple(map(str, answer["devices"])))
 
 
 def _older(version: str, least: str) -> bool:

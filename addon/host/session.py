@@ -121,7 +121,7 @@ class Session:
             raise RuntimeError("the session is closed")
         self._find_runtime()
         self._watch.look()
-        self._take(0.004)  # so that a worker that died while idle is not given the job
+        self._receive(0.004)  # so that a worker that died while idle is not given the job
         job = self.jobs.add(request)
         self._advance()
         return job
@@ -129,7 +129,7 @@ class Session:
     def pump(self, budget: float = 0.004) -> list[Event]:
         """Take what the worker sent, for about `budget` seconds at most, and see to deadlines. Returns what changed."""
         self._watch.look()
-        if self._take(budget):
+        if self._receive(budget):
             self._check()
         self._advance()
         events, self._events = self._events, []
@@ -138,7 +138,7 @@ class Session:
     def cancel(self, job: Job) -> None:
         """End a job: one that waits, or that has to wait for the engine's start, at once; the worker's one within the
         grace. One that has ended stays as it is."""
-        self._take(0.004)  # so that what the worker has begun with is known
+        self._receive(0.004)  # so that what the worker has begun with is known
         if job.ended:
             return
         tell = self.jobs.cancel(job)
@@ -198,12 +198,12 @@ class Session:
         if self._closed:
             return
         self._closed = True
-        self._take(0.1)
+        self._receive(0.1)
         self.cancel_all()
         if self._worker:
             if not self._worker.link.finish():
                 _logger.error("The worker could not be ended in time.")
-            self._take()
+            self._receive()
         self._end_job(_CANCELLED)
         self._worker = None
 
@@ -224,8 +224,8 @@ class Session:
         worker = self._worker
         if worker is None or worker.job not in ("", job.id):
             return self._duration(job)
-        told = worker.progress.remaining if worker.progress else self._duration(job, loading=not worker.ready)
-        return None if told is None else max(told - (self._watch.now - worker.moved_at), 0.0)
+        left = worker.progress.remaining if worker.progress else self._duration(job, loading=not worker.ready)
+        return None if left is None else max(left - (self._watch.now - worker.moved_at), 0.0)
 
     def _duration(self, job: Job, *, loading: bool = False) -> float | None:
         return pace.remaining(self._pace(job), job.request, loading=loading)
@@ -266,7 +266,7 @@ class Session:
             )
             worker.link.send(start)
 
-    def _take(self, budget: float = float("inf")) -> bool:
+    def _receive(self, budget: float = float("inf")) -> bool:
         """Handle what the worker sent, at least one message. True if nothing is left."""
         end = self._clock() + budget
         while self._worker:

@@ -29,7 +29,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.abspath(root))
-        self._told: set[str] = set()  # broken folders that the log names already
+        self._warned: set[str] = set()  # broken folders that the log names already
 
     def results(self) -> list[Result]:
         """All whole results, the newest first. What is broken is left out, and named in the log once."""
@@ -55,8 +55,8 @@ class Store:
         try:
             return load(folder)
         except UserError as error:
-            if folder_name not in self._told:
-                self._told.add(folder_name)
+            if folder_name not in self._warned:
+                self._warned.add(folder_name)
                 _logger.warning("Left out: %s", error)
             return None
 

@@ -2,6 +2,7 @@
 """Runs one scenario inside Blender, or in a Python with bpy: the last argument names a JSON file that says which.
 
 Writes what the scenario returned, or its traceback, into the file that the JSON names as "report". No pytest in here.
+With "serve" in the JSON, scenarios come as lines of JSON on stdin, until that ends; see `serve`.
 """
 
 import importlib
@@ -14,16 +15,22 @@ from pathlib import Path
 
 import bpy
 
+SCENARIOS = Path(__file__).resolve().parent / "scenarios"
+PACKAGE = "bl_ext.user_default.tilewright"
+
 
 def main() -> int:
     task = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    sys.path.insert(0, str(Path(__file__).resolve().parent / "scenarios"))
+    sys.path.insert(0, str(SCENARIOS))
+    if task.get("serve"):
+        serve(task)
+        return 0
     # A Blender has loaded its preferences and enabled the extension; bpy as a module starts without any.
     if not hasattr(bpy.types.Scene, "tilewright") and task["extension"]:
         if bpy.app.version >= (4, 3):
             bpy.ops.wm.read_userpref()
         else:  # bpy 4.2 as a module dies when it reads preferences, whatever is in them
-            bpy.ops.preferences.addon_enable(module="bl_ext.user_default.tilewright")
+            bpy.ops.preferences.addon_enable(module=PACKAGE)
     report = {"value": None, "error": ""}
     code = 0
     try:
@@ -54,9 +61,58 @@ def go_on() -> float | None:
         value = end.value
     except BaseException:  # noqa: BLE001 - it is passed on, in the report
         error = traceback.format_exc()
-    bpy.ops.preferences.addon_disable(module="bl_ext.user_default.tilewright")
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
     leave(task | {"hard_exit": True}, {"value": value, "error": error}, 0)
     return None
+
+
+def serve(task: dict) -> None:
+    """Run one scenario after the other, each as if this Blender had just been started.
+
+    Between two of them the extension is disabled, which ends its worker, and all its modules and the scenarios' are
+    forgotten; then the profile may be changed, and the next one begins with its preferences and a new file.
+    """
+    at_start = dict(os.environ)
+    forget()
+    for line in sys.stdin:
+        asked = json.loads(line)
+        report = {"value": None, "error": ""}
+        try:
+            os.environ.update(asked["variables"])
+            for name in asked["unset"]:
+                os.environ.pop(name, None)
+            bpy.ops.wm.read_homefile()
+            bpy.ops.wm.read_userpref()  # enables the extension
+            report["value"] = getattr(importlib.import_module(asked["module"]), asked["function"])(**asked["arguments"])
+        except BaseException:  # noqa: BLE001 - it is passed on, in the report
+            report["error"] = traceback.format_exc()
+        try:
+            forget()
+        except Exception:  # noqa: BLE001 - as above
+            report["error"] += traceback.format_exc()
+        for name in os.environ.keys() - at_start.keys():
+            del os.environ[name]
+        os.environ.update(at_start)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        part = Path(asked["report"] + ".part")
+        part.write_text(json.dumps(report), encoding="utf-8")
+        part.replace(asked["report"])
+    if task["hard_exit"]:
+        os._exit(0)
+
+
+def forget() -> None:
+    """Disable the extension, and drop what Python and Blender keep of it and of the scenarios."""
+    manager = bpy.context.window_manager
+    for name in ("tilewright", "tilewright_history"):
+        if hasattr(manager, name):
+            manager.property_unset(name)
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == PACKAGE or name.startswith(f"{PACKAGE}.") or (file and Path(file).parent == SCENARIOS):
+            del sys.modules[name]
 
 
 def leave(task: dict, report: dict, code: int) -> None:

@@ -51,15 +51,17 @@ def test_fault_12_linked_and_overridden_materials_are_refused_by_library(blender
     blender.run("files.linked_materials_are_refused", library=str(tmp_path / "library.blend"))
 
 
-def test_fault_30_opening_a_hostile_file_starts_connects_and_writes_nothing(blender: Blender, tmp_path: Path) -> None:
+def test_fault_30_opening_a_hostile_file_starts_connects_and_writes_nothing(
+    own_blender: Blender, tmp_path: Path
+) -> None:
     file, marker = tmp_path / "hostile.blend", tmp_path / "the code ran"
-    blender.run("hostile.make", hard_exit=True, file=str(file), marker=str(marker))
+    own_blender.run("hostile.make", hard_exit=True, file=str(file), marker=str(marker))
     marker.unlink(missing_ok=True)  # its author's own Blender may run it
-    before = _tree(blender.profile) + _tree(tmp_path / "project")
-    blender.flags = ("--offline-mode", "--disable-autoexec")
-    told = blender.run("hostile.open_and_look", hard_exit=True, file=str(file))
+    before = _tree(own_blender.profile) + _tree(tmp_path / "project")
+    own_blender.flags = ("--offline-mode", "--disable-autoexec")
+    told = own_blender.run("hostile.open_and_look", hard_exit=True, file=str(file))
     assert told["seen"] == told["children"] == []
-    assert _tree(blender.profile) + _tree(tmp_path / "project") == before
+    assert _tree(own_blender.profile) + _tree(tmp_path / "project") == before
     assert not marker.exists()
 
 

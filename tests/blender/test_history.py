@@ -29,6 +29,7 @@ def test_history(blender: Blender, scenario: str) -> None:
     blender.run(f"history.{scenario}", hard_exit=True)
 
 
+@pytest.mark.alone
 def test_thousands_of_results_come_in_pages(blender: Blender) -> None:
     blender.run("history.many_results_come_in_pages", count=1500)
 

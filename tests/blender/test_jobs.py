@@ -4,6 +4,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from addon.core.families.catalogue import resolve
 from addon.core.recipe import Recipe, read_png
 
@@ -27,6 +29,7 @@ def test_image_carries_the_recipe_that_its_png_has(blender: Blender) -> None:
     assert recipe == Recipe.loads(told["recipe"])
     request = recipe.request.to_json()
     assert request == {
+        "kind": "texture",
         "prompt": "oak planks",
         "negative_prompt": "text",
         "size": [128, 64],
@@ -81,6 +84,7 @@ def test_pause_in_ticks_delivers_once(blender: Blender) -> None:
     blender.run("jobs.pause_in_ticks_delivers_once")
 
 
+@pytest.mark.alone
 def test_no_tick_keeps_blender_from_drawing(blender: Blender) -> None:
     # a few milliseconds on an idle machine; the limit leaves room for a busy one
     assert blender.run("jobs.ticks_are_short") < 0.1

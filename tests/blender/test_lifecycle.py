@@ -5,8 +5,16 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from .conftest import Blender
 from .test_jobs import stuck
+
+
+@pytest.fixture
+def blender(own_blender: Blender) -> Blender:
+    """Each run is a process of its own: here they end, and what is counted is all of it."""
+    return own_blender
 
 
 def test_fault_8_enabling_and_disabling_twenty_times_leaves_nothing(blender: Blender) -> None:

@@ -146,8 +146,8 @@ def test_results_have_the_color_space_of_their_content_wherever_they_are_shown(
     }
 
 
-def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(blender: Blender, tmp_path: Path) -> None:
-    told = blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
+def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(own_blender: Blender, tmp_path: Path) -> None:
+    told = own_blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
     words = {
         "float": "Cannot write to",
         "bytes": "The pixels of bytes cannot be written to",

@@ -9,6 +9,12 @@ from addon.host.store import Store
 from .conftest import Blender
 
 
+@pytest.fixture
+def blender(own_blender: Blender) -> Blender:
+    """A process of its own, in which nothing else has left anything."""
+    return own_blender
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_thousand_jobs_with_a_hundred_blows_lose_and_leave_nothing(blender: Blender) -> None:

@@ -15,6 +15,12 @@ from .test_repository_install import make_newer
 ONE_DONE = {"faults": [{"do": "hang", "phase": "SAMPLING", "image": 1, "step": 1}]}
 
 
+@pytest.fixture
+def blender(own_blender: Blender) -> Blender:
+    """Each run is a process of its own: the extension is installed and uninstalled in it."""
+    return own_blender
+
+
 def test_results_outlive_uninstalling_and_are_found_again(blender: Blender, zip_file: Path) -> None:
     blender.run("uninstalling.uninstall_and_install_again", file=str(zip_file), data=str(blender.data))
     assert len(blender.results) == 1

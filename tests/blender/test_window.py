@@ -33,3 +33,10 @@ def test_history_shows_what_earlier_sessions_left(blender: Blender) -> None:
     blender.window = WINDOW
     blender.run("window.leave_two_behind")
     blender.run("window.history_shows_what_earlier_sessions_left")
+
+
+def test_heights_keep_their_levels_in_eevee(blender: Blender) -> None:
+    blender.use_fake({"maps": ["height"]})
+    blender.window = WINDOW
+    blender.seconds = 600  # a screen without a graphics card compiles EEVEE's shaders first
+    blender.run("pixels.heights_keep_their_levels")

@@ -49,7 +49,10 @@ def test_a_large_picture_is_rolled_in_part(monkeypatch):
     picture = hard_to_judge()
     monkeypatch.setattr(seams, "_MOST_ROLLED", 64 * 64)
     assert seams._thinned(picture).shape == (64, 64, 3)
-    assert RECIPE_P in judge(picture, Axes.XY, exact=True)[1]
+    rolled = []
+    monkeypatch.setattr(seams, "roll_p", lambda part, *_: rolled.append(part.shape) or 0.25)
+    assert judge(picture, Axes.XY, exact=True)[1][RECIPE_P] == "0.250"
+    assert rolled == [(64, 64, 3)]
 
 
 def test_whole_bricks_pass_and_cut_ones_are_seen():
@@ -107,7 +110,7 @@ def test_where_the_chain_is_exact_a_failing_score_is_weighed_against_random_roll
 
 def test_the_roll_test_tells_an_edge_from_a_cut_among_equals():
     rng = np.random.default_rng(0)
-    assert roll_p(noise(0, 256)[:, :150], Axes.XY, rng) == 0.01
+    assert roll_p(noise(0, 128)[:, :75], Axes.XY, rng) == 0.01
     whole = [roll_p(noise(seed, 128), Axes.XY, rng) for seed in range(10)]
     assert min(whole) > 0.01
     assert 0.2 < np.mean(whole) < 0.8

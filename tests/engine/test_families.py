@@ -53,17 +53,18 @@ def test_an_adapter_fits_its_familys_descriptor(adapter: Adapter) -> None:
 @pytest.mark.parametrize(
     "config",
     [
-        {"scaling_factor": 0.18215},
-        {"scaling_factor": 0.5, "latents_mean": [0.1, -2.0, 3.0, 0.0], "latents_std": [1.0, 2.0, 0.5, 4.0]},
-        {"scaling_factor": 0.13025, "latents_mean": None, "latents_std": None},
+        {},
+        {"latents_mean": [0.1, -2.0, 3.0, 0.0], "latents_std": [1.0, 2.0, 0.5, 4.0]},
+        {"latents_mean": None, "latents_std": None},
     ],
 )
 def test_latents_from_the_autoencoder_and_back_are_the_same(config: dict[str, Any]) -> None:
     latents = random_input(4, 8, 8)
+    vae = SimpleNamespace(scaling_factor=0.13, shift_factor=0.3, **config)
     for adapter in families.ADAPTERS:
-        there = adapter.from_vae(SimpleNamespace(**config), latents)
+        there = adapter.from_vae(vae, latents)
         assert not torch.equal(there, latents)
-        torch.testing.assert_close(adapter.to_vae(SimpleNamespace(**config), there), latents)
+        torch.testing.assert_close(adapter.to_vae(vae, there), latents)
 
 
 # --- a made-up family: a transformer, its own names, a shifted autoencoder, positions in a table
@@ -165,9 +166,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def adapter(monkeypatch: pytest.MonkeyPatch) -> Adapter:
-    """The two entries that a new family takes in lists."""
-    monkeypatch.setattr(core_families, "FAMILIES", (*core_families.FAMILIES, MADE_UP))
-    monkeypatch.setattr(families, "ADAPTERS", (*families.ADAPTERS, ADAPTER))
+    """The two entries that a new family takes in lists; alone, as its pipeline may become a real family's one day."""
+    monkeypatch.setattr(core_families, "FAMILIES", (MADE_UP,))
+    monkeypatch.setattr(families, "ADAPTERS", (ADAPTER,))
     return ADAPTER
 
 
@@ -218,7 +219,8 @@ def test_a_new_family_is_planned_for_by_its_own_figures(adapter: Adapter) -> Non
         )
 
 
-def test_without_its_adapter_a_family_s_network_is_refused_but_for_no_tiling() -> None:
+def test_without_its_adapter_a_network_is_refused_but_for_no_tiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "ADAPTERS", ())
     network = transformer()
     before = snapshot(network)
     with pytest.raises(UserError) as caught, seamless(network, Axes.XY):

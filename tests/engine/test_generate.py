@@ -4,7 +4,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from addon.engine.devices import Device, Kind, Mode
 from addon.engine.generate import make_images
 from addon.engine.models import ModelCache
 from addon.engine.seamless import seamless
+from tests.child import in_child
 from tests.engine import networks
 from tests.engine.test_seamless import LIMIT, WRAPPED, assert_unchanged, snapshot
 
@@ -498,30 +499,23 @@ def test_fault_14_a_store_that_is_a_file_is_told_before_the_work(studio: Studio)
     assert studio.store.read_text() == "mine"
 
 
-@pytest.fixture
-def files_of_at_most_4_kb() -> Iterator[None]:
-    """Writing more fails as on a full disk."""
-    resource = pytest.importorskip("resource", reason="needs a system with limits on files")
-    import signal
-
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, ignored)
-
-
 def test_fault_14_a_full_disk_fails_by_the_folders_name_leaves_nothing_partial_and_older_results_whole(
-    studio: Studio, request: pytest.FixtureRequest
+    studio: Studio,
 ) -> None:
+    resource = pytest.importorskip("resource", reason="needs a system with limits on files")
     (older,) = studio.make().done
     stored = studio.stored()
-    request.getfixturevalue("files_of_at_most_4_kb")
-    with pytest.raises(UserError) as caught:
-        studio.make(seed=77)
-    assert caught.value.kind is ErrorKind.DISK
-    assert str(studio.store) in caught.value.message
+
+    def make_with_files_of_at_most_4_kb() -> UserError:
+        """Writing more fails as on a full disk: Python ignores the signal that would end it."""
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        with pytest.raises(UserError) as caught:
+            studio.make(seed=77)
+        return caught.value
+
+    error = UserError.from_json(in_child(lambda: make_with_files_of_at_most_4_kb().to_json()))
+    assert error.kind is ErrorKind.DISK
+    assert str(studio.store) in error.message
     assert studio.stored() == stored
     assert results.load(older.folder) == older
 

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
-from addon.core.requests.finish import STARTER, MapKind
+from addon.core.requests.finish import STARTER_NETWORKS, MapKind
 from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine.devices import Device, Kind
@@ -62,7 +62,7 @@ def test_the_networks_in_the_package_are_exactly_periodic(file):
 
 def test_the_networks_in_the_package_are_small():
     assert known.UPSCALER_FILE.stat().st_size <= 3e6
-    assert sum(network.file.stat().st_size for network in known.map_networks(STARTER)) <= 5e6
+    assert sum(network.file.stat().st_size for network in known.map_networks(STARTER_NETWORKS)) <= 5e6
 
 
 def test_a_network_is_loaded_once(tmp_path):

@@ -29,8 +29,6 @@ from addon.engine.tiles import (
     measure_reach,
 )
 
-torch.set_num_threads(1)
-
 
 def network(seed=0, kernels=(3, 3), scale=1, dilation=1):
     torch.manual_seed(seed)

@@ -495,4 +495,5 @@ def test_what_libraries_print_does_not_break_a_frame(tmp_path: Path) -> None:
 def test_the_worker_leaves_the_processor_to_blender(client: MakeClient) -> None:
     made = client()
     made.wait(Hello)
-    assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == min(ours + NICENESS, 19)  # the least there is

@@ -20,7 +20,7 @@ from addon.core.protocol import Cancelled, Failed, Finished, Free, ImageDone, Me
 from addon.core.recipe import Recipe
 from addon.core.requests.texture import TextureRequest
 from addon.core.results import Draft, Result
-from addon.engine.worker import Job, JobCancelled
+from addon.engine.worker import JobCancelled, RunningJob
 
 
 @dataclass
@@ -42,11 +42,11 @@ def pipe() -> Pipe:
 
 
 @pytest.fixture
-def job(pipe: Pipe, tmp_path: Path) -> Job:
-    return Job(Start("j", TextureRequest("bricks", count=2, steps=4), str(tmp_path / "store")), pipe)  # type: ignore[arg-type]
+def job(pipe: Pipe, tmp_path: Path) -> RunningJob:
+    return RunningJob(Start("j", TextureRequest("bricks", count=2, steps=4), str(tmp_path / "store")), pipe)  # type: ignore[arg-type]
 
 
-def publish(job: Job, *, before_rename: Callable[[], None] = lambda: None) -> None:
+def publish(job: RunningJob, *, before_rename: Callable[[], None] = lambda: None) -> None:
     """Write a picture and publish it, with something that happens when all of it is on disk and it may appear."""
 
     class Between(Draft):
@@ -66,7 +66,7 @@ def publish(job: Job, *, before_rename: Callable[[], None] = lambda: None) -> No
         job.publish(0, Between(draft.root, draft.folder, draft.name), result)
 
 
-def test_a_cancelled_job_publishes_nothing_and_says_nothing_more(job: Job, pipe: Pipe) -> None:
+def test_a_cancelled_job_publishes_nothing_and_says_nothing_more(job: RunningJob, pipe: Pipe) -> None:
     job.cancel()
     with pytest.raises(JobCancelled):
         publish(job)
@@ -80,7 +80,7 @@ def test_a_cancelled_job_publishes_nothing_and_says_nothing_more(job: Job, pipe:
     assert list(Path(job.start.store).iterdir()) == []
 
 
-def test_a_cancel_that_comes_while_a_picture_appears_waits_until_it_is_announced(job: Job, pipe: Pipe) -> None:
+def test_a_cancel_that_comes_while_a_picture_appears_waits_until_it_is_announced(job: RunningJob, pipe: Pipe) -> None:
     canceller = threading.Thread(target=job.cancel)
     seen: list[list[str]] = []
 
@@ -97,7 +97,7 @@ def test_a_cancel_that_comes_while_a_picture_appears_waits_until_it_is_announced
     assert results.load(folder)
 
 
-def test_a_failure_while_publishing_leaves_the_job_free_to_be_cancelled(job: Job, pipe: Pipe) -> None:
+def test_a_failure_while_publishing_leaves_the_job_free_to_be_cancelled(job: RunningJob, pipe: Pipe) -> None:
     def full() -> None:
         raise OSError(28, "No space left on device")
 
@@ -109,7 +109,7 @@ def test_a_failure_while_publishing_leaves_the_job_free_to_be_cancelled(job: Job
     assert pipe.kinds() == ["Cancelled"]
 
 
-def test_exactly_one_of_many_ends_is_told(job: Job, pipe: Pipe) -> None:
+def test_exactly_one_of_many_ends_is_told(job: RunningJob, pipe: Pipe) -> None:
     ready = threading.Barrier(9)
 
     def end(how: Callable[[], None]) -> None:
@@ -131,7 +131,7 @@ def test_exactly_one_of_many_ends_is_told(job: Job, pipe: Pipe) -> None:
 
 
 def test_the_time_that_is_left_comes_from_the_steps_that_were_made(
-    job: Job, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+    job: RunningJob, pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
@@ -161,7 +161,7 @@ def test_the_time_that_is_left_comes_from_the_steps_that_were_made(
 def test_the_estimate_of_a_long_job_takes_no_longer_the_longer_it_runs(
     pipe: Pipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Job(Start("j", TextureRequest("bricks", count=1000, steps=150), str(tmp_path)), pipe)  # type: ignore[arg-type]
+    job = RunningJob(Start("j", TextureRequest("bricks", count=1000, steps=150), str(tmp_path)), pipe)  # type: ignore[arg-type]
     looked_at: list[int] = []
     median = statistics.median
     monkeypatch.setattr(statistics, "median", lambda values: (looked_at.append(len(values)), median(values))[1])
@@ -211,7 +211,7 @@ def test_an_error_of_the_diffusion_thread_outside_of_a_job_ends_the_process(monk
     assert left == [1]
 
 
-def test_a_note_is_told_with_its_job(job: Job, pipe: Pipe) -> None:
+def test_a_note_is_told_with_its_job(job: RunningJob, pipe: Pipe) -> None:
     job.note("leaner")
     assert pipe.sent == [Note("j", "leaner")]
 
@@ -223,7 +223,7 @@ def test_the_time_that_is_left_comes_from_earlier_jobs_until_there_are_steps(
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     request = TextureRequest("bricks", count=2, steps=4)
     earlier = Pace(start=6.0, load=10.0, step=1.0, beside=3.0)
-    job = Job(Start("j", request, str(tmp_path / "store"), pace=earlier), pipe)  # type: ignore[arg-type]
+    job = RunningJob(Start("j", request, str(tmp_path / "store"), pace=earlier), pipe)  # type: ignore[arg-type]
     job.imports = job.loads = True
 
     def at(second: float, phase: Phase, step: int = 0) -> float | None:
@@ -246,7 +246,7 @@ def test_the_time_that_is_left_comes_from_earlier_jobs_until_there_are_steps(
     assert job.pace() == Pace(start=5, load=9, step=2, beside=11)
 
 
-def test_a_job_that_finds_all_loaded_says_nothing_of_loading(job: Job, pipe: Pipe) -> None:
+def test_a_job_that_finds_all_loaded_says_nothing_of_loading(job: RunningJob, pipe: Pipe) -> None:
     job.progress(Phase.LOADING)
     job.progress(Phase.ENCODING)
     assert (job.pace().start, job.pace().load) == (None, None)

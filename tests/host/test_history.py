@@ -48,6 +48,24 @@ def test_it_lists_the_store_newest_first_with_sizes(history):
     assert history.size == on_disk
 
 
+def test_what_blender_writes_beside_an_image_is_counted_and_goes_with_it(history):
+    """5.2 writes blender_tx/NAME.*.tx beside an image when it generates its texture cache, as for a render."""
+    made = publish(history.store.root)
+    read(history)
+    before = history.size
+    cache = made.folder / "blender_tx"
+    for number, size in enumerate((1000, 500)):  # the second one changes the time of that folder alone
+        cache.mkdir(exist_ok=True)
+        (cache / f"a.png.{number}.tx").write_bytes(bytes(size))
+        os.utime(made.folder, ns=(5, 5))
+        os.utime(cache, ns=(number, number))
+        read(history)
+    assert history.size == before + 1500
+    history.delete(made.folder.name)
+    history.wait()
+    assert list(history.store.root.iterdir()) == []
+
+
 def test_an_empty_store_is_read_and_not_made(history):
     assert read(history) == []
     assert history.ready

@@ -18,10 +18,10 @@ import pytest
 from addon.core import lock as locks
 from addon.core.errors import ErrorKind, UserError
 from addon.core.lock import Lock, this_target
-from addon.host import environment, maker
+from addon.host import disk, environment, maker
 from addon.host.environment import Condition
 from addon.host.installer import Installer
-from addon.host.steps import Outcome, Stage, Step, Task, Work
+from addon.host.installer_messages import InstallerAction, InstallerProgress, InstallerTask, Outcome, Stage
 from tests.index import Index, make_wheel, write_lock
 
 from .conftest import children, our_threads, until
@@ -65,10 +65,10 @@ class Site:
     def log(self) -> str:
         return (self.folder / "installer.log").read_text(encoding="utf-8", errors="replace")
 
-    def start(self, work: Work = Work.INSTALL, **changes: object) -> Installer:
+    def start(self, work: InstallerAction = InstallerAction.INSTALL, **changes: object) -> Installer:
         task = {"index": self.index.url, "online": True} | changes
         made = Installer(
-            Task(work, str(self.list), str(self.root), **task),  # type: ignore[arg-type]
+            InstallerTask(work, str(self.list), str(self.root), **task),  # type: ignore[arg-type]
             self.folder / "installer.log",
         )
         self.running.append(made)
@@ -79,10 +79,10 @@ class Site:
         assert installer.outcome
         return installer.outcome
 
-    def run(self, work: Work = Work.INSTALL, **changes: object) -> Outcome:
+    def run(self, work: InstallerAction = InstallerAction.INSTALL, **changes: object) -> Outcome:
         return self.finish(self.start(work, **changes))
 
-    def fail(self, work: Work = Work.INSTALL, **changes: object) -> UserError:
+    def fail(self, work: InstallerAction = InstallerAction.INSTALL, **changes: object) -> UserError:
         error = self.run(work, **changes).error
         assert error is not None
         return error
@@ -123,8 +123,8 @@ def test_an_environment_is_made_and_told_about(site: Site) -> None:
     end = time.monotonic() + 60
     while installer.outcome is None and time.monotonic() < end:
         if installer.pump():
-            stages.append(installer.step.stage)
-            fractions.append(installer.step.fraction)
+            stages.append(installer.progress.stage)
+            fractions.append(installer.progress.fraction)
         time.sleep(0.002)
     outcome = installer.outcome
     assert outcome
@@ -216,9 +216,9 @@ def test_a_python_without_packages_is_told(site: Site) -> None:
 def test_fault_24_two_at_once_make_one(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["slow"]
     first = site.start()
-    until(lambda: first.pump() and first.step.stage is Stage.DOWNLOADING)
+    until(lambda: first.pump() and first.progress.stage is Stage.DOWNLOADING)
     second = site.start()
-    until(lambda: second.pump() and second.step.stage is Stage.WAITING)
+    until(lambda: second.pump() and second.progress.stage is Stage.WAITING)
     assert site.finish(first).error is None
     outcome = site.finish(second)
     assert outcome.error is None
@@ -229,9 +229,9 @@ def test_fault_24_two_at_once_make_one(site: Site) -> None:
 def test_fault_24_the_second_ends_well_where_the_first_dies_holding_the_lock(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["slow", ""]
     first = site.start()
-    until(lambda: first.pump() and first.step.package == "boulder")
+    until(lambda: first.pump() and first.progress.package == "boulder")
     second = site.start()
-    until(lambda: second.pump() and second.step.stage is Stage.WAITING)
+    until(lambda: second.pump() and second.progress.stage is Stage.WAITING)
     first.cancel()
     assert site.finish(second).error is None
     assert site.condition is Condition.READY
@@ -316,7 +316,7 @@ def test_fault_26_killed_while_downloading(site: Site, package: str) -> None:
     site.index.faults[file] = ["slow", ""]
     if len(site.index.files[file]) < 2000:
         site.index.faults[file] = ["stall", ""]
-    killed_in(site, lambda it: it.pump() and it.step.stage is Stage.DOWNLOADING and it.step.package == package)
+    killed_in(site, lambda it: it.pump() and it.progress.stage is Stage.DOWNLOADING and it.progress.package == package)
     site.install()
 
 
@@ -354,10 +354,10 @@ def _step_by_step(installer: Installer, stage: Stage, package: str) -> bool:
     return False
 
 
-def _next(installer: Installer) -> Step | None:
+def _next(installer: Installer) -> InstallerProgress | None:
     with contextlib.suppress(queue.Empty):
-        told = installer._told.get_nowait()
-        assert isinstance(told, Step), told
+        told = installer._inbox.get_nowait()
+        assert isinstance(told, InstallerProgress), told
         return told
     return None
 
@@ -372,7 +372,7 @@ def test_fault_26_a_download_goes_on_where_it_was_cut(site: Site) -> None:
 def test_fault_26_a_cancelled_download_goes_on_with_the_next_click(site: Site) -> None:
     site.index.faults[LARGE[0]] = ["slow", ""]
     installer = site.start()
-    until(lambda: installer.pump() and installer.step.package == "boulder")
+    until(lambda: installer.pump() and installer.progress.package == "boulder")
     part = site.root / environment.DOWNLOADS / f"{LARGE[0]}.part"
     until(lambda: part.exists() and part.stat().st_size > 0)
     begin = time.monotonic()
@@ -411,13 +411,13 @@ def test_fault_26_one_changed_byte_in_a_folder_of_wheels_is_refused(site: Site) 
 
 def test_fault_26_one_changed_byte_after_installing_is_found_and_mended(site: Site) -> None:
     site.install()
-    assert site.run(Work.VERIFY).error is None
+    assert site.run(InstallerAction.VERIFY).error is None
     victim = site.packages / "boulder_data.bin"
     data = bytearray(victim.read_bytes())
     data[300_000] ^= 1
     victim.unlink()  # uv may have linked the file to its cache
     victim.write_bytes(data)
-    error = site.fail(Work.VERIFY)
+    error = site.fail(InstallerAction.VERIFY)
     assert error.message.startswith("boulder 1.0 is damaged: boulder_data.bin has the hash sha256=")
     assert site.condition is Condition.REPAIR
     site.index.asked.clear()
@@ -429,7 +429,7 @@ def test_fault_26_one_changed_byte_after_installing_is_found_and_mended(site: Si
 def test_fault_26_a_file_that_is_gone_is_found(site: Site) -> None:
     site.install()
     (site.packages / "gravel/deep/inside.txt").unlink()
-    error = site.fail(Work.VERIFY)
+    error = site.fail(InstallerAction.VERIFY)
     assert "gravel/deep/inside.txt is gone" in error.message
 
 
@@ -444,7 +444,7 @@ def test_fault_27_a_file_held_for_a_moment_is_tried_again(monkeypatch: pytest.Mo
         if len(tries) < 3:
             raise PermissionError(13, "Access is denied", "torch.dll")
 
-    environment.patiently(change, pause=0.0)
+    disk.patiently(change, pause=0.0)
     assert len(tries) == 3
 
 
@@ -452,8 +452,8 @@ def test_fault_27_a_file_that_stays_held_is_named(tmp_path: Path) -> None:
     def change() -> None:
         raise PermissionError(13, "Access is denied", "torch.dll")
 
-    with pytest.raises(UserError) as caught, environment.disk_errors(tmp_path):
-        environment.patiently(change, pause=0.0)
+    with pytest.raises(UserError) as caught, disk.disk_errors(tmp_path):
+        disk.patiently(change, pause=0.0)
     assert caught.value.kind is ErrorKind.DISK
     assert "torch.dll" in caught.value.message
     assert "another program" in caught.value.message
@@ -489,7 +489,7 @@ def test_the_installer_ends_with_blender(site: Site) -> None:
     """Its stdin's end is its end, and that of what it started."""
     site.index.faults[LARGE[0]] = ["slow"]
     installer = site.start()
-    until(lambda: installer.pump() and installer.step.package == "boulder")
+    until(lambda: installer.pump() and installer.progress.package == "boulder")
     assert installer._child._process
     assert installer._child._process.stdin
     installer._child._process.stdin.close()
@@ -499,7 +499,7 @@ def test_the_installer_ends_with_blender(site: Site) -> None:
 
 
 def test_an_installer_that_cannot_be_started_is_told(tmp_path: Path) -> None:
-    task = Task(Work.INSTALL, str(tmp_path / "no.json"), str(tmp_path / "root"))
+    task = InstallerTask(InstallerAction.INSTALL, str(tmp_path / "no.json"), str(tmp_path / "root"))
     installer = Installer(task, tmp_path / "log", python=str(tmp_path / "nowhere"))
     until(lambda: installer.pump() is not None and installer.outcome is not None)
     assert installer.outcome

@@ -101,6 +101,7 @@ def test_fault_4_cancel_is_heard_in_every_phase(bench, phase):
     assert children() == {worker}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("phase", PHASES)
 def test_fault_4_a_worker_that_does_not_hear_is_killed_after_its_grace(bench, phase):
     b = bench(

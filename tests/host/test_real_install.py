@@ -14,9 +14,9 @@ from addon.core.requests.texture import Size, TextureRequest
 from addon.host import environment, probe, runtime
 from addon.host.environment import Condition
 from addon.host.installer import Installer
+from addon.host.installer_messages import InstallerAction, InstallerTask
 from addon.host.process import local_workers
 from addon.host.session import Session
-from addon.host.steps import Task, Work
 from addon.host.store import Store
 
 from .conftest import until
@@ -29,7 +29,9 @@ LIST = Path(environment.__file__).resolve().parent / "locks" / "index.json"
 @pytest.mark.skipif(not os.environ.get("TILEWRIGHT_REAL_INSTALL"), reason="TILEWRIGHT_REAL_INSTALL is not set")
 def test_the_real_packages_make_a_texture(tmp_path: Path) -> None:
     lock = locks.load(LIST, locks.this_target())
-    installer = Installer(Task(Work.INSTALL, str(LIST), str(tmp_path / "engine"), online=True), tmp_path / "log")
+    installer = Installer(
+        InstallerTask(InstallerAction.INSTALL, str(LIST), str(tmp_path / "engine"), online=True), tmp_path / "log"
+    )
     until(lambda: installer.pump() is not None and installer.outcome is not None, 3000, "the installer's end")
     assert installer.outcome
     assert installer.outcome.error is None, installer.outcome.error

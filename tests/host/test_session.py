@@ -35,6 +35,7 @@ def test_a_job_makes_the_pictures_that_were_asked_for(bench):
     assert job.seconds > 0
 
 
+@pytest.mark.alone
 def test_submit_returns_at_once_also_when_starting_a_process_is_slow(bench, monkeypatch):
     real = subprocess.Popen
 

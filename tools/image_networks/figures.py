@@ -18,7 +18,7 @@ import torch
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.image_networks import HEIGHT_DEPTH, map_networks
 from addon.core.pbr import angles, normals_of_height
-from addon.core.requests.finish import STARTER, MapKind
+from addon.core.requests.finish import STARTER_NETWORKS, MapKind
 from addon.core.requests.picture import Content
 from addon.core.requests.texture import Axes
 from addon.engine import image_networks
@@ -96,7 +96,7 @@ def _spectral(one: np.ndarray, other: np.ndarray) -> float:
 def map_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
     """Errors of network, filter and best constant, on clean pictures and on ones worsened as foreign pictures are."""
     sources: dict[MapKind, Source] = {}
-    for network in map_networks(STARTER):
+    for network in map_networks(STARTER_NETWORKS):
         sources |= check_network(image_networks.load(models / "maps" / network.file.name), network.makes)
     kinds = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
     torch.manual_seed(SEED)

@@ -105,8 +105,7 @@ TEXTS = {
     "früher melden, die keine gesicherte Datei hat",
     "What Generate makes in a new file: maps too": "Was Erzeugen in einer neuen Datei macht: auch Maps",
     "Do not tell of these again; they stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
-    "Make a seamless texture of the prompt in the background, for the material or, where there is none, the "
-    "history": ""
+    "Make a seamless texture of the prompt in the background, for the material or, where there is none, the history": ""
     "Aus dem Prompt im Hintergrund eine nahtlose Textur machen, für das Material oder, wo keines ist, den "
     "Verlauf",
     "See the texture from before; where another one is shown, see this one. Hold the button, or click it: "
@@ -431,8 +430,8 @@ TEXTS = {
     "Multiply ambient occlusion into the color, or take it out again": "Die Umgebungsverdeckung in die Farbe "
     "einrechnen, oder wieder herausnehmen",
     "Update Nodes": "Nodes anpassen",
-    "Link the height as the material's displacement method and the render engine want it now": ""
-    "Die Höhe so verbinden, wie das Material und die Render-Engine es jetzt wollen",
+    "Carry the relief as displacement method, render engine and texture coordinates want it now": ""
+    "Das Relief so tragen, wie Verschiebung, Render-Engine und Texturkoordinaten es jetzt verlangen",
     "Mark as Asset": "Als Asset merken",
     "Update Asset": "Asset erneuern",
     "Mark the material as an asset, with a preview, and its recipe as the description": "Das Material als Asset "
@@ -526,7 +525,71 @@ TEXTS = {
     "Eine Kachel ist {size:g} m auf {name}: Skalierung {x:.3g} mal {y:.3g}, {pixels} Pixel für {density:g} pro "
     "Meter.",
     "{name} has no ambient occlusion of Tilewright's.": "{name} hat keine Umgebungsverdeckung von Tilewright.",
-    "The nodes of {name} fit its displacement method.": "Die Nodes von {name} passen zu seiner Verschiebung.",
+    "The nodes of {name} fit its displacement method and coordinates.": ""
+    "Die Nodes von {name} passen zu seiner Verschiebung und seinen Koordinaten.",
+    "Export Maps": "Maps exportieren",
+    "Write the material's textures beside each other, named and packed as a game engine imports them": ""
+    "Die Texturen des Materials nebeneinander ablegen, benannt und gepackt, wie eine Game-Engine sie einliest",
+    "What the files' names begin with; empty: the material's": "Womit die Dateinamen beginnen; leer: wie das Material",
+    "For": "Für",
+    "How the files are named, and which maps share one": "Wie die Dateien heißen, und welche Maps sich eine teilen",
+    "Plain": "Schlicht",
+    "One file for each map": "Eine Datei für jede Map",
+    "Occlusion, roughness and metallic in one file, as in glTF": ""
+    "Verdeckung, Rauheit und Metall in einer Datei, wie in glTF",
+    "Metallic, with smoothness in its alpha": "Metall, mit der Glätte im Alpha",
+    "ORM, and a normal map for DirectX": "ORM, und eine Normal Map für DirectX",
+    "ORM, for an ORMMaterial3D": "ORM, für ein ORMMaterial3D",
+    "Which way green points": "Wohin Grün zeigt",
+    "As the program wants it": "Wie das Programm es verlangt",
+    "Green is up": "Grün zeigt nach oben",
+    "Green is down": "Grün zeigt nach unten",
+    "How the files are written": "Wie die Dateien geschrieben werden",
+    "As many bits as the maps have": "So viele Bits, wie die Maps haben",
+    "PNG, 8 Bits": "PNG, 8 Bit",
+    "256 levels": "256 Stufen",
+    "PNG, 16 Bits": "PNG, 16 Bit",
+    "65536 levels": "65536 Stufen",
+    "32-bit floats, the color linear": "32-Bit-Fließkomma, die Farbe linear",
+    "Overwrite": "Überschreiben",
+    "Replace files that have these names": "Dateien mit diesen Namen ersetzen",
+    "No folder was chosen.": "Es wurde kein Ordner gewählt.",
+    "Choose one.": "Bitte einen wählen.",
+    "{path} is there already.": "{path} gibt es schon.",
+    "Turn on Overwrite, or choose another name or folder.": ""
+    "„Überschreiben“ einschalten, oder einen anderen Namen oder Ordner wählen.",
+    "In {folder}: {names}.": "In {folder}: {names}.",
+    "There is no map to export.": "Es gibt keine Map zum Exportieren.",
+    "Generate a material with maps first.": "Bitte zuerst ein Material mit Maps erzeugen.",
+    "{path} cannot be written.": "{path} lässt sich nicht schreiben.",
+    "Choose another image.": "Bitte ein anderes Bild wählen.",
+    "Find it with File, External Data.": "Unter Datei, Externe Daten lässt sie sich suchen.",
+    "Free some space there, or choose another folder.": "Dort Platz schaffen, oder einen anderen Ordner wählen.",
+    "The file of {name} is missing: {path}.": "Die Datei von {name} fehlt: {path}.",
+    "{name} has no pixels.": "{name} hat keine Pixel.",
+    "DirectX": "DirectX",
+    "Format": "Format",
+    "Godot": "Godot",
+    "Name": "Name",
+    "Normal Map": "Normal Map",
+    "ORM": "ORM",
+    "OpenEXR": "OpenEXR",
+    "OpenGL": "OpenGL",
+    "PNG": "PNG",
+    "Unity": "Unity",
+    "Unreal": "Unreal",
+    "What stands before Base Color of {name} turns colors round; the texture is in a new node beside it.": ""
+    "Vor der Grundfarbe von {name} kehrt etwas die Farben um; die Textur liegt daneben in einem neuen Node.",
+    "The relief is shown by the node {name}: the node {image} is linked to nothing.": ""
+    "Das Relief zeigt der Node {name}: Der Node {image} ist mit nichts verbunden.",
+    "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map.": ""
+    "Die Koordinaten drehen die Textur; ihr Relief trägt daher Bump oder Verschiebung statt einer Normal Map.",
+    "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes.": ""
+    "Die Koordinaten drehen die Textur jetzt; ihre Normal Map folgt dem nicht: Nodes anpassen drücken.",
+    "Bump carries the relief: press Update Nodes to have the Normal Map carry it.": ""
+    "Bump trägt das Relief: Mit „Nodes anpassen“ trägt es die Normal Map.",
+    "Something stands between the nodes {image} and {node}: it is left alone.": ""
+    "Zwischen den Nodes {image} und {node} steht etwas: Es bleibt, wie es ist.",
     "Nothing is linked to the Base Color of {name}.": "Mit der Grundfarbe von {name} ist nichts verbunden.",
     # pictures
     "Enlarge the image, seamlessly and with its own colors; the result is a new image": "Das Bild vergrößern, "

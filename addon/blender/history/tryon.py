@@ -2,7 +2,7 @@
 """Try on: walk through the history on the object itself, keep one or go back to exactly what was. Imports bpy, core."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import bpy
 from bpy.props import StringProperty
@@ -15,6 +15,7 @@ from ..common.languages import iface_, rpt_
 from ..common.targets import Target
 from ..jobs import delivery
 from ..settings import properties
+from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
 
 _FORWARD = {"RIGHT_ARROW", "DOWN_ARROW", "WHEELDOWNMOUSE"}
@@ -25,149 +26,96 @@ _RESTORE = {"ESC", "RIGHTMOUSE"}
 _NAVIGATE = {"MIDDLEMOUSE", "MOUSEMOVE", "MOUSEROTATE", "NDOF_MOTION", "TRACKPADPAN", "TRACKPADZOOM"}
 
 
-@dataclass(frozen=True)
-class _Node:
-    """What a texture may change in a node that was there before. image: its uid; values: unlinked inputs of a bump."""
-
-    image: int
-    extension: str
-    frame: str
-    location: tuple[float, float]
-    values: tuple[float, ...]
-
-
 @dataclass
 class Trial:
     """One object, and the results that it wears one after the other.
 
-    names: folders of results. Everything is kept as values and looked up late. `wear` starts from `restore`, so that
-    there is one way back, whatever was worn in between.
+    A texture is worn by a copy of the material, which all that has the material shows meanwhile: so nothing that
+    happens to the copy has to be taken back, whoever does it. Everything is kept as values and looked up late.
+
+    names: folders of results. worn: the session uid of what wears the texture, 0 while there is none. `wear` starts
+    from `restore`, so that there is one way back, whatever was worn in between.
     """
 
-    aim: Target
+    target: Target
     names: Sequence[str]
     at: int = -1
+    worn: int = 0
     placed: set[str] = field(default_factory=set)
     images: dict[int, tuple[bool, int]] = field(default_factory=dict)  # uid -> its fake user, what it replaced
-    nodes: dict[str, _Node] | None = None  # the material's nodes by name; None: it has none
-    links: frozenset[tuple[str, str, str, str]] = frozenset()
+    fake_user: bool = False  # the material's own
     slots: int = 0
 
     def __post_init__(self) -> None:
         self.placed = set(state.current.view.placed)
         for image in bpy.data.images:
             self.images[image.session_uid] = (image.use_fake_user, _uid(properties.before_of(image)))
-        material = targets.find_material(self.aim)
-        if material is not None and material.node_tree is not None:
-            self.nodes = {node.name: _remember(node) for node in material.node_tree.nodes}
-            self.links = frozenset(_ends(link) for link in material.node_tree.links)
-        obj = targets.object_of(self.aim)
+        obj = targets.object_of(self.target)
         self.slots = len(obj.material_slots) if obj else 0
 
     def wear(self, at: int) -> str:
         """Put on result number `at`, counted round. Says where it is. Raises `UserError`, and wears nothing then."""
         self.restore()
         self.at = at % len(self.names)
+        result = browse.result(self.names[self.at])
+        material = targets.find_material(self.target)
+        known = {item.session_uid for item in bpy.data.materials}
         try:
-            return delivery.deliver([browse.result(self.names[self.at])], self.aim)
-        except UserError:
+            if material is None:  # one is made for the object
+                told = delivery.deliver([result], self.target)
+                made = next((item for item in bpy.data.materials if item.session_uid not in known), None)
+                self.worn = _uid(made)
+                return told
+            copy = material.copy()
+            self.worn = copy.session_uid
+            self.fake_user = material.use_fake_user
+            material.user_remap(copy)  # the fake user too (4.2 to 5.2)
+            material.use_fake_user = True  # nothing uses it now, and a file that is saved meanwhile would lose it
+            return delivery.deliver([result], replace(self.target, material=self.worn))
+        except Exception:
             self.restore()
             raise
 
+    def keep(self) -> str:
+        """Put what is worn into the material itself. Says where it is. Raises `UserError`, and wears nothing then."""
+        self.restore()
+        return delivery.deliver([browse.result(self.names[self.at])], self.target)
+
     def restore(self) -> None:
         """Everything as it was before the first one."""
-        if self.aim.material:
-            material = targets.by_uid(bpy.data.materials, self.aim.material)
-            if material is not None:
-                self._restore_nodes(material)
-        else:
-            self._remove_material()
+        if self.worn:
+            self._take_off()
         for image in list(bpy.data.images):
             known = self.images.get(image.session_uid)
             if known is None:
-                if image.tilewright.result in self.names and not image.is_dirty:
+                if facts_of(image).result in self.names and not image.is_dirty:
                     bpy.data.images.remove(image)
             elif image.library is None:
                 fake, before = known
                 if image.use_fake_user != fake:
                     image.use_fake_user = fake
                 if _uid(properties.before_of(image)) != before:
-                    image.tilewright.before = targets.by_uid(bpy.data.images, before)
+                    facts_of(image).before = targets.by_uid(bpy.data.images, before)
         state.current.view.placed = set(self.placed)
 
-    def _restore_nodes(self, material: bpy.types.Material) -> None:
-        tree = material.node_tree
-        if tree is None:
-            return
-        if self.nodes is None:  # it had none at all, as materials could be before 5.0
-            material.use_nodes = False
-            return
-        for node in list(tree.nodes):
-            if node.name not in self.nodes:
-                tree.nodes.remove(node)
-        for link in list(tree.links):
-            if _ends(link) not in self.links:
-                tree.links.remove(link)
-        for link in self.links - {_ends(link) for link in tree.links}:
-            _link(tree, *link)
-        for node in tree.nodes:
-            _bring_back(node, self.nodes[node.name], tree)
-
-    def _remove_material(self) -> None:
-        """The one that was made for an object without any."""
-        obj = targets.object_of(self.aim)
-        material = obj.active_material if obj else None
-        if material is None:
-            return
-        if self.slots:
-            obj.active_material = None
-        else:
-            obj.data.materials.clear()
-        bpy.data.materials.remove(material)
-
-
-def _remember(node: bpy.types.Node) -> _Node:
-    pictured = node.bl_idname == "ShaderNodeTexImage"
-    return _Node(
-        _uid(node.image) if pictured else 0,
-        node.extension if pictured else "",
-        node.parent.name if node.parent else "",
-        tuple(node.location),
-        _values(node),
-    )
-
-
-def _values(node: bpy.types.Node) -> tuple[float, ...]:
-    if node.bl_idname != "ShaderNodeBump":
-        return ()
-    return tuple(node.inputs[name].default_value for name in ("Strength", "Distance"))
-
-
-def _bring_back(node: bpy.types.Node, known: _Node, tree: bpy.types.NodeTree) -> None:
-    """Set what differs, and nothing else: what is set counts as a change for Blender."""
-    if node.bl_idname == "ShaderNodeTexImage":
-        if _uid(node.image) != known.image:
-            node.image = targets.by_uid(bpy.data.images, known.image)
-        if node.extension != known.extension:
-            node.extension = known.extension
-    if (node.parent.name if node.parent else "") != known.frame:
-        node.parent = tree.nodes.get(known.frame)
-    if tuple(node.location) != known.location:
-        node.location = known.location
-    if _values(node) != known.values:
-        node.inputs["Strength"].default_value, node.inputs["Distance"].default_value = known.values
-
-
-def _ends(link: bpy.types.NodeLink) -> tuple[str, str, str, str]:
-    return link.from_node.name, link.from_socket.identifier, link.to_node.name, link.to_socket.identifier
-
-
-def _link(tree: bpy.types.NodeTree, from_node: str, from_socket: str, to_node: str, to_socket: str) -> None:
-    outputs, inputs = tree.nodes[from_node].outputs, tree.nodes[to_node].inputs
-    tree.links.new(
-        next(socket for socket in outputs if socket.identifier == from_socket),
-        next(socket for socket in inputs if socket.identifier == to_socket),
-    )
+    def _take_off(self) -> None:
+        worn, self.worn = targets.by_uid(bpy.data.materials, self.worn), 0
+        material = targets.by_uid(bpy.data.materials, self.target.material) if self.target.material else None
+        if material is not None:
+            if worn is not None:
+                worn.user_remap(material)
+            if material.use_fake_user != self.fake_user:
+                material.use_fake_user = self.fake_user
+        if worn is not None:
+            bpy.data.materials.remove(worn)
+        obj = targets.object_of(self.target)
+        if (
+            not self.target.material
+            and not self.slots
+            and obj
+            and not any(slot.material for slot in obj.material_slots)
+        ):
+            obj.data.materials.clear()  # the slot came with the material
 
 
 def _uid(item: bpy.types.ID | None) -> int:
@@ -187,24 +135,23 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return targets.problem(context, context.scene.tilewright.target) if context.scene else reporting.NO_SCENE
+        return target_problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
         """For scripts: the result is kept at once."""
-        aim = targets.choose(context, context.scene.tilewright.target, state.current.document)
-        state.current.outcome = Trial(aim, [browse.result(self.result).folder.name]).wear(0)
+        target = chosen_target(context)
+        state.current.outcome = delivery.deliver([browse.result(self.result)], target)
         browse.note_use(self.result)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         view = state.current.view
         names = [entry.name for entry in view.found]
         wanted = self.result or view.selected
         try:
             if not names:
                 raise UserError(ErrorKind.REQUEST, rpt_("There is no texture to try on."))
-            aim = targets.choose(context, context.scene.tilewright.target, state.current.document)
-            self.trial = Trial(aim, names)
-            self.outcome = ""
+            target = chosen_target(context)
+            self.trial = Trial(target, names)
             self.wear(context, names.index(wanted) if wanted in names else 0)
         except UserError as error:
             self.report({"WARNING"}, languages.message_of(error))
@@ -212,8 +159,8 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if self.trial.aim.document != state.current.document:  # a script has opened another file
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        if self.trial.target.document != state.current.document:  # a script has opened another file
             self.leave(context)
             return {"CANCELLED", "PASS_THROUGH"}
         if event.type in _NAVIGATE or (event.type.startswith("NUMPAD_") and event.type not in _KEEP):
@@ -226,7 +173,7 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
             elif event.type in _BACK:
                 self.wear(context, self.trial.at - 1)
             elif event.type in _KEEP:
-                state.current.outcome = self.outcome
+                state.current.outcome = self.trial.keep()
                 browse.note_use(self.trial.names[self.trial.at])
                 self.leave(context)
                 return {"FINISHED"}
@@ -238,7 +185,7 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
         return {"RUNNING_MODAL"}
 
     def wear(self, context: bpy.types.Context, at: int) -> None:
-        self.outcome = self.trial.wear(at)
+        self.trial.wear(at)
         name = self.trial.names[self.trial.at]
         browse.select(name)
         browse.show_selected()

@@ -5,7 +5,7 @@ import bpy
 from bpy.props import BoolProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
-from ...host.steps import Work
+from ...host.installer_messages import InstallerAction
 from ..common import package, preferences, reporting, state
 from . import diagnostics, setup
 
@@ -29,10 +29,10 @@ class TILEWRIGHT_OT_install(_Setup):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return setup.problem(Work.INSTALL)
+        return setup.problem(InstallerAction.INSTALL)
 
     def act(self, context: bpy.types.Context) -> None:
-        setup.start(Work.INSTALL)
+        setup.start(InstallerAction.INSTALL)
         self.say()
 
 
@@ -44,13 +44,13 @@ class TILEWRIGHT_OT_verify(_Setup):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        error = setup.problem(Work.VERIFY)
+        error = setup.problem(InstallerAction.VERIFY)
         if error is None and not (state.current.environments and state.current.environments.ready):
             return UserError(ErrorKind.RUNTIME, "Nothing is installed that could be verified.")
         return error
 
     def act(self, context: bpy.types.Context) -> None:
-        setup.start(Work.VERIFY)
+        setup.start(InstallerAction.VERIFY)
         self.say()
 
 

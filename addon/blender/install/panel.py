@@ -8,7 +8,7 @@ import bpy
 
 from ...core.errors import UserError
 from ...host.environment import Condition
-from ...host.steps import Stage, Step
+from ...host.installer_messages import InstallerProgress, Stage
 from ..common import package, preferences, state
 from ..common.drawing import paragraph
 from ..common.languages import iface_
@@ -80,22 +80,22 @@ def draw_progress(layout: bpy.types.UILayout) -> None:
     setup = state.current.setup
     column = layout.column(align=True)
     if setup.installing:
-        column.progress(factor=setup.installer.step.fraction, text=progress_text(setup.installer.step))
+        column.progress(factor=setup.installer.progress.fraction, text=progress_text(setup.installer.progress))
         column.operator("tilewright.cancel_install", text="Cancel")
     elif setup.chore:
         column.label(text=f"{iface_(setup.chore.title)}...", icon="TIME", translate=False)
         column.operator("tilewright.cancel_install", text="Stop")
 
 
-def progress_text(step: Step) -> str:
+def progress_text(progress: InstallerProgress) -> str:
     """ "torch, 812 of 3103 MB, 40 s left"."""
-    if step.stage is Stage.DOWNLOADING:
+    if progress.stage is Stage.DOWNLOADING:
         words = iface_("{package}, {done:.0f} of {total:.0f} MB")
-        text = words.format(package=step.package, done=step.done / 1e6, total=step.total / 1e6)
-        left = "" if step.left is None else iface_("{duration} left").format(duration=_duration(step.left))
+        text = words.format(package=progress.package, done=progress.done / 1e6, total=progress.total / 1e6)
+        left = "" if progress.left is None else iface_("{duration} left").format(duration=_duration(progress.left))
         return f"{text}, {left}" if left else text
-    stage = iface_(_STAGES[step.stage])
-    return f"{stage}: {step.package}" if step.package else stage
+    stage = iface_(_STAGES[progress.stage])
+    return f"{stage}: {progress.package}" if progress.package else stage
 
 
 def _duration(seconds: float) -> str:

@@ -18,9 +18,9 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
-from ...host import environment, probe
+from ...host import disk, environment, probe
 from ...host.installer import Installer
-from ...host.steps import Task, Work
+from ...host.installer_messages import InstallerAction, InstallerTask
 from ..common import environments, package, preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.environments import Chore
@@ -42,7 +42,7 @@ BUSY = UserError(ErrorKind.RUNTIME, "Something else is being done with the engin
 _JOBS_RUN = UserError(ErrorKind.RUNTIME, "Wait until the running jobs have ended, or cancel them.")
 
 
-def problem(work: Work) -> UserError | None:
+def problem(action: InstallerAction) -> UserError | None:
     """Why the installer cannot be started now."""
     current = state.current
     if current.setup.busy:
@@ -51,7 +51,7 @@ def problem(work: Work) -> UserError | None:
         return _JOBS_RUN
     if current.environments and current.environments.error:
         return current.environments.error
-    if work is Work.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
+    if action is InstallerAction.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
         return UserError(
             ErrorKind.RUNTIME,
             "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels.",
@@ -59,16 +59,16 @@ def problem(work: Work) -> UserError | None:
     return None
 
 
-def start(work: Work) -> None:
+def start(action: InstallerAction) -> None:
     """Start the installer. Raises `UserError`."""
-    if error := problem(work):
+    if error := problem(action):
         raise error
     current, prefs = state.current, preferences.get()
     _close_session()
     current.setup.message, current.setup.error = "", None
     current.setup.installer = Installer(
-        Task(
-            work,
+        InstallerTask(
+            action,
             lock=str(environments.LOCKS / f"{prefs.backend}.json"),
             root=str(preferences.environments_folder()),
             wheels=str(preferences.chosen_path(prefs.wheels) or ""),
@@ -151,7 +151,7 @@ def remove_everything(results: bool) -> None:
     def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
-        with environment.disk_errors(root):
+        with disk.disk_errors(root):
             for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
             for place in ours:
@@ -263,7 +263,7 @@ def _remove_tree(folder: Path, kept: set[Path]) -> None:
     if not folder.is_dir() or folder in kept:
         return
     if not any(place.is_relative_to(folder) for place in kept):
-        environment.patiently(lambda: shutil.rmtree(folder))
+        disk.patiently(lambda: shutil.rmtree(folder))
         return
     for inner in folder.iterdir():
         if inner.is_dir() and not inner.is_symlink():

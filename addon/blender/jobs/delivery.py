@@ -13,7 +13,7 @@ from ...core.results import MAPS, Result
 from ..common import preferences, state, targets
 from ..common.languages import rpt_
 from ..common.targets import Target
-from ..material import color_node, map_nodes, physical_size
+from ..material import color_node, coordinates, map_nodes, physical_size
 from ..pictures import images, sources
 from ..settings.properties import facts_of
 
@@ -76,11 +76,10 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
             bpy.data.materials.remove(material)
             raise targets.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
     placed = color_node.put(material, image, target.kind, target.node)
-    if preferences.get().fit_new and any(node.bl_idname == "ShaderNodeMapping" for node in placed.made):
-        fitted = targets.object_of(target)
-        if fitted is not None:
-            physical_size.fit_new(fitted, material)
-    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine)
+    obj = targets.object_of(target)
+    if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
+        physical_size.fit_new(obj, material)
+    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
@@ -90,8 +89,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         sentences.append(rpt_("With {maps}.").format(maps=names))
     if left:
         sentences.append(left)
-    obj = targets.object_of(target)
-    if targets.lacks_uv_map(obj):
+    if coordinates.lacks_uv_map(placed.node, obj):
         sentences.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
     return " ".join(sentences)
 

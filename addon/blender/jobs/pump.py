@@ -15,7 +15,7 @@ import bpy
 import bpy.utils.previews
 from bpy.app.handlers import persistent
 
-from ...core.errors import UserError, bug
+from ...core.errors import ErrorKind, UserError, bug
 from ...core.jobs import Job
 from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
@@ -187,7 +187,9 @@ def _on_save(path: str = "", *_: object) -> None:
         lost = images.pack_all(stores)
     if lost:
         words = rpt_("Could not be saved into the file: {names}.")
-        state.current.outcome = words.format(names=", ".join(lost))
+        # not the outcome, which is shown beside a result of this session only
+        state.current.error = UserError(ErrorKind.DISK, words.format(names=", ".join(lost)))
+        redraw_sidebars()
 
 
 @persistent

@@ -1,33 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An image into a material's nodes, as a careful artist would do it: no link is ever removed. Imports bpy."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
 from ...core.errors import UserError
-from ...core.requests.finish import MapKind
 from ...core.requests.texture import Axes
 from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import properties
 from ..settings.properties import facts_of
+from . import feeds
+from .feeds import IMAGE
 
-# What a color passes through on its way from an image to Base Color. A color ramp is not among them: there an image
-# is a mask, and so is one inside a group, for all we know.
-_PASS_COLOR = {
-    "NodeReroute",
-    "ShaderNodeBrightContrast",
-    "ShaderNodeGamma",
-    "ShaderNodeHueSaturation",
-    "ShaderNodeInvert",
-    "ShaderNodeMix",
-    "ShaderNodeMixRGB",
-    "ShaderNodeRGBCurve",
-}
-IMAGE = "ShaderNodeTexImage"
+PREFIX = "Tilewright "  # of the names of nodes that are ours, and may be taken out again
+SPARE = PREFIX + "Base Color"  # what could be linked to nothing, and the next one takes its place
 GAP = 60  # pixels between nodes
 HEIGHT = 300  # of an image node; Blender tells no heights before it has drawn them
 
@@ -66,7 +56,7 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     if kind == "SELECTED_NODE":
         node: Any = tree.nodes.get(node_name)
         if node is not None and node.bl_idname == IMAGE:
-            shown = principled is not None and single_image_node(principled.inputs["Base Color"]) == node
+            shown = principled is not None and feeds.color(principled.inputs["Base Color"]).image == node
             return _replace(node, image, principled if shown else None)
         note = rpt_("The node {name} is gone; the texture is in a new one.").format(name=node_name)
         return _add(tree, image, None, note=note)
@@ -74,17 +64,33 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
         return _add(tree, image, principled)
     if principled is None:
         note = rpt_("{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.")
-        return _add(tree, image, None, note=note.format(name=material.name))
+        return _set_aside(tree, image, None, note.format(name=material.name))
     socket = principled.inputs["Base Color"]
     if not socket.is_linked:
         placed = _add(tree, image, principled, linked=True)
         tree.links.new(placed.node.outputs["Color"], socket)
         return placed
-    node = single_image_node(socket)
-    if node is not None:
-        return _replace(node, image, principled)
+    feed = feeds.color(socket)
+    if feed.image is not None:
+        return _replace(feed.image, image, principled)
     note = rpt_("Base Color of {name} is not made from one image alone; the texture is in a new node beside it.")
-    return _add(tree, image, principled, note=note.format(name=material.name))
+    if feed.turned:
+        note = rpt_(
+            "What stands before Base Color of {name} turns colors round; the texture is in a new node beside it."
+        )
+    return _set_aside(tree, image, principled, note.format(name=material.name))
+
+
+def _set_aside(tree: bpy.types.NodeTree, image: bpy.types.Image, beside: bpy.types.Node | None, note: str) -> Placed:
+    """In a node that is linked to nothing: the one of the last time, or a new one."""
+    nodes: Any = tree.nodes
+    for node in nodes:
+        if node.bl_idname == IMAGE and node.name.startswith(SPARE) and not node.outputs["Color"].is_linked:
+            show(node, image)
+            return Placed(node, note)
+    placed = _add(tree, image, beside, note=note)
+    placed.node.name = SPARE
+    return placed
 
 
 def image_node(
@@ -98,7 +104,7 @@ def image_node(
         node: Any = tree.nodes.get(node_name)
         return node if node is not None and node.bl_idname == IMAGE else None
     principled = find_principled(tree)
-    return single_image_node(principled.inputs["Base Color"]) if principled else None
+    return feeds.color(principled.inputs["Base Color"]).image if principled else None
 
 
 def show(node: bpy.types.ShaderNodeTexImage, image: bpy.types.Image) -> None:
@@ -148,48 +154,6 @@ def find_principled(tree: bpy.types.ShaderNodeTree) -> bpy.types.Node | None:
             if socket.type == "SHADER" and (node is not output or socket.name == "Surface"):
                 waiting += [link.from_node for link in socket.links]
     return next((node for node in found if node.select and len(found) > 1), found[0] if found else None)
-
-
-def single_image_node(
-    socket: bpy.types.NodeSocket, inputs_of: Callable[[bpy.types.Node], list[bpy.types.NodeSocket]] | None = None
-) -> bpy.types.ShaderNodeTexImage | None:
-    """The one image node that gives an input its color; None where there are several, or anything else has a part.
-
-    Occlusion of ours that is multiplied in has no part in it. inputs_of: the linked inputs that a node passes on,
-    `color_inputs` if it is not given.
-    """
-    found: dict[str, bpy.types.ShaderNodeTexImage] = {}
-    seen = set()
-    waiting = list(socket.links)
-    while waiting:
-        link = waiting.pop()
-        node: Any = link.from_node
-        if node.bl_idname == IMAGE and link.from_socket.name == "Color":
-            if not _is_occlusion(node):
-                found[node.name] = node
-            continue
-        inputs = (inputs_of or color_inputs)(node)
-        if not inputs:
-            return None
-        if node.name not in seen:
-            seen.add(node.name)
-            waiting += [link for input_ in inputs for link in input_.links]
-    return next(iter(found.values())) if len(found) == 1 else None
-
-
-def _is_occlusion(node: bpy.types.ShaderNodeTexImage) -> bool:
-    return node.image is not None and facts_of(node.image).kind == MapKind.OCCLUSION
-
-
-def color_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
-    """The linked inputs whose color a node passes on."""
-    if node.bl_idname not in _PASS_COLOR:
-        return []
-    return [
-        socket
-        for socket in node.inputs
-        if socket.enabled and socket.is_linked and (socket.type == "RGBA" or node.bl_idname == "NodeReroute")
-    ]
 
 
 def _add(

@@ -9,17 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import bpy
+from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.image_networks import HEIGHT_DEPTH
 from ...core.requests.finish import MapKind
-from ...core.results import MAPS
-from . import color_node
-from .color_node import GAP, IMAGE, Placed
+from ...core.results import BASE_COLOR, MAPS
+from . import color_node, coordinates, feeds
+from .color_node import GAP, PREFIX, Placed
+from .feeds import IMAGE
 
-PREFIX = "Tilewright "  # of the names of nodes that are ours, and may be taken out again
 FRAME = PREFIX + "Maps"
 BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
 MULTIPLY = PREFIX + "Occlusion Multiply"
+GLTF = "glTF Material Output"  # the name of the group from whose input Blender's exporter takes occlusion
 TITLES = {
     MapKind.OCCLUSION: "Ambient Occlusion",
     MapKind.METALLIC: "Metallic",
@@ -31,8 +33,6 @@ _VALUES = {
     MapKind.METALLIC: "Metallic",
     MapKind.ROUGHNESS: "Roughness",
 }  # the inputs of Principled that take a map as it is
-# An artist tunes a value with these. None takes a channel apart: a picture of several maps is none of ours.
-_PASS_VALUE = {"ShaderNodeClamp", "ShaderNodeMapRange", "ShaderNodeMath", "ShaderNodeValToRGB"}
 # Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
 _DISPLACING_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"}
 # The relief that the networks' normals hold, as a part of the tile size; the whole tile is taken for 512 pixels.
@@ -48,32 +48,62 @@ def displaces(material: bpy.types.Material, engine: str) -> bool:
     return material.displacement_method in {"DISPLACEMENT", "BOTH"} and engine in _DISPLACING_ENGINES
 
 
-def put(material: bpy.types.Material, base: Placed, pictures: Mapping[str, bpy.types.Image], engine: str) -> str:
+def put(
+    material: bpy.types.Material,
+    base: Placed,
+    pictures: Mapping[str, bpy.types.Image],
+    engine: str,
+    obj: bpy.types.Object | None = None,
+) -> str:
     """Show a result's maps beside its color, which `color_node.put` has placed. Says what is left for the user to do.
 
-    pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they.
+    pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they. obj: shows them.
     """
-    maps = _Maps(material, base, displaced=displaces(material, engine))
+    maps = _Maps(material, base, obj, displaced=displaces(material, engine))
     if pictures:
         maps.show(pictures)
     return " ".join([*maps.notes, *maps.stale(pictures)])
 
 
-def follow(material: bpy.types.Material, engine: str) -> str:
-    """Link the height as the material's displacement method asks for now. Says what is left for the user to do."""
-    image = color_node.image_node(material)
-    if image is None:
+def follow(material: bpy.types.Material, engine: str, obj: bpy.types.Object | None = None) -> str:
+    """Carry the relief as the displacement method and the coordinates ask for now. Says what is left for the user."""
+    maps = _maps_of(material, engine, obj)
+    if maps is None:
         return f"{material.name} has no texture at its Base Color."
-    base = Placed(image, principled=color_node.find_principled(material.node_tree))
-    maps = _Maps(material, base, displaced=displaces(material, engine))
     maps.follow()
     return " ".join(maps.notes)
 
 
-def is_outdated(material: bpy.types.Material, engine: str) -> bool:
-    """Whether what we made of the height is not what the displacement method asks for; see `follow`."""
-    wrong = BUMP if displaces(material, engine) else DISPLACEMENT
-    return material.node_tree is not None and any(is_ours(node, wrong) for node in material.node_tree.nodes)
+def is_outdated(material: bpy.types.Material, engine: str, obj: bpy.types.Object | None = None) -> bool:
+    """Whether what carries the relief is not what displacement method and coordinates ask for; see `follow`."""
+    maps = _maps_of(material, engine, obj)
+    return maps is not None and maps.outdated()
+
+
+def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> dict[str, bpy.types.Image]:
+    """The material's images by kind, `BASE_COLOR` or a `MapKind`, the user's own too, as far as there are any."""
+    maps = _maps_of(material, "", obj)
+    if maps is None:
+        return {}
+    nodes = {BASE_COLOR: maps.base.node} | maps.known
+    return {kind: node.image for kind, node in nodes.items() if node.image is not None}
+
+
+def plain_values(material: bpy.types.Material) -> dict[str, float]:
+    """Roughness and metallic of a material that has no maps of them."""
+    principled = color_node.find_principled(material.node_tree) if material.node_tree else None
+    if principled is None:
+        return {}
+    sockets = {kind: principled.inputs[name] for kind, name in _VALUES.items()}
+    return {kind: socket.default_value for kind, socket in sockets.items() if not socket.is_linked}
+
+
+def _maps_of(material: bpy.types.Material, engine: str, obj: bpy.types.Object | None) -> "_Maps | None":
+    image = color_node.image_node(material)
+    if image is None:
+        return None
+    base = Placed(image, principled=color_node.find_principled(material.node_tree))
+    return _Maps(material, base, obj, displaced=displaces(material, engine))
 
 
 def set_relief(material: bpy.types.Material) -> None:
@@ -160,10 +190,18 @@ class _Chain:
 
 
 class _Maps:
-    """The maps beside one base color."""
+    """The maps beside one base color.
 
-    def __init__(self, material: bpy.types.Material, base: Placed, *, displaced: bool) -> None:
+    The relief has one carrier: Displacement where the surface is moved, or else the Normal Map, or, where that cannot
+    follow the coordinates, Bump. A Bump between Normal Map and Principled would be right in renders at no strength
+    only, and even then exporters of glTF and USD take its height for the normal map, those of OBJ and FBX none (4.5).
+    """
+
+    def __init__(
+        self, material: bpy.types.Material, base: Placed, obj: bpy.types.Object | None, *, displaced: bool
+    ) -> None:
         self.material = material
+        self.obj = obj
         self.tree = material.node_tree
         self.base = base
         self.principled = base.principled
@@ -178,13 +216,26 @@ class _Maps:
         self.known: dict[str, bpy.types.Node] = {}  # the image nodes that show this color's maps, by kind
         if self.principled is not None or not base.made:  # else it is a set of its own
             named = {kind: self._named(PREFIX + TITLES[kind]) for kind in MAPS}
-            self.known = linked | {kind: node for kind, node in named.items() if node is not None}
+            # what is shown first: one of ours may be left from when something else was in its place
+            self.known = {kind: node for kind, node in named.items() if node is not None} | linked
+            for kind in MAPS:
+                if kind not in self.known and (node := self._fellow(kind)) is not None:
+                    self.known[kind] = node
 
     # --- finding -------------------------------------------------------------------------------------------------
 
     def _named(self, name: str) -> bpy.types.Node | None:
         """A node of ours: in the frame, or in none where the user has dissolved it."""
         return next((node for node in self.tree.nodes if node.parent == self.frame and is_ours(node, name)), None)
+
+    def _fellow(self, kind: str) -> bpy.types.Node | None:
+        """A node that is linked to nothing and was renamed, by its image: a map of the same texture as the others."""
+        results = {_result(node) for node in self.known.values()} - {""}
+        for node in self.tree.nodes:
+            near = node.bl_idname == IMAGE and node.parent in (None, self.frame)
+            if near and _result(node) in results and node.image.tilewright.kind == kind:
+                return node
+        return None
 
     def _all_linked(self) -> dict[str, bpy.types.Node]:
         """By kind, the image nodes that are linked to where such a map belongs, and to nothing else of the kind.
@@ -199,14 +250,22 @@ class _Maps:
         if self.principled is None:
             return None
         if kind in _VALUES:
-            return _single_value_image(self.principled.inputs[_VALUES[kind]])
+            return feeds.value(self.principled.inputs[_VALUES[kind]]).image
         chain = self._chain()
+        normal = None
+        if chain.normal_map is not None and _reads_ours(chain.normal_map):
+            normal = feeds.normal(chain.normal_map.inputs["Color"]).image
         if kind == MapKind.NORMAL:
-            return _single_value_image(chain.normal_map.inputs["Color"]) if chain.normal_map else None
+            return normal
         if kind == MapKind.HEIGHT:
-            displacement = self._displacement()
-            for node in (displacement, *chain.bumps):
-                if node is not None and (found := _single_value_image(node.inputs["Height"])) is not None:
+            # a bump beside a normal map is a detail of the artist's own: our height would be counted twice
+            bumps = [bump for bump in chain.bumps if normal is None or is_ours(bump, BUMP)]
+            for node in (self._displacement(), *bumps):
+                if (
+                    node is not None
+                    and _raises(node)
+                    and (found := feeds.value(node.inputs["Height"]).image) is not None
+                ):
                     return found
         return None
 
@@ -248,11 +307,54 @@ class _Maps:
                 old.append(TITLES[kind])
         return [f"Still of the texture before: {', '.join(old)}."] if old else []
 
+    def outdated(self) -> bool:
+        """Whether `follow` would change anything."""
+        if self.principled is None:
+            return False
+        bump, normal_map, displacement = map(self._named, (BUMP, NORMAL_MAP, DISPLACEMENT))
+        normal, height = self.known.get(MapKind.NORMAL), self.known.get(MapKind.HEIGHT)
+        turned = normal_map is not None and height is not None and not self._upright()
+        if self.displaced:
+            free = not color_node.find_output(self.tree).inputs["Displacement"].is_linked
+            return bump is not None or turned or (free and _rests(height))
+        if displacement is not None or turned:
+            return True
+        return bump is not None and (_is_idle(bump) or (_rests(normal) and self._upright()))
+
     def follow(self) -> None:
-        """Link the height anew where the displacement method was changed, without new maps."""
+        """Let what is right now carry the relief, without new maps."""
         self._follow_method()
+        normal, height = self.known.get(MapKind.NORMAL), self.known.get(MapKind.HEIGHT)
+        if self.principled is not None and self._upright():
+            bump = self._named(BUMP)
+            if bump is not None and (_is_idle(bump) or _rests(normal)) and self._free(bump, MapKind.HEIGHT):
+                _take_out(self.tree, bump, bump.inputs["Normal"])
+            if _rests(normal):
+                self._link_normal(normal)
+        elif self.principled is not None and height is not None:
+            normal_map = self._named(NORMAL_MAP)
+            if normal_map is not None and self._free(normal_map, MapKind.NORMAL):
+                self.tree.nodes.remove(normal_map)
+                bump = self._named(BUMP)
+                if bump is not None:
+                    bump.inputs["Strength"].default_value = 1.0
+                elif _rests(height):
+                    self._link_height(height)
         if self.helpers:
             self._arrange(False)
+
+    def _upright(self) -> bool:
+        """Whether a tangent-space normal map can follow the coordinates; see `coordinates.layout`."""
+        return coordinates.layout(self.base.node, self.obj).upright
+
+    def _free(self, helper: bpy.types.Node, kind: str) -> bool:
+        """Whether nothing of the user's stands between a map and our node, so that it may go. If not, says so."""
+        image = self.known.get(kind)
+        if image is None or helper.name in {link.to_node.name for link in image.outputs["Color"].links}:
+            return True
+        words = rpt_("Something stands between the nodes {image} and {node}: it is left alone.")
+        self.notes.append(words.format(image=TITLES[kind], node=helper.label))
+        return False
 
     # --- making --------------------------------------------------------------------------------------------------
 
@@ -271,6 +373,9 @@ class _Maps:
         self._follow_method()
         if self.images:
             self._share_coordinates()
+        if self.principled is not None and self._named(NORMAL_MAP) is not None and not self._upright():
+            words = "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes."
+            self.notes.append(rpt_(words))
         if self.images or self.helpers:
             self._arrange(untouched)
 
@@ -300,28 +405,53 @@ class _Maps:
             self._link_normal(node)
         elif kind == MapKind.HEIGHT:
             self._link_height(node)
+        elif kind == MapKind.OCCLUSION:
+            self._link_occlusion(node)
+
+    def _link_occlusion(self, image: bpy.types.Node) -> None:
+        """Where the exporter of glTF looks for it; renders do not see that group."""
+        group = self._new_helper("ShaderNodeGroup", f"{PREFIX}glTF", image, 2)
+        group.node_tree = _gltf_group()
+        group.label = GLTF
+        self.tree.links.new(image.outputs["Color"], group.inputs["Occlusion"])
 
     def _leave(self, kind: str, input_: str) -> None:
         self.notes.append(f"Something else feeds {input_}: the node {TITLES[kind]} is linked to nothing.")
 
     def _link_normal(self, image: bpy.types.Node) -> None:
+        if not self._upright():
+            told = (
+                "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map."
+            )
+            self.notes.append(rpt_(told))
+            return
         chain = self._chain()
         normal_map = chain.normal_map
+        carrier = self._bump_of_height(chain)
+        if carrier is not None:
+            told = rpt_("The relief is shown by the node {name}: the node {image} is linked to nothing.")
+            if is_ours(carrier, BUMP):  # made when there was a height only; see `outdated`
+                told = rpt_("Bump carries the relief: press Update Nodes to have the Normal Map carry it.")
+            self.notes.append(told.format(name=carrier.name, image=TITLES[MapKind.NORMAL]))
+            return
         if normal_map is None and chain.end is not None:
             normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
             normal_map.inputs["Strength"].default_value = _steepness(self.material)
             normal_map.space = "TANGENT"
             if hasattr(normal_map, "convention"):  # from 5.2 on
                 normal_map.convention = "OPENGL"
-            normal_map.uv_map = uv_map_of(self.base.node)
+            normal_map.uv_map = coordinates.layout(self.base.node, self.obj).uv_map
             self.tree.links.new(normal_map.outputs["Normal"], chain.end)
-            for bump in chain.bumps:  # the height that was alone is in the normal map from now on
-                if is_ours(bump, BUMP):
-                    bump.inputs["Strength"].default_value = 0.0
-        if normal_map is None or normal_map.inputs["Color"].is_linked:
+        if normal_map is None or normal_map.inputs["Color"].is_linked or not _reads_ours(normal_map):
             self._leave(MapKind.NORMAL, "Normal")
         else:
             self.tree.links.new(image.outputs["Color"], normal_map.inputs["Color"])
+
+    def _bump_of_height(self, chain: _Chain) -> bpy.types.Node | None:
+        """The bump that shows the height of ours, or will show it."""
+        height = self.known.get(MapKind.HEIGHT)
+        shown = (bump for bump in chain.bumps if feeds.value(bump.inputs["Height"]).image == height)
+        return next(shown, None) if height is not None else None
 
     def _link_height(self, image: bpy.types.Node) -> None:
         if not (self._displace(image) if self.displaced else self._bump(image)):
@@ -344,23 +474,20 @@ class _Maps:
         return True
 
     def _bump(self, image: bpy.types.Node) -> bool:
-        """Have the height shaded, on top of a normal map of ours. False where something else feeds Normal already.
-
-        A normal map holds the same relief: then the bump begins at no strength, or it would be counted twice.
-        """
+        """Have the height shaded, unless a normal map shows the relief. False where something else feeds Normal."""
         chain = self._chain()
-        free = next((bump for bump in chain.bumps if not bump.inputs["Height"].is_linked), None)
-        if free is not None:
+        mapped = chain.normal_map is not None and self._linked(MapKind.NORMAL) is not None
+        if mapped and not chain.bumps:
+            return True
+        free = next((bump for bump in chain.bumps if not bump.inputs["Height"].is_linked and _raises(bump)), None)
+        if free is not None and not mapped:
             self.tree.links.new(image.outputs["Color"], free.inputs["Height"])
             return True
-        mapped = chain.normal_map is not None and is_ours(chain.normal_map, NORMAL_MAP)
-        if chain.bumps or not (chain.end is not None or mapped):
+        if chain.bumps or chain.end is None:
             return False
         bump = self._new_helper("ShaderNodeBump", BUMP, image, 3)
-        bump.inputs["Strength"].default_value = 0.0 if mapped else 1.0
+        bump.inputs["Strength"].default_value = 1.0
         bump.inputs["Distance"].default_value = self.material.tilewright.height()
-        if mapped:
-            self.tree.links.new(chain.normal_map.outputs["Normal"], bump.inputs["Normal"])
         self.tree.links.new(bump.outputs["Normal"], self.principled.inputs["Normal"])
         self.tree.links.new(image.outputs["Color"], bump.inputs["Height"])
         return True
@@ -371,18 +498,19 @@ class _Maps:
         if image is None or self.principled is None:
             return
         old = self._named(BUMP if self.displaced else DISPLACEMENT)
-        feeds = {link.to_node.name for link in image.outputs["Color"].links}
-        if old is not None and old.name not in feeds:
-            self.notes.append(
-                f"Something stands between the nodes {TITLES[MapKind.HEIGHT]} and {old.label}: it is left alone."
-            )
-        elif old is not None:
+        free = not color_node.find_output(self.tree).inputs["Displacement"].is_linked
+        changed = bool(self.helpers)
+        if old is not None and self._free(old, MapKind.HEIGHT):
+            changed = True
             if self.displaced:
                 _take_out(self.tree, old, old.inputs["Normal"])
             else:
                 self.tree.nodes.remove(old)
             self._link_height(image)
-        normal_map = self._chain().normal_map if self.helpers else None  # else what the user has chosen stays
+        elif old is None and self.displaced and free and _rests(image):
+            changed = True
+            self._link_height(image)
+        normal_map = self._chain().normal_map if changed else None  # else what the user has chosen stays
         if normal_map is not None and is_ours(normal_map, NORMAL_MAP) and hasattr(normal_map, "base"):
             # From 5.2 on: of a surface that the same height has displaced, the relief would be counted twice.
             normal_map.base = "ORIGINAL" if self._displacement() is not None else "DISPLACED"
@@ -499,28 +627,42 @@ def _take_out(tree: bpy.types.NodeTree, node: bpy.types.Node, through: bpy.types
     tree.nodes.remove(node)
 
 
-def _single_value_image(socket: bpy.types.NodeSocket) -> bpy.types.Node | None:
-    """The one image node that gives an input its value; None where there are several, or anything else has a part."""
-    return color_node.single_image_node(socket, _value_inputs)
+def _reads_ours(normal_map: bpy.types.Node) -> bool:
+    """Whether a Normal Map reads normals as ours are: of the tangent space, green up."""
+    return normal_map.space == "TANGENT" and getattr(normal_map, "convention", "OPENGL") == "OPENGL"
 
 
-def _value_inputs(node: bpy.types.Node) -> list[bpy.types.NodeSocket]:
-    if node.bl_idname == "ShaderNodeMix" and node.data_type == "FLOAT":
-        return [entry for entry in node.inputs if entry.enabled and entry.is_linked and entry.name != "Factor"]
-    if node.bl_idname in _PASS_VALUE:
-        return [entry for entry in node.inputs if entry.enabled and entry.is_linked]
-    return color_node.color_inputs(node)
+def _raises(node: bpy.types.Node) -> bool:
+    """Whether what is bright is high for a Bump or Displacement."""
+    scale = node.inputs["Distance" if node.bl_idname == "ShaderNodeBump" else "Scale"]
+    return not getattr(node, "invert", False) and (scale.is_linked or scale.default_value >= 0.0)
 
 
-def uv_map_of(node: bpy.types.Node) -> str:
-    """The name of the UV map that an image node is shown by, "" for the one that renders use."""
-    seen = set()
-    while node.name not in seen:
-        seen.add(node.name)
-        if node.bl_idname == "ShaderNodeUVMap":
-            return str(node.uv_map)
-        socket = node.inputs[0] if node.bl_idname == "NodeReroute" else node.inputs.get("Vector")
-        if socket is None or not socket.is_linked:
-            break
-        node = socket.links[0].from_node
-    return ""
+def _result(image: bpy.types.Node) -> str:
+    return str(image.image.tilewright.result) if image.image is not None else ""
+
+
+def _rests(image: bpy.types.Node | None) -> bool:
+    """Whether an image node is there, and linked to nothing."""
+    return image is not None and not image.outputs["Color"].is_linked
+
+
+def _is_idle(bump: bpy.types.Node) -> bool:
+    """Whether a Bump does nothing but pass a normal map on, as ours did in earlier versions."""
+    strength = bump.inputs["Strength"]
+    return bump.inputs["Normal"].is_linked and not strength.is_linked and strength.default_value == 0.0
+
+
+def _gltf_group() -> bpy.types.NodeTree:
+    """The group that Blender's exporter of glTF knows by its name; one that is there, also by the exporter, is used."""
+    for group in bpy.data.node_groups:
+        sockets = group.interface.items_tree if group.bl_idname == "ShaderNodeTree" else ()
+        if group.name.startswith(GLTF) and any(item.name == "Occlusion" for item in sockets):
+            return group
+    group = bpy.data.node_groups.new(GLTF, "ShaderNodeTree")
+    occlusion = group.interface.new_socket("Occlusion", in_out="INPUT", socket_type="NodeSocketFloat")
+    occlusion.default_value = 1.0
+    # as the exporter's own, which adds none where it finds one of this name
+    thickness = group.interface.new_socket("Thickness", in_out="INPUT", socket_type="NodeSocketFloat")
+    thickness.default_value = 0.0
+    return group

@@ -8,7 +8,7 @@ import bpy
 from ...core.results import MAPS
 from ..pictures import images
 from ..settings.properties import facts_of
-from . import color_node, map_nodes
+from . import color_node, feeds, map_nodes
 
 
 def find(material: bpy.types.Material) -> list[Any]:
@@ -17,7 +17,7 @@ def find(material: bpy.types.Material) -> list[Any]:
     if base is None or base.image is None or not facts_of(base.image).result:
         return []
     result = facts_of(base.image).result
-    nodes: list[Any] = [node for node in material.node_tree.nodes if node.bl_idname == color_node.IMAGE]
+    nodes: list[Any] = [node for node in material.node_tree.nodes if node.bl_idname == feeds.IMAGE]
     return [
         node
         for node in nodes

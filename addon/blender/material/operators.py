@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the buttons for a whole material do: read the context, call one function, report. Imports bpy and core."""
 
-import bpy
-from bpy.props import BoolProperty, FloatProperty, StringProperty
+from pathlib import Path
 
-from ...core.errors import UserError
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, StringProperty
+
+from ...core.errors import ErrorKind, UserError
+from ...core.map_files import DEFAULTS
+from ...core.naming import slug
 from ...core.requests.texture import MAX_SIDE
 from ..common import preferences, reporting, targets
 from ..common.languages import rpt_
 from ..settings.properties import settings_of
-from . import assets, color_node, map_nodes, old_maps, physical_size
+from . import assets, color_node, export_maps, map_nodes, old_maps, physical_size
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -109,20 +113,22 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
 
 
 class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
-    """Link the height as the material's displacement method and the render engine want it now"""
+    """Carry the relief as displacement method, render engine and texture coordinates want it now"""
 
     bl_idname = "tilewright.follow_displacement"
     bl_label = "Update Nodes"
 
     @classmethod
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
-        if not map_nodes.is_outdated(material, context.scene.render.engine):
-            return targets.refusal(rpt_("The nodes of {name} fit its displacement method.").format(name=material.name))
+        if not map_nodes.is_outdated(material, context.scene.render.engine, context.object):
+            return targets.refusal(
+                rpt_("The nodes of {name} fit its displacement method and coordinates.").format(name=material.name)
+            )
         return None
 
     def act(self, context: bpy.types.Context) -> None:
         material = context.object.active_material
-        note = map_nodes.follow(material, context.scene.render.engine)
+        note = map_nodes.follow(material, context.scene.render.engine, context.object)
         if note:
             self.report({"INFO"}, note)
 
@@ -168,10 +174,91 @@ class TILEWRIGHT_OT_mark_asset(_OnMaterial):
         self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
 
 
+class TILEWRIGHT_OT_export_maps(_OnMaterial):
+    """Write the material's textures beside each other, named and packed as a game engine imports them"""
+
+    bl_idname = "tilewright.export_maps"
+    bl_label = "Export Maps"
+    bl_options = {"REGISTER"}
+
+    directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
+    name: StringProperty(
+        name="Name", description="What the files' names begin with; empty: the material's", options={"SKIP_SAVE"}
+    )
+    scheme: EnumProperty(
+        name="For",
+        description="How the files are named, and which maps share one",
+        items=[
+            ("plain", "Plain", "One file for each map"),
+            ("orm", "ORM", "Occlusion, roughness and metallic in one file, as in glTF"),
+            ("unity", "Unity", "Metallic, with smoothness in its alpha"),
+            ("unreal", "Unreal", "ORM, and a normal map for DirectX"),
+            ("godot", "Godot", "ORM, for an ORMMaterial3D"),
+        ],
+    )
+    normal: EnumProperty(
+        name="Normal Map",
+        description="Which way green points",
+        items=[
+            ("SCHEME", "Automatic", "As the program wants it"),
+            ("OPENGL", "OpenGL", "Green is up"),
+            ("DIRECTX", "DirectX", "Green is down"),
+        ],
+    )
+    file_format: EnumProperty(
+        name="Format",
+        description="How the files are written",
+        items=[
+            ("PNG", "PNG", "As many bits as the maps have"),
+            ("PNG8", "PNG, 8 Bits", "256 levels"),
+            ("PNG16", "PNG, 16 Bits", "65536 levels"),
+            ("EXR", "OpenEXR", "32-bit floats, the color linear"),
+        ],
+    )
+    overwrite: BoolProperty(name="Overwrite", description="Replace files that have these names", options={"SKIP_SAVE"})
+
+    @classmethod
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        if not map_nodes.pictures(material, context.object):
+            return targets.refusal(rpt_("{name} has no texture at its Base Color.").format(name=material.name))
+        return None
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def act(self, context: bpy.types.Context) -> None:
+        material = context.object.active_material
+        wish = export_maps.Wish(
+            self.scheme,
+            None if self.normal == "SCHEME" else self.normal == "DIRECTX",
+            {"PNG8": 8, "PNG16": 16}.get(self.file_format, 0),
+            self.file_format == "EXR",
+            {**DEFAULTS, **map_nodes.plain_values(material)},
+        )
+        if not self.directory:
+            raise UserError(ErrorKind.REQUEST, "No folder was chosen.", "Choose one.")
+        folder = Path(bpy.path.abspath(self.directory))
+        pictures = map_nodes.pictures(material, context.object)
+        name = slug(self.name or material.name)
+        there = [path for path in export_maps.targets(pictures, folder, name, wish) if path.exists()]
+        if there and not self.overwrite:
+            raise UserError(
+                ErrorKind.REQUEST,
+                rpt_("{path} is there already.").format(path=there[0]),
+                "Turn on Overwrite, or choose another name or folder.",
+            )
+        files = export_maps.write(pictures, folder, name, wish)
+        names = ", ".join(path.name for path in files)
+        self.report({"INFO"}, rpt_("In {folder}: {names}.").format(folder=folder, names=names))
+
+
 CLASSES = (
     TILEWRIGHT_OT_fit_to_object,
     TILEWRIGHT_OT_multiply_occlusion,
     TILEWRIGHT_OT_follow_displacement,
     TILEWRIGHT_OT_unlink_old_maps,
     TILEWRIGHT_OT_mark_asset,
+    TILEWRIGHT_OT_export_maps,
 )

@@ -27,10 +27,11 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.use_property_split = False  # half of the width is too little for its words
     whole.label(text="Displacement")
     whole.prop(material, "displacement_method", text="")
-    if map_nodes.is_outdated(material, context.scene.render.engine):
+    if map_nodes.is_outdated(material, context.scene.render.engine, context.object):
         layout.operator("tilewright.follow_displacement", icon="FILE_REFRESH")
     if map_nodes.occlusion_node(material) is not None:
         multiplied = map_nodes.multiply_node(material) is not None
         layout.operator("tilewright.multiply_occlusion", depress=multiplied)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
+    layout.operator("tilewright.export_maps", icon="EXPORT")
     layout.operator("tilewright.mark_asset", text=text, icon="ASSET_MANAGER")

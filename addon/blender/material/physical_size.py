@@ -18,7 +18,7 @@ from ...core.requests.texture import Size
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
-from . import color_node, map_nodes
+from . import color_node, coordinates, map_nodes
 
 _ENOUGH = 20_000  # triangles; more would take long, and say the same
 _MULTIPLYING = {"POINT", "VECTOR"}
@@ -83,7 +83,7 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         message = rpt_("{name} is no mesh, and its texel density cannot be read.").format(name=obj.name)
         raise targets.refusal(message)
     image = _image_node(material)
-    name = map_nodes.uv_map_of(image)
+    name = coordinates.layout(image, obj).uv_map
     layers = obj.data.uv_layers
     layer = layers.get(name) if name else next((layer for layer in layers if layer.active_render), None)
     if layer is None:

@@ -6,7 +6,8 @@ import logging
 import os
 import secrets
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from errno import ENOENT
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,7 @@ from ...core.results import BASE_COLOR, MAPS, PART, Result
 from ..common import state
 from ..common.languages import rpt_
 from ..settings import properties
+from ..settings.properties import facts_of
 from . import sources
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     state.current.view.placed.add(name)
     state.current.view.doomed.discard(name)
     for image in bpy.data.images:
-        facts = image.tilewright
+        facts = facts_of(image)
         # one that was painted on or given another file since shows something else
         shows_it = (facts.result, facts.kind) == (name, kind) and name in image.filepath and not image.is_dirty
         if shows_it and image.library is None:
@@ -51,13 +53,16 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     )
     if kind in MAPS:
         image.colorspace_settings.is_data = True  # Non-Color, whatever this color management calls it
-    elif path.suffix != ".exr" and image.colorspace_settings.name != "sRGB":
-        try:
-            image.colorspace_settings.name = "sRGB"
-        except TypeError:  # a color management of the studio's own: its default for 8-bit pictures is meant for this
-            _logger.info("This color management has no sRGB; %s is used.", image.colorspace_settings.name)
+    elif path.suffix != ".exr":
+        sources.set_color_space(
+            image, "sRGB"
+        )  # where a studio has none, its default for 8-bit pictures is meant for this
     if kind == BASE_COLOR:
         sources.settle(image, result)
+    if image.colorspace_settings.is_data:
+        # EEVEE would keep 11 of the 16 bits of a height (5.2: 256 neighbouring levels become 9): terraces on a smooth
+        # relief. Cycles keeps them all anyway, and colors of 11 bits look no different.
+        image.use_half_precision = False
     properties.describe(image, result, kind)
     return image
 
@@ -65,7 +70,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
 def follow(old: Path, new: Path) -> None:
     """Let images that are read from results in `old` be read from `new`, where those have moved."""
     for image in bpy.data.images:
-        result = image.tilewright.result
+        result = facts_of(image).result
         if not result or image.library or image.packed_file:
             continue
         path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
@@ -86,67 +91,99 @@ def pack_all(stores: Collection[Path]) -> list[str]:
     """Put the files of all images that are in one of these stores into the .blend that is about to be saved.
 
     No other files, whatever an image from somebody else's .blend refers to; what the user has unpacked stays so. Names
-    those that could not be packed. Packing copies the file's bytes and decodes nothing, about 1 ms for a megabyte; only
-    where somebody has painted on an image its pixels are encoded.
+    those that could not be packed, and why. Packing copies the file's bytes and decodes nothing, about 1 ms for a
+    megabyte; only where somebody has painted on an image its pixels are encoded.
     """
-    lost = []
-    for image in bpy.data.images:
-        result = image.tilewright.result
-        # a path relative to the .blend has ".." in it
-        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
-        ours = result and path.parent.name == result and path.parent.parent in stores
-        if not ours or image.library or image.packed_file:
-            continue
-        try:
-            if not image.is_dirty and not path.is_file():
-                raise RuntimeError(f"{path} is gone")
-            image.pack()
-        except RuntimeError as error:
-            _logger.error("%s could not be packed: %s", image.name, error)
-            lost.append(image.name)
-            continue
-        name = f"//textures/{_own_stem(image)}{path.suffix}"
-        for packed in image.packed_files:
-            packed.filepath = name
-        image.filepath_raw = name
-    return lost
+    return _each(lambda image: _pack_of(image, stores))
+
+
+def _pack_of(image: bpy.types.Image, stores: Collection[Path]) -> None:
+    result, path = facts_of(image).result, _file(image)
+    if path is None or path.parent.name != result or path.parent.parent not in stores or image.packed_file:
+        return
+    if not image.is_dirty and not path.is_file():
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path))
+    suffix = pack(image) or path.suffix
+    name = f"//{_BESIDE}/{_own_stem(image)}{suffix}"
+    for packed in image.packed_files:
+        packed.filepath = name
+    image.filepath_raw = name
+
+
+def pack(image: bpy.types.Image) -> str:
+    """Pack the image's file, or its pixels where somebody has painted on it: as which suffix, "" where as its file.
+
+    Float colors are packed as they are in memory, as an EXR in the working space and multiplied by alpha, and Blender
+    (4.2 to 5.2) leaves the image saying what its file was, for instance sRGB: so it is told what it is from now on.
+    Raises RuntimeError.
+    """
+    painted = image.is_dirty
+    image.pack()
+    if not painted:
+        return ""
+    if not image.is_float:
+        return ".png"
+    if not image.colorspace_settings.is_data:
+        sources.set_color_space(image, sources.working_space())
+        if image.alpha_mode == "STRAIGHT":
+            image.alpha_mode = "PREMUL"
+    return ".exr"
 
 
 def copy_all(stores: Collection[Path], file: Path) -> list[str]:
     """Copy the files of all images that are in one of these stores into a folder beside the .blend.
 
     file: where the open .blend is about to be saved. Images that were copied beside it where it was saved before come
-    along. What was painted on is packed. Names the images that could not be copied; `paths_back` takes it all back.
+    along. What was painted on is packed. Names the images that could not be copied, and why; `paths_back` takes it all
+    back.
     """
-    lost = []
     here = Path(os.path.abspath(file)).parent / _BESIDE
     before = Path(bpy.data.filepath).parent / _BESIDE if bpy.data.filepath else None
-    paths = state.current.view.paths_before
-    paths.clear()
-    for image in bpy.data.images:
-        result = image.tilewright.result
-        path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
-        stored = path.parent.name == result and path.parent.parent in stores
-        along = path.parent == before and path.stem == _own_stem(image) and not path.is_symlink()
-        if not result or image.library or image.packed_file or path.parent == here or not (stored or along):
+    state.current.view.paths_before.clear()
+    return _each(lambda image: _copy_of(image, stores, here, before))
+
+
+def _copy_of(image: bpy.types.Image, stores: Collection[Path], here: Path, before: Path | None) -> None:
+    result, path = facts_of(image).result, _file(image)
+    if path is None or image.packed_file or path.parent == here:
+        return
+    stored = path.parent.name == result and path.parent.parent in stores
+    along = path.parent == before and path.stem == _own_stem(image) and not path.is_symlink()
+    if not (stored or along):
+        return
+    if image.is_dirty:
+        pack(image)
+        return
+    copied = _copy(path, here, f"{_own_stem(image)}{path.suffix}")
+    state.current.view.paths_before[image.session_uid] = image.filepath_raw
+    image.filepath_raw = _relative(copied, before.parent if before else None)
+
+
+def _each(do: Callable[[bpy.types.Image], None]) -> list[str]:
+    """Do it with each image of ours; where one fails, the others are done all the same. Names those, and why."""
+    lost = []
+    for image in list(bpy.data.images):
+        if not facts_of(image).result or image.library:
             continue
         try:
-            if image.is_dirty:
-                image.pack()
-                continue
-            copied = _copy(path, here, f"{_own_stem(image)}{path.suffix}")
-        except (OSError, RuntimeError) as error:
-            _logger.error("%s could not be copied beside %s: %s", image.name, file, error)
-            lost.append(image.name)
-            continue
-        paths[image.session_uid] = image.filepath_raw
-        image.filepath_raw = _relative(copied, before.parent if before else None)
+            do(image)
+        except Exception as error:  # whatever it is about one image, the user's file is saved with all the others
+            _logger.exception("%s could not be saved into the file.", image.name)
+            lines = str(error).split("\n")
+            lost.append(f"{image.name} ({getattr(error, 'strerror', None) or lines[0].strip()})")
     return lost
+
+
+def _file(image: bpy.types.Image) -> Path | None:
+    """The file that an image names, None where it names none."""
+    if not image.filepath:
+        return None
+    return Path(os.path.abspath(bpy.path.abspath(image.filepath)))  # relative to the .blend, it has ".." in it
 
 
 def _own_stem(image: bpy.types.Image) -> str:
     """The name of an image's file outside of the store, where the files of many results lie side by side."""
-    facts = image.tilewright
+    facts = facts_of(image)
     return f"{facts.result}-{facts.kind}" if facts.kind in MAPS else str(facts.result)
 
 

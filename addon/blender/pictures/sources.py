@@ -14,8 +14,10 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import bpy
+from mathutils import Matrix
 
 from ...core.errors import ErrorKind, UserError
 from ...core.requests.picture import Content
@@ -23,9 +25,12 @@ from ...core.results import Result, disk_errors
 from ..common.languages import rpt_
 from ..common.targets import Look
 
-# what the worker reads as it is; others (EXR, HDR, Cineon ...) go through Blender
-_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".tga"}
-_TIFF = {".tif", ".tiff"}
+# What the worker reads as it is, since it finds in it what Blender shows. Others (EXR, HDR, Cineon ...) go through
+# Blender; TIFF too, which has more kinds of alpha, depth and pages than any two programs agree about.
+_READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
+# as Blender calls it since 4.0, and before; as the ACES studio configurations do
+_LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_STRIP = 1 << 20  # pixels that are converted at once
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
 
@@ -64,7 +69,7 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
             path = _write(image, folder)
     if image.colorspace_settings.is_data:
         return path, Content.DATA
-    # Blender's float pixels are scene-linear, whatever the file held
+    # Blender's float pixels are linear, whatever the file held
     return path, Content.LINEAR if path.suffix == ".npy" else Content.COLOR
 
 
@@ -119,39 +124,46 @@ def _is_read_as_it_is(image: bpy.types.Image) -> bool:
     suffix = _path(image).suffix.lower()
     if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
         return False
-    if suffix in _TIFF and image.is_float:  # deeper than 8 bits, Pillow would cut them down
-        return False
     # The worker takes 8-bit colors as not premultiplied. Blender divides them by alpha, so its own pixels never are.
     return image.alpha_mode != "PREMUL"
 
 
 def _write_png(image: bpy.types.Image, path: Path) -> None:
-    """The 8-bit pixels as they are seen, painted ones too."""
+    """The 8-bit pixels as they are seen, painted ones too.
+
+    A twin is written. The format would have to be set, and that of some files cannot be set back: of a DDS it reads "",
+    and Blender's own Save wrote PNG bytes into it from then on.
+    """
     _refuse_without_pixels(image)
-    if "save_copy" not in image.bl_rna.functions["save"].parameters:  # before 4.3 it would make the file the image's
-        _write_png_of_twin(image, path)
-        return
-    before = image.file_format
+    twin = _twin(image)
     try:
-        image.file_format = "PNG"
-        image.save(filepath=str(path), save_copy=True)
-    finally:
-        image.file_format = before
-    _refuse_half(path)
-
-
-def _write_png_of_twin(image: bpy.types.Image, path: Path) -> None:
-    twin = bpy.data.images.new(image.name, *image.size, alpha=image.depth == 32)
-    try:
-        twin.colorspace_settings.is_data = image.colorspace_settings.is_data
-        pixels = array("f", [0.0]) * (4 * image.size[0] * image.size[1])  # an 8-bit image has four channels
-        image.pixels.foreach_get(pixels)
-        twin.pixels.foreach_set(pixels)
         twin.file_format = "PNG"
         twin.save(filepath=str(path))
     finally:
         bpy.data.images.remove(twin)
     _refuse_half(path)
+
+
+def _twin(image: bpy.types.Image) -> bpy.types.Image:
+    if not image.is_dirty and not image.library:
+        twin = image.copy()  # which reads the same file
+        if tuple(twin.size) == tuple(image.size):
+            return twin
+        bpy.data.images.remove(twin)
+    twin = bpy.data.images.new(image.name, *image.size, alpha=image.depth == 32)
+    try:
+        twin.colorspace_settings.is_data = image.colorspace_settings.is_data
+        pixels = array("f", [0.0]) * (4 * image.size[0] * image.size[1])  # an 8-bit image has four channels
+        _pixels(image).foreach_get(pixels)
+        _pixels(twin).foreach_set(pixels)
+    except BaseException:  # such as a lack of memory
+        bpy.data.images.remove(twin)
+        raise
+    return twin
+
+
+def _pixels(image: bpy.types.Image) -> Any:
+    return image.pixels  # the types say it is a number
 
 
 def _refuse_half(path: Path) -> None:
@@ -169,7 +181,10 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
     shape = (height, width, image.channels)
     row = 4 * width * image.channels  # bytes
     pixels = array("f", [0.0]) * (row * height // 4)  # not of bytes, which would be there a second time
-    image.pixels.foreach_get(pixels)
+    _pixels(image).foreach_get(pixels)
+    matrix = None if image.colorspace_settings.is_data else _to_rec709()
+    if matrix and image.channels >= 3:
+        _multiply(pixels, image.channels, matrix)
     if sys.byteorder == "big":
         pixels.byteswap()
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}}}"
@@ -179,6 +194,71 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode("ascii"))
         for y in reversed(range(height)):  # Blender counts from the bottom
             file.write(values[y * row : (y + 1) * row])
+
+
+def working_space() -> str:
+    """The color space that float pixels are in. From 5.0 on the user may choose it."""
+    with _probe() as probe:
+        return str(probe.colorspace_settings.name)
+
+
+def _to_rec709() -> Matrix | None:
+    """What takes colors of the working space to linear Rec.709, None where it is that, or there is no such space.
+
+    Blender is asked by itself, so this holds for every color management that has the space under a name we know.
+    """
+    with _probe() as probe:
+        before = probe.colorspace_settings.name
+        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
+        probe.pack()  # what is not packed is lost with the next line
+        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == before:
+            return None
+        pixels = array("f", bytes(4 * 12))
+        probe.pixels.foreach_get(pixels)
+    columns = Matrix([pixels[start : start + 3] for start in (0, 4, 8)])
+    return columns.transposed().inverted_safe().to_4x4()
+
+
+@contextmanager
+def _probe() -> Iterator[bpy.types.Image]:
+    """A float image of three pixels, which goes again."""
+    probe = bpy.data.images.new("Tilewright", 3, 1, float_buffer=True)
+    try:
+        yield probe
+    finally:
+        bpy.data.images.remove(probe)
+
+
+def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:
+    """Multiply the first three of each pixel's channels by a matrix.
+
+    By Blender, as the vertices of a mesh: without numpy Python itself would take a minute for 4096x4096.
+    """
+    mesh = bpy.data.meshes.new("Tilewright")
+    try:
+        for start in range(0, len(pixels), channels * _STRIP):
+            strip = pixels[start : start + channels * _STRIP]
+            count = len(strip) // channels
+            if len(mesh.vertices) != count:
+                mesh.clear_geometry()
+                mesh.vertices.add(count)
+            points = array("f", bytes(12 * count))
+            for channel in range(3):
+                points[channel::3] = strip[channel::channels]
+            place = _positions(mesh)  # 400 times as quick as `vertices` (4.5, 5.2)
+            place.foreach_set("vector", points)
+            mesh.transform(matrix)
+            place = _positions(mesh)
+            place.foreach_get("vector", points)
+            for channel in range(3):
+                strip[channel::channels] = points[channel::3]
+            pixels[start : start + len(strip)] = strip
+    finally:
+        bpy.data.meshes.remove(mesh)
+
+
+def _positions(mesh: bpy.types.Mesh) -> Any:
+    return cast(Any, mesh.attributes["position"]).data
 
 
 def _refuse_without_pixels(image: bpy.types.Image) -> None:
@@ -196,19 +276,24 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
     if request.holds_data:
         image.colorspace_settings.is_data = True
     elif is_exr:
-        _set_color_space(image, "Linear Rec.709", "Linear")  # since 4.0; as other color managements call it
+        # where there is no such space, the colors were left in the working space, see `_to_rec709`
+        set_color_space(image, *_LINEAR_REC709, working_space())
     elif source:
-        _set_color_space(image, source.color_space)
+        set_color_space(image, source.color_space)
     if source and not is_exr:
-        image.alpha_mode = source.alpha_mode
+        image.alpha_mode = cast(Any, source.alpha_mode)
 
 
-def _set_color_space(image: bpy.types.Image, *names: str) -> None:
-    """Set the first of these that this color management has; where it has none, the image's stays."""
+def set_color_space(image: bpy.types.Image, *names: str) -> bool:
+    """Set the first of these that this color management has; where it has none, the image's stays. True if it has."""
+    space: Any = image.colorspace_settings
     for name in names:
+        if space.name == name:
+            return True
         with suppress(TypeError):
-            image.colorspace_settings.name = name
-            return
+            space.name = name
+            return True
+    return False
 
 
 def _refusal(message: str, hint: str) -> UserError:

@@ -3,6 +3,7 @@
 
 import secrets
 from dataclasses import replace
+from typing import Any
 
 import bpy
 
@@ -62,22 +63,21 @@ def make(
     steps: int | None = None,
     guidance_scale: float | None = None,
     seed: int | None = None,
-    count: int = 1,
-    axes: Axes = Axes.XY,
     scheduler: str = Scheduler.MODEL.value,
     model: str,
-    finish: Finish = Finish(),  # noqa: B008 - frozen
+    **others: Any,
 ) -> TextureRequest:
-    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`."""
+    """A request whose None are filled in: by the model's defaults, the seed by chance. Raises `UserError`.
+
+    others: fields of the request that have nothing to do with the model.
+    """
     # What is wrong with the texts is told before the model is looked at.
     request = TextureRequest(
         prompt,
         negative_prompt,
         size or Size(512, 512),
         seed=0 if seed is None else seed,
-        count=count,
-        axes=axes,
-        finish=finish,
+        **others,
     )
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -23,10 +23,11 @@ from ...core.protocol import ImageDone
 from ...core.requests import Request
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import STARTER, Axes, Scheduler, Size
-from ...core.results import PART, Result, disk_errors
+from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
+from ..material import export_maps
 from ..settings import models, request
 from . import picture_commands
 
@@ -58,7 +59,7 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
-            return _generate(wanted, picture_commands.output(options, _path), options.json, interruptions)
+            return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
         return 1
@@ -150,9 +151,9 @@ def _read_prompts(path: Path) -> list[str]:
     return prompts
 
 
-def _generate(wanted: Sequence[Request], output: Path, as_json: bool, interruptions: list[int]) -> int:
+def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespace, interruptions: list[int]) -> int:
     """Make them one after the other; one that fails does not stop the others. Raises `UserError` where none can be."""
-    made = _Made(output, as_json)
+    made = _Made(output, options.json, picture_commands.export(options))
     # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
     parts = Store(output / ".tilewright")
     parts.clean_parts()  # of commands that were killed
@@ -198,9 +199,10 @@ class _Made:
     error: why a result could not be moved.
     """
 
-    def __init__(self, output: Path, as_json: bool) -> None:
+    def __init__(self, output: Path, as_json: bool, export: export_maps.Wish | None) -> None:
         self._output = output
         self._as_json = as_json
+        self._export = export
         self.error: UserError | None = None
 
     def collect(self, events: list[Event]) -> None:
@@ -222,10 +224,12 @@ class _Made:
                     target = _reserve(self._output, f"{file.stem}-{kind.value}", source.suffix)
                     picture_commands.move(source, target)
                     maps[kind.value] = target.name
+            exported = self._written(file, maps)
             line = json.dumps(
                 {
                     "file": file.name,
                     **({"maps": maps} if maps else {}),
+                    **({"export": exported} if exported else {}),
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
@@ -238,6 +242,21 @@ class _Made:
             print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
         print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
+
+    def _written(self, file: Path, maps: Mapping[str, str]) -> list[str]:
+        """The names of what `--export` asked for."""
+        if self._export is None:
+            return []
+        files = {BASE_COLOR: file} | {kind: self._output / name for kind, name in maps.items()}
+        images = {}
+        try:
+            for kind, path in files.items():
+                images[kind] = bpy.data.images.load(str(path), check_existing=False)
+                images[kind].colorspace_settings.is_data = kind != BASE_COLOR
+            return [path.name for path in export_maps.write(images, self._output, file.stem, self._export)]
+        finally:
+            for image in images.values():
+                bpy.data.images.remove(image)
 
 
 def _reserve(folder: Path, stem: str, suffix: str = ".png") -> Path:

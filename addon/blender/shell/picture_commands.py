@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UserError
+from ...core.map_files import SCHEMES
 from ...core.recipe import read_png
-from ...core.requests.finish import LANCZOS, SCALES, STARTER, Finish, absolute, parse_maps
+from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_maps
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
+from ..material import export_maps
 
 COMMANDS = ("upscale", "maps", "tileable")
 _SCALES = ", ".join(str(scale) for scale in SCALES[1:])
@@ -49,15 +51,23 @@ def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> N
     parser.add_argument(scale, dest="scale", type=int, metavar="N", help=f"how many times larger: {_SCALES}")
     parser.add_argument(
         "--upscaler",
-        default=STARTER,
+        default=STARTER_NETWORKS,
         metavar="NAME|FILE",
-        help=f"{STARTER}, {LANCZOS} or a network's file, whose seamlessness is measured",
+        help=f"{STARTER_NETWORKS}, {LANCZOS} or a network's file, whose seamlessness is measured",
     )
     if maps:
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"
         )
-        parser.add_argument("--map-networks", default=STARTER, metavar="NAME|DIR", help="starter, filter or a folder")
+        parser.add_argument(
+            "--map-networks", default=STARTER_NETWORKS, metavar="NAME|DIR", help="starter, filter or a folder"
+        )
+        parser.add_argument(
+            "--export", choices=tuple(SCHEMES), help="also write the textures as that program imports them"
+        )
+        parser.add_argument("--normal", choices=("opengl", "directx"), help="of what is exported (the program's own)")
+        parser.add_argument("--bits", type=int, choices=(8, 16), help="of what is exported (as many as the maps have)")
+        parser.add_argument("--format", default="png", choices=("png", "exr"), help="of what is exported (png)")
 
 
 def finish(options: argparse.Namespace) -> Finish:
@@ -68,8 +78,16 @@ def finish(options: argparse.Namespace) -> Finish:
         upscale=usual if options.scale is None else options.scale,
         upscaler=absolute(options.upscaler),
         maps=parse_maps(names),
-        map_networks=absolute(getattr(options, "map_networks", STARTER)),
+        map_networks=absolute(getattr(options, "map_networks", STARTER_NETWORKS)),
     )
+
+
+def export(options: argparse.Namespace) -> export_maps.Wish | None:
+    """What `--export` asks for; None where nothing is exported."""
+    if getattr(options, "export", None) is None:
+        return None
+    directx = None if options.normal is None else options.normal == "directx"
+    return export_maps.Wish(options.export, directx, options.bits or 0, options.format == "exr")
 
 
 def request(options: argparse.Namespace, path: Callable[[str], Path]) -> PictureRequest:

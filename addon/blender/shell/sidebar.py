@@ -8,12 +8,13 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
-from ..common import package, preferences, state, targets
+from ..common import package, preferences, state
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
 from ..history import selected
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
+from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of, target_problem
@@ -86,7 +87,8 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
     elif obj:
         place = obj.active_material.name if obj.active_material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
-    if targets.lacks_uv_map(obj):
+    material = obj.active_material if obj else None
+    if coordinates.lacks_uv_map(color_node.image_node(material) if material else None, obj):
         row = layout.row()
         label = row.row()
         label.alert = True

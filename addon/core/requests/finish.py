@@ -11,7 +11,7 @@ from ..errors import bad_request
 
 SCALES = (1, 2, 4, 8)
 MAX_RESULT_SIDE = 16384  # pixels; what graphics cards take as a texture
-STARTER = "starter"  # the networks in the package
+STARTER_NETWORKS = "starter"  # the networks in the package
 LANCZOS = "lanczos"  # upscaling without a network
 FILTER = "filter"  # maps without a network
 
@@ -36,9 +36,9 @@ class Finish:
     """
 
     upscale: int = 1
-    upscaler: str = STARTER
+    upscaler: str = STARTER_NETWORKS
     maps: tuple[MapKind, ...] = ()
-    map_networks: str = STARTER
+    map_networks: str = STARTER_NETWORKS
 
     def __post_init__(self) -> None:
         if isinstance(self.upscale, bool) or self.upscale not in SCALES:
@@ -47,8 +47,8 @@ class Finish:
             raise bad_request(f"The maps must be of {_listed(MapKind)}.")
         object.__setattr__(self, "maps", tuple(kind for kind in MapKind if kind in self.maps))
         for title, value, known in (
-            ("The upscaler", self.upscaler, (STARTER, LANCZOS)),
-            ("The choice of map networks", self.map_networks, (STARTER, FILTER)),
+            ("The upscaler", self.upscaler, (STARTER_NETWORKS, LANCZOS)),
+            ("The choice of map networks", self.map_networks, (STARTER_NETWORKS, FILTER)),
         ):
             if not isinstance(value, str) or not value.strip() or "\0" in value:
                 raise bad_request(f"{title} is not known.", f"Choose {_listed(known)}, or a path.")
@@ -104,7 +104,7 @@ def parse_maps(names: Iterable[object]) -> tuple[MapKind, ...]:
 
 def absolute(choice: str) -> str:
     """A choice of upscaler or map networks as it was typed: known words stay, paths become whole ones."""
-    if choice in (STARTER, LANCZOS, FILTER) or not choice.strip():
+    if choice in (STARTER_NETWORKS, LANCZOS, FILTER) or not choice.strip():
         return choice
     try:
         return str(Path(choice).expanduser().absolute())

@@ -19,7 +19,7 @@ class Content(StrEnum):
     """What a picture's numbers mean. Only colors are kept as colors; normals keep unit length."""
 
     COLOR = "COLOR"  # sRGB-encoded, the usual picture
-    LINEAR = "LINEAR"  # scene-linear colors, the usual float picture
+    LINEAR = "LINEAR"  # linear Rec.709 colors, the usual float picture
     DATA = "DATA"
     NORMAL = "NORMAL"
 

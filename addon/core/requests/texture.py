@@ -22,7 +22,7 @@ MAX_STEPS = 150
 MAX_GUIDANCE = 30.0
 MAX_COUNT = 1000
 MAX_SEED = 2**31 - 1  # Blender's integers have 31 bits
-STARTER = "starter"  # the model in the package
+STARTER = "starter"  # the model in the package; its networks: `finish.STARTER_NETWORKS`
 
 
 class Axes(StrEnum):

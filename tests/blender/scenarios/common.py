@@ -3,13 +3,27 @@
 
 import sys
 import time
+import traceback
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import bpy
 
 PACKAGE = "bl_ext.user_default.tilewright"
+
+
+def run_rules(scenarios: Mapping[str, Any]) -> dict[str, str]:
+    """Each rule's name and what went wrong with it, "" if nothing; each from a new file. scenarios: their globals."""
+    told = {}
+    for name, rule in [(name, rule) for name, rule in scenarios.items() if name.startswith("rule_")]:
+        fresh()
+        try:
+            rule()
+            told[name.removeprefix("rule_")] = ""
+        except Exception:  # noqa: BLE001 - it is passed on, in what is told
+            told[name.removeprefix("rule_")] = traceback.format_exc()
+    return told
 
 
 def addon(name: str) -> Any:

@@ -74,7 +74,7 @@ def save_without_the_store(file: str, store: str) -> None:
     generate(prompt="lost")
     shutil.rmtree(store)
     assert bpy.ops.wm.save_as_mainfile(filepath=file) == {"FINISHED"}
-    assert "Could not be saved into the file" in bpy.context.window_manager.tilewright.outcome
+    assert "Could not be saved into the file" in bpy.context.window_manager.tilewright.error
 
 
 def delivery_without_one_of_the_results() -> None:

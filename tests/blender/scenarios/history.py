@@ -504,7 +504,7 @@ def copying_that_fails_is_told(file: str) -> None:
     before = bpy.path.abspath(image.filepath)
     (Path(file).parent / "textures").write_text("a file in the way")
     assert bpy.ops.wm.save_as_mainfile(filepath=file) == {"FINISHED"}
-    assert f"Could not be saved into the file: {image.name}" in bpy.context.window_manager.tilewright.outcome
+    assert f"Could not be saved into the file: {image.name}" in bpy.context.window_manager.tilewright.error
     # Blender makes paths relative when a file is saved for the first time
     assert os.path.abspath(bpy.path.abspath(image.filepath)) == before
 

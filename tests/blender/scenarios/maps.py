@@ -4,6 +4,7 @@
 The fake engine makes height, normal, roughness, metallic and occlusion beside each color.
 """
 
+import itertools
 import json
 import os
 import time
@@ -110,6 +111,17 @@ def _nothing_overlaps() -> None:
             assert apart, f"{name} and {other} overlap: {boxes}"
 
 
+def _deliver(without: tuple[str, ...], prompt: str = "brick") -> None:
+    """A result that lacks some of its maps."""
+    job = start(prompt=prompt, count=1)
+    session, pump = addon("common.state").current.session, addon("jobs.pump")
+    session.wait(job, tick=pump.handle)
+    result = job.results[0]
+    files = {kind: name for kind, name in result.files.items() if kind not in without}
+    object.__setattr__(result, "files", files)
+    pump.deliver_waiting()
+
+
 # --- the tree of an empty material ---------------------------------------------------------------------------------
 
 
@@ -121,24 +133,56 @@ def rule_each_map_is_linked_to_where_it_belongs() -> None:
     assert set(kinds) == {"base_color", *ALL}
     assert _source(_principled(), "Metallic") == kinds["metallic"]
     assert _source(_principled(), "Roughness") == kinds["roughness"]
-    bump = _source(_principled(), "Normal")
-    assert bump.bl_idname == "ShaderNodeBump"
-    assert _source(bump, "Height") == kinds["height"]
-    normal_map = _source(bump, "Normal")
+    normal_map = _source(_principled(), "Normal")  # exporters take what stands between for the normal map
     assert (normal_map.bl_idname, normal_map.space) == ("ShaderNodeNormalMap", "TANGENT")
     assert getattr(normal_map, "convention", "OPENGL") == "OPENGL"
     assert _source(normal_map, "Color") == kinds["normal"]
     assert not _output().inputs["Displacement"].is_linked
-    assert not kinds["occlusion"].outputs["Color"].is_linked
+    assert not kinds["height"].outputs["Color"].is_linked, "the normal map has the same relief"
+    (link,) = kinds["occlusion"].outputs["Color"].links
+    assert (link.to_node.node_tree.name, link.to_socket.name) == ("glTF Material Output", "Occlusion")
     assert "With Ambient Occlusion, Metallic, Roughness, Normal, Height." in _outcome()
     assert "In Material, node Base Color." in _outcome()
 
 
-def rule_relief_that_the_normal_map_has_is_not_counted_twice() -> None:
+def rule_bump_of_an_earlier_version_is_taken_out_on_demand() -> None:
+    """It stood at no strength between Normal Map and Principled: exporters took its height for the normal map."""
     generate()
+    after, types = links(_tree()), _type_names()
+    tree, normal_map, height = _tree(), _source(_principled(), "Normal"), _kinds()["height"]
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.name, bump.label, bump.parent = "Tilewright Bump", "Bump", height.parent
+    bump.inputs["Strength"].default_value = 0.0
+    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
+    tree.links.new(normal_map.outputs[0], bump.inputs["Normal"])
+    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
+    generate(prompt="a delivery removes no node")
+    assert _source(_principled(), "Normal") == bump
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    assert (links(_tree()), _type_names()) == (after, types)
+    assert _source(_principled(), "Normal").inputs["Strength"].default_value == 1
+
+
+def rule_height_that_came_first_hands_the_relief_over_on_demand() -> None:
+    _deliver(without=("normal",))
     bump = _source(_principled(), "Normal")
-    assert bump.inputs["Strength"].default_value == 0
-    assert _source(bump, "Normal").inputs["Strength"].default_value == 1
+    assert (bump.bl_idname, bump.inputs["Strength"].default_value) == ("ShaderNodeBump", 1)
+    generate(prompt="second")
+    assert _source(_principled(), "Normal") == bump
+    assert "Bump carries the relief: press Update Nodes" in _outcome()
+    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    normal_map = _source(_principled(), "Normal")
+    assert _source(normal_map, "Color") == _kinds()["normal"]
+    assert "ShaderNodeBump" not in _type_names()
+    assert "fit its displacement method" in message_of(bpy.ops.tilewright.follow_displacement)
+    _nothing_overlaps()
+
+
+def rule_group_of_the_gltf_exporter_is_used_where_it_is() -> None:
+    group = bpy.data.node_groups.new("glTF Material Output", "ShaderNodeTree")
+    group.interface.new_socket("Occlusion", in_out="INPUT", socket_type="NodeSocketFloat")
+    generate()
+    assert [tree.name for tree in bpy.data.node_groups] == ["glTF Material Output"]
 
 
 def rule_maps_are_data_and_the_color_is_not() -> None:
@@ -203,7 +247,7 @@ def rule_maps_follow_the_coordinates_of_the_color() -> None:
     assert kinds["base_color"] == image
     assert all(_source(node, "Vector") == mapping for node in kinds.values())
     assert {node.interpolation for node in kinds.values()} == {"Closest"}
-    assert _source(_source(_principled(), "Normal"), "Normal").uv_map == "Second"
+    assert _source(_principled(), "Normal").uv_map == "Second"
     assert image.parent is None, "the user's own node stays where it is"
 
 
@@ -235,14 +279,14 @@ def rule_engine_that_does_not_displace_gets_a_bump() -> None:
 
 
 def rule_what_the_user_put_between_height_and_bump_is_left_alone() -> None:
-    generate()
+    _deliver(without=("normal",))
     tree, bump = _tree(), _source(_principled(), "Normal")
     ramp = tree.nodes.new("ShaderNodeValToRGB")
     tree.links.new(_kinds()["height"].outputs["Color"], ramp.inputs[0])
     tree.links.new(ramp.outputs[0], bump.inputs["Height"])
     before = links(tree)
     _material().displacement_method = "DISPLACEMENT"
-    generate()
+    _deliver(without=("normal",))
     assert links(tree) == before
     assert "Something stands between the nodes Height and Bump" in _outcome()
 
@@ -262,7 +306,7 @@ def rule_change_of_the_method_is_followed_both_ways() -> None:
     generate(prompt="the next delivery follows as well")
     assert links(_tree()) == first
     assert _type_names() == types
-    assert getattr(_source(_source(_principled(), "Normal"), "Normal"), "base", "DISPLACED") == "DISPLACED"
+    assert getattr(_source(_principled(), "Normal"), "base", "DISPLACED") == "DISPLACED"
     _nothing_overlaps()
 
 
@@ -272,13 +316,13 @@ def rule_change_of_the_method_is_followed_both_ways() -> None:
 def rule_second_delivery_goes_into_the_same_nodes() -> None:
     generate(prompt="first", use_random_seed=False, seed=1)
     before, nodes = links(_tree()), {node.name: tuple(node.location) for node in _tree().nodes}
-    bump = _source(_principled(), "Normal")
-    bump.inputs["Strength"].default_value = 0.3
+    normal_map = _source(_principled(), "Normal")
+    normal_map.inputs["Strength"].default_value = 0.3
     for number in range(3):
         generate(prompt=f"again {number}")
         assert links(_tree()) == before
         assert {node.name: tuple(node.location) for node in _tree().nodes} == nodes
-    assert abs(bump.inputs["Strength"].default_value - 0.3) < 1e-6, "what the user has tuned stays"
+    assert abs(normal_map.inputs["Strength"].default_value - 0.3) < 1e-6, "what the user has tuned stays"
     assert {node.image.tilewright.prompt for node in _kinds().values()} == {"again 2"}
     old = [image for image in made() if image.tilewright.prompt == "first"]
     assert len(old) == 6
@@ -332,13 +376,7 @@ def rule_color_that_was_there_first_gets_its_maps() -> None:
 
 def rule_maps_of_another_texture_are_told() -> None:
     generate(prompt="first")
-    job = start(prompt="second", count=1)
-    session, pump = addon("common.state").current.session, addon("jobs.pump")
-    session.wait(job, tick=pump.handle)
-    result = job.results[0]
-    files = {kind: name for kind, name in result.files.items() if kind not in ("normal", "height")}
-    object.__setattr__(result, "files", files)
-    pump.deliver_waiting()
+    _deliver(without=("normal", "height"), prompt="second")
     assert _kinds()["roughness"].image.tilewright.prompt == "second"
     assert _kinds()["normal"].image.tilewright.prompt == "first"
     assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
@@ -382,25 +420,176 @@ def rule_map_without_a_place_is_told() -> None:
     assert not _kinds()["roughness"].outputs["Color"].is_linked
 
 
+def _picture(name: str = "old") -> Any:
+    node = _tree().nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.new(name, 8, 8, is_data=True)
+    return node
+
+
+def _row(input_: Any, *types: str) -> list[Any]:
+    """An image node of the user's and nodes in a row behind it, the last into an input."""
+    nodes = [_picture(), *(_tree().nodes.new(f"ShaderNode{type_}") for type_ in types)]
+    for left, right in itertools.pairwise(nodes):
+        names = ("Color", "Fac", "Factor", "Value", "Height")
+        sockets = [socket for name in names for socket in right.inputs if socket.enabled and socket.name == name]
+        wanted = [socket for socket in sockets if socket.name in ("Color", "Value", "Height")] or sockets
+        _tree().links.new(left.outputs[0], wanted[0])
+    _tree().links.new(nodes[-1].outputs[0], input_)
+    return nodes
+
+
 def rule_users_own_maps_are_replaced_where_they_are() -> None:
-    tree = _tree()
-    roughness, normal, height = (tree.nodes.new("ShaderNodeTexImage") for _ in range(3))
-    for node in (roughness, normal, height):
-        node.image = bpy.data.images.new("old", 8, 8)
-    invert, normal_map, bump = (tree.nodes.new(f"ShaderNode{name}") for name in ("Invert", "NormalMap", "Bump"))
-    tree.links.new(roughness.outputs["Color"], invert.inputs["Color"])
-    tree.links.new(invert.outputs[0], _principled().inputs["Roughness"])
-    tree.links.new(normal.outputs["Color"], normal_map.inputs["Color"])
-    tree.links.new(normal_map.outputs[0], bump.inputs["Normal"])
-    tree.links.new(height.outputs["Color"], bump.inputs["Height"])
-    tree.links.new(bump.outputs[0], _principled().inputs["Normal"])
-    old = [node.image for node in (roughness, normal, height)]
-    before = links(tree)
+    roughness, *_ = _row(_principled().inputs["Roughness"], "Clamp", "ValToRGB")
+    normal, _curves, _normal_map = _row(_principled().inputs["Normal"], "RGBCurve", "NormalMap")
+    old = [node.image for node in (roughness, normal)]
+    before = links(_tree())
     generate()
-    assert before <= links(tree)
+    assert before <= links(_tree())
     kinds = _kinds()
-    assert (kinds["roughness"], kinds["normal"], kinds["height"]) == (roughness, normal, height)
+    assert (kinds["roughness"], kinds["normal"]) == (roughness, normal)
+    assert not kinds["height"].outputs["Color"].is_linked, "the user's normal map has the relief"
     assert all(image.use_fake_user for image in old)
+
+
+def rule_bump_of_the_users_is_given_the_height_and_carries_the_relief_alone() -> None:
+    height, bump = _row(_principled().inputs["Normal"], "Bump")
+    generate()
+    assert _kinds()["height"] == height
+    assert _source(_principled(), "Normal") == bump
+    assert not bump.inputs["Normal"].is_linked
+    assert "The relief is shown by the node Bump: the node Normal is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_bump_of_the_users_beside_a_normal_map_keeps_its_own_detail() -> None:
+    normal, normal_map = _row(_principled().inputs["Normal"], "NormalMap")
+    detail, bump = _row(_principled().inputs["Normal"], "Bump")
+    _tree().links.new(normal_map.outputs[0], bump.inputs["Normal"])
+    old = detail.image
+    before = links(_tree())
+    generate()
+    assert before <= links(_tree())
+    assert _kinds()["normal"] == normal
+    assert detail.image == old, "with our height in it the relief would be counted twice"
+    assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_map_whose_numbers_are_turned_round_is_left_to_the_user() -> None:
+    """A gloss map behind an Invert, in the shapes that artists give it."""
+
+    def subtract(node: Any) -> None:
+        node.operation = "SUBTRACT"
+        _tree().links.new(node.inputs[0].links[0].from_socket, node.inputs[1])
+        _tree().links.remove(node.inputs[0].links[0])
+        node.inputs[0].default_value = 1.0
+
+    def map_range(node: Any) -> None:
+        node.inputs["To Min"].default_value, node.inputs["To Max"].default_value = 1.0, 0.0
+
+    def ramp(node: Any) -> None:
+        node.color_ramp.elements[0].color, node.color_ramp.elements[1].color = (1, 1, 1, 1), (0, 0, 0, 1)
+
+    def multiply(node: Any) -> None:
+        node.operation = "MULTIPLY_ADD"
+        node.inputs[1].default_value, node.inputs[2].default_value = -1.0, 1.0
+
+    def curve(node: Any) -> None:
+        points = node.mapping.curves[0].points
+        points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)
+
+    shapes = {
+        "Invert": lambda node: None,
+        "Math": subtract,
+        "MapRange": map_range,
+        "ValToRGB": ramp,
+        "Math ": multiply,
+        "FloatCurve": curve,
+    }
+    for type_, shape in shapes.items():
+        fresh()
+        gloss, node = _row(_principled().inputs["Roughness"], type_.strip())
+        shape(node)
+        old, before = gloss.image, links(_tree())
+        for _time in range(2):
+            generate()
+            assert gloss.image == old, type_
+            assert before <= links(_tree())
+            assert "Something else feeds Roughness: the node Roughness is linked to nothing." in _outcome() or _time
+        assert len([node for node in _tree().nodes if node.bl_idname == "NodeFrame"]) == 1
+        node.mute = True
+        generate()
+        assert gloss.image != old, f"{type_}: muted, it turns nothing"
+
+
+def rule_normal_map_that_reads_other_normals_is_left_to_the_user() -> None:
+    def space(normal_map: Any) -> None:
+        normal_map.space = "OBJECT"
+
+    def convention(normal_map: Any) -> None:
+        normal_map.convention = "DIRECTX"
+
+    settings = [space, convention] if hasattr(bpy.types.ShaderNodeNormalMap, "convention") else [space]
+    if bpy.app.version >= (5, 2, 0):
+        assert convention in settings, "its name has changed"
+    for setting in settings:
+        fresh()
+        normal, normal_map = _row(_principled().inputs["Normal"], "NormalMap")
+        setting(normal_map)
+        _left_to_the_user(normal)
+    fresh()
+    normal, curves, _normal_map = _row(_principled().inputs["Normal"], "RGBCurve", "NormalMap")
+    points = curves.mapping.curves[1].points
+    points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)  # green: DirectX to OpenGL
+    _left_to_the_user(normal)
+
+
+def _left_to_the_user(node: Any) -> None:
+    old, before = node.image, links(_tree())
+    generate()
+    assert node.image == old
+    assert before <= links(_tree())
+    assert "Something else feeds Normal: the node Normal is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_bump_that_presses_in_is_left_to_the_user() -> None:
+    for number in range(2):
+        fresh()
+        height, bump = _row(_principled().inputs["Normal"], "Bump")
+        if number:
+            bump.inputs["Distance"].default_value = -0.1
+        else:
+            bump.invert = True
+        old = height.image
+        generate()
+        assert height.image == old
+        assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+
+
+def rule_color_in_the_users_product_has_one_set_of_maps() -> None:
+    tree = _tree()
+    color, occlusion = _picture("wall"), _picture("mine")
+    color.image.colorspace_settings.name = "sRGB"
+    mix = tree.nodes.new("ShaderNodeMix")
+    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+    tree.links.new(color.outputs["Color"], mix.inputs[6])
+    tree.links.new(occlusion.outputs["Color"], mix.inputs[7])
+    tree.links.new(mix.outputs[2], _principled().inputs["Base Color"])
+    kept = occlusion.image
+    generate()
+    assert (_kinds()["base_color"], occlusion.image) == (color, kept)
+    assert _source(_principled(), "Roughness") == _kinds()["roughness"]
+    before, nodes = links(tree), len(tree.nodes)
+    generate(prompt="second")
+    assert (links(tree), len(tree.nodes)) == (before, nodes)
+
+
+def rule_what_cannot_be_linked_is_one_set_however_often() -> None:
+    tree = _tree()
+    tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[1], _principled().inputs["Base Color"])
+    generate()
+    before, nodes = links(tree), len(tree.nodes)
+    generate(prompt="second")
+    assert (links(tree), len(tree.nodes)) == (before, nodes)
+    assert {node.image.tilewright.prompt for node in _kinds().values()} == {"second"}
 
 
 def rule_roughness_made_from_the_color_is_not_taken_for_a_map() -> None:
@@ -510,8 +699,9 @@ def rule_relief_goes_with_the_tile_size() -> None:
     assert abs(scale.default_value - 2 * 8 / 512) < 1e-6
     _material().tilewright.relief = 0.1
     assert abs(scale.default_value - 0.2) < 1e-6
-    _material().displacement_method = "BUMP"
-    assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
+    fresh()
+    _material().tilewright.tile_size, _material().tilewright.relief = 2.0, 0.1
+    _deliver(without=("normal",))
     distance = _source(_principled(), "Normal").inputs["Distance"]
     assert abs(distance.default_value - 0.2) < 1e-6
     _material().tilewright.tile_size = 1.0
@@ -522,7 +712,7 @@ def rule_the_normal_map_has_the_relief_too() -> None:
     """In Bump Only, Blender's default, it is all that shows the relief."""
     _material().tilewright.relief = 2 * 8 / 512
     generate()
-    strength = _source(_source(_principled(), "Normal"), "Normal").inputs["Strength"]
+    strength = _source(_principled(), "Normal").inputs["Strength"]
     assert abs(strength.default_value - 2) < 1e-5
     _material().tilewright.relief = 4 / 512
     assert abs(strength.default_value - 0.5) < 1e-5

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where the texture goes in a material, rule by rule. Each function starts from a new file with the default cube."""
 
+import time
 import traceback
 from itertools import pairwise
 from typing import Any
@@ -126,7 +127,6 @@ def rule_image_behind_color_corrections_is_found() -> None:
         "NodeReroute",
         "ShaderNodeGamma",
         "ShaderNodeRGBCurve",
-        "ShaderNodeInvert",
         "ShaderNodeBrightContrast",
     )
     before = links(tree)
@@ -154,6 +154,99 @@ def _left_alone(tree: Any, said: str) -> None:
     assert new.image == image
     assert all(tree.nodes[name].image == picture for name, picture in pictures.items())
     assert said in _outcome(), _outcome()
+    count = len(tree.nodes)
+    image = generate(prompt="the next one takes the place of the last")
+    assert (len(tree.nodes), new.image, links(tree)) == (count, image, before)
+
+
+def rule_color_that_is_turned_round_is_left_alone() -> None:
+    tree = _tree()
+    _image, invert = _feed(tree, "ShaderNodeTexImage", "ShaderNodeInvert")
+    _left_alone(tree, "turns colors round")
+    invert.inputs[0].default_value = 0.2  # a weak one keeps the order
+    node = tree.nodes["Image Texture"]
+    assert generate() == node.image
+    fresh()
+    tree = _tree()
+    _image, curves = _feed(tree, "ShaderNodeTexImage", "ShaderNodeRGBCurve")
+    points = curves.mapping.curves[3].points
+    points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)
+    _left_alone(tree, "turns colors round")
+
+
+def rule_color_that_is_turned_round_twice_is_found() -> None:
+    node, *_ = _feed(_tree(), "ShaderNodeTexImage", "ShaderNodeInvert", "ShaderNodeGamma", "ShaderNodeInvert")
+    assert generate() == node.image
+
+
+def rule_muted_node_turns_nothing_round() -> None:
+    node, invert = _feed(_tree(), "ShaderNodeTexImage", "ShaderNodeInvert")
+    invert.mute = True
+    assert generate() == node.image
+
+
+def _multiplied(tree: Any, factor: Any) -> Any:
+    """An image, multiplied by something into Base Color; the image's node."""
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.image = bpy.data.images.new("wall", 8, 8)
+    mix = _mix(tree, node, factor)
+    mix.blend_type = "MULTIPLY"
+    return node
+
+
+def rule_color_in_a_product_is_replaced_in_it() -> None:
+    def occlusion(name: str, space: str) -> Any:
+        node = _tree().nodes.new("ShaderNodeTexImage")
+        node.image = bpy.data.images.new(name, 8, 8)
+        node.image.colorspace_settings.name = space
+        return node
+
+    factors = (
+        lambda: occlusion("mine", "Non-Color"),
+        lambda: occlusion("Wall_AO.png", "sRGB"),
+        lambda: _tree().nodes.new("ShaderNodeVertexColor"),
+        lambda: _tree().nodes.new("ShaderNodeAttribute"),
+        lambda: _tree().nodes.new("ShaderNodeAmbientOcclusion"),
+        lambda: _tree().nodes.new("ShaderNodeTexNoise"),
+    )
+    for make in factors:
+        fresh()
+        tree = _tree()
+        factor = make()
+        kept = getattr(factor, "image", None)
+        node = _multiplied(tree, factor)
+        before, count = links(tree), len(tree.nodes)
+        assert generate() == node.image
+        assert generate(prompt="again") == node.image
+        assert (links(tree), len(tree.nodes)) == (before, count)
+        assert getattr(factor, "image", None) == kept
+
+
+def rule_product_of_two_colors_is_left_alone_until_one_is_ours() -> None:
+    tree = _tree()
+    other = tree.nodes.new("ShaderNodeTexImage")
+    other.image = bpy.data.images.new("moss", 8, 8)
+    node = _multiplied(tree, other)
+    _left_alone(tree, "not made from one image alone")
+    node.image = generate(prompt="by hand")
+    assert generate(prompt="again") == node.image
+
+
+def rule_many_products_in_a_row_take_no_time() -> None:
+    tree = _tree()
+    node = tree.nodes.new("ShaderNodeTexImage")
+    last = node
+    for _number in range(60):
+        mix = tree.nodes.new("ShaderNodeMix")
+        mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
+        tree.links.new(last.outputs[2 if last != node else 0], mix.inputs[6])
+        tree.links.new(last.outputs[2 if last != node else 0], mix.inputs[7])
+        last = mix
+    tree.links.new(last.outputs[2], _base_color(tree))
+    before, start = links(tree), time.monotonic()
+    generate()
+    assert links(tree) == before
+    assert time.monotonic() - start < 10
 
 
 def rule_mix_with_one_image_and_a_plain_color_is_that_image() -> None:
@@ -291,7 +384,7 @@ def rule_each_line_of_a_text_is_made_for_the_history() -> None:
     assert bpy.ops.tilewright.generate_lines(text="prompts") == {"FINISHED"}
     entries = addon("history.browse").get().entries[:2]
     assert sorted(entry.result.recipe.request.prompt for entry in entries) == ["oak planks brick", "red brick"]
-    assert not bpy.data.images
+    assert not made()
     text.clear()
     assert "There is no prompt in this text." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
 

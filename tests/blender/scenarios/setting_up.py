@@ -91,8 +91,8 @@ def disabled_while_installing(index: str) -> None:
     now = _allow(index)
     setup = addon("install.setup")
     setup.start.__globals__["_watch"] = lambda: None  # as in a window, where a timer goes on
-    setup.start(addon("install.setup").Work.INSTALL)
-    drive(lambda: setup.tick() and now.setup.installer.step.done > 0)
+    setup.start(addon("install.setup").InstallerAction.INSTALL)
+    drive(lambda: setup.tick() and now.setup.installer.progress.done > 0)
     (process,) = [now.setup.installer._child._process]
     bpy.ops.preferences.addon_disable(module=PACKAGE)
     assert process.poll() is not None

@@ -34,11 +34,11 @@ def from_nothing_to_a_texture(index: str, pictures: str) -> Story:
     seen = set()
     end = time.monotonic() + 120
     while now.setup.installing:
-        assert time.monotonic() < end, now.setup.installer.step
-        if now.setup.installer.step.done and "picture" not in seen:
+        assert time.monotonic() < end, now.setup.installer.progress
+        if now.setup.installer.progress.done and "picture" not in seen:
             seen.add("picture")
             yield from _picture(pictures, "3-installing")
-        seen.add(now.setup.installer.step.stage)
+        seen.add(now.setup.installer.progress.stage)
         yield 0.1
     assert now.setup.error is None, now.setup.error
     assert len(seen) > 2, "no progress was told"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the installer's process is asked and what it tells, in lines of JSON. Imports core.
+"""What the installer's process is asked and what it answers, in lines of JSON. Imports core.
 
-The process gets one `Task` on its command line's end, tells any number of `Step`s on stdout, and last one `Outcome`.
+The process gets one `InstallerTask` on its command line's end, sends any number of `InstallerProgress` on stdout, and
+last one `Outcome`.
 """
 
 import json
@@ -14,7 +15,7 @@ from ..core.errors import UserError
 MAX_LINE = 1 << 16  # bytes
 
 
-class Work(StrEnum):
+class InstallerAction(StrEnum):
     """INSTALL makes, mends and updates: whatever is missing. VERIFY reads every file."""
 
     INSTALL = "install"
@@ -32,13 +33,13 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Task:
+class InstallerTask:
     """lock: the file. root: the folder of all environments. wheels: a folder of the user's, or "". index: "" for pip's.
 
     online: whether the network may be used.
     """
 
-    work: Work
+    action: InstallerAction
     lock: str
     root: str
     wheels: str = ""
@@ -49,14 +50,14 @@ class Task:
         return json.dumps(asdict(self))
 
     @classmethod
-    def loads(cls, text: str) -> "Task":
+    def loads(cls, text: str) -> "InstallerTask":
         """The reverse of `dumps`. Raises KeyError, TypeError or ValueError on anything else."""
         data = json.loads(text)
-        return cls(**(data | {"work": Work(data["work"])}))
+        return cls(**(data | {"action": InstallerAction(data["action"])}))
 
 
 @dataclass(frozen=True)
-class Step:
+class InstallerProgress:
     """How far it is. done, total: bytes of wheels downloaded or installed. left: seconds, None if not known."""
 
     stage: Stage
@@ -89,21 +90,21 @@ _SHARES = {
 }
 
 
-def encode(told: Step | Outcome) -> bytes:
+def encode(message: InstallerProgress | Outcome) -> bytes:
     """One line."""
     data: dict[str, Any]
-    if isinstance(told, Step):
-        data = {"step": asdict(told)}
+    if isinstance(message, InstallerProgress):
+        data = {"progress": asdict(message)}
     else:
-        data = {"outcome": {"error": told.error.to_json() if told.error else None, "text": told.text}}
+        data = {"outcome": {"error": message.error.to_json() if message.error else None, "text": message.text}}
     return json.dumps(data).encode("ascii") + b"\n"
 
 
-def decode(line: bytes) -> Step | Outcome:
+def decode(line: bytes) -> InstallerProgress | Outcome:
     """The reverse of `encode`. Raises KeyError, TypeError or ValueError on anything else."""
     data = json.loads(line)
-    if "step" in data:
-        step = data["step"]
-        return Step(**(step | {"stage": Stage(step["stage"])}))
+    if "progress" in data:
+        progress = data["progress"]
+        return InstallerProgress(**(progress | {"stage": Stage(progress["stage"])}))
     error = data["outcome"]["error"]
     return Outcome(UserError.from_json(error) if error else None, str(data["outcome"]["text"]))
