@@ -392,7 +392,7 @@ def rule_each_line_of_a_text_is_made_for_the_history() -> None:
     assert bpy.ops.tilewright.generate_lines(text="prompts") == {"FINISHED"}
     entries = addon("history.browse").get().entries[:2]
     assert sorted(entry.result.recipe.request.prompt for entry in entries) == ["oak planks brick", "red brick"]
-    assert not bpy.data.images
+    assert not made()
     text.clear()
     assert "There is no prompt in this text." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
 
