@@ -587,7 +587,6 @@ TEXTS = {
     "Choose another image.": "Bitte ein anderes Bild wählen.",
     "Find it with File, External Data.": "Unter Datei, Externe Daten lässt sie sich suchen.",
     "Free some space there, or choose another folder.": "Dort Platz schaffen, oder einen anderen Ordner wählen.",
-    "The file of {name} is missing: {path}.": "Die Datei von {name} fehlt: {path}.",
     "DirectX": "DirectX",
     "Format": "Format",
     "Godot": "Godot",
