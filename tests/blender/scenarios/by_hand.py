@@ -17,10 +17,10 @@ from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
 TEXT, BUTTON, CANCEL, CANCEL_ALL = (120, 53), (110, 113), (74, 192), (190, 192)
-SHOW = (100, 446)  # where a texture has just been made and the view shows none
-THIRD_RESULT, APPLY_SELECTED = (208, 689), (68, 561)  # of the history, below a texture that has just been made
+SHOW = (100, 492)  # where a texture has just been made and the view shows none
+THIRD_RESULT, APPLY_SELECTED = (208, 637), (68, 462)  # of the history, below a texture that has just been made
 TABS = 10  # from the right edge
-PATIENCE = 40.0  # seconds
+PATIENCE = 60.0  # seconds
 SEED = 1892  # with which the fake engine's pictures of these prompts differ most, also on the cube's dark sides
 CUBE = 110  # pixels, half of a square that is full of cube
 
@@ -83,6 +83,11 @@ def changed(before: bytes, after: bytes) -> float:
     assert len(before) == len(after) == 3 * (2 * CUBE) ** 2
     there = (max(abs(a - b) for a, b in zip(before[n : n + 3], after[n : n + 3], strict=True)) for n in _every(before))
     return sum(difference > 25 for difference in there) / len(_every(before))
+
+
+def _colorful(pixels: bytes) -> float:
+    """The share of pixels, 0 to 1, that are far from grey: the cube is while its shader is being compiled, and before."""
+    return sum(max(pixels[n : n + 3]) - min(pixels[n : n + 3]) > 30 for n in _every(pixels)) / len(_every(pixels))
 
 
 def _every(pixels: bytes) -> range:
@@ -204,7 +209,7 @@ def a_visible_texture_in_three_clicks(pictures: str) -> Story:
     hand.look("made, and not seen")
     yield from hand.press(SHOW)
     yield from _until(lambda: shading.type == "MATERIAL")
-    yield from hand.see("seen", lambda seen: changed(before, seen) > 0.3)
+    yield from hand.see("seen", lambda seen: changed(before, seen) > 0.3 and _colorful(seen) > 0.1)
     material = bpy.data.objects["Cube"].active_material
     scale = material.node_tree.nodes["Mapping"].inputs["Scale"].default_value
     assert round(scale[0], 2) == 8.0, "one repeat is not 1 m on the cube of 2 m"
