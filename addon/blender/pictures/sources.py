@@ -50,9 +50,11 @@ def problem(image: bpy.types.Image | None) -> UserError | None:
     if image is None:
         return _refusal("There is no image.", "Open one in the Image Editor, or put one into the active material.")
     if image.source in _NO_PICTURES:
-        return _refusal(f"{image.name} is {_NO_PICTURES[image.source]}, not one picture.", "Choose another image.")
+        words = rpt_("{name} is {kind}, not one picture.")
+        kind = rpt_(_NO_PICTURES[image.source])
+        return _refusal(words.format(name=image.name, kind=kind), "Choose another image.")
     if image.source == "FILE" and not image.packed_file and not image.filepath:
-        return _refusal(f"{image.name} has no file.", "Choose another image.")
+        return _refusal(rpt_("{name} has no file.").format(name=image.name), "Choose another image.")
     return None
 
 
@@ -73,7 +75,8 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
         raise error
     path = _path(image)
     if image.source == "FILE" and not image.packed_file and not os.path.isfile(path):  # unlike Path's it never raises
-        raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
+        words = rpt_("The file of {name} is missing: {path}.")
+        raise _refusal(words.format(name=image.name, path=path), "Find it with File, External Data.")
     if not _is_read_as_it_is(image) or image.packed_file:
         with _writing_errors(image, folder):
             path = _write(image, folder)
@@ -303,7 +306,7 @@ def _positions(mesh: bpy.types.Mesh) -> Any:
 
 def _refuse_without_pixels(image: bpy.types.Image) -> None:
     if not image.has_data and not all(image.size):
-        raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
+        raise _refusal(rpt_("{name} has no pixels.").format(name=image.name), "Choose another image.")
 
 
 def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -> None:

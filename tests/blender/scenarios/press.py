@@ -6,6 +6,7 @@ properties, and the operator context that the real layout has at that moment, wh
 then called with exactly that, as a click does. A dialog, a tool or a file browser that opens is closed by Escape.
 """
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -41,7 +42,14 @@ class Button:
 
     @property
     def key(self) -> tuple[str, str, tuple[str, ...]]:
-        return self.place, self.name, tuple(sorted(self.values))
+        """What it is, whichever result, job or image it is about."""
+        return self.place, self.name, tuple(f"{name} {_kind(name, value)}" for name, value in self.values.items())
+
+
+def _kind(name: str, value: Any) -> str:
+    if name in ("result", "job", "image") and value:
+        return "one"
+    return os.path.basename(value) if isinstance(value, str) else str(value)
 
 
 @dataclass
@@ -127,10 +135,9 @@ class Presser:
         kind = "view3d" if context.space_data.type == "VIEW_3D" else "shader"
         for part in PARTS:
             panel = getattr(bpy.types, f"TILEWRIGHT_PT_{kind}_{part}")
-            ORIGINALS.get(panel, panel.draw)(Owner(panel, Watched(layout.column(), drawn, part)), context)
-        for name in ("TILEWRIGHT_MT_image", "TILEWRIGHT_MT_help"):
-            if hasattr(bpy.types, name):
-                drawn.menus.append(name)
+            watched = Watched(layout.column(), drawn, f"{kind} {part}")
+            ORIGINALS.get(panel, panel.draw)(Owner(panel, watched), context)
+        drawn.menus += ["TILEWRIGHT_MT_image", "TILEWRIGHT_PT_presets"]
         for name in dict.fromkeys(drawn.menus):
             column = layout.column()
             column.operator_context = "INVOKE_REGION_WIN"  # a menu is a panel of its own
@@ -141,6 +148,8 @@ class Presser:
         type(prefs).draw(Owner(prefs, Watched(layout.column(), drawn, "preferences")), context)
         status = Watched(layout.column(), drawn, "status bar")
         addon("jobs.status").draw(Owner(bpy.types.STATUSBAR_HT_header, status), context)
+        help_ = Watched(layout.column(), drawn, "Help")
+        addon("install.operators")._draw_help(Owner(bpy.types.TOPBAR_MT_help, help_), context)
 
     def press_all(self, area_type: str, only: Callable[[Button], bool] = lambda button: True) -> Story:
         """Press what is new; then what is drawn is looked at again, until nothing new is."""
@@ -219,7 +228,7 @@ class Presser:
         for _ in range(5):
             if not _window().modal_operators and not _popup():
                 break
-            subprocess.run(["xdotool", "key", "Escape"], check=True)
+            subprocess.run(["xdotool", "key", "Escape", "Escape"], check=True)  # the first one may close a tooltip
             yield 0.4
         manager = bpy.context.window_manager
         for window in list(manager.windows)[1:]:
@@ -277,6 +286,7 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
     _watch()
     subprocess.run(["xdotool", "mousemove", str(area.x + 200), "400"], check=True)
     yield 1.0
+    _preferences().store_limit = 1.0
     settings = bpy.context.scene.tilewright
     settings.width = settings.height = 64
     settings.use_random_seed, settings.seed = False, 8
@@ -298,7 +308,13 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
     settings.maps = False
     yield from generate(prompt="three", count=3, template="{prompt} tiles")
     bpy.data.texts.new("prompts").write("stuck a\nstuck b\n")
-    wins = ("tilewright.cancel", "tilewright.move_job", "tilewright.generate", "tilewright.try_on")
+    wins = (
+        "tilewright.cancel",
+        "tilewright.move_job",
+        "tilewright.generate",
+        "tilewright.try_on",
+        "tilewright.load_preset",
+    )
     yield from PRESSER.press_all("VIEW_3D", lambda button: button.name == "tilewright.try_on")
     yield from PRESSER.press_all(
         "VIEW_3D", lambda button: button.name not in (*wins, "tilewright.clear_template", "tilewright.delete")
@@ -306,6 +322,9 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
     yield from PRESSER.press_all("VIEW_3D", lambda button: button.name not in wins)
     yield from PRESSER.switch_all("VIEW_3D")
     # a queue
+    for name in ("upscale", "maps", "map_networks", "upscaler", "tiling", "model", "scheduler"):
+        settings.property_unset(name)
+    settings.width = settings.height = 64
     settings.prompt, settings.count, settings.template = "stuck", 1, ""
     with PRESSER.over("VIEW_3D"):
         for _ in range(4):
@@ -317,6 +336,7 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
             bpy.ops.tilewright.cancel()
     yield from _until(lambda: not bpy.context.window_manager.tilewright.running)
     # an error, and no UV map
+    settings.template = ""
     bpy.data.objects["Cube"].data.uv_layers.remove(bpy.data.objects["Cube"].data.uv_layers[0])
     settings.prompt = "this one dies"
     with PRESSER.over("VIEW_3D"):
@@ -329,7 +349,6 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
     addon("history.browse").PAGE = 2
     addon("history.browse").show(0)
     yield from PRESSER.press_all("VIEW_3D")
-    yield from PRESSER.switch_all("VIEW_3D")
     # the same panel in the Shader Editor
     _area("VIEW_3D").type = "NODE_EDITOR"
     _area("NODE_EDITOR").ui_type = "ShaderNodeTree"

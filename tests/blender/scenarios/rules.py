@@ -431,6 +431,8 @@ def rule_object_without_uv_map_can_be_given_one() -> None:
     generate()
     assert "Cube has no UV map" in _outcome()
     assert bpy.ops.tilewright.add_uv_map() == {"FINISHED"}
+    scale = cube.active_material.node_tree.nodes["Mapping"].inputs["Scale"].default_value
+    assert round(scale[0], 3) == 4.0, "the longest side, of 4 m, is one texture wide, and a tile is 1 m"
     layer = cube.data.uv_layers.active
     for polygon in cube.data.polygons:
         us, vs = zip(*(layer.data[loop].uv for loop in polygon.loop_indices), strict=True)
