@@ -3,6 +3,7 @@
 
 from array import array
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -11,10 +12,11 @@ def write(image: bpy.types.Image, orientation: int, path: Path) -> Path:
     """Write an image's pixels as a PNG, turned. orientation: EXIF's, 1 to 8. Returns the file. Raises RuntimeError."""
     width, height = image.size
     channels = image.channels
-    pixels = array("f", bytes(4 * len(image.pixels)))
-    image.pixels.foreach_get(pixels)
+    source: Any = image.pixels
+    pixels: array[float] = array("f", bytes(4 * len(source)))
+    source.foreach_get(pixels)
     size = (height, width) if orientation > 4 else (width, height)
-    turned = array("f", [1.0]) * (4 * width * height)
+    turned: array[float] = array("f", [1.0]) * (4 * width * height)
     for channel in range(4):
         if channels < 3 or channel < channels:
             plane = pixels[channel if channels > 2 else 0 :: channels]
@@ -22,7 +24,8 @@ def write(image: bpy.types.Image, orientation: int, path: Path) -> Path:
     twin = bpy.data.images.new(path.stem, *size, alpha=image.depth in (32, 64, 128), float_buffer=image.is_float)
     try:
         twin.colorspace_settings.is_data = image.colorspace_settings.is_data
-        twin.pixels.foreach_set(turned)
+        target: Any = twin.pixels
+        target.foreach_set(turned)
         twin.file_format = "PNG"
         twin.save(filepath=str(path))
     finally:
@@ -34,8 +37,7 @@ def _turn(plane: "array[float]", width: int, height: int, orientation: int) -> "
     """One channel. Rows stand from the bottom, as Blender has them."""
     rows = [plane[y * width : (y + 1) * width] for y in range(height)]
     if orientation > 4:  # rows become columns; from the bottom, this mirrors on the rising diagonal
-        joined = plane
-        rows = [joined[x::width] for x in range(width)]
+        rows = [plane[x::width] for x in range(width)]
     across, down = _MIRRORED[orientation]
     if down:
         rows.reverse()
