@@ -283,7 +283,7 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
         return
     is_exr = result.path().suffix == ".exr"
     if request.content in (Content.DATA, Content.NORMAL):
-        image.colorspace_settings.is_data = True
+        _make_data(image)
     elif is_exr:
         # where there is no such space, the colors were left in the working space, see `_to_rec709`
         _set_color_space(image, *_LINEAR_REC709, working_space())
@@ -291,6 +291,14 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
         _set_color_space(image, source.color_space)
     if source and not is_exr:
         image.alpha_mode = source.alpha_mode
+
+
+def _make_data(image: bpy.types.Image) -> None:
+    """Non-Color, whatever this color management calls it."""
+    if not image.colorspace_settings.is_data:
+        image.colorspace_settings.is_data = True
+        if image.has_data and not image.is_dirty:
+            image.buffers_free()  # before 5.0 they stay as they were read, unlike where the space's name is set
 
 
 def _set_color_space(image: bpy.types.Image, *names: str) -> bool:
