@@ -28,7 +28,7 @@ from ..common.target import Look
 # Blender; TIFF too, which has more kinds of alpha, depth and pages than any two programs agree about.
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
-_LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_LINEAR_REC709 = ["Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709"]
 _STRIP = 1 << 20  # pixels that are converted at once
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
