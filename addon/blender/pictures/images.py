@@ -92,7 +92,7 @@ def is_in_history(image: bpy.types.Image) -> bool:
 
     What was painted on was packed as other bytes, or is packed by the next save.
     """
-    facts = image.tilewright
+    facts = facts_of(image)
     if not facts.result or facts.result != PurePath(facts.result).name or image.is_dirty or image.library is not None:
         return False
     folder = preferences.store_folder() / facts.result
