@@ -86,7 +86,7 @@ def changed(before: bytes, after: bytes) -> float:
 
 
 def _colorful(pixels: bytes) -> float:
-    """The share of pixels, 0 to 1, that are far from grey: the cube is while its shader is being compiled, and before."""
+    """The share of pixels, 0 to 1, that are far from grey: few are before, and while the shader is being compiled."""
     return sum(max(pixels[n : n + 3]) - min(pixels[n : n + 3]) > 30 for n in _every(pixels)) / len(_every(pixels))
 
 
