@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ErrorKind, UserError
+from .model_files.configs import is_twin
 from .requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
@@ -54,7 +55,9 @@ def map_networks(choice: str) -> tuple[MapNetwork, ...]:
         raise UserError(
             ErrorKind.MODEL, f"{folder} cannot be read: {error.strerror}.", "Choose a folder with map networks."
         ) from error
-    candidates = [(name, _named_maps(name.lower())) for name in names if name.lower().endswith(SUFFIXES)]
+    candidates = [
+        (name, _named_maps(name.lower())) for name in names if name.lower().endswith(SUFFIXES) and not is_twin(name)
+    ]
     # safetensors before pickles of the same map
     candidates.sort(key=lambda candidate: (len(candidate[1]), not candidate[0].lower().endswith(SUFFIXES[0])))
     found: list[MapNetwork] = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find, verify, load, keep and free models. Imports core, torch, diffusers, transformers and safetensors.
 
-Only local diffusers folders that `core.model_folder` has passed, only safetensors, never the hub, never a file's code.
+Only local diffusers folders that `core.model_files` has passed, only safetensors, never the hub, never a file's code.
 """
 
 import logging
@@ -43,6 +43,7 @@ _SCHEDULERS: dict[Scheduler, tuple[Any, dict[str, Any]]] = {
 }
 # Parts that checkpoints lack and pipelines never use: BERT's and CLIP's heads, counters that are made on loading.
 _NOT_NEEDED = ("pooler.", "position_ids", "logit_scale")
+_SCALES = ("scale_weight", "weight_scale", "scale_input")  # ComfyUI's scaled 8-bit weights
 _KEPT_PROMPTS = 32
 
 
@@ -296,7 +297,7 @@ def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
         network, report = cls.from_pretrained(
             str(folder.folder / name),
             torch_dtype=getattr(torch, dtype),
-            variant=folder.variant,
+            variant=folder.variants[name],
             use_safetensors=True,
             local_files_only=True,
             output_loading_info=True,
@@ -306,6 +307,9 @@ def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
             raise
         log.exception("loading %s failed", files[0])
         raise _does_not_fit(files[0], str(error)) from error
+    scales = [str(key) for key in report["unexpected_keys"] if str(key).endswith(_SCALES)]
+    if scales:  # read without them, such weights would make noise
+        raise _does_not_fit(files[0], f"its weights have scales of their own ({sorted(scales)[0]}), which are not read")
     missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in _NOT_NEEDED))
     if missing:
         found = ", ".join(sorted(map(str, report["unexpected_keys"]))[:2]) or "nothing else"

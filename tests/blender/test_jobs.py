@@ -60,6 +60,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "upscale": "1",
         "upscaler": "starter",
         "maps": False,
+        "map_kinds": ["HEIGHT", "METALLIC", "NORMAL", "OCCLUSION", "ROUGHNESS"],
         "map_networks": "starter",
         "tiling": "XY",
         "scheduler": "MODEL",

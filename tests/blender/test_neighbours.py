@@ -47,6 +47,13 @@ def test_a_scenario_that_fails_is_named_and_the_next_works(blender: Blender) -> 
     assert blender.run("neighbours.process") > 0
 
 
+def test_what_json_cannot_hold_is_a_failure_and_no_death(blender: Blender) -> None:
+    first = blender.run("neighbours.process")
+    with pytest.raises(AssertionError, match="set is not JSON serializable"):
+        blender.run("neighbours.return_what_json_cannot_hold")
+    assert blender.run("neighbours.process") != first, "after a failure nobody knows what is left"
+
+
 def test_a_scenario_that_dies_is_named_and_the_next_works(blender: Blender) -> None:
     first = blender.run("neighbours.process")
     with pytest.raises(AssertionError, match=r"neighbours\.die failed\s+Blender ended with 3"):

@@ -12,6 +12,7 @@ import pytest
 from addon.core.errors import ErrorKind, UserError
 from addon.core.families import catalogue
 from addon.core.families.stable_diffusion import STABLE_DIFFUSION
+from addon.core.image_networks import map_networks
 from addon.core.model_files.folder import check_safetensors, verify
 from addon.core.requests.texture import Scheduler
 
@@ -61,7 +62,7 @@ def refused(folder, *words):
 def test_a_good_folder_passes(folder):
     found = verify(folder)
     assert found.family is STABLE_DIFFUSION
-    assert found.variant is None
+    assert set(found.variants.values()) == {None}
     assert found.sizes["unet"] == len(safetensors())
 
 
@@ -84,7 +85,72 @@ def test_the_grid_is_the_product_of_the_strides(folder, vae, unet, grid):
 def test_half_precision_files_are_found(folder):
     for name, stem in STEMS.items():
         (folder / name / f"{stem}.safetensors").rename(folder / name / f"{stem}.fp16.safetensors")
-    assert verify(folder).variant == "fp16"
+    assert set(verify(folder).variants.values()) == {"fp16"}
+
+
+@pytest.mark.parametrize("half", [("unet",), ("unet", "vae"), ("text_encoder",)])
+def test_half_precision_files_of_some_parts_only_are_loaded_with_the_plain_ones_of_the_others(folder, half):
+    for name in half:
+        file = folder / name / f"{STEMS[name]}.safetensors"
+        file.rename(file.with_name(f"{STEMS[name]}.fp16.safetensors"))
+    found = verify(folder)
+    assert found.variants == {name: "fp16" if name in half else None for name in STEMS}
+    assert all(file.is_file() for files in found.weights.values() for file in files)
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2"])
+def test_weights_of_8_bits_are_sound(folder, dtype):
+    header = json.dumps({"w": {"dtype": dtype, "shape": [4], "data_offsets": [0, 4]}}).encode()
+    path = folder / "unet/diffusion_pytorch_model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    assert verify(folder).sizes["unet"] == path.stat().st_size
+
+
+def test_weights_of_a_type_that_is_not_known_are_called_so(folder):
+    header = json.dumps({"w": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}}).encode()
+    path = folder / "unet/diffusion_pytorch_model.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(2))
+    assert "16 or 32 bits" in refused(folder, str(path), "holds weights of the type F4").hint
+
+
+def test_twins_that_macos_leaves_are_no_part_of_the_model(folder):
+    before = verify(folder).fingerprint
+    for name in ("._model_index.json", "unet/._config.json", "unet/._code.py", "tokenizer/._tokenizer_config.json"):
+        (folder / name).write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X")
+    assert verify(folder).fingerprint == before
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe"])
+def test_byte_order_mark_is_named_with_a_way_out(folder, mark):
+    config = folder / "unet/config.json"
+    config.write_bytes(mark + b"{}" if mark[0] == 0xEF else "\ufeff{}".encode("utf-16-le"))
+    assert "without BOM" in refused(folder, str(config), "byte order mark").hint
+
+
+def test_index_itself_names_its_folder(folder):
+    info = catalogue.resolve(str(folder / "model_index.json"))
+    assert (info.folder, info.title) == (folder, "a model")
+
+
+def test_cache_root_of_the_hub_names_its_main_snapshot(folder, tmp_path):
+    cache = tmp_path / "models--org--a-name"
+    (cache / "snapshots").mkdir(parents=True)
+    (cache / "refs").mkdir()
+    (cache / "snapshots/old").mkdir()
+    (cache / "snapshots/old/model_index.json").write_text("{}")
+    folder.rename(cache / "snapshots/abc")
+    (cache / "refs/main").write_text("abc")
+    info = catalogue.resolve(str(cache))
+    assert (info.folder, info.title, info.id) == (cache / "snapshots/abc", "org/a-name", str(cache))
+    (cache / "refs/main").write_text("../../elsewhere")
+    assert catalogue.resolve(str(cache / "snapshots/abc")).title == "org/a-name"
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "old.ckpt", "flux.gguf"])
+def test_checkpoint_in_one_file_is_called_so(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match="is a checkpoint in one file"):
+        catalogue.resolve(str(tmp_path / name))
 
 
 def test_sharded_weights_are_checked(folder):
@@ -249,6 +315,32 @@ def test_only_a_negative_prompt_raises_the_starters_guidance():
     assert defaults.guidance_for("moss") > 1.0, "up to 1 a negative prompt is not weighed"
 
 
+def test_distilled_weights_warn_of_other_steps_and_samplers_than_their_own():
+    starter = catalogue.resolve("starter")
+    assert starter.warning(4, "MODEL") == ""
+    assert "4 steps" in starter.warning(8, "MODEL")
+    assert "4 steps" in starter.warning(4, "DPMPP_2M")
+
+
+def test_other_models_take_any_number_of_steps(folder):
+    assert catalogue.resolve(str(folder)).warning(4, "EULER") == ""
+
+
+def test_earlier_weights_of_the_starter_are_known_by_their_fingerprints():
+    fingerprints = list(catalogue.FORMER_STARTERS)
+    assert verify(catalogue.STARTER_FOLDER).fingerprint not in fingerprints
+    assert [version for version, _steps in catalogue.FORMER_STARTERS.values()] == [1, 2, 3, 4]
+
+
 def test_other_models_keep_one_guidance(folder):
     defaults = catalogue.resolve(str(folder)).defaults
     assert defaults.guidance_for("moss") == defaults.guidance_for("") == defaults.guidance_scale
+
+
+def test_map_folder_takes_no_twin_for_a_network(tmp_path):
+    (tmp_path / "height.safetensors").touch()
+    (tmp_path / "._height.safetensors").touch()
+    assert [network.file.name for network in map_networks(str(tmp_path))] == ["height.safetensors"]
+    (tmp_path / "height.safetensors").unlink()
+    with pytest.raises(UserError, match="holds no map network"):
+        map_networks(str(tmp_path))

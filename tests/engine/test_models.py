@@ -126,8 +126,22 @@ def test_files_of_a_variant_are_loaded(sd_folder: Path, tmp_path: Path) -> None:
     plain = load(sd_folder)
     plain.pipeline.save_pretrained(tmp_path / "fp16", variant="fp16")
     loaded = load(tmp_path / "fp16")
-    assert loaded.folder.variant == "fp16"
+    assert set(loaded.folder.variants.values()) == {"fp16"}
     assert torch.equal(loaded.pipeline.unet.conv_in.weight, plain.pipeline.unet.conv_in.weight)
+
+
+def test_half_precision_of_the_unet_alone_and_8_bit_weights_are_loaded(sd_folder: Path, tmp_path: Path) -> None:
+    plain = load(sd_folder)
+    plain.pipeline.save_pretrained(tmp_path / "mixed")
+    place = tmp_path / "mixed" / "unet"
+    weights = load_file(place / "diffusion_pytorch_model.safetensors")
+    small = {name: tensor.to(torch.float8_e4m3fn) for name, tensor in weights.items()}
+    (place / "diffusion_pytorch_model.safetensors").unlink()
+    save_file(small, place / "diffusion_pytorch_model.fp16.safetensors", {"format": "pt"})
+    loaded = load(tmp_path / "mixed")
+    assert loaded.folder.variants == {"unet": "fp16", "vae": None, "text_encoder": None}
+    assert torch.equal(loaded.pipeline.unet.conv_in.weight, small["conv_in.weight"].float())
+    assert torch.equal(loaded.pipeline.vae.decoder.conv_in.weight, plain.pipeline.vae.decoder.conv_in.weight)
 
 
 @pytest.mark.parametrize("upcast", [True, False])

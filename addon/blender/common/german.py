@@ -105,7 +105,7 @@ TEXTS = {
     "früher melden, die keine gesicherte Datei hat",
     "What Generate makes in a new file: maps too": "Was Erzeugen in einer neuen Datei macht: auch Maps",
     "Do not tell of these again; they stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
-    "Make a seamless texture of the prompt in the background, for the material or, where there is none, the history": ""
+    "Make a seamless texture of the prompt in the background: into the material or, if there is none, the history": ""
     "Aus dem Prompt im Hintergrund eine nahtlose Textur machen, für das Material oder, wo keines ist, den "
     "Verlauf",
     "See the texture from before; where another one is shown, see this one. Hold the button, or click it: "
@@ -351,6 +351,8 @@ TEXTS = {
     "Or the name of an image in this file": "Oder der Name eines Bildes in dieser Datei",
     "Or a PNG that Tilewright has made": "Oder ein PNG, das Tilewright gemacht hat",
     "{path} cannot be read.": "{path} ist nicht lesbar.",
+    "Made with version {version} of the starter ({fingerprint}): today's gives other pixels.": ""
+    "Mit Version {version} des Starters gemacht ({fingerprint}): die heutige gibt andere Pixel.",
     "Its model {model} is not among yours; the chosen one stays.": "Sein Modell {model} haben Sie nicht; das "
     "gewählte bleibt.",
     "This picture carries no recipe of Tilewright.": "Dieses Bild trägt kein Rezept von Tilewright.",
@@ -598,10 +600,40 @@ TEXTS = {
     "PNG": "PNG",
     "Unity": "Unity",
     "Unreal": "Unreal",
-    "What stands before Base Color of {name} turns colors round; the texture is in a new node beside it.": ""
-    "Vor der Grundfarbe von {name} kehrt etwas die Farben um; die Textur liegt daneben in einem neuen Node.",
     "The relief is shown by the node {name}: the node {image} is linked to nothing.": ""
     "Das Relief zeigt der Node {name}: Der Node {image} ist mit nichts verbunden.",
+    "The link to Base Color of {name} is muted: unmute it, and press Apply; the texture is in a node beside it.": ""
+    "Die Verbindung zur Grundfarbe von {name} ist stumm: einschalten und „Anwenden“ drücken; die Textur liegt daneben.",
+    "The link to {input} of {node} is muted: unmute it, and press Apply.": ""
+    "Die Verbindung zu {input} von {node} ist stumm: einschalten und „Anwenden“ drücken.",
+    "The node {node} is muted: unmute it, and press Apply.": ""
+    "Der Node {node} ist stumm: einschalten und „Anwenden“ drücken.",
+    "The node {node} is muted: unmute it to see its map.": ""
+    "Der Node {node} ist stumm: einschalten, um seine Map zu sehen.",
+    "Its surface is a {node}: put a Principled BSDF in its place, and press Apply.": ""
+    "Seine Oberfläche ist {node}: durch einen Principled BSDF ersetzen und „Anwenden“ drücken.",
+    "The factor {amount:g} of {node} hides one of its shaders: change it, and press Apply.": ""
+    "Der Faktor {amount:g} von {node} verbirgt einen seiner Shader: ändern und „Anwenden“ drücken.",
+    "Its Principled BSDF is in the group {name}, which comes from another file: make it local first.": ""
+    "Sein Principled BSDF ist in der Gruppe {name}, die aus einer anderen Datei kommt: zuerst lokal machen.",
+    "Its Principled BSDF is in the group {name}, which is used {count} times: to change only this one, "
+    "click the number beside its name, and press Apply.": ""
+    "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: um nur diese zu ändern, "
+    "auf die Zahl neben ihrem Namen klicken und „Anwenden“ drücken.",
+    "It has no Material Output for this render engine: add one, and press Apply.": ""
+    "Es hat keine Materialausgabe für diese Render-Engine: eine anlegen und „Anwenden“ drücken.",
+    "The view layer shows {other} on everything: clear its Material Override to see it.": ""
+    "Die Ansichtsebene zeigt überall {other}: ihre Materialüberschreibung leeren, um es zu sehen.",
+    "{object} does not have this material: assign it to see it.": ""
+    "{object} hat dieses Material nicht: zuweisen, um es zu sehen.",
+    "Geometry Nodes of {object} show {other} instead: make that one active, or take Set Material out.": ""
+    "Geometry Nodes von {object} zeigen stattdessen {other}: dieses aktiv machen, oder „Set Material“ herausnehmen.",
+    "No face of {object} has this material: assign it in Edit Mode to see it.": ""
+    "Keine Fläche von {object} hat dieses Material: im Bearbeitungsmodus zuweisen, um es zu sehen.",
+    "What stands before Base Color of {name} hides the image or turns its colors round; "
+    "the texture is in a new node beside it.": ""
+    "Vor der Grundfarbe von {name} verbirgt etwas das Bild oder kehrt seine Farben um; "
+    "die Textur liegt daneben in einem neuen Node.",
     "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map.": ""
     "Die Koordinaten drehen die Textur; ihr Relief trägt daher Bump oder Verschiebung statt einer Normal Map.",
     "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes.": ""

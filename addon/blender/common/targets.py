@@ -55,7 +55,7 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
         raise refusal(
             rpt_("{name} cannot have a material.").format(name=obj.name), "Select an object that can, such as a mesh."
         )
-    material = obj.active_material
+    material = material_of(context)
     if material is None:
         if kind == "SELECTED_NODE":
             raise refusal(
@@ -74,6 +74,16 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
             )
         node = active.name
     return Target(document, kind, obj.session_uid, material.session_uid, node, material.name)
+
+
+def material_of(context: bpy.types.Context) -> bpy.types.Material | None:
+    """The material that is worked on: the one pinned in the Shader Editor that is looked at, or the active object's."""
+    space: Any = context.space_data
+    tree = space.node_tree if space is not None and space.type == "NODE_EDITOR" and space.pin else None
+    pinned = [material for material in bpy.data.materials if material.node_tree == tree] if tree is not None else []
+    if pinned:  # `space.id` is empty where a script has chosen the tree
+        return pinned[0]
+    return context.object.active_material if context.object is not None else None
 
 
 def problem(context: bpy.types.Context, kind: str) -> UserError | None:

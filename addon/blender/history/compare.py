@@ -12,7 +12,7 @@ from ...core.errors import UserError
 from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
-from ..material import color_node
+from ..material import color_node, shown
 from ..pictures import images
 from ..settings import properties
 from ..settings.properties import chosen_target, facts_of, target_problem
@@ -71,9 +71,10 @@ def end(exchange: Exchange) -> None:
     material = targets.by_uid(bpy.data.materials, exchange.material)
     image = targets.by_uid(bpy.data.images, exchange.image)
     other = targets.by_uid(bpy.data.images, exchange.other)
-    node = material.node_tree.nodes.get(exchange.node) if material and material.node_tree else None
-    if node is not None and image is not None and node.image == other:
-        node.image = image
+    nodes: list[Any] = shown.nodes(material) if material and image else []
+    for node in nodes:
+        if node.name == exchange.node and node.bl_idname == "ShaderNodeTexImage" and node.image == other:
+            node.image = image
     if other is not None and exchange.loaded:
         bpy.data.images.remove(other)
 

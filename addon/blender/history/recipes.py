@@ -12,6 +12,7 @@ from bpy.props import IntProperty, StringProperty
 
 from ...core import recipe as core_recipe
 from ...core.errors import ErrorKind, UserError
+from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
@@ -71,6 +72,12 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
     settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
+    former = FORMER_STARTERS.get(recipe.model_fingerprint) if settings.model == STARTER else None
+    if former:
+        version, steps = former
+        settings.steps = 0 if request.steps == steps else request.steps
+        note = rpt_("Made with version {version} of the starter ({fingerprint}): today's gives other pixels.")
+        note = note.format(version=version, fingerprint=recipe.model_fingerprint)
     return note
 
 

@@ -14,6 +14,7 @@ from ..common.drawing import redraw_sidebars
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
 from ..jobs import delivery
+from ..material import shown
 from ..settings import properties
 from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
@@ -45,6 +46,7 @@ class Trial:
     images: dict[int, tuple[bool, int]] = field(default_factory=dict)  # uid -> its fake user, what it replaced
     fake_user: bool = False  # the material's own
     slots: int = 0
+    groups: list[int] = field(default_factory=list)  # the copy's own, by uid
 
     def __post_init__(self) -> None:
         self.placed = set(state.current.view.placed)
@@ -68,6 +70,7 @@ class Trial:
                 return told
             copy = material.copy()
             self.worn = copy.session_uid
+            self.groups = shown.own_groups(copy)
             self.fake_user = material.use_fake_user
             material.user_remap(copy)  # the fake user too (4.2 to 5.2)
             material.use_fake_user = True  # nothing uses it now, and a file that is saved meanwhile would lose it
@@ -108,6 +111,8 @@ class Trial:
                 material.use_fake_user = self.fake_user
         if worn is not None:
             bpy.data.materials.remove(worn)
+        for group in [group for group in bpy.data.node_groups if group.session_uid in self.groups]:
+            bpy.data.node_groups.remove(group)
         obj = targets.object_of(self.target)
         if (
             not self.target.material

@@ -13,7 +13,7 @@ from ...core.results import MAPS, Result
 from ..common import preferences, state, targets
 from ..common.languages import rpt_
 from ..common.targets import Target
-from ..material import color_node, coordinates, map_nodes, physical_size
+from ..material import color_node, coordinates, map_nodes, physical_size, shown
 from ..pictures import images, sources
 from ..settings.properties import facts_of
 
@@ -84,6 +84,8 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
     sentences = [placed.note or rpt_("In {material}, node {node}.").format(material=material.name, node=node)]
+    if not placed.note and target.kind != "NEW_NODE" and (why := shown.hidden(obj, material)):
+        sentences.append(why)
     if maps:
         names = ", ".join(rpt_(map_nodes.TITLES[MapKind(kind)]) for kind in maps)
         sentences.append(rpt_("With {maps}.").format(maps=names))

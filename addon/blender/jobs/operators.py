@@ -19,7 +19,7 @@ NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
 
 
 class TILEWRIGHT_OT_generate(reporting.Operator):
-    """Make a seamless texture of the prompt in the background, for the material or, where there is none, the history"""
+    """Make a seamless texture of the prompt in the background: into the material or, if there is none, the history"""
 
     bl_idname = "tilewright.generate"
     bl_label = "Generate"

@@ -13,7 +13,7 @@ from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import properties
 from ..settings.properties import facts_of
-from . import feeds
+from . import feeds, shown
 from .feeds import IMAGE
 
 PREFIX = "Tilewright "  # of the names of nodes that are ours, and may be taken out again
@@ -51,20 +51,22 @@ def ensure_nodes(material: bpy.types.Material) -> None:
 def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_name: str = "") -> Placed:
     """Show the image. kind: see `target.Target`; instead of a selected node that is gone, a new one."""
     ensure_nodes(material)
-    tree = material.node_tree
-    principled = find_principled(tree)
+    tree: Any = material.node_tree
+    surface = shown.surface(tree)
+    principled = surface.principled
     if kind == "SELECTED_NODE":
         node: Any = tree.nodes.get(node_name)
         if node is not None and node.bl_idname == IMAGE:
-            shown = principled is not None and feeds.color(principled.inputs["Base Color"]).image == node
-            return _replace(node, image, principled if shown else None)
+            feeds_it = principled is not None and feeds.color(principled.inputs["Base Color"]).image == node
+            return _replace(node, image, principled if feeds_it else None)
         note = rpt_("The node {name} is gone; the texture is in a new one.").format(name=node_name)
         return _add(tree, image, None, note=note)
     if kind == "NEW_NODE":
-        return _add(tree, image, principled)
+        return _add(tree, image, principled if principled in tree.nodes.values() else None)
     if principled is None:
         note = rpt_("{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.")
-        return _set_aside(tree, image, None, note.format(name=material.name))
+        return _set_aside(tree, image, None, f"{note.format(name=material.name)} {surface.why}".rstrip())
+    tree = principled.id_data  # that of a group, where it is in one
     socket = principled.inputs["Base Color"]
     if not socket.is_linked:
         placed = _add(tree, image, principled, linked=True)
@@ -76,7 +78,12 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     note = rpt_("Base Color of {name} is not made from one image alone; the texture is in a new node beside it.")
     if feed.turned:
         note = rpt_(
-            "What stands before Base Color of {name} turns colors round; the texture is in a new node beside it."
+            "What stands before Base Color of {name} hides the image or turns its colors round; "
+            "the texture is in a new node beside it."
+        )
+    elif feeds.live_link(socket) is None:
+        note = rpt_(
+            "The link to Base Color of {name} is muted: unmute it, and press Apply; the texture is in a node beside it."
         )
     return _set_aside(tree, image, principled, note.format(name=material.name))
 
@@ -103,7 +110,7 @@ def image_node(
     if kind == "SELECTED_NODE":
         node: Any = tree.nodes.get(node_name)
         return node if node is not None and node.bl_idname == IMAGE else None
-    principled = find_principled(tree)
+    principled = shown.principled(tree)
     return feeds.color(principled.inputs["Base Color"]).image if principled else None
 
 
@@ -129,31 +136,6 @@ def _repeats(image: bpy.types.Image) -> bool:
 def _replace(node: bpy.types.ShaderNodeTexImage, image: bpy.types.Image, principled: bpy.types.Node | None) -> Placed:
     show(node, image)
     return Placed(node, principled=principled)
-
-
-def find_output(tree: bpy.types.ShaderNodeTree) -> bpy.types.Node | None:
-    """The output node that is shown."""
-    return tree.get_output_node("ALL") or tree.get_output_node("EEVEE") or tree.get_output_node("CYCLES")
-
-
-def find_principled(tree: bpy.types.ShaderNodeTree) -> bpy.types.Node | None:
-    """The Principled BSDF that the output shows; of several the selected one, or else the nearest to the output."""
-    output = find_output(tree)
-    found: list[bpy.types.Node] = []
-    seen = set()
-    waiting = [output] if output else []
-    while waiting:
-        node = waiting.pop(0)
-        if node.name in seen:
-            continue
-        seen.add(node.name)
-        if node.bl_idname == "ShaderNodeBsdfPrincipled":
-            found.append(node)
-            continue
-        for socket in node.inputs:
-            if socket.type == "SHADER" and (node is not output or socket.name == "Surface"):
-                waiting += [link.from_node for link in socket.links]
-    return next((node for node in found if node.select and len(found) > 1), found[0] if found else None)
 
 
 def _add(

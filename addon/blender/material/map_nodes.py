@@ -14,13 +14,14 @@ from ...core.image_networks import HEIGHT_DEPTH
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, MAPS
 from ..common.languages import rpt_
-from . import color_node, coordinates, feeds
+from . import color_node, coordinates, feeds, shown
 from .color_node import GAP, PREFIX, Placed
 from .feeds import IMAGE
 
 FRAME = PREFIX + "Maps"
 BUMP, DISPLACEMENT, NORMAL_MAP = PREFIX + "Bump", PREFIX + "Displacement", PREFIX + "Normal Map"
 MULTIPLY = PREFIX + "Occlusion Multiply"
+GLTF_NODE = PREFIX + "glTF"
 GLTF = "glTF Material Output"  # the name of the group from whose input Blender's exporter takes occlusion
 TITLES = {
     MapKind.OCCLUSION: "Ambient Occlusion",
@@ -62,7 +63,7 @@ def put(
     maps = _Maps(material, base, obj, displaced=displaces(material, engine))
     if pictures:
         maps.show(pictures)
-    return " ".join([*maps.notes, *maps.stale(pictures)])
+    return " ".join([*maps.notes, *maps.stale(pictures), *maps.muted()])
 
 
 def follow(material: bpy.types.Material, engine: str, obj: bpy.types.Object | None = None) -> str:
@@ -91,7 +92,7 @@ def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) 
 
 def plain_values(material: bpy.types.Material) -> dict[str, float]:
     """Roughness and metallic of a material that has no maps of them."""
-    principled = color_node.find_principled(material.node_tree) if material.node_tree else None
+    principled = shown.principled(material.node_tree) if material.node_tree else None
     if principled is None:
         return {}
     sockets = {kind: principled.inputs[name] for kind, name in _VALUES.items()}
@@ -102,15 +103,13 @@ def _maps_of(material: bpy.types.Material, engine: str, obj: bpy.types.Object | 
     image = color_node.image_node(material)
     if image is None:
         return None
-    base = Placed(image, principled=color_node.find_principled(material.node_tree))
+    base = Placed(image, principled=shown.principled(material.node_tree))
     return _Maps(material, base, obj, displaced=displaces(material, engine))
 
 
 def set_relief(material: bpy.types.Material) -> None:
     """Give our Bump and Displacement the height that belongs to the material's tile size."""
-    if material.node_tree is None:
-        return
-    for node in material.node_tree.nodes:
+    for node in shown.nodes(material):
         if is_ours(node, BUMP):
             node.inputs["Distance"].default_value = material.tilewright.height()
         elif is_ours(node, DISPLACEMENT):
@@ -123,7 +122,7 @@ def set_steepness(material: bpy.types.Material) -> None:
     Apart, since a strength that an artist has tuned stays while only the size of the tile changes.
     """
     set_relief(material)
-    for node in material.node_tree.nodes if material.node_tree else ():
+    for node in shown.nodes(material):
         if is_ours(node, NORMAL_MAP):
             node.inputs["Strength"].default_value = _steepness(material)
 
@@ -140,20 +139,18 @@ def is_ours(node: bpy.types.Node, name: str) -> bool:
 
 def occlusion_node(material: bpy.types.Material) -> bpy.types.Node | None:
     """The node with the material's occlusion, None where there is none."""
-    nodes = material.node_tree.nodes if material.node_tree else ()
-    return next((node for node in nodes if is_ours(node, PREFIX + TITLES[MapKind.OCCLUSION])), None)
+    return next((node for node in shown.nodes(material) if is_ours(node, PREFIX + TITLES[MapKind.OCCLUSION])), None)
 
 
 def multiply_node(material: bpy.types.Material) -> bpy.types.Node | None:
     """The node that multiplies occlusion into the color, None where none does."""
-    nodes = material.node_tree.nodes if material.node_tree else ()
-    return next((node for node in nodes if is_ours(node, MULTIPLY)), None)
+    return next((node for node in shown.nodes(material) if is_ours(node, MULTIPLY)), None)
 
 
 def multiply_occlusion(material: bpy.types.Material, occlusion: bpy.types.Node) -> None:
     """Put occlusion between Principled's Base Color and all that feeds it now, which must be something."""
-    tree = material.node_tree
-    principled = color_node.find_principled(tree)
+    principled = shown.principled(material.node_tree)
+    tree = principled.id_data
     socket = principled.inputs["Base Color"]
     mix = tree.nodes.new("ShaderNodeMix")
     mix.name, mix.label = MULTIPLY, "Occlusion"
@@ -174,7 +171,7 @@ def multiply_occlusion(material: bpy.types.Material, occlusion: bpy.types.Node) 
 
 def unmultiply_occlusion(material: bpy.types.Material, mix: bpy.types.Node) -> None:
     """The reverse of `multiply_occlusion`."""
-    _take_out(material.node_tree, mix, next(entry for entry in mix.inputs if entry.enabled and entry.name == "A"))
+    _take_out(mix.id_data, mix, next(entry for entry in mix.inputs if entry.enabled and entry.name == "A"))
 
 
 @dataclass
@@ -202,7 +199,7 @@ class _Maps:
     ) -> None:
         self.material = material
         self.obj = obj
-        self.tree = material.node_tree
+        self.tree = base.node.id_data  # that of a group, where Principled is in one
         self.base = base
         self.principled = base.principled
         self.displaced = displaced
@@ -274,9 +271,10 @@ class _Maps:
         socket = self.principled.inputs["Normal"]
         seen = set()
         while socket.is_linked:
-            node = socket.links[0].from_node
-            if node.name in seen:
+            link = feeds.live_link(socket)
+            if link is None or link.from_node.name in seen or link.from_node.mute:
                 return chain
+            node = link.from_node
             seen.add(node.name)
             if node.bl_idname == "NodeReroute":
                 socket = node.inputs[0]
@@ -291,7 +289,7 @@ class _Maps:
 
     def _displacement(self) -> bpy.types.Node | None:
         """The Displacement node at the output."""
-        output = color_node.find_output(self.tree)
+        output = shown.output(self.tree)
         socket = output.inputs["Displacement"] if output else None
         node = socket.links[0].from_node if socket and socket.is_linked else None
         return node if node and node.bl_idname == "ShaderNodeDisplacement" else None
@@ -308,6 +306,21 @@ class _Maps:
         names = ", ".join(rpt_(title) for title in old)
         return [rpt_("Still of the texture before: {maps}.").format(maps=names)] if old else []
 
+    def muted(self) -> list[str]:
+        """What hides one of the maps, though it is linked."""
+        told = []
+        for image in (self.base.node, *self.known.values()):
+            waiting, seen = [image], set()
+            while waiting:
+                node = waiting.pop()
+                if node.name in seen or node == self.principled:
+                    continue
+                seen.add(node.name)
+                if node.mute:
+                    told.append(rpt_("The node {node} is muted: unmute it to see its map.").format(node=node.name))
+                waiting += [link.to_node for output in node.outputs for link in output.links]
+        return list(dict.fromkeys(told))
+
     def outdated(self) -> bool:
         """Whether `follow` would change anything."""
         if self.principled is None:
@@ -316,7 +329,7 @@ class _Maps:
         normal, height = self.known.get(MapKind.NORMAL), self.known.get(MapKind.HEIGHT)
         turned = normal_map is not None and height is not None and not self._upright()
         if self.displaced:
-            free = not color_node.find_output(self.tree).inputs["Displacement"].is_linked
+            free = self._is_free_to_displace()
             return bump is not None or turned or (free and _rests(height))
         if displacement is not None or turned:
             return True
@@ -343,6 +356,10 @@ class _Maps:
                     self._link_height(height)
         if self.helpers:
             self._arrange(False)
+
+    def _is_free_to_displace(self) -> bool:
+        output = shown.output(self.tree)
+        return output is not None and not output.inputs["Displacement"].is_linked
 
     def _upright(self) -> bool:
         """Whether a tangent-space normal map can follow the coordinates; see `coordinates.layout`."""
@@ -411,7 +428,7 @@ class _Maps:
 
     def _link_occlusion(self, image: bpy.types.Node) -> None:
         """Where the exporter of glTF looks for it; renders do not see that group."""
-        group = self._new_helper("ShaderNodeGroup", f"{PREFIX}glTF", image, 2)
+        group = self._new_helper("ShaderNodeGroup", GLTF_NODE, image, 2)
         group.node_tree = _gltf_group()
         group.label = GLTF
         self.tree.links.new(image.outputs["Color"], group.inputs["Occlusion"])
@@ -461,7 +478,9 @@ class _Maps:
 
     def _displace(self, image: bpy.types.Node) -> bool:
         """Have the output displaced by a height. False where something else does that already."""
-        output = color_node.find_output(self.tree)
+        output = shown.output(self.tree)
+        if output is None:  # in a group
+            return False
         socket = output.inputs["Displacement"]
         node = self._displacement()
         if node is None and not socket.is_linked:
@@ -500,7 +519,7 @@ class _Maps:
         if image is None or self.principled is None:
             return
         old = self._named(BUMP if self.displaced else DISPLACEMENT)
-        free = not color_node.find_output(self.tree).inputs["Displacement"].is_linked
+        free = self._is_free_to_displace()
         changed = bool(self.helpers)
         if old is not None and self._free(old, MapKind.HEIGHT):
             changed = True

@@ -10,6 +10,8 @@ from ..pictures import images
 from ..settings.properties import facts_of
 from . import color_node, feeds, map_nodes
 
+_ENDS = (map_nodes.DISPLACEMENT, map_nodes.NORMAL_MAP, map_nodes.GLTF_NODE)  # of ours, which nothing goes on from
+
 
 def find(material: bpy.types.Material) -> list[Any]:
     """The image nodes that show such maps. Reads no disk."""
@@ -38,7 +40,7 @@ def take_out(material: bpy.types.Material) -> int:
                 map_nodes.unmultiply_occlusion(material, helper)
             elif map_nodes.is_ours(helper, map_nodes.BUMP):
                 _pass_on(tree, helper)
-            elif map_nodes.is_ours(helper, map_nodes.DISPLACEMENT) or map_nodes.is_ours(helper, map_nodes.NORMAL_MAP):
+            elif any(map_nodes.is_ours(helper, name) for name in _ENDS):
                 tree.nodes.remove(helper)
         images.keep(node.image)
         tree.nodes.remove(node)

@@ -13,15 +13,14 @@ from ...core.requests.texture import MAX_SIDE
 from ..common import preferences, reporting, targets
 from ..common.languages import rpt_
 from ..settings.properties import settings_of
-from . import assets, color_node, export_maps, map_nodes, old_maps, physical_size
+from . import assets, export_maps, map_nodes, old_maps, physical_size, shown
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
     """The active object's active material, which can be edited. Raises `UserError`."""
-    obj = context.object
-    material = obj.active_material if obj else None
+    material = targets.material_of(context)
     if material is None:
-        raise targets.refusal("No material is active." if obj else "No object is active.")
+        raise targets.refusal("No material is active." if context.object else "No object is active.")
     targets.check_editable(material)
     return material
 
@@ -62,7 +61,7 @@ class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
     )
 
     def act(self, context: bpy.types.Context) -> None:
-        obj, material = context.object, context.object.active_material
+        obj, material = context.object, targets.material_of(context)
         settings, metres = settings_of(context.scene), context.scene.unit_settings.scale_length
         factor = int(settings.upscale) if self.set_resolution else 1  # by which Generate enlarges what it makes
         fit = physical_size.propose(obj, material, self.texels_per_metre * metres / factor)
@@ -98,13 +97,13 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
             return None
         if map_nodes.occlusion_node(material) is None:
             return targets.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
-        principled = color_node.find_principled(material.node_tree)
+        principled = shown.principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
             return targets.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
     def act(self, context: bpy.types.Context) -> None:
-        material = context.object.active_material
+        material = targets.material_of(context)
         mix = map_nodes.multiply_node(material)
         if mix is not None:
             map_nodes.unmultiply_occlusion(material, mix)
@@ -127,7 +126,7 @@ class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
         return None
 
     def act(self, context: bpy.types.Context) -> None:
-        material = context.object.active_material
+        material = targets.material_of(context)
         note = map_nodes.follow(material, context.scene.render.engine, context.object)
         if note:
             self.report({"INFO"}, note)
@@ -168,7 +167,7 @@ class TILEWRIGHT_OT_mark_asset(_OnMaterial):
         return assets.explain(material)
 
     def act(self, context: bpy.types.Context) -> None:
-        material = context.object.active_material
+        material = targets.material_of(context)
         author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
         note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
         self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
@@ -229,7 +228,7 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
         return {"RUNNING_MODAL"}
 
     def act(self, context: bpy.types.Context) -> None:
-        material = context.object.active_material
+        material = targets.material_of(context)
         wish = export_maps.Wish(
             self.scheme,
             None if self.normal == "SCHEME" else self.normal == "DIRECTX",

@@ -18,7 +18,7 @@ from ...core.requests.texture import Size
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
-from . import color_node, coordinates, map_nodes
+from . import color_node, coordinates, map_nodes, shown
 
 _ENOUGH = 20_000  # triangles; more would take long, and say the same
 _MULTIPLYING = {"POINT", "VECTOR"}
@@ -175,7 +175,7 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> Any:
     """The Mapping that the image is shown with; a new one where it has no coordinates of its own."""
     socket = image.inputs["Vector"]
     if not socket.is_linked:
-        tree = material.node_tree
+        tree: Any = image.id_data
         mapping, coordinates = color_node.add_coordinates(tree)
         for node in {image, *_bare_images(tree)}:  # a material's maps stay on one another
             tree.links.new(mapping.outputs["Vector"], node.inputs["Vector"])
@@ -197,7 +197,7 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> Any:
 
 def _bare_images(tree: bpy.types.ShaderNodeTree) -> list[bpy.types.Node]:
     """The image nodes that the material's output depends on and that have no coordinates of their own."""
-    output = color_node.find_output(tree)
+    output = shown.output(tree)
     waiting = [output] if output else []
     seen = {node.name: node for node in waiting}
     while waiting:

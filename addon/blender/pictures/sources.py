@@ -30,6 +30,16 @@ from ..common.targets import Look
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
 _LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_STARTS = {
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"\xff\xd8\xff": ".jpg",
+    b"\x76\x2f\x31\x01": ".exr",
+    b"II*\0": ".tif",
+    b"MM\0*": ".tif",
+    b"BM": ".bmp",
+    b"#?RADIANCE": ".hdr",
+    b"DDS ": ".dds",
+}
 _STRIP = 1 << 20  # pixels that are converted at once
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _NO_PICTURES = {"MOVIE": "a movie", "SEQUENCE": "a sequence", "TILED": "a set of UDIM tiles", "VIEWER": "a viewer"}
@@ -107,7 +117,7 @@ def _write(image: bpy.types.Image, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (re.sub(r"\W+", "-", image.name).strip("-") or "image")
     if _is_read_as_it_is(image):
-        target = target.with_suffix(_path(image).suffix.lower())
+        target = target.with_suffix(_suffix(image))
         target.write_bytes(image.packed_file.data)
     elif image.is_float:
         target = target.with_suffix(".npy")
@@ -124,11 +134,24 @@ def _path(image: bpy.types.Image) -> Path:
 
 def _is_read_as_it_is(image: bpy.types.Image) -> bool:
     """Whether the worker reads the image's own file."""
-    suffix = _path(image).suffix.lower()
-    if image.source != "FILE" or image.is_dirty or suffix not in _READ_BY_WORKER:
+    if image.source != "FILE" or image.is_dirty or _suffix(image) not in _READ_BY_WORKER:
         return False
     # The worker takes 8-bit colors as not premultiplied. Blender divides them by alpha, so its own pixels never are.
     return image.alpha_mode != "PREMUL"
+
+
+def _suffix(image: bpy.types.Image) -> str:
+    """What its file is by its first bytes, or else by its name: Blender packs painted floats as EXR named .png."""
+    head = b""
+    if image.packed_file:
+        head = image.packed_file.data[:12]
+    else:
+        with suppress(OSError), _path(image).open("rb") as file:
+            head = file.read(12)
+    found = next((suffix for start, suffix in _STARTS.items() if head.startswith(start)), "")
+    if head[:4] == b"RIFF" and head[8:] == b"WEBP":
+        found = ".webp"
+    return found or _path(image).suffix.lower()
 
 
 def _write_png(image: bpy.types.Image, path: Path) -> None:
@@ -200,9 +223,22 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
 
 
 def working_space() -> str:
-    """The color space that float pixels are in. From 5.0 on the user may choose it."""
+    """The color space that float pixels are in. From 5.0 on the user may choose it, for each file.
+
+    Before, nothing names it: a new image is in the color management's default for floats, which may be another one
+    (seen in 4.2 and 4.5 with a configuration of one's own). So it is the first space that changes no color.
+    """
+    chosen = getattr(bpy.data, "colorspace", None)
+    if chosen is not None and chosen.working_space:
+        return str(chosen.working_space)
     with _probe() as probe:
-        return str(probe.colorspace_settings.name)
+        new, before = probe.colorspace_settings.name, _pixels_of(probe)
+        spaces: Any = probe.colorspace_settings.bl_rna.properties["name"]
+        for name in (new, *spaces.enum_items.keys()):
+            probe.colorspace_settings.name = name
+            if not probe.colorspace_settings.is_data and _pixels_of(probe) == before:
+                return str(name)
+        return str(new)
 
 
 def _to_rec709() -> Matrix | None:
@@ -211,25 +247,29 @@ def _to_rec709() -> Matrix | None:
     Blender is asked by itself, so this holds for every color management that has the space under a name we know.
     """
     with _probe() as probe:
-        before = probe.colorspace_settings.name
-        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
-        probe.pack()  # what is not packed is lost with the next line
-        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == before:
+        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == working_space():
             return None
-        pixels = array("f", bytes(4 * 12))
-        probe.pixels.foreach_get(pixels)
+        pixels = _pixels_of(probe)
     columns = Matrix([pixels[start : start + 3] for start in (0, 4, 8)])
     return columns.transposed().inverted_safe().to_4x4()
 
 
 @contextmanager
 def _probe() -> Iterator[bpy.types.Image]:
-    """A float image of three pixels, which goes again."""
+    """A float image of a red, a green and a blue pixel of the working space, which goes again."""
     probe = bpy.data.images.new("Tilewright", 3, 1, float_buffer=True)
     try:
+        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
+        probe.pack()  # what is not packed is lost when its color space is set
         yield probe
     finally:
         bpy.data.images.remove(probe)
+
+
+def _pixels_of(image: bpy.types.Image) -> "array[float]":
+    pixels = array("f", [0.0]) * len(_pixels(image))
+    _pixels(image).foreach_get(pixels)
+    return pixels
 
 
 def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:

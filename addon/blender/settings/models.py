@@ -11,6 +11,7 @@ from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
+from ...core.model_files import configs
 from ...core.requests.texture import STARTER, Scheduler
 from ..common import preferences
 from ..common.languages import rpt_
@@ -93,7 +94,7 @@ def candidates(text: str) -> list[tuple[str, str]]:
 
 
 def _stamp(model: str) -> float:
-    folder = catalogue.STARTER_FOLDER if model == STARTER else Path(model).expanduser()
+    folder = catalogue.STARTER_FOLDER if model == STARTER else configs.root(Path(model).expanduser())
     newest = 0.0
     for name in catalogue.files_read():
         try:

@@ -8,7 +8,7 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
-from ..common import package, preferences, state
+from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
 from ..history import selected
@@ -77,7 +77,7 @@ def _draw_engine_error(layout: bpy.types.UILayout, context: bpy.types.Context) -
 
 def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the texture will go, or why it cannot."""
-    obj = context.object
+    obj, material = context.object, targets.material_of(context)
     error = target_problem(context)
     if preferences.get().previews_first:
         layout.label(text="Into the history: Previews First", icon="TEMP")
@@ -85,9 +85,8 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
         paragraph(layout, context, error.message, icon="INFO")
         layout.label(text="Generate puts the texture into the history", icon="TEMP")
     elif obj:
-        place = obj.active_material.name if obj.active_material else iface_("a new material")
+        place = material.name if material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)
-    material = obj.active_material if obj else None
     if coordinates.lacks_uv_map(color_node.image_node(material) if material else None, obj):
         row = layout.row()
         label = row.row()
@@ -158,6 +157,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
+        paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
 
 

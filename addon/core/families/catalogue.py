@@ -9,16 +9,25 @@ from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
+from ..model_files import configs
 from ..model_files.configs import read_config
 from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler
 from .family import Defaults, Family
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
-_INDEX, _SCHEDULER = "model_index.json", "scheduler/scheduler_config.json"
+_INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
+_CHECKPOINTS = {".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin"}
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
-# to be weighed.
-_STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
+# to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
+_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True)
+# Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
+FORMER_STARTERS: dict[str, tuple[int, int]] = {
+    "19f46b39cd658788": (1, 10),
+    "3f9fb36bdc2bba7e": (2, 8),
+    "d0259fe5e7152a8c": (3, 8),
+    "f696cbda79116845": (4, 8),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,12 @@ class ModelInfo:
     licence: str
     exact: bool = True
 
+    def warning(self, steps: int, scheduler: str) -> str:
+        """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
+        if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):
+            return ""
+        return f"{self.title} is made for {self.defaults.steps} steps of its own scheduler; others give worse textures."
+
 
 def resolve(model: str) -> ModelInfo:
     """The model of that id or folder. Raises `UserError` (kind `MODEL`) where there is none or it cannot be run."""
@@ -54,7 +69,16 @@ def resolve(model: str) -> ModelInfo:
             f"There is no model {model!r}.",
             f"Choose {STARTER!r}, or a folder that holds a diffusers model.",
         )
-    return _describe(str(folder), folder.name, folder, None, "see the model's own page")
+    if folder.suffix.lower() in _CHECKPOINTS:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{folder.name} is a checkpoint in one file, not a model in diffusers format.",
+            "Choose a folder with a model_index.json.",
+        )
+    found = configs.root(folder)
+    title = found.parents[1].name if found.parent.name == "snapshots" else found.name
+    title = title.removeprefix("models--").replace("--", "/")
+    return _describe(str(folder), title, found, None, "see the model's own page")
 
 
 def known_models() -> tuple[str, ...]:

@@ -7,7 +7,36 @@ from typing import Any
 
 from ..errors import ErrorKind, UserError
 
+INDEX = "model_index.json"
 _MAX_CONFIG = 1 << 20  # bytes; these files have a few kilobytes
+
+
+def is_twin(name: str) -> bool:
+    """Whether a file is what macOS keeps beside another of that name on exFAT and network drives (AppleDouble)."""
+    return name.startswith("._")
+
+
+def root(path: Path) -> Path:
+    """The folder of a model that was named by its model_index.json, or by its folder in the hub's cache.
+
+    Any other path as it is. Of several snapshots the one that "main" names, or else the newest.
+    """
+    if path.name == INDEX:
+        return path.parent
+    snapshots = path / "snapshots"
+    if not path.name.startswith("models--") or (path / INDEX).is_file():
+        return path
+    try:
+        main = snapshots / (path / "refs" / "main").read_text(encoding="utf-8", errors="replace").strip()
+        if main.parent == snapshots and (main / INDEX).is_file():
+            return main
+    except (OSError, ValueError):
+        pass
+    try:
+        found = [folder for folder in snapshots.iterdir() if (folder / INDEX).is_file()]
+        return max(found, key=lambda folder: folder.stat().st_mtime, default=path)
+    except OSError:
+        return path
 
 
 def read_config(folder: Path, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@
 Nothing is run that came from a file: only listed classes, only safetensors, no Python files, no links that lead out.
 """
 
+import codecs
 import hashlib
 import json
 import math
@@ -16,7 +17,7 @@ from typing import Any
 from ..errors import ErrorKind, UserError
 from ..families import by_pipeline
 from ..families.family import Component, Family
-from .configs import read_config
+from .configs import is_twin, read_config
 
 # Named by many folders, never loaded by us.
 _IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
@@ -43,6 +44,8 @@ _DTYPE_BITS = {
     "I8": 8,
     "U8": 8,
     "BOOL": 8,
+    "F8_E4M3": 8,  # what torch knows of 8-bit floats; they are widened when they are loaded
+    "F8_E5M2": 8,
 }
 _AGAIN = "Download the model again, or choose another folder."
 
@@ -52,7 +55,7 @@ class ModelFolder:
     """A folder that passed `verify`.
 
     weights: component -> its safetensors files. sizes: component -> bytes of its weights.
-    variant: diffusers' name for the set of files ("fp16"), None for the plain one.
+    variants: component -> diffusers' name for its set of files ("fp16"), None for the plain one.
     fingerprint: changes when a weight file or a configuration does.
     grid: pixels by whose multiples a picture can be rolled, and of which its sides must be multiples to be seamless.
     """
@@ -61,7 +64,7 @@ class ModelFolder:
     family: Family
     weights: Mapping[str, tuple[Path, ...]]
     sizes: Mapping[str, int]
-    variant: str | None
+    variants: Mapping[str, str | None]
     fingerprint: str
     grid: int
 
@@ -77,20 +80,19 @@ def verify(folder: Path) -> ModelFolder:
         raise _refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
     components = _components(folder, index, family)
     _refuse_code(folder, components)
-    variant = _variant(folder, components)
-    weights = {
-        name: _weight_files(folder, name, part, variant) for name, part in components.items() if part.has_weights
-    }
+    variants = _variants(folder, components)
+    weights = {name: _weight_files(folder, name, components[name], variant) for name, variant in variants.items()}
     digest = hashlib.sha256()
     sizes = {}
     for name in sorted(components):
-        for config in sorted((folder / name).glob("*.json")):
+        for config in sorted(_files(folder / name, "*.json")):
+            _refuse_byte_order_mark(config)
             digest.update(config.name.encode() + b"\0" + _small_file(config))
         for file in weights.get(name, ()):
             check_safetensors(file)
             digest.update(_sample(file))
         sizes[name] = sum(file.stat().st_size for file in weights.get(name, ()))
-    return ModelFolder(folder, family, weights, sizes, variant, digest.hexdigest()[:16], family.grid(folder))
+    return ModelFolder(folder, family, weights, sizes, variants, digest.hexdigest()[:16], family.grid(folder))
 
 
 def check_safetensors(path: Path) -> None:
@@ -116,6 +118,8 @@ def check_safetensors(path: Path) -> None:
         spans = sorted(_span(entry) for key, entry in header.items() if key != "__metadata__")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _refuse(path, "has a broken header") from error
+    except _UnknownType as error:
+        raise UserError(ErrorKind.MODEL, f"{path} {error}.", "Choose the model in 16 or 32 bits.") from error
     end = 0
     for start, stop in spans:
         if start != end:
@@ -125,11 +129,17 @@ def check_safetensors(path: Path) -> None:
         raise _refuse(path, "is cut short" if total < 8 + length + end else "is longer than its header says")
 
 
+class _UnknownType(Exception):
+    """Weights of a type that is sound, perhaps, but none that we know."""
+
+
 def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
     start, stop = entry["data_offsets"]
     shape = entry["shape"]
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (start, stop, *shape)):
         raise ValueError("not whole numbers")
+    if str(entry["dtype"]) not in _DTYPE_BITS:
+        raise _UnknownType(f"holds weights of the type {str(entry['dtype'])[:20]}, which cannot be loaded")
     if (stop - start) * 8 != math.prod(shape) * _DTYPE_BITS[entry["dtype"]]:
         raise ValueError("size and shape differ")
     return start, stop
@@ -164,6 +174,8 @@ def _refuse_code(folder: Path, components: Iterable[str]) -> None:
         if not place.is_dir():
             raise UserError(ErrorKind.MODEL, f"{place} is missing.", _AGAIN)
         for file in place.iterdir():
+            if is_twin(file.name):
+                continue
             if file.suffix in {".py", ".pyc", ".so", ".pyd"}:
                 raise _refuse(file, "is code, and models must not bring any")
             if file.name == "adapter_config.json":  # transformers would load the model from wherever it says
@@ -172,11 +184,15 @@ def _refuse_code(folder: Path, components: Iterable[str]) -> None:
             if not any(real.is_relative_to(root) for root in inside):
                 raise _refuse(file, "is a link out of the model's folder")
     for name in components:
-        for config in (folder / name).glob("*config.json"):
+        for config in _files(folder / name, "*config.json"):
             keys = read_config(config.parent, config.name).keys()
             for key in _LEADS_AWAY:
                 if key in keys:
                     raise _refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
+
+
+def _files(place: Path, pattern: str) -> list[Path]:
+    return [file for file in place.glob(pattern) if not is_twin(file.name)]
 
 
 def _allowed_roots(folder: Path) -> list[Path]:
@@ -187,19 +203,36 @@ def _allowed_roots(folder: Path) -> list[Path]:
     return roots
 
 
-def _variant(folder: Path, components: Mapping[str, Component]) -> str | None:
-    """None if every component has plain files; else "fp16" if every one has those."""
+def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, str | None]:
+    """Plain files where every component has those; else "fp16", and plain ones for components that have no such.
+
+    So does diffusers, asked for "fp16": some models have only their largest part in half precision.
+    """
     weighty = {name: part for name, part in components.items() if part.has_weights}
-    for variant in (None, "fp16"):
-        if all(_find(folder, name, part, variant) for name, part in weighty.items()):
-            return variant
-    for name, part in weighty.items():
-        if not _find(folder, name, part, None) and not _find(folder, name, part, "fp16"):
+    there = {
+        name: [variant for variant in (None, "fp16") if _find(folder, name, part, variant)]
+        for name, part in weighty.items()
+    }
+    for name, variants in there.items():
+        if not variants:
             place = folder / name
-            pickles = any(place.glob("*.bin")) or any(place.glob("*.ckpt")) or any(place.glob("*.pt"))
+            pickles = any(_files(place, f"*.{suffix}") for suffix in ("bin", "ckpt", "pt"))
             reason = "holds only pickled weights, which can run code" if pickles else "holds no safetensors weights"
             raise UserError(ErrorKind.MODEL, f"{place} {reason}.", "Choose a model in safetensors format.")
-    raise UserError(ErrorKind.MODEL, f"{folder} mixes files of two precisions.", _AGAIN)
+    plain = all(None in variants for variants in there.values())
+    return {name: None if plain else variants[-1] for name, variants in there.items()}
+
+
+def _refuse_byte_order_mark(config: Path) -> None:
+    """Editors of Windows put it in front, and diffusers and transformers take what follows for no JSON."""
+    with config.open("rb") as file:
+        mark = file.read(3)
+    if mark == codecs.BOM_UTF8 or mark[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{config} begins with a byte order mark, which keeps it from being read.",
+            "Save it as UTF-8 without BOM in a text editor.",
+        )
 
 
 def _find(folder: Path, name: str, part: Component, variant: str | None) -> Path | None:

@@ -73,7 +73,9 @@ def fingerprint() -> str:
         told.append((material.name, nodes, sorted(links(tree)) if tree else [], active, material.users))
     for image in bpy.data.images:
         before = image.tilewright.before
-        told.append((image.name, image.filepath, image.use_fake_user, image.users, before.name if before else ""))
+        # 4.2 counts the images of a material that is copied twice, and does not take that back before the next loading
+        users = image.users if bpy.app.version >= (4, 3, 0) else 0
+        told.append((image.name, image.filepath, image.use_fake_user, users, before.name if before else ""))
     for obj in bpy.data.objects:
         told.append(
             (obj.name, [(slot.link, slot.material.name if slot.material else "") for slot in obj.material_slots])

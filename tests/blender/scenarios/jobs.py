@@ -48,6 +48,7 @@ def defaults_are_the_models() -> dict[str, Any]:
         for name in (p.identifier for p in settings.bl_rna.properties)
         if name not in ("rna_type", "name")
     }
+    shown["map_kinds"] = sorted(shown["map_kinds"])  # JSON has no sets
     settings.prompt = "x"
     wanted = addon("settings.request").from_settings(settings)
     return {"shown": shown, "request": wanted.to_json()}

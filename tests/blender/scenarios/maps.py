@@ -527,7 +527,7 @@ def rule_normal_map_that_reads_other_normals_is_left_to_the_user() -> None:
     def convention(normal_map: Any) -> None:
         normal_map.convention = "DIRECTX"
 
-    settings = [space, convention] if hasattr(bpy.types.ShaderNodeNormalMap, "convention") else [space]
+    settings = [space, convention] if "convention" in bpy.types.ShaderNodeNormalMap.bl_rna.properties else [space]
     if bpy.app.version >= (5, 2, 0):
         assert convention in settings, "its name has changed"
     for setting in settings:

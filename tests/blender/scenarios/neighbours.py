@@ -57,6 +57,10 @@ def fail() -> None:
     raise ValueError("for the test")
 
 
+def return_what_json_cannot_hold() -> set[str]:
+    return {"a set"}
+
+
 def die() -> None:
     os._exit(3)
 

@@ -7,6 +7,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +288,28 @@ def rule_float_colors_are_handed_over_as_linear_rec709() -> None:
         assert [round(value, 3) for value in handed[2][:3]] == [0.72, 0.162, 0.078]
 
 
+def in_a_studios_color_management(folder: str) -> list[Any]:
+    """With $OCIO: the working space, and a painted image after it was saved and opened again.
+
+    The configuration's default for float images is not its working space; new images say the one (4.2, 4.5, 5.0.1) or
+    the other (5.2.2), and their pixels are always in the latter.
+    """
+    fresh()
+    image = _deep_result(3, "studio")
+    image.colorspace_settings.name = "tex srgb"
+    image.pixels[0] = 0.25
+    image.update()
+    before, name, file = _numbers(image), image.name, str(Path(folder) / "studio.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.open_mainfile(filepath=file)
+    sources = addon("pictures.sources")
+    floats = bpy.data.images.new("float", 3, 2, float_buffer=True)
+    floats.pixels.foreach_set([0.25, 0.5, 0.75, 1.0] * 6)
+    path, content = sources.prepare(floats, Path(folder) / "out")
+    handed = array("f", path.read_bytes()[-96:])
+    return [sources.working_space(), _apart(_numbers(bpy.data.images[name]), before), str(content), list(handed[:4])]
+
+
 def rule_many_pixels_are_converted_alike() -> None:
     """In strips, the last of which is shorter."""
     sources = addon("pictures.sources")
@@ -353,7 +376,7 @@ def _enlarged_on_a_plane(image: Any) -> None:
     tree.nodes.clear()
     kinds = ("ShaderNodeTexImage", "ShaderNodeMath", "ShaderNodeMath", "ShaderNodeEmission", "ShaderNodeOutputMaterial")
     nodes = [tree.nodes.new(kind) for kind in kinds]
-    for node, after in zip(nodes, nodes[1:], strict=False):
+    for node, after in pairwise(nodes):
         tree.links.new(node.outputs[0], after.inputs[0])
     nodes[0].image, nodes[0].interpolation = image, "Closest"
     for node, operation, value in zip(nodes[1:3], ("SUBTRACT", "MULTIPLY"), (0.5, 256.0), strict=True):
@@ -372,3 +395,26 @@ def _levels(engine: str, folder: Path) -> int:
     row = _numbers(rendered)[2 * 256 * rendered.channels : 3 * 256 * rendered.channels : rendered.channels]
     bpy.data.images.remove(rendered)
     return len(set(row))
+
+
+def rule_exr_that_blender_packs_under_a_png_name_is_known_by_its_content() -> None:
+    """As painting on an image of 16 bits and packing it makes (4.2 to 5.2); and a JPEG that somebody has named .png."""
+    sources = addon("pictures.sources")
+    deep_png(FOLDER / "painted.png", 8, 8, 3, lambda index: 257 * (index % 200))
+    image = bpy.data.images.load(str(FOLDER / "painted.png"))
+    numbers = _numbers(image)
+    numbers[0] = 0.75
+    image.pixels.foreach_set(numbers)
+    image.pack()
+    assert image.filepath.endswith(".png")
+    assert image.packed_file.data[:4] == b"\x76\x2f\x31\x01"
+    path, _content = sources.prepare(image, sources.new_folder())
+    assert path.suffix == ".npy", "the worker would take the bytes for a PNG"
+    jpeg = bpy.data.images.new("jpeg", 8, 8)
+    jpeg.file_format = "JPEG"
+    jpeg.save(filepath=str(FOLDER / "named.png"))
+    image = bpy.data.images.load(str(FOLDER / "named.png"))
+    image.pack()
+    path, _content = sources.prepare(image, sources.new_folder())
+    assert path.suffix == ".jpg"
+    assert path.read_bytes()[:3] == b"\xff\xd8\xff"

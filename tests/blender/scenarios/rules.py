@@ -137,6 +137,7 @@ def rule_image_behind_color_corrections_is_found() -> None:
 def _mix(tree: Any, *sources: Any) -> Any:
     mix = tree.nodes.new("ShaderNodeMix")
     mix.data_type = "RGBA"
+    mix.inputs[0].default_value = 0.5  # as a new one has it up to 5.1; 1 from 5.2 on
     sockets = [socket for socket in mix.inputs if socket.enabled and socket.type == "RGBA"]
     for source, socket in zip(sources, sockets, strict=False):
         tree.links.new(source.outputs[0], socket)
@@ -162,7 +163,7 @@ def _left_alone(tree: Any, said: str) -> None:
 def rule_color_that_is_turned_round_is_left_alone() -> None:
     tree = _tree()
     _image, invert = _feed(tree, "ShaderNodeTexImage", "ShaderNodeInvert")
-    _left_alone(tree, "turns colors round")
+    _left_alone(tree, "turns its colors round")
     invert.inputs[0].default_value = 0.2  # a weak one keeps the order
     node = tree.nodes["Image Texture"]
     assert generate() == node.image
@@ -171,7 +172,7 @@ def rule_color_that_is_turned_round_is_left_alone() -> None:
     _image, curves = _feed(tree, "ShaderNodeTexImage", "ShaderNodeRGBCurve")
     points = curves.mapping.curves[3].points
     points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)
-    _left_alone(tree, "turns colors round")
+    _left_alone(tree, "turns its colors round")
 
 
 def rule_color_that_is_turned_round_twice_is_found() -> None:
@@ -256,6 +257,13 @@ def rule_mix_with_one_image_and_a_plain_color_is_that_image() -> None:
     before = links(tree)
     assert generate() == node.image
     assert links(tree) == before
+
+
+def rule_image_on_the_hidden_side_of_a_mix_is_left_alone() -> None:
+    tree = _tree()
+    mix = _mix(tree, tree.nodes.new("ShaderNodeTexImage"))
+    mix.inputs[0].default_value = 1.0
+    _left_alone(tree, "hides the image or turns its colors round")
 
 
 def rule_mix_of_two_images_is_never_relinked() -> None:
