@@ -33,7 +33,22 @@ PLACES = ((View3D, "view3d"), (ShaderEditor, "shader"))
 
 
 def redraw_sidebars() -> None:
-    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn."""
+    """Have the sidebars drawn again that show the panel, and nothing else: each says so when it is drawn.
+
+    And once more a moment later: Blender (5.2) moves the panels below one that has grown or shrunk only then.
+    """
+    _redraw()
+    if not bpy.app.background and not bpy.app.timers.is_registered(_redraw):
+        bpy.app.timers.register(_redraw, first_interval=0.15)
+
+
+def unregister() -> None:
+    """Stop the timer."""
+    if bpy.app.timers.is_registered(_redraw):
+        bpy.app.timers.unregister(_redraw)
+
+
+def _redraw() -> None:
     shown_in = state.current.shown_in
     for window in bpy.context.window_manager.windows if shown_in else ():
         for area in window.screen.areas:

@@ -38,7 +38,7 @@ TEXTS = {
     "The color and its maps: height, normal, roughness, metallic and occlusion": "Die Farbe und ihre Maps: Höhe, "
     "Normalen, Rauheit, Metall und Verdeckung",
     "Into the history: Previews First": "In den Verlauf: Erst ansehen",
-    "Generate puts the texture into the history": "Erzeugen legt die Textur in den Verlauf",
+    "Generate puts the texture into the history.": "Erzeugen legt die Textur in den Verlauf.",
     "Generate from Text": "Aus Text erzeugen",
     "Make a texture of each line of a text of this file, with the present settings; they go into the history": ""
     "Aus jeder Zeile eines Textes dieser Datei eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den "

@@ -70,7 +70,7 @@ def add(made: Result) -> None:
     current = state.current
     show()
     first = not current.results or current.results[0] == made
-    if current.view.follows and first and any(entry.name == made.folder.name for entry in current.view.found):
+    if current.view.follows and first:
         current.view.selected = made.folder.name
         _list_pictures()
     clean_up()
@@ -90,11 +90,11 @@ def show(page: int | None = None) -> None:
     view, history = state.current.view, state.current.history
     if history is None:
         return
-    listed = (entry for entry in history.entries if entry.name not in view.doomed)
+    listed = [entry for entry in history.entries if entry.name not in view.doomed]
     view.found = core_history.search(listed, view.text, view.which)
     view.page = min(max(view.page if page is None else page, 0), max(pages(view) - 1, 0))
-    if not any(entry.name == view.selected for entry in view.found):
-        view.selected = view.found[0].name if view.found else ""
+    if not any(entry.name == view.selected for entry in listed):  # one that a search leaves out stays selected
+        view.selected = next((entry.name for entry in (*view.found, *listed)), "")
     _load_thumbnails(entries_on_page(view))
     _list_pictures()
     redraw_sidebars()
@@ -116,9 +116,10 @@ def entries_on_page(view: state.View) -> Sequence[Entry]:
 
 
 def selected() -> Entry | None:
-    """The entry that the buttons are about; reads nothing."""
-    view = state.current.view
-    return next((entry for entry in view.found if entry.name == view.selected), None)
+    """The entry that the buttons are about, which a search may leave out; reads nothing."""
+    current = state.current
+    entries = current.history.entries if current.history else ()
+    return next((entry for entry in entries if entry.name == current.view.selected), None)
 
 
 def select(name: str) -> None:

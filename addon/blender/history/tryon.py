@@ -144,14 +144,17 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         """For scripts: the result is kept at once."""
-        target = chosen_target(context)
-        state.current.outcome = delivery.deliver([browse.result(self.result)], target)
-        browse.note_use(self.result)
+        name = self.result or state.current.view.selected
+        delivery.tell(delivery.deliver([browse.result(name)], chosen_target(context)), name)
+        browse.note_use(name)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         view = state.current.view
         names = [entry.name for entry in view.found]
         wanted = self.result or view.selected
+        if wanted and wanted not in names:  # a search leaves it out
+            names.insert(0, wanted)
+        self.selected = view.selected
         try:
             if not names:
                 raise UserError(ErrorKind.REQUEST, rpt_("There is no texture to try on."))
@@ -178,8 +181,9 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
             elif event.type in _BACK:
                 self.wear(context, self.trial.at - 1)
             elif event.type in _KEEP:
-                state.current.outcome = self.trial.keep()
-                browse.note_use(self.trial.names[self.trial.at])
+                name = self.trial.names[self.trial.at]
+                delivery.tell(self.trial.keep(), name)
+                browse.note_use(name)
                 self.leave(context)
                 return {"FINISHED"}
             elif event.type in _RESTORE:
@@ -203,6 +207,8 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
     def cancel(self, context: bpy.types.Context) -> None:
         """Escape; also when Blender's window is closed."""
         self.trial.restore()
+        browse.select(self.selected)  # the panel is about what is worn again
+        browse.show_selected()
         self.leave(context)
 
     def leave(self, context: bpy.types.Context) -> None:

@@ -67,7 +67,8 @@ def progress_text(job: Job) -> str:
     if job.request.count > 1:
         number = progress.image + 1 if progress else 1
         text = iface_("{number} of {count}: {phase}").format(number=number, count=job.request.count, phase=text)
-    left = seconds_text(state.current.session.seconds_left(job)) or _elapsed(job)
+    seconds = state.current.session.seconds_left(job)
+    left = seconds_text(seconds) if seconds else _elapsed(job)  # 0: it takes longer than such jobs did
     return f"{text}, {left}" if left else text
 
 

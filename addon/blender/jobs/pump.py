@@ -21,7 +21,7 @@ from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
 from ...core.results import THUMBNAIL, Result
 from ...host.session import Event, Session
-from ..common import preferences, state
+from ..common import drawing, preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
 from ..pictures import images
@@ -211,6 +211,7 @@ def unregister() -> None:
     """Stop the timer, end the session, forget everything."""
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+    drawing.unregister()
     for handlers, handler in ((bpy.app.handlers.load_post, _on_load), (bpy.app.handlers.save_pre, _on_save)):
         if handler in handlers:
             handlers.remove(handler)

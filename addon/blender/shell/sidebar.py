@@ -80,10 +80,10 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
     obj, material = context.object, targets.material_of(context)
     error = target_problem(context)
     if preferences.get().previews_first:
-        layout.label(text="Into the history: Previews First", icon="TEMP")
+        paragraph(layout, context, "Into the history: Previews First", icon="TEMP")
     elif error:
         paragraph(layout, context, error.message, icon="INFO")
-        layout.label(text="Generate puts the texture into the history", icon="TEMP")
+        paragraph(layout, context, "Generate puts the texture into the history.", icon="TEMP")
     elif obj:
         place = material.name if material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)

@@ -157,7 +157,7 @@ def panel_tells_each_state() -> None:
     cube.data.uv_layers.remove(cube.data.uv_layers[0])
     assert "No UV map" in _draw()
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
-    assert {"Camera cannot have a material.", "Generate puts the texture into the history"} <= set(_draw())
+    assert {"Camera cannot have a material.", "Generate puts the texture into the history."} <= set(_draw())
     kept = len(bpy.data.images)
     wish(prompt="for the history")
     bpy.ops.tilewright.generate()
