@@ -48,7 +48,7 @@ def _whole(prompt: str, seed: int) -> str:
 
 def _trial(folders: list[str], kind: str = "BASE_COLOR") -> Any:
     state = addon("common.state").current
-    return addon("history.tryon").Trial(addon("common.target").choose(bpy.context, kind, state.document), folders)
+    return addon("history.tryon").Trial(addon("common.targets").choose(bpy.context, kind, state.document), folders)
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
