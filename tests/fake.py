@@ -19,6 +19,7 @@ whatever the host asks for. The behaviour is a dict (all keys have defaults):
         phase       a `Phase`'s name, or "HELLO" (before it), "READY" (after it), "WRITING" (a picture is half in the
                     store), "SAVED" (it is told), "FINISHED" (the job is)
         prompt      a text that the request's prompt must contain; so that the next job can be whole
+        once        a file: it strikes only where that is not there yet, and makes it
         ...         what `do` needs
 """
 

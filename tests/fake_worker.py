@@ -228,8 +228,18 @@ class Worker:
         here = {"phase": phase, "image": image, "step": step}
         for fault in self.behaviour.get("faults", ()):
             fits = all(fault.get(name, value) == value for name, value in here.items())
-            if fits and fault.get("prompt", "") in prompt:
+            if fits and fault.get("prompt", "") in prompt and self.strikes(fault):
                 getattr(Fault, fault["do"])(self, fault)
+
+    @staticmethod
+    def strikes(fault: dict[str, Any]) -> bool:
+        """A fault with "once" strikes only where that file is not there yet, and makes it."""
+        if "once" not in fault:
+            return True
+        mark = Path(fault["once"])
+        there = mark.exists()
+        mark.touch()
+        return not there
 
 
 class Fault:

@@ -80,12 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_in_blender(module: Path, settings: Path, variables: dict[str, str], log: Path) -> None:
-    """Run the scene's script in $BLENDER, or in the module; Blender's own words go to the log."""
+def run_in_blender(module: Path, settings: Path, variables: dict[str, str], log: Path, scene: Path = SCENE) -> None:
+    """Run a scene's script in $BLENDER, or in the module; Blender's own words go to the log."""
     if blender := os.environ.get("BLENDER"):
-        command = [blender, "--background", "--offline-mode", "--python", str(SCENE), "--", str(settings)]
+        command = [blender, "--background", "--offline-mode", "--python", str(scene), "--", str(settings)]
     else:
-        command = [str(module), "-B", str(SCENE), str(settings)]
+        command = [str(module), "-B", str(scene), str(settings)]
     say("Starting Blender ...")
     with (
         log.open("w", encoding="utf-8") as log_file,

@@ -45,8 +45,12 @@ def build(output: Path = ROOT / "dist") -> Path:
 
 
 def stage(folder: Path) -> None:
-    """Fill `folder` with what the package holds: addon/*, the manifest, LICENSE; with fixed times and permissions."""
+    """Fill `folder` with what the package holds: addon/*, the manual's pages, the manifest, LICENSE.
+
+    All with fixed times and permissions.
+    """
     sources = {path.relative_to(ROOT / "addon"): path for path in files_to_ship(ROOT / "addon")}
+    sources |= {Path("manual") / path.name: path for path in (ROOT / "tools" / "manual").glob("*.md")}
     sources[Path("LICENSE")] = ROOT / "LICENSE"
     for relative, source in sources.items():
         target = folder / relative

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the tests, each folder in the environment it is for, and add up their results. Standard library only.
 
-Each group of folders is one run of pytest, in as many processes as there are cores (pytest-xdist; its "worksteal" keeps
-most tests of a file together, and goes on after a test that kills its process, where "loadfile" tries it again). Tests that are marked `alone` measure time: they come after the others of
-their group, one at a time. At the end stand each group's seconds, the slowest tests, and the counts. tests/README.md
-tells how to add a test.
+Each group of folders is one run of pytest, in as many processes as there are cores. "worksteal" of pytest-xdist keeps
+most tests of a file together, and goes on after a test that kills its process, where "loadfile" tries that one again.
+Tests that are marked `alone` measure time: they come after the others of their group, one at a time. At the end stand
+each group's seconds, the slowest tests, and the counts. tests/README.md tells how to add a test.
 """
 
 import os

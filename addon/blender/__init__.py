@@ -41,6 +41,7 @@ _PARTS = (
     history_panel,
     presets,
     recipes,
+    setup_operators,
     pump,
     status,
     browse,

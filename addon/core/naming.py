@@ -17,9 +17,12 @@ def title(prompt: str, limit: int = 40) -> str:
     return text or "texture"
 
 
-def image_name(prompt: str, seed: int, kind: str = "") -> str:
-    """A datablock's name, such as "mossy red brick wall 1234 normal"; at most 63 bytes, as Blender keeps them."""
-    suffix = f" {seed} {kind}".rstrip()
+def image_name(prompt: str, seed: int | None, kind: str = "") -> str:
+    """A datablock's name, such as "mossy red brick wall 1234 normal"; at most 63 bytes, as Blender keeps them.
+
+    seed: None where there was none, as for a picture that was made of another.
+    """
+    suffix = " ".join(["", *([] if seed is None else [str(seed)]), *filter(None, [kind])])
     name = title(prompt)
     while len((name + suffix).encode()) > 63:
         name = name[:-1].rstrip()

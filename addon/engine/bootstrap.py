@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The start of the worker's process: `start.py worker [IDLE SECONDS]`. Imports the standard library, then `worker`.
+"""The start of the worker's process: `start.py worker [IDLE SECONDS [normal]]`.
+
+Imports the standard library, then `worker`.
 
 Takes the standard streams for the protocol before any library can write into them, and closes the way to the network's
 model hubs.
@@ -66,7 +68,8 @@ def step_back() -> None:
 def main(arguments: list[str]) -> NoReturn:
     """Run the worker, and end the process with its exit code."""
     commands, replies = take_streams()
-    step_back()
+    if arguments[1:] != ["normal"]:  # the user's word: it is not to step back
+        step_back()
     faulthandler.enable()
     # Ctrl-C in the terminal that started Blender is meant for Blender; its end reaches us through stdin
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -185,7 +185,8 @@ def _sample_and_decode(
         with seamless(pipeline, request.axes), cancellable(networks, _LAYERS, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
-            for text in truncated if index == 0 else ():
+            warning = loaded.info.warning(request.steps, request.scheduler)
+            for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
                 note(text)
             latents = sample(loaded, request, embeddings, index, watch, shown)
             watch.progress(Phase.DECODING, index)

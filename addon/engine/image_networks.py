@@ -188,7 +188,8 @@ class _Clamped(torch.nn.Module):
         self._call = descriptor._call_fn
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        return self._call(self.inner, picture).clamp(0, 1)
+        # a copy, since RCAN (spandrel 0.4.2) multiplies what it is given by 255, in place
+        return self._call(self.inner, picture.clone()).clamp(0, 1)
 
 
 def choose_tile(bytes_per_pixel: float, halo: int, free: int, device: str) -> int:

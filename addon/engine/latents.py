@@ -18,6 +18,7 @@ from ..core.requests.texture import Axes
 from . import layers
 from .canvas import canvases
 from .devices import WHOLE, free_main_memory
+from .subpixel import fast_decoder
 from .tiles import MIN_TILE, NotFinite, Reach, TileLimits, Tiler, measure_reach
 
 _TILE = 512  # pixels
@@ -30,6 +31,11 @@ def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.T
 
     folder: for files that hold what lies between two layers, where main memory does not.
     """
+    with fast_decoder(vae, axes):
+        return _decode(vae, latents, axes, folder)
+
+
+def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.Tensor:
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     if max(latents.shape[-2:]) * factor <= WHOLE:
         return vae.decode(latents, return_dict=False)[0]

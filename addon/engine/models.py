@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Find, verify, load, keep and free models. Imports core, torch, diffusers, transformers and safetensors.
 
-Only local diffusers folders that `core.model_folder` has passed, only safetensors, never the hub, never a file's code.
+Only local diffusers folders that `core.model_files` has passed, only safetensors, never the hub, never a file's code.
 """
 
 import logging

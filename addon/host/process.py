@@ -25,10 +25,12 @@ _logger = logging.getLogger(__name__)
 _TAIL = 1 << 14  # bytes of stderr that are kept in memory
 
 
-def local_workers(log: Path, cleanup: Callable[[], object], idle_seconds: float = 600.0) -> StartWorker:
+def local_workers(
+    log: Path, cleanup: Callable[[], object], idle_seconds: float = 600.0, *, low: bool = True
+) -> StartWorker:
     """What starts workers on this machine; see `WorkerProcess`. log: the file that takes their stderr."""
     capped = CappedLog(log)
-    return lambda runtime: WorkerProcess(runtime.python, capped, cleanup, idle_seconds)
+    return lambda runtime: WorkerProcess(runtime.python, capped, cleanup, idle_seconds, low=low)
 
 
 class WorkerProcess:
@@ -36,6 +38,7 @@ class WorkerProcess:
 
     cleanup: called in a background thread when the process is gone, before `Ended` is told; must not raise.
     idle_seconds: without a job, after which the worker lets go of its models.
+    low: it leaves the processor to Blender where both want it.
     """
 
     def __init__(
@@ -44,8 +47,12 @@ class WorkerProcess:
         log: CappedLog,
         cleanup: Callable[[], object] = lambda: None,
         idle_seconds: float = 600.0,
+        *,
+        low: bool = True,
     ) -> None:
         self._command = [str(python), "-I", "-X", "utf8", str(START), "worker", f"{idle_seconds:g}"]
+        self._command += [] if low else ["normal"]
+        self._low = low
         self._log = log
         self._cleanup = cleanup
         self._inbox: queue.SimpleQueue[Message | Ended] = queue.SimpleQueue()
@@ -110,7 +117,7 @@ class WorkerProcess:
             self._gone.set()
 
     def _run(self) -> Ended:
-        process = self._child.start(self._command, folder=self._log.path.parent, low=True)
+        process = self._child.start(self._command, folder=self._log.path.parent, low=self._low)
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._log.write(f"--- {stamp} worker {process.pid}: {self._command[0]}\n".encode(errors="replace"))
         jobs = ((self._read, process.stdout), (self._write, process.stdin), (self._drain, process.stderr))

@@ -108,6 +108,7 @@ class Session:
         self._clock = clock
         self._watch = Stopwatch(clock)
         self._worker: _Worker | None = None
+        self._gone_again = ""  # the id of the last job whose worker was started a second time
         self._tail = b""  # of the last worker that is gone
         self._events: list[Event] = []
         self._closed = False
@@ -327,7 +328,23 @@ class Session:
         if job is None or (worker.ready and worker.job != job.id):
             _logger.info("The engine ended while it had nothing to do (%s).", ended.returncode)
             return
-        self._end_job(worker.reason or self._verdict(ended, worker))
+        verdict = worker.reason or self._verdict(ended, worker)
+        if self._may_go_again(job, worker, ended):
+            self._gone_again = job.id
+            _logger.warning("%s It is started again, once.", verdict.message)
+        else:
+            self._end_job(verdict)
+
+    def _may_go_again(self, job: Job, worker: _Worker, ended: Ended) -> bool:
+        """Whether the job is given to a new worker: this one ended by itself before the first step, the first time.
+
+        Such an end may be chance: a library that could not be loaded, a disk that was not awake. One by a signal, by
+        the system or a crash, is not: it would end the next one too.
+        """
+        early = worker.phase.order <= Phase.LOADING.order and not job.results
+        by_itself = worker.reason is None and not ended.nonsense and ended.returncode is not None
+        exited = by_itself and (ended.returncode or 0) >= 0
+        return early and exited and job.state is JobState.RUNNING and self._gone_again != job.id
 
     def _verdict(self, ended: Ended, worker: _Worker) -> UserError:
         """Why a worker that nobody ended is gone, in a sentence."""

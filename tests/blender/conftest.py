@@ -1,26 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs scenarios in a Blender that has the built zip installed: $BLENDER if that is set, else this Python's bpy.
 
-A scenario is a function in `scenarios/`, which Blender runs; it returns what JSON can hold, and what it raises fails the
-test. To add one, write `def something() -> None` into the module of its subject, and in the test file
+A scenario is a function in `scenarios/`, which Blender runs; it returns what JSON can hold, and what it raises fails
+the test. To add one, write `def something() -> None` into the module of its subject, and in the test file
 
     def test_something(blender: Blender) -> None:
         blender.run("module.something")
 
-`blender` has a new profile for each test. The process is one for many scenarios: each finds the extension's modules, the
-preferences, the open file and the environment variables as after a start (`inside.serve`), also the second `run` of a
-test. A scenario that fails, hangs or dies fails alone; the next one gets a new process. Take `own_blender`, whose runs
-are a process each, for a scenario that
+`blender` has a new profile for each test. The process is one for many scenarios: each finds the extension's modules,
+the preferences, the open file and the environment variables as after a start (`inside.serve`), also the second `run` of
+a test. A scenario that fails, hangs or dies fails alone; the next one gets a new process. Take `own_blender`, whose
+runs are a process each, for a scenario that
 
 * ends or kills Blender, or needs its end to be in order (a worker that dies with it, for one),
 * installs, updates or uninstalls the extension, or counts what enabling it leaves behind,
 * sets limits or signals for its own process, or replaces what is not the extension's,
 * needs something at the start: a language, a locale, options of Blender.
 
-A window, the command line (`command`) and another profile are a process each by themselves. `shared_blender` is one
+A window, another profile and a real Blender's command line are a process each by themselves. `shared_blender` is one
 profile for a whole file of tests, for scenarios that try many rules in one run (test_maps, test_rules).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -55,6 +56,7 @@ class Served:
         self.profile = folder / "profile"
         self.worker_python = worker_python
         self._processes: dict[bool, subprocess.Popen[str]] = {}
+        self._last = ""  # the scenario that ran last, if it went well
         self._variables = Blender(self.profile, folder, worker_python).environment()  # which they start with
 
     def run(self, task: dict[str, Any], variables: Mapping[str, str], seconds: float) -> tuple[dict[str, Any], str]:
@@ -64,8 +66,9 @@ class Served:
         begin = self._log(hard_exit).stat().st_size
         task |= {"variables": variables, "unset": sorted(self._variables.keys() - variables.keys())}
         assert process.stdin
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it has died since: that is told below
+            process.stdin.write(json.dumps(task) + "\n")
+            process.stdin.flush()
         end, code = time.monotonic() + seconds, None
         while not report.is_file() and code is None and time.monotonic() < end:
             time.sleep(0.005)
@@ -76,10 +79,12 @@ class Served:
             told = {"error": f"Blender hung for {seconds:g} s"}
         else:
             told = {"error": f"Blender ended with {code}; where a scenario means that, take `own_blender`"}
+            told["error"] += f". Before this one it ran {self._last}." if self._last else ""
         if told["error"]:  # who knows what it left
             self._processes.pop(hard_exit)
             process.kill()
             process.communicate()
+        self._last = "" if told["error"] else f"{task['module']}.{task['function']}"
         return told, self._printed(hard_exit, begin)
 
     def close(self) -> None:
@@ -207,6 +212,8 @@ class Blender:
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`blender --background --command tilewright ...`; with bpy as a module, what that calls."""
+        if self.served and not BLENDER:
+            return subprocess.CompletedProcess(arguments, *self.run("command_line.told", arguments=arguments))
         return self.spawn(self.command_line(*arguments))
 
     def command_line(self, *arguments: str) -> list[str]:

@@ -96,7 +96,11 @@ def serve(task: dict) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         part = Path(asked["report"] + ".part")
-        part.write_text(json.dumps(report), encoding="utf-8")
+        try:
+            text = json.dumps(report)
+        except TypeError:  # the scenario returned what JSON cannot hold
+            text = json.dumps({"value": None, "error": traceback.format_exc()})
+        part.write_text(text, encoding="utf-8")
         part.replace(asked["report"])
     if task["hard_exit"]:
         os._exit(0)

@@ -29,6 +29,7 @@ def test_image_carries_the_recipe_that_its_png_has(blender: Blender) -> None:
     assert recipe == Recipe.loads(told["recipe"])
     request = recipe.request.to_json()
     assert request == {
+        "kind": "texture",
         "prompt": "oak planks",
         "negative_prompt": "text",
         "size": [128, 64],
@@ -59,6 +60,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "upscale": "1",
         "upscaler": "starter",
         "maps": False,
+        "map_kinds": ["HEIGHT", "METALLIC", "NORMAL", "OCCLUSION", "ROUGHNESS"],
         "map_networks": "starter",
         "tiling": "XY",
         "scheduler": "MODEL",

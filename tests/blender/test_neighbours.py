@@ -2,6 +2,7 @@
 """Scenarios that share a process: none finds what another left, and none takes another down."""
 
 import shutil
+import time
 
 import pytest
 
@@ -46,11 +47,26 @@ def test_a_scenario_that_fails_is_named_and_the_next_works(blender: Blender) -> 
     assert blender.run("neighbours.process") > 0
 
 
+def test_what_json_cannot_hold_is_a_failure_and_no_death(blender: Blender) -> None:
+    first = blender.run("neighbours.process")
+    with pytest.raises(AssertionError, match="set is not JSON serializable"):
+        blender.run("neighbours.return_what_json_cannot_hold")
+    assert blender.run("neighbours.process") != first, "after a failure nobody knows what is left"
+
+
 def test_a_scenario_that_dies_is_named_and_the_next_works(blender: Blender) -> None:
     first = blender.run("neighbours.process")
     with pytest.raises(AssertionError, match=r"neighbours\.die failed\s+Blender ended with 3"):
         blender.run("neighbours.die")
     assert blender.run("neighbours.process") != first
+
+
+def test_a_death_after_a_scenario_names_that_one_too(blender: Blender) -> None:
+    blender.run("neighbours.die_later", seconds=0.5)
+    time.sleep(1.0)
+    with pytest.raises(AssertionError, match=r"Blender ended with 4.* Before this one it ran neighbours\.die_later\."):
+        blender.run("neighbours.process")
+    assert blender.run("neighbours.process") > 0
 
 
 def test_a_scenario_that_hangs_is_named_and_the_next_works(blender: Blender) -> None:

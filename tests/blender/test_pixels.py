@@ -76,3 +76,30 @@ def outcomes(shared_blender: Blender, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule: str, outcomes: dict[str, str]) -> None:
     assert outcomes[rule] == ""
+
+
+OCIO = """ocio_profile_version: 2
+strictparsing: true
+roles: {reference: mine, scene_linear: mine, default: tex srgb, default_byte: tex srgb, default_float: other, data: raw}
+displays:
+  sRGB:
+    - !<View> {name: Standard, colorspace: tex srgb}
+colorspaces:
+  - !<ColorSpace> {name: mine, bitdepth: 32f}
+  - !<ColorSpace> {name: raw, bitdepth: 32f, isdata: true}
+  - !<ColorSpace>
+    name: other
+    bitdepth: 32f
+    to_reference: !<MatrixTransform> {matrix: [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]}
+  - !<ColorSpace>
+    name: tex srgb
+    bitdepth: 32f
+    to_reference: !<ExponentWithLinearTransform> {gamma: [2.4, 2.4, 2.4, 1], offset: [0.055, 0.055, 0.055, 0]}
+"""
+
+
+def test_a_studios_color_management_is_asked_for_its_working_space(blender: Blender, tmp_path: Path) -> None:
+    (tmp_path / "config.ocio").write_text(OCIO, encoding="utf-8")
+    blender.variables["OCIO"] = str(tmp_path / "config.ocio")
+    told = blender.run("pixels.in_a_studios_color_management", folder=str(tmp_path))
+    assert told == ["mine", 0.0, "LINEAR", [0.25, 0.5, 0.75, 1.0]]

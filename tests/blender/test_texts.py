@@ -61,6 +61,31 @@ def test_no_text_is_put_together_before_it_is_translated(module: str) -> None:
     assert put_together((ROOM / module).read_text(encoding="utf-8")) == []
 
 
+# English whatever is shown: a report for us, an asset's licence, the name of a package.
+TOLD_IN_ENGLISH = {"install/diagnostics.py", "material/assets.py", "common/environments.py"}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - TOLD_IN_ENGLISH))
+def test_no_sentence_is_built_from_pieces_anywhere(module: str) -> None:
+    """Also where it is not shown at once, but kept and shown later. What is logged or raised as a bug stays English."""
+    tree = ast.parse((ROOM / module).read_text(encoding="utf-8"))
+    inner = {id(part) for call in ast.walk(tree) if _is_for_us(call) for part in ast.walk(call)}
+    strings = (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) and id(node) not in inner)
+    texts = [text.value for node in strings for text in node.values if isinstance(text, ast.Constant)]
+    found = [text for text in texts if re.search(r"[A-Za-z]{2,} [a-z]{2,}|^ [a-z]{3,}|[a-z]{3,}[.:] ?$", str(text))]
+    assert sorted(set(found) - {"Tilewright: ", " brick wall", " min", "settings."}) == []
+
+
+def _is_for_us(node: ast.AST) -> bool:
+    """A line of the log, or an error that is no `UserError`."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="_logger"))):
+            return True
+        case ast.Call(func=ast.Name(id=name)):
+            return name.endswith("Error") and name != "UserError"
+    return False
+
+
 @pytest.mark.parametrize(
     ("source", "lines"),
     [
@@ -80,8 +105,8 @@ def test_what_is_put_together_is_found(source: str, lines: list[int]) -> None:
 
 GERMAN = runpy.run_path(str(ROOM / "common" / "german.py"))["TEXTS"]
 ROOT = ROOM.parents[1]
-# Names in lists: report kinds, color spaces.
-SAME_EVERYWHERE = {"ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
+# Names in lists: report kinds, icons, color spaces.
+SAME_EVERYWHERE = {"CHECKMARK", "ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
 
 
 def constants(expression: ast.expr) -> Iterator[str]:

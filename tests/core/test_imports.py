@@ -267,7 +267,10 @@ def test_a_wrong_arrow_is_found(module: str, source: str) -> None:
             "host/a.py",
             "import subprocess\nfrom ..core import protocol\nfrom ..core.jobs import Job\nfrom . import store",
         ),
-        ("engine/a.py", "import torch\nfrom diffusers.hooks import ModelHook\nfrom ..core.request import Axes"),
+        (
+            "engine/a.py",
+            "import torch\nfrom diffusers.hooks import ModelHook\nfrom ..core.requests.texture import Axes",
+        ),
         (
             "blender/a.py",
             "import bpy\nfrom bpy.props import IntProperty\nfrom ..host import session\nfrom . import pump",

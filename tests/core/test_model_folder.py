@@ -315,6 +315,23 @@ def test_only_a_negative_prompt_raises_the_starters_guidance():
     assert defaults.guidance_for("moss") > 1.0, "up to 1 a negative prompt is not weighed"
 
 
+def test_distilled_weights_warn_of_other_steps_and_samplers_than_their_own():
+    starter = catalogue.resolve("starter")
+    assert starter.warning(4, "MODEL") == ""
+    assert "4 steps" in starter.warning(8, "MODEL")
+    assert "4 steps" in starter.warning(4, "DPMPP_2M")
+
+
+def test_other_models_take_any_number_of_steps(folder):
+    assert catalogue.resolve(str(folder)).warning(4, "EULER") == ""
+
+
+def test_earlier_weights_of_the_starter_are_known_by_their_fingerprints():
+    fingerprints = list(catalogue.FORMER_STARTERS)
+    assert verify(catalogue.STARTER_FOLDER).fingerprint not in fingerprints
+    assert [version for version, _steps in catalogue.FORMER_STARTERS.values()] == [1, 2, 3, 4]
+
+
 def test_other_models_keep_one_guidance(folder):
     defaults = catalogue.resolve(str(folder)).defaults
     assert defaults.guidance_for("moss") == defaults.guidance_for("") == defaults.guidance_scale

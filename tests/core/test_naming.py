@@ -40,6 +40,8 @@ def test_names_that_windows_reserves_are_changed():
 
 def test_names_of_maps_say_what_they_hold_however_long_the_prompt_is():
     assert image_name("oak", 7, "normal") == "oak 7 normal"
+    assert image_name("oak 4x", None) == "oak 4x"
+    assert image_name("oak 4x", None, "normal") == "oak 4x normal"
     name = image_name("ä" * 100, 2**31 - 1, "base_color")
     assert name.endswith(" 2147483647 base_color")
     assert len(name.encode()) <= 63

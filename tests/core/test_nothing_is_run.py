@@ -54,7 +54,7 @@ ALLOWED = {
     ("start.py", "exec_module"),
     ("start.py", "import_module"),
 }
-# A class from a list of ours, since `core.model_folder` refuses all others; torch.cuda and its like, by our own enum.
+# A class from a list of ours, since `core.model_files` refuses all others; torch.cuda and its like, by our own enum.
 GETATTR_BY_NAME = {"engine/models.py", "engine/devices.py"}
 
 

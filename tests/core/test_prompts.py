@@ -26,6 +26,9 @@ STARTER = read_vocabulary(STARTER_FOLDER)
         ("brick wall", "old brick", "old brick wall"),
         ("{prompt}, {prompt} again", "moss", "moss, moss again"),
         ("{prompt} of {prompt}", "{prompt}", "{prompt} of {prompt}"),
+        ("a {prompt} b", "{prompt}", "a {prompt} b"),
+        ("{prompt} {x}", "{0} %s", "{0} %s {x}"),
+        (" ", " ", " "),
     ],
 )
 def test_a_template_says_nothing_twice_where_it_meets_the_prompt(template: str, prompt: str, filled: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from spandrel.architectures.RCAN import RCAN
 
 from addon.core import image_networks as known
 from addon.core.errors import ErrorKind, UserError
@@ -40,6 +41,22 @@ def test_what_a_network_is_is_found_out(tmp_path, make, scale, channels, grid, h
     assert halo <= network.reach.halo <= halo + 4
     assert not image_networks.pickle_warning(network.file)
     assert len(network.fingerprint) == 16
+
+
+def test_a_network_leaves_the_picture_that_it_is_given_alone(tmp_path):
+    """spandrel 0.4.2's RCAN multiplies its input by 255 in place: seen as a second run of 0.7 off with the same tensor.
+
+    What was measured of such a network was wrong then, and a tile that is a view of the picture was lost.
+    """
+    torch.manual_seed(0)
+    rcan = RCAN(n_resgroups=1, n_resblocks=1, n_feats=16, scale=2)
+    network = image_networks.load(save(rcan, tmp_path / "a.safetensors"))
+    picture = torch.rand((1, 3, 16, 16))
+    before = picture.clone()
+    with torch.inference_mode():
+        first, second = network.module(picture), network.module(picture)
+    assert torch.equal(picture, before)
+    assert torch.equal(first, second)
 
 
 @pytest.mark.parametrize("file", known.FILES, ids=lambda file: file.stem)

@@ -68,10 +68,10 @@ class Client:
             try:
                 message = self._seen.get(timeout=max(deadline - time.monotonic(), 0.01))
             except queue.Empty:
-                raise AssertionError(f"no {kind.__name__} within {seconds} s; {self._told()}") from None
+                raise AssertionError(f"no {_name(kind)} within {seconds} s; {self._told()}") from None
             if message is None:
                 self._seen.put(None)
-                raise AssertionError(f"the worker ended before {kind.__name__}; {self._told()}")
+                raise AssertionError(f"the worker ended before {_name(kind)}; {self._told()}")
             self.messages.append(message)
             if isinstance(message, kind) and all(getattr(message, name) == value for name, value in fields.items()):
                 return message
@@ -122,3 +122,7 @@ class Client:
     def _told(self) -> str:
         log = self.log.read_text(errors="replace")[-2000:]
         return f"it said {[type(message).__name__ for message in self.messages]}, its log ends with:\n{log}"
+
+
+def _name(kind: object) -> str:
+    return "end" if kind is TERMINAL else str(getattr(kind, "__name__", kind))

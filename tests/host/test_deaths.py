@@ -132,10 +132,29 @@ def test_fault_2_a_worker_that_dies_after_its_first_word_is_not_started_over_and
     job = b.submit()
     until(lambda: not our_threads())  # so that its word and its end are seen together
     b.until(lambda: job.ended)
-    assert (b.folder / "worker.log").read_text().count("---") == 1
+    assert (b.folder / "worker.log").read_text().count("---") == 2, "once more, since no step was done"
     assert job.error.message == "The engine ended by itself with exit code 6."
     b.behave({})
     b.assert_next_job_works()
+
+
+@pytest.mark.parametrize("phase", ["HELLO", "READY", "STARTING", "LOADING"])
+def test_a_worker_that_ends_before_the_first_step_is_started_again_once(bench, tmp_path, phase):
+    once = {"do": "exit", "phase": phase, "code": 1, "once": str(tmp_path / "struck")}
+    b = bench({"faults": [once]})
+    job = b.submit()
+    b.until(lambda: job.ended)
+    assert job.state is JobState.FINISHED
+    assert (b.folder / "worker.log").read_text().count("---") == 2
+    b.assert_next_job_works()
+
+
+def test_a_worker_that_ends_after_the_first_step_is_not_started_again(bench, tmp_path):
+    once = {"do": "exit", "phase": "SAMPLING", "step": 1, "code": 1, "once": str(tmp_path / "struck")}
+    b = bench({"faults": [once]})
+    job = b.submit()
+    b.until(lambda: job.ended)
+    assert job.error.message == "The engine ended by itself with exit code 1."
 
 
 @pytest.mark.parametrize("end", ["signal", "close"])

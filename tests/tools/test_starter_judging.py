@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What measures the starter model: the judge, and the figures that need no model."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 pytest.importorskip("scipy", reason="the textures need scipy, which is in the worker's environment")
 
-from tools.starter import data, judge, nearest, networks, prompts, scores
+from tools.starter import cache, data, figures, judge, nearest, networks, prompts, scores, train_judge, workers
+from tools.starter import real as real_tiles
 from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, HELD_OUT_WORDS, make_texture
 from tools.starter.textures.captions import captions
 from tools.starter.torus import wrap
@@ -41,23 +45,27 @@ def test_grain_is_seen_as_strong_where_there_is_some():
     assert (judge.grain_strength(grain) > judge.grain_strength(flat) + 2).all()
 
 
-def test_a_judge_learns_two_families(tmp_path, monkeypatch):
+def test_a_judge_learns_two_families(tmp_path, monkeypatch, bench):
     """The whole way from tiles to a frozen judge, on a set that takes seconds."""
 
     def only(rng, size):
         return make_texture(rng, size, ("lava", "snow")[int(rng.integers(2))])
 
     monkeypatch.setattr(data, "make_texture", only)
-    monkeypatch.setattr(judge, "BATCH", 16)
+    monkeypatch.setattr(train_judge, "BATCH", 16)
+    monkeypatch.setattr(train_judge, "load_autoencoder", lambda model: bench.encoder)
     data._make_block((_made(tmp_path / "tiles"), 5, 128, 0, 48))
     data._make_block((_made(tmp_path / "unseen"), 6, 128, 0, 24))
-    autoencoder = wrap(networks.make_autoencoder().eval())
-    monkeypatch.setattr(judge.autoencoder, "load", lambda folder: autoencoder)
-    known = data.read_tiles(tmp_path / "tiles", 128)
-    np.save(tmp_path / "latents-128.npy", judge.encode_tiles(autoencoder, known.pixels))
-    judge.train(tmp_path, 0.25, 1)
-    shares = judge.score(judge.load(tmp_path), data.read_tiles(tmp_path / "unseen", 128))
-    assert shares["material"] > 0.9
+    known, unseen = data.read_tiles(tmp_path / "tiles", 128), data.read_tiles(tmp_path / "unseen", 128)
+    nothing = [None] * 8
+    real = data.Tiles(known.pixels[:8], [[]] * 8, known.families[:8], nothing, nothing)
+    train_judge.prepare(tmp_path, known, real, [tmp_path, tmp_path])
+    kept = cache.load(tmp_path / "judge-sheets.ckpt")
+    assert len(kept["sheets"]) == len(kept["labels"]) == 2 * (48 + 8), "each also behind a decoder"
+    train_judge.train(tmp_path, 0.1, 1)
+    frozen = judge.load(tmp_path)
+    assert judge.score(frozen, unseen)["material"] > 0.9
+    assert len(train_judge.lines(frozen, "real", real)) >= 1
 
 
 def _made(folder):
@@ -65,8 +73,47 @@ def _made(folder):
     return folder
 
 
+def test_real_surfaces_are_split_by_surface_and_named_as_families(tmp_path, monkeypatch):
+    labels = [real_tiles.Label("Bricks", ("bricks",), None)] * 6 + [real_tiles.Label("Plastic", ("plastic",), None)]
+    tiles = real_tiles.RealTiles(np.arange(7 * 3, dtype=np.uint8).reshape(7, 1, 1, 3), tuple(labels))
+    monkeypatch.setattr(real_tiles, "read", lambda folder, size: tiles)
+    known, kept_out = train_judge.real_tiles(tmp_path)
+    assert known.families == ["bricks"] * 5
+    assert kept_out.families == ["bricks"]
+    assert kept_out.pixels[0, 0, 0, 0] == 9
+    assert set(judge.REAL.values()) <= set(FAMILIES)
+
+
+def test_tiles_of_the_training_are_drawn_again_from_their_numbers():
+    first = nearest.training_tiles(2, 11, 2, None)
+    assert np.array_equal(first[1], workers.as_bytes(workers.draw(np.random.default_rng((11, 1, 128, 0)), 128)))
+
+
+def test_a_dot_in_every_block_is_told_from_grain(bench):
+    class Dotted(torch.nn.Module):
+        def encode(self, x):
+            return SimpleNamespace(latents=x)
+
+        def decode(self, x):
+            y = x.clone()
+            y[..., 1::8, 1::8] += 0.2
+            return SimpleNamespace(sample=y)
+
+    least, most = figures.place_strengths(Dotted(), np.stack((tile(1, "snow"), tile(2, "sand"))))
+    assert most - least > 6.0
+    made, given = figures.own_pattern(Dotted(), 2, 64)
+    assert made > 3 * given
+    shares = figures.reconstruction(Dotted(), tile(1)[None])
+    assert shares["PSNR"] > 20.0
+
+
+def test_pieces_are_as_sharp_as_the_picture(tmp_path):
+    Image.fromarray(tile(1)).save(tmp_path / "a.png")
+    assert np.array_equal(figures.pieces([tmp_path / "a.png"], 1)[0], tile(1))
+
+
 def test_without_a_judge_it_is_said_how_to_get_one(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"tools\.starter\.judge"):
+    with pytest.raises(FileNotFoundError, match=r"tools\.starter\.train_judge"):
         judge.load(tmp_path)
 
 

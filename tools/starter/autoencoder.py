@@ -1,27 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Trains the starter model's autoencoder on 64 px tiles, and encodes the tiles. May import torch and diffusers."""
+"""Trains the starter model's autoencoder, and encodes tiles. May import torch and diffusers."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny
-from PIL import Image
+from torch.nn import functional
 
 from . import cache, losses
-from .data import read_tiles
-from .networks import make_autoencoder
+from .networks import MEAN_GREY, OPPONENT, PIXELS_PER_LATENT, make_autoencoder
+from .pool import Crops, Pool, to_floats
 from .schedule import Stage
+from .settings import Settings
 from .torus import wrap
-
-# Detail is local: small tiles buy more steps in the same time, and steps are what the training is short of.
-BATCH = 8
-SIZE = 64
 
 
 def to_batch(pixels: np.ndarray) -> torch.Tensor:
     """uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in -1..1."""
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+    return to_floats(torch.from_numpy(pixels))
 
 
 def roll_each(x: torch.Tensor) -> torch.Tensor:
@@ -30,14 +27,11 @@ def roll_each(x: torch.Tensor) -> torch.Tensor:
     return torch.stack([sample.roll(shift, (-2, -1)) for sample, shift in zip(x, shifts, strict=True)])
 
 
-def reconstruction_loss(
-    y: torch.Tensor, x: torch.Tensor, spectral_weight: float = 0.1
-) -> tuple[torch.Tensor, dict[str, float]]:
-    """Pixel, local mean colour, gradient and local-spectrum differences, weighted; and each alone, for the log."""
-    pixel, gradient, spectral = (y - x).abs().mean(), losses.gradient_loss(y, x), losses.spectral_loss(y, x)
-    tint = torch.nn.functional.avg_pool2d(y - x, 8).abs().mean()
-    figures = {"pixel": pixel.item(), "tint": tint.item(), "gradient": gradient.item(), "spectral": spectral.item()}
-    return pixel + tint + 2.0 * gradient + spectral_weight * spectral, figures
+def reconstruction_loss(y: torch.Tensor, x: torch.Tensor, spectral_weight: float) -> torch.Tensor:
+    """Pixel, local mean colour, gradient and local-spectrum differences, weighted."""
+    tint = functional.avg_pool2d(y - x, PIXELS_PER_LATENT).abs().mean()
+    sharp = 2.0 * losses.gradient_loss(y, x) + spectral_weight * losses.spectral_loss(y, x)
+    return (y - x).abs().mean() + tint + sharp
 
 
 def latent_penalty(z: torch.Tensor) -> torch.Tensor:
@@ -46,56 +40,65 @@ def latent_penalty(z: torch.Tensor) -> torch.Tensor:
     return mean.square().mean() + variance.clamp_min(1e-6).log().square().mean()
 
 
-def train(folder: Path, minutes: float, seed: int) -> AutoencoderTiny:
+def anchor_loss(z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """1 - correlation of the first three channels with brightness and colour: guidance per channel rests on it."""
+    mean = functional.avg_pool2d((x + 1) / 2, PIXELS_PER_LATENT) - MEAN_GREY
+    wanted = torch.einsum("kc,nchw->nkhw", OPPONENT.to(x.device), mean)
+    a, b = (t.transpose(0, 1).flatten(1) for t in (z[:, :3], wanted))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    return (1.0 - (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1) + 1e-6)).mean()
+
+
+def noised(z: torch.Tensor) -> torch.Tensor:
+    """Latents with a little noise, of a strength that wanders: what the denoiser gets not quite right is to decode."""
+    return z + 0.1 * torch.rand(len(z), 1, 1, 1, device=z.device) * torch.randn_like(z)
+
+
+def draw(pool: Pool, crops: Crops | None, batch: int, sharp: float) -> torch.Tensor:
+    """Whole tiles, and a share of pieces of real surfaces at full sharpness: (batch, 3, size, size)."""
+    pieces = round(batch * sharp) if crops is not None else 0
+    parts = [pool.draw(batch - pieces)[0]]
+    if crops is not None and pieces:
+        parts.append(crops.draw(pieces, pool.size))
+    return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+
+
+def train(
+    folder: Path,
+    minutes: float,
+    seed: int,
+    settings: Settings,
+    pool: Pool,
+    crops: Crops | None,
+    start: AutoencoderTiny | None = None,
+) -> AutoencoderTiny:
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
     Latents are noised a little, and in every fifth batch they are halved and must decode to the halved image (as
     in EQ-VAE, Kouzelis et al. 2025): both keep them smooth, which is what the denoiser needs.
     """
-    model = make_autoencoder()
-    wrap(model)
-    stage = Stage("autoencoder", model, folder, minutes, peak=6e-4, seed=seed, decay=0.995)
-    if stage.done:
-        return _finished(stage)
-    pixels = read_tiles(folder / "tiles", SIZE).pixels
+    model = (start or make_autoencoder()).train().requires_grad_(True)
+    wrap(model.to(pool.device, memory_format=torch.channels_last))
+    rate = settings.rates["autoencoder"]
+    stage = Stage("autoencoder", model, folder, minutes, peak=rate, seed=seed, decay=0.999)
     rng = np.random.default_rng((seed, stage.step))
     while not stage.done:
-        x = roll_each(to_batch(pixels[np.sort(rng.integers(len(pixels), size=BATCH))]))
-        with cache.mixed_precision():
+        x = draw(pool, crops, settings.autoencoder_batch, settings.sharp)
+        with cache.mixed_precision(pool.device):
             z = model.encoder(x)
         z = z.float()
-        penalty = latent_penalty(z)
-        target = x
+        regular, target = 0.02 * latent_penalty(z) + 0.1 * anchor_loss(z, x), x
         if rng.random() < 0.2:
-            z, target = torch.nn.functional.avg_pool2d(z, 2), torch.nn.functional.avg_pool2d(x, 2)
-        z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
-        with cache.mixed_precision():
-            y = model.decoder(z)
-        loss, figures = reconstruction_loss(y.float(), target)
-        stage.update(loss + 0.02 * penalty)
+            z, target = functional.avg_pool2d(z, 2), functional.avg_pool2d(x, 2)
+        with cache.mixed_precision(pool.device):
+            y = model.decoder(noised(z))
+        loss = reconstruction_loss(y.float(), target, 0.1)
+        stage.update(loss + regular)
         if stage.step % 100 == 0:
-            stage.report(**figures, penalty=penalty.item())
-        if stage.step % 500 == 0:
-            save_comparison(_finished(stage), pixels[:: max(1, len(pixels) // 12)][:12], folder / "autoencoder.png")
-            stage.pause()
-    return _finished(stage)
-
-
-def _finished(stage: Stage) -> AutoencoderTiny:
+            stage.report(loss=loss.item(), regular=regular.item())
     average = stage.average
     assert isinstance(average, AutoencoderTiny)
     return average
-
-
-@torch.no_grad()
-def save_comparison(model: AutoencoderTiny, pixels: np.ndarray, path: Path) -> None:
-    """Originals above, reconstructions below."""
-    x = to_batch(pixels)
-    with cache.mixed_precision():
-        y = model.decoder(model.encoder(x)).float()
-    both = torch.cat((torch.cat(list(x), -1), torch.cat(list(y), -1)), -2)
-    image = both.add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0).numpy()
-    Image.fromarray(image).save(path)
 
 
 @torch.no_grad()
@@ -108,16 +111,8 @@ def encode_tiles(model: AutoencoderTiny, pixels: np.ndarray, batch: int = 16) ->
     return np.concatenate(parts)
 
 
-def load(folder: Path) -> AutoencoderTiny:
-    """The averaged weights of the checkpoint in `folder`, wrapped.
-
-    Raises:
-        FileNotFoundError: there is no checkpoint.
-    """
-    state = cache.load(folder / "autoencoder.ckpt")
-    if state is None:
-        raise FileNotFoundError("no autoencoder in the cache: run that stage first")
-    model = make_autoencoder()
-    model.load_state_dict(state["average"])
-    wrap(model.eval().requires_grad_(False).to(memory_format=torch.channels_last))
-    return model
+@torch.no_grad()
+def measure_scale(model: AutoencoderTiny, pool: Pool, batches: int = 24, batch: int = 64) -> float:
+    """The scaling_factor that gives the latents variance 1."""
+    parts = [model.encoder(pool.draw(batch)[0].contiguous(memory_format=torch.channels_last)) for _ in range(batches)]
+    return 1.0 / float(torch.cat(parts).float().std())

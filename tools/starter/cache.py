@@ -27,11 +27,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def mixed_precision() -> AbstractContextManager[object]:
-    """bfloat16 where the processor multiplies it, else nothing: without such instructions it is slower than float32."""
-    if torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported():
-        return torch.autocast("cpu", torch.bfloat16)
-    return nullcontext()
+def mixed_precision(device: torch.device | None = None) -> AbstractContextManager[object]:
+    """bfloat16 where the device multiplies it, else nothing: without such instructions it is slower than float32.
+
+    device: the processor, where none is given.
+    """
+    kind = device.type if device is not None else "cpu"
+    if kind == "cpu" and not (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()):
+        return nullcontext()
+    return torch.autocast(kind, torch.bfloat16)
 
 
 def save(path: Path, state: dict[str, Any]) -> None:

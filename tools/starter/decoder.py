@@ -1,96 +1,85 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Goes on training the autoencoder's decoder alone, with more weight on grain.
+"""Goes on training the autoencoder's decoder alone, for grain without a pattern. May import torch and diffusers.
 
-The encoder, and with it the denoiser's world, stays as it is, so this stage may run beside the denoiser's.
-May import torch and diffusers.
+The encoder stays as it is, and with it what the denoiser has learned.
 """
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import AutoencoderTiny
 from torch import nn
 
+from addon.engine import subpixel
+
 from . import cache
-from .autoencoder import reconstruction_loss, save_comparison, to_batch
-from .critic import Critic, critic_loss
-from .networks import PIXELS_PER_LATENT
+from .autoencoder import draw, noised, reconstruction_loss
+from .losses import pattern_loss, spectrum_loss, unevenness_loss
+from .networks import make_autoencoder
+from .pool import Crops, Pool
 from .schedule import Stage
+from .settings import Settings
 from .torus import wrap
 
-BATCH = 2  # tiles of 128 px, of which each fills as much as four of those that the first stage sees
-SEEN = 64  # px, of a tile that the critic sees: what it judges is local, and its cut edges are so in both pictures
-WITHOUT_CRITIC = 200  # steps in which the decoder drops the spectral loss's habits and the critic learns to see
-CRITIC_SHARE = (
-    0.5  # how strongly it pulls at the last layer, of the other losses' pull (as in VQGAN, Esser et al. 2021)
-)
+
+def decode(decoder: nn.Module, z: torch.Tensor) -> torch.Tensor:
+    """What the decoder makes of latents on a torus; its linear end runs as one convolution, at a tenth of the time."""
+    parts = subpixel.split(decoder.layers)  # type: ignore[arg-type]
+    assert parts is not None
+    x = torch.tanh(z / 3) * 3  # as diffusers' DecoderTiny begins and ends
+    for layer in parts[0]:
+        x = layer(x)
+    pixels: torch.Tensor = subpixel.fold(parts[1])(x).float()
+    return pixels * 2 - 1
+
+
+def fitted(source: AutoencoderTiny) -> AutoencoderTiny:
+    """A new autoencoder of the shape in `networks`, with all of the source's weights whose name and shape are its own.
+
+    So a decoder that lost or gained blocks at its end begins where the old one was.
+    """
+    model, known = make_autoencoder(), source.state_dict()
+    mine = model.state_dict()
+    model.load_state_dict({name: known[name] if _fits(known, name, value) else value for name, value in mine.items()})
+    model.register_to_config(scaling_factor=source.config.scaling_factor)
+    return model
+
+
+def _fits(known: dict[str, torch.Tensor], name: str, value: torch.Tensor) -> bool:
+    return name in known and known[name].shape == value.shape
 
 
 def train(
-    folder: Path, minutes: float, seed: int, autoencoder: AutoencoderTiny, pixels: np.ndarray, latents: np.ndarray
+    folder: Path,
+    minutes: float,
+    seed: int,
+    settings: Settings,
+    autoencoder: AutoencoderTiny,
+    pool: Pool,
+    crops: Crops | None,
 ) -> AutoencoderTiny:
     """Train `autoencoder.decoder`, or go on, for `minutes` in all; returns the whole with the decoder's average in it.
 
-    A small critic replaces the spectral loss of the first stage: where grain cannot be known from a latent, that loss
-    was content with a dot in every 8x8 block, whose spectrum is flat; even a twentieth of its weight left them.
-
-    Args:
-        pixels: uint8 (count, H, W, 3).
-        latents: what the encoder makes of them, (count, C, H / 8, W / 8); so it need not run again.
+    The spectral loss alone is content with a dot in every 8x8 block, whose spectrum is flat. A critic in its place lost
+    the grain, and both together kept the dots. `pattern_loss` and `unevenness_loss` tell those from grain; what came
+    instead was a crosshatch, which `spectrum_loss` tells from it.
     """
-    autoencoder.encoder.requires_grad_(False)
+    autoencoder.to(pool.device, memory_format=torch.channels_last).requires_grad_(False)
+    wrap(autoencoder)
     decoder = autoencoder.decoder.requires_grad_(True)
-    wrap(decoder.to(memory_format=torch.channels_last))
-    stage = Stage("decoder", decoder, folder, minutes, peak=4e-4, seed=seed, decay=0.998)
-    judge = Stage(
-        "critic", Critic().to(memory_format=torch.channels_last), folder, minutes, peak=4e-4, seed=seed + 1, decay=0.9
-    )
-    critic, last = judge.model, list(decoder.parameters())[-2]
-    rng = np.random.default_rng((seed, stage.step))
+    rate = settings.rates["decoder"]
+    stage = Stage("decoder", decoder, folder, minutes, peak=rate, seed=seed, decay=0.998)
     while not stage.done:
-        rows = np.sort(rng.integers(len(pixels), size=BATCH))
-        shift = tuple(int(n) for n in rng.integers(latents.shape[-1], size=2))
-        x = to_batch(pixels[rows]).roll([PIXELS_PER_LATENT * n for n in shift], (2, 3))
-        z = torch.from_numpy(latents[rows]).float().roll(shift, (2, 3))
-        z = z + 0.1 * torch.rand(len(z), 1, 1, 1) * torch.randn_like(z)
-        with cache.mixed_precision():
-            y = decoder(z).float()
-        top, left = (int(n) for n in rng.integers(x.shape[-1] - SEEN + 1, size=2))
-        real, made = (part[..., top : top + SEEN, left : left + SEEN] for part in (x, y))
-        judged = critic_loss(critic, real, made.detach())
-        judge.update(judged)
-        loss, figures = reconstruction_loss(y, x, spectral_weight=0.0)
-        if stage.step >= WITHOUT_CRITIC:
-            # This pass leaves gradients in the critic as well; they are dropped below.
-            doubt = -critic(made).mean()
-            pulls = [torch.autograd.grad(part, last, retain_graph=True)[0].norm() for part in (loss, doubt)]
-            loss = loss + CRITIC_SHARE * (pulls[0] / (pulls[1] + 1e-6)) * doubt
-        stage.update(loss)
-        judge.optimizer.zero_grad(set_to_none=True)
+        x = draw(pool, crops, settings.decoder_batch, settings.sharp)
+        with cache.mixed_precision(pool.device):
+            with torch.no_grad():
+                z = autoencoder.encoder(x).float()
+            y = decode(decoder, noised(z))
+        loss = reconstruction_loss(y, x, settings.spectral)
+        pattern, uneven = pattern_loss(y, x), unevenness_loss(y, x)
+        habits = settings.pattern * pattern + settings.uneven * uneven + settings.spectrum * spectrum_loss(y, x)
+        stage.update(loss + habits)
         if stage.step % 100 == 0:
-            stage.report(**figures, critic=judged.item())
-        if stage.step % 300 == 0:
-            save_comparison(
-                _with(autoencoder, stage.average), pixels[:: len(pixels) // 12][:12], folder / "decoder.png"
-            )
-            stage.pause()
-            judge.pause()
+            stage.report(loss=loss.item(), pattern=pattern.item(), uneven=uneven.item())
     autoencoder.decoder.load_state_dict(stage.average.state_dict())
-    return autoencoder.requires_grad_(False)
-
-
-def _with(autoencoder: AutoencoderTiny, decoder: nn.Module) -> AutoencoderTiny:
-    both = AutoencoderTiny.from_config(autoencoder.config)
-    both.encoder.load_state_dict(autoencoder.encoder.state_dict())
-    both.decoder.load_state_dict(decoder.state_dict())
-    wrap(both)
-    return both
-
-
-def load_into(autoencoder: AutoencoderTiny, folder: Path) -> AutoencoderTiny:
-    """Put the fine-tuned decoder of the checkpoint in `folder`, if there is one, into `autoencoder`."""
-    state = cache.load(folder / "decoder.ckpt")
-    if state is not None:
-        autoencoder.decoder.load_state_dict(state["average"])
-    return autoencoder
+    return autoencoder.eval().requires_grad_(False)

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A classifier that names material, colour and wear of a tile: it judges what the starter model draws.
 
-`python -m tools.starter.judge` trains it on procedural tiles alone; it never sees a generated one, and is frozen once
-trained. May import torch, diffusers and the texture generator.
+`python -m tools.starter.train_judge` trains it on procedural and real tiles; it never sees a generated one, and is
+frozen once trained. May import torch, diffusers and the texture generator.
 """
 
-import argparse
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,32 +14,56 @@ from diffusers import AutoencoderTiny
 from torch import nn
 from torch.nn import functional
 
-from . import autoencoder, cache, decoder
+from . import cache
 from .autoencoder import encode_tiles, to_batch
-from .data import Tiles, make_tiles, read_tiles
+from .data import Tiles
 from .networks import LATENT_CHANNELS, PIXELS_PER_LATENT, make_autoencoder
-from .schedule import Stage
 from .textures import FAMILIES, WEAR
 from .textures.colours import NAMED
 from .torus import wrap
 
 SIZE = 128
-SHEETS = "judge-sheets.npy"  # what the judge sees of the training tiles
 CHANNELS = LATENT_CHANNELS + 4
-BATCH = 64
-# Training tiles that it sees once more as the model's decoder gives them back, and how far the grain's strength
-# wanders: a model draws what its decoder can draw, and how sharp that is is another figure than what it is.
-DECODED = 10_000
-GRAIN_NOISE = 0.3
-MINUTES = 12.0
-TEST_SEED = 77_000  # the tiles it is tested on are drawn from this seed, those of the training from smaller ones
-TEST_COUNT = 2000
 
 # Families that nobody could tell apart by one tile, in any colour and wear, count as one material.
 ALIKE: dict[str, str] = {"rusty metal": "brushed metal"}
 MATERIALS = tuple(dict.fromkeys(ALIKE.get(family, family) for family in FAMILIES))
 COLOURS = (*NAMED, None)
 WEARS = (*WEAR, None)
+
+# Categories of real surfaces that show what a family draws. The others are of several families (paving stones, metal),
+# or of none.
+REAL: dict[str, str] = {
+    "Asphalt": "asphalt",
+    "Bark": "bark",
+    "Bricks": "bricks",
+    "Cardboard": "cardboard",
+    "Carpet": "carpet",
+    "Chipboard": "chipboard",
+    "Concrete": "concrete",
+    "Cork": "cork",
+    "CorrugatedSteel": "corrugated metal",
+    "DiamondPlate": "diamond plate",
+    "Fabric": "fabric",
+    "Granite": "granite",
+    "Grass": "grass",
+    "Gravel": "gravel",
+    "Ground": "soil",
+    "Marble": "marble",
+    "Moss": "moss",
+    "Paper": "paper",
+    "Planks": "planks",
+    "Plaster": "plaster",
+    "Rock": "rock",
+    "RoofingTiles": "roof tiles",
+    "Rust": "rusty metal",
+    "Snow": "snow",
+    "Terrazzo": "terrazzo",
+    "ThatchedRoof": "thatch",
+    "Tiles": "tiles",
+    "Wood": "wood",
+    "WoodFloor": "parquet",
+}
 
 
 def material_of(family: str) -> str:
@@ -159,51 +181,6 @@ class Verdict:
     wear: str | None
 
 
-def labels_of(tiles: Tiles) -> torch.Tensor:
-    """(count, 3) int64: material, colour, wear."""
-    rows = [
-        (MATERIALS.index(material_of(family)), COLOURS.index(colour), WEARS.index(wear))
-        for family, colour, wear in zip(tiles.families, tiles.colours, tiles.wears, strict=True)
-    ]
-    return torch.tensor(rows)
-
-
-def train(folder: Path, minutes: float, seed: int) -> Judge:
-    """Train, or go on, for `minutes` in all on the tiles and latents of 128 px in the cache; the averaged weights."""
-    stage = Stage("judge", Judge(), folder, minutes, peak=2e-3, seed=seed, decay=0.995)
-    model, average = stage.model, stage.average
-    assert isinstance(average, Judge)
-    if stage.done:
-        return average
-    data = read_tiles(folder / "tiles", SIZE)
-    labels = labels_of(data)
-    path = folder / SHEETS
-    if not path.exists():
-        encoder = autoencoder.load(folder)
-        cache.save(folder / "judge-encoder.ckpt", encoder.state_dict())
-        latents = np.load(folder / f"latents-{SIZE}.npy")
-        given_back = give_back(decoder.load_into(autoencoder.load(folder), folder), latents[:DECODED])
-        seen = look(encoder, data.pixels, latents), look(encoder, given_back)
-        np.save(path, torch.cat(seen).numpy())
-    sheets = torch.from_numpy(np.load(path))
-    labels = torch.cat((labels, labels[:DECODED]))
-    rng = np.random.default_rng((seed, stage.step))
-    stage.pause()
-    while not stage.done:
-        rows = torch.from_numpy(rng.integers(len(labels), size=BATCH))
-        x = autoencoder.roll_each(sheets[rows].float())
-        x = x + 0.05 * torch.randn_like(x)
-        x[:, LATENT_CHANNELS:] += GRAIN_NOISE * torch.randn(BATCH, 1, 1, 1)
-        with cache.mixed_precision():
-            scores = model(x)
-        losses = [functional.cross_entropy(scores[i].float(), labels[rows, i], label_smoothing=0.02) for i in range(3)]
-        stage.update(losses[0] + 0.5 * losses[1] + 0.5 * losses[2])
-        if stage.step % 100 == 0:
-            right = [float((scores[i].argmax(1) == labels[rows, i]).float().mean()) for i in range(3)]
-            stage.report(loss=losses[0].item(), material=right[0], colour=right[1], wear=right[2])
-    return average
-
-
 def load(folder: Path) -> Bench:
     """The judge in the cache.
 
@@ -212,10 +189,10 @@ def load(folder: Path) -> Bench:
     """
     state, eye = cache.load(folder / "judge.ckpt"), cache.load(folder / "judge-encoder.ckpt")
     if state is None or eye is None:
-        raise FileNotFoundError("no judge in the cache: run python -m tools.starter.judge first")
+        raise FileNotFoundError("no judge in the cache: run python -m tools.starter.train_judge first")
     model, encoder = Judge(), make_autoencoder()
     model.load_state_dict(state["average"])
-    encoder.load_state_dict(eye)
+    encoder.encoder.load_state_dict(eye)
     wrap(encoder.eval().requires_grad_(False))
     return Bench(encoder, model.eval().requires_grad_(False))
 
@@ -228,12 +205,8 @@ def score(bench: Bench, tiles: Tiles) -> dict[str, float]:
     tints = [v.colour == c for v, c in zip(named, tiles.colours, strict=True) if c is not None]
     wears = [v.wear == w for v, w in zip(verdicts, tiles.wears, strict=True)]
     plain = [r for r, wear in zip(right, tiles.wears, strict=True) if wear is None]
-    return {
-        "material": float(np.mean(right)),
-        "material without wear": float(np.mean(plain)),
-        "colour": float(np.mean(tints)),
-        "wear": float(np.mean(wears)),
-    }
+    shares = {"material": right, "material without wear": plain, "colour": tints, "wear": wears}
+    return {name: float(np.mean(values)) for name, values in shares.items() if values}
 
 
 def confusions(bench: Bench, tiles: Tiles, count: int = 12) -> list[tuple[str, str, int]]:
@@ -244,25 +217,3 @@ def confusions(bench: Bench, tiles: Tiles, count: int = 12) -> list[tuple[str, s
             pair = (material_of(family), verdict.material)
             found[pair] = found.get(pair, 0) + 1
     return [(*pair, n) for pair, n in sorted(found.items(), key=lambda item: -item[1])[:count]]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.starter.judge", description=__doc__)
-    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
-    parser.add_argument("--minutes", type=float, default=MINUTES)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    make_tiles(options.cache / "judge-tiles", SIZE, TEST_COUNT, TEST_SEED, processes=1)
-    train(options.cache, options.minutes, options.seed)
-    unseen = read_tiles(options.cache / "judge-tiles", SIZE)
-    frozen = load(options.cache)
-    figures = score(frozen, unseen)
-    (options.cache / "judge.json").write_text(json.dumps(figures), encoding="utf-8")
-    for name, share in figures.items():
-        print(f"judge, unseen tiles: {name} {share:.3f}")
-    for right, named, count in confusions(frozen, unseen):
-        print(f"judge, unseen tiles: {right} taken for {named} {count} times of {TEST_COUNT}")
-
-
-if __name__ == "__main__":
-    main()

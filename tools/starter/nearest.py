@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A sheet of pictures, each beside the training tile nearest to it: `python -m tools.starter.nearest --output FILE`.
 
-Shows whether the model copies what it was trained on. Needs the judge, and the training tiles of 128 px with their
-latents, in the cache. May import torch, diffusers and Pillow.
+Shows whether the model copies what it was trained on: all real tiles, and as many of the drawn ones as are asked for,
+drawn again from their numbers. Needs the judge. May import torch, diffusers and Pillow.
 """
 
 import argparse
@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from . import cache
+from . import cache, real
 from . import judge as judging
-from .data import read_tiles
 from .prompts import SEEN, UNSEEN
 from .scores import Nearest, nearest_tiles
 from .sheet import load_pipeline
+from .workers import as_bytes, draw
 
 
 def make_sheet(pairs: Sequence[Nearest], columns: int = 5, cell: int = 96) -> Image.Image:
@@ -34,19 +34,27 @@ def make_sheet(pairs: Sequence[Nearest], columns: int = 5, cell: int = 96) -> Im
     return sheet
 
 
+def training_tiles(count: int, seed: int, workers: int, real_folder: Path | None) -> np.ndarray:
+    """The first `count` tiles that so many workers drew, and all real ones: uint8 (N, size, size, 3)."""
+    size = judging.SIZE
+    numbers = ((seed, n % workers, size, n // workers) for n in range(count))
+    drawn = np.stack([as_bytes(draw(np.random.default_rng(number), size)) for number in numbers])
+    return drawn if real_folder is None else np.concatenate((drawn, real.for_training(real_folder, size).pixels))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.starter.nearest", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
-    parser.add_argument("--tiles", type=Path, metavar="DIR", help="the cache whose tiles are compared, if another")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="tiles of real surfaces, see tools/starter/real.py")
+    parser.add_argument("--drawn", type=int, default=6000, metavar="N", help="procedural tiles (6000)")
+    parser.add_argument("--seed", type=int, default=11, help="of the training (11, the fifth version's)")
+    parser.add_argument("--workers", type=int, default=14, help="of the training (14)")
     options = parser.parse_args()
-    folder = options.tiles or options.cache
-    tiles = read_tiles(folder / "tiles", judging.SIZE).pixels
-    latents = np.load(folder / f"latents-{judging.SIZE}.npy")
+    tiles = training_tiles(options.drawn, options.seed, options.workers, options.real)
     bench = judging.load(options.cache)
-    known = bench.features_of(judging.look(bench.encoder, tiles[: len(latents)], latents))
-    pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, known, (*SEEN, *UNSEEN))
+    pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, bench.features(tiles), (*SEEN, *UNSEEN))
     make_sheet(pairs).save(options.output, quality=70, method=6)
     print(f"greatest correlation with a training tile: {max(pair.correlation for pair in pairs):.2f} (a copy has 1)")
 

@@ -9,10 +9,12 @@ from diffusers import AutoencoderTiny, DPMSolverMultistepScheduler, UNet2DCondit
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
+from torch.nn import functional
 
 from .text import WIDTH
+from .torus import wrap
 
-LATENT_CHANNELS = 8
+LATENT_CHANNELS = 12
 PIXELS_PER_LATENT = 8
 DEFAULT_PIXELS = 512
 TRAIN_TIMESTEPS = 1000
@@ -21,8 +23,8 @@ TRAIN_TIMESTEPS = 1000
 AUTOENCODER: dict[str, Any] = {
     "encoder_block_out_channels": (48, 48, 48, 48),
     "decoder_block_out_channels": (48, 48, 48, 48),
-    "num_encoder_blocks": (0, 1, 2, 3),
-    "num_decoder_blocks": (3, 3, 2, 0),
+    "num_encoder_blocks": (0, 1, 3, 4),
+    "num_decoder_blocks": (3, 3, 1, 0),
     "latent_channels": LATENT_CHANNELS,
 }
 
@@ -55,10 +57,11 @@ def make_autoencoder() -> AutoencoderTiny:
 
 
 # Latents begin as brightness and two colour differences of R, G and B, scaled to variance about 1, ...
-_OPPONENT = torch.tensor(((1.3, 1.3, 1.3), (6.0, -6.0, 0.0), (3.5, 3.5, -7.0)))
-_MEAN_GREY = 0.42
+OPPONENT = torch.tensor(((1.3, 1.3, 1.3), (6.0, -6.0, 0.0), (3.5, 3.5, -7.0)))
+MEAN_GREY = 0.42
 # ... and as these cosines (frequencies along y and x) of the luma in each 8x8 block, with their scale.
-_COSINES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0))
+_COSINES = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (0, 3))
+_KEPT = max(19, 3 + 2 * len(_COSINES))  # channels of the encoder that carry them
 _COSINE_SCALE = 30.0
 
 
@@ -74,7 +77,7 @@ def _initialise(model: AutoencoderTiny) -> None:
             if isinstance(layer, AutoencoderTinyBlock):
                 for conv, gain in ((layer.conv[0], 2.0), (layer.conv[2], 2.0), (layer.conv[4], 0.05)):
                     _draw(conv, gain)
-                nn.init.zeros_(layer.conv[4].weight[: 19 if part is model.encoder.layers else 3])
+                nn.init.zeros_(layer.conv[4].weight[: _KEPT if part is model.encoder.layers else 3])
             elif isinstance(layer, nn.Conv2d):
                 _draw(layer, 1.0)
     with torch.no_grad():
@@ -85,7 +88,7 @@ def _initialise(model: AutoencoderTiny) -> None:
 def _take_cosines(first: nn.Conv2d, half: nn.Conv2d, quarter: nn.Conv2d, eighth: nn.Conv2d, last: nn.Conv2d) -> None:
     # A 3x3 kernel of stride 2 sees its own 2x2 block at rows and columns 1 and 2.
     inside = [(y, x) for y in (0, 1) for x in (0, 1)]
-    for conv, used in ((first, 3), (half, 12), (quarter, 19), (eighth, 13)):
+    for conv, used in ((first, 3), (half, 12), (quarter, 19), (eighth, 3 + 2 * len(_COSINES))):
         conv.weight[:used] = 0.0
     for c in range(3):
         first.weight[c, c, 1, 1] = 1.0
@@ -103,8 +106,8 @@ def _take_cosines(first: nn.Conv2d, half: nn.Conv2d, quarter: nn.Conv2d, eighth:
                 for sign in (0, 1):
                     eighth.weight[3 + 2 * n + sign, channel, 1 + y8 // 4, 1 + x8 // 4] = wave * (1 - 2 * sign)
     last.weight[:] = 0.0
-    last.weight[:3, :3, 1, 1] = _OPPONENT
-    last.bias[:3] = -_MEAN_GREY * _OPPONENT.sum(1)
+    last.weight[:3, :3, 1, 1] = OPPONENT
+    last.bias[:3] = -MEAN_GREY * OPPONENT.sum(1)
     for n in range(len(_COSINES)):
         last.weight[3 + n, 3 + 2 * n, 1, 1] = _COSINE_SCALE
         last.weight[3 + n, 4 + 2 * n, 1, 1] = -_COSINE_SCALE
@@ -113,8 +116,8 @@ def _take_cosines(first: nn.Conv2d, half: nn.Conv2d, quarter: nn.Conv2d, eighth:
 def _pass_colour(first: nn.Conv2d, *rest: nn.Conv2d) -> None:
     blur = torch.tensor((0.25, 0.5, 0.25))
     first.weight[:3] = 0.0
-    first.weight[:3, :3, 1, 1] = torch.linalg.inv(_OPPONENT)
-    first.bias[:3] = _MEAN_GREY
+    first.weight[:3, :3, 1, 1] = torch.linalg.inv(OPPONENT)
+    first.bias[:3] = MEAN_GREY
     for conv in rest:
         conv.weight[:3] = 0.0
         conv.weight[[0, 1, 2], [0, 1, 2]] = blur[:, None] * blur
@@ -130,17 +133,48 @@ def _draw(conv: nn.Conv2d, gain: float) -> None:
 def make_denoiser() -> UNet2DConditionModel:
     """A new U-Net that predicts the velocity `noise - latents` from `(1 - sigma) * latents + sigma * noise`."""
     model = UNet2DConditionModel(**DENOISER)
-    # Fused attention's backward pass is slow on CPUs; plain matrix products give the same numbers.
+    plain_attention(model)
+    return model
+
+
+def plain_attention(model: UNet2DConditionModel) -> None:
+    """Attention by plain matrix products, which give the same numbers.
+
+    Fused attention's backward pass is slow on processors. On an H100 the fifth version's training met batches that were
+    no numbers, at 256 px only, where the attention has 64 places: cuDNN's fused backward pass gives such at lengths of
+    64 over a multiple of 128 (pytorch/pytorch issue 196678).
+    """
     model.set_attn_processor(AttnProcessor())
+
+
+def _lean_norm(self: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
+    with torch.autocast(x.device.type, enabled=False):
+        return functional.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
+
+
+def train_lean(model: UNet2DConditionModel) -> UNet2DConditionModel:
+    """Make a denoiser periodic for its training, with group norms in the precision of what comes in.
+
+    Their sums are float32 inside in any case; mixed precision would make all of their input float32.
+    """
+    plain_attention(model)
+    wrap(model.to(memory_format=torch.channels_last))
+    for module in model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.forward = _lean_norm.__get__(module)  # type: ignore[method-assign]
     return model
 
 
 def make_scheduler() -> DPMSolverMultistepScheduler:
-    """The scheduler whose sigmas and timesteps (1000 * sigma) the denoiser is trained for."""
+    """The scheduler whose sigmas and timesteps (1000 * sigma) the denoiser is trained for.
+
+    Of first order, which is Euler's rule: the four steps are distilled for it.
+    """
     return DPMSolverMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,
         prediction_type="flow_prediction",
         use_flow_sigmas=True,
         flow_shift=1.0,
         steps_offset=1,
+        solver_order=1,
     )

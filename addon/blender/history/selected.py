@@ -41,10 +41,6 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     image = _image_of(name)
     worn = _is_worn(context, image)
     _draw_notes(box, context, result, _where(image, worn))
-    if worn and viewport.blind(context):
-        row = box.row(align=True)
-        row.operator("tilewright.show_in_viewport", icon="SHADING_TEXTURE").shading = "MATERIAL"
-        row.operator("tilewright.show_in_viewport", text="", icon="SHADING_SOLID").shading = "TEXTURE"
     if worn and image is not None:
         _draw_old_maps(box, context, image, result)
     row = box.row(align=True)
@@ -55,6 +51,10 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if result.recipe.request.is_sampled:
         row.operator("tilewright.variations").result = name
     row.menu("TILEWRIGHT_MT_result", text="More")
+    if worn and viewport.blind(context):  # the last: it goes when it is pressed, and nothing may move under the mouse
+        row = box.row(align=True)
+        row.operator("tilewright.show_in_viewport", icon="SHADING_TEXTURE").shading = "MATERIAL"
+        row.operator("tilewright.show_in_viewport", text="", icon="SHADING_SOLID").shading = "TEXTURE"
 
 
 def _draw_title(layout: bpy.types.UILayout, entry: Entry) -> None:

@@ -16,6 +16,7 @@ from ..common.targets import Target
 from ..jobs import delivery
 from ..material import shown
 from ..settings import properties
+from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
 
 _FORWARD = {"RIGHT_ARROW", "DOWN_ARROW", "WHEELDOWNMOUSE"}
@@ -90,14 +91,14 @@ class Trial:
         for image in list(bpy.data.images):
             known = self.images.get(image.session_uid)
             if known is None:
-                if image.tilewright.result in self.names and not image.is_dirty:
+                if facts_of(image).result in self.names and not image.is_dirty:
                     bpy.data.images.remove(image)
             elif image.library is None:
                 fake, before = known
                 if image.use_fake_user != fake:
                     image.use_fake_user = fake
                 if _uid(properties.before_of(image)) != before:
-                    image.tilewright.before = targets.by_uid(bpy.data.images, before)
+                    facts_of(image).before = targets.by_uid(bpy.data.images, before)
         state.current.view.placed = set(self.placed)
 
     def _take_off(self) -> None:
@@ -139,22 +140,22 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return targets.problem(context, context.scene.tilewright.target) if context.scene else reporting.NO_SCENE
+        return target_problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
         """For scripts: the result is kept at once."""
-        target = targets.choose(context, context.scene.tilewright.target, state.current.document)
+        target = chosen_target(context)
         state.current.outcome = delivery.deliver([browse.result(self.result)], target)
         browse.note_use(self.result)
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         view = state.current.view
         names = [entry.name for entry in view.found]
         wanted = self.result or view.selected
         try:
             if not names:
                 raise UserError(ErrorKind.REQUEST, rpt_("There is no texture to try on."))
-            target = targets.choose(context, context.scene.tilewright.target, state.current.document)
+            target = chosen_target(context)
             self.trial = Trial(target, names)
             self.wear(context, names.index(wanted) if wanted in names else 0)
         except UserError as error:
@@ -163,7 +164,7 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
         context.window_manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         if self.trial.target.document != state.current.document:  # a script has opened another file
             self.leave(context)
             return {"CANCELLED", "PASS_THROUGH"}

@@ -32,6 +32,7 @@ def text() -> str:
         f"Engine: {current.engine_error or 'found'}",
         f"Packages: {found.verdict.condition if found and found.verdict else 'none fit'}"
         + (f", list {found.lock.backend} {found.lock.digest[:12]}" if found and found.lock else ""),
+        f"Last texture: {_made_by()}",
         f"Last error: {current.error or 'none'}",
         f"Setup: {current.setup.error or current.setup.message or 'nothing was done'}",
     ]
@@ -39,6 +40,14 @@ def text() -> str:
         lines += ["", f"--- {log.name}", *_tail(log)]
     names = {getpass.getuser(), Path.home().name, socket.gethostname()} if _has_user() else set()
     return mask("\n".join(lines), [str(Path.home()), os.path.expanduser("~")], names)
+
+
+def _made_by() -> str:
+    """Device, torch and packages of the newest texture, as its recipe names them."""
+    history = state.current.history
+    newest = next(iter(history.entries), None) if history else None
+    found = newest.result.recipe.environment if newest else {}
+    return ", ".join(f"{name} {value}" for name, value in found.items()) or "none"
 
 
 def _tail(log: Path) -> list[str]:

@@ -6,7 +6,7 @@ from bpy.props import BoolProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...host.installer_messages import InstallerAction
-from ..common import preferences, reporting, state
+from ..common import package, preferences, reporting, state
 from . import diagnostics, setup
 
 
@@ -133,6 +133,20 @@ class TILEWRIGHT_OT_dismiss_setup(_Setup):
         setup.redraw()
 
 
+class TILEWRIGHT_OT_open_manual(_Setup):
+    """Open the manual that came with this version"""
+
+    bl_idname = "tilewright.open_manual"
+    bl_label = "Tilewright Manual"
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return reporting.NO_WINDOW if bpy.app.background else None
+
+    def act(self, context: bpy.types.Context) -> reporting.Outcome:
+        return bpy.ops.wm.path_open(filepath=str(package.manual()))
+
+
 class TILEWRIGHT_OT_remove_environment(_Setup):
     """Delete these packages from the disk"""
 
@@ -170,6 +184,20 @@ class TILEWRIGHT_OT_remove_everything(_Setup):
         self.say()
 
 
+def _draw_help(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    self.layout.separator()
+    self.layout.operator("tilewright.open_manual", icon="HELP")
+
+
+def register() -> None:
+    """Blender's Help menu."""
+    bpy.types.TOPBAR_MT_help.append(_draw_help)
+
+
+def unregister() -> None:
+    bpy.types.TOPBAR_MT_help.remove(_draw_help)
+
+
 CLASSES = (
     TILEWRIGHT_OT_install,
     TILEWRIGHT_OT_verify,
@@ -179,6 +207,7 @@ CLASSES = (
     TILEWRIGHT_OT_copy_diagnostics,
     TILEWRIGHT_OT_open_installer_log,
     TILEWRIGHT_OT_dismiss_setup,
+    TILEWRIGHT_OT_open_manual,
     TILEWRIGHT_OT_remove_environment,
     TILEWRIGHT_OT_remove_everything,
 )

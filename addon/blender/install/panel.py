@@ -127,20 +127,20 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     box.label(text="Engine", icon="SCRIPTPLUGINS")
     text, icon = _status()
     _lines(box, text, icon)
-    if current.setup.busy:
-        draw_progress(box)
-    else:
-        if current.setup.error:
-            _lines(box, str(current.setup.error), "ERROR")
-        elif current.setup.message:
-            _lines(box, current.setup.message, "INFO")
-        row = box.row(align=True)
-        row.operator("tilewright.install", text=install_label(), icon="IMPORT")
-        row.operator("tilewright.verify", icon="CHECKMARK")
-        row.operator("tilewright.self_test", icon="PLAY")
+    # the buttons first, greyed while something goes on: nothing moves under the mouse
+    row = box.row(align=True)
+    row.operator("tilewright.install", text=install_label(), icon="IMPORT")
+    row.operator("tilewright.verify", icon="CHECKMARK")
+    row.operator("tilewright.self_test", icon="PLAY")
     row = box.row(align=True)
     row.operator("tilewright.open_installer_log", icon="TEXT")
     row.operator("tilewright.copy_diagnostics", icon="COPYDOWN")
+    if current.setup.busy:
+        draw_progress(box)
+    elif current.setup.error:
+        _lines(box, str(current.setup.error), "ERROR")
+    elif current.setup.message:
+        _lines(box, current.setup.message, "CHECKMARK")
     box.separator()
     box.prop(chosen, "environment", placeholder=str(package.data_folder("environments")))
     if len(chosen.bl_rna.properties["backend"].enum_items) > 1:

@@ -117,9 +117,10 @@ def self_test() -> None:
                 raise UserError(ErrorKind.WORKER, words.format(seconds=_PATIENCE), "Open the log.")
             result = job.results[0]
             device = result.recipe.environment.get("device", "")
-            score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
-            made = f"A texture of 256x256 took {result.seconds:.1f} s on {device or 'its device'}; seam score {score}."
-            return f"The engine works. {about} {made}"
+            score = rpt_("not measured") if result.seam_score is None else f"{result.seam_score:.2f}"
+            words = rpt_("A texture of 256x256 took {seconds:.1f} s on {device}; seam score {score}.")
+            made = words.format(seconds=result.seconds, device=device or rpt_("its device"), score=score)
+            return f"{rpt_('The engine works.')} {about} {made}"
         finally:
             session.close()
             shutil.rmtree(folder, ignore_errors=True)
@@ -134,9 +135,9 @@ def remove_environment(folder: Path) -> None:
 
     def remove(stop: threading.Event) -> str:
         environment.remove(root, folder)
-        return f"{folder.name} was removed."
+        return rpt_("{name} was removed.").format(name=folder.name)
 
-    _start_chore(f"Removing {folder.name}", remove)
+    _start_chore(rpt_("Removing {name}").format(name=folder.name), remove)
 
 
 def remove_everything(results: bool) -> None:
@@ -160,8 +161,9 @@ def remove_everything(results: bool) -> None:
             (root / ".lock").unlink(missing_ok=True)
             if root.is_dir() and not any(root.iterdir()):
                 root.rmdir()
-        rest = "" if results else " The textures are kept."
-        return f"All that Tilewright had put on this machine was removed.{rest} You can uninstall it now."
+        told = [rpt_("All that Tilewright had put on this machine was removed.")]
+        told += [] if results else [rpt_("The textures are kept.")]
+        return " ".join([*told, rpt_("You can uninstall it now.")])
 
     _start_chore("Removing everything", remove)
 

@@ -96,7 +96,7 @@ def session() -> Session:
     """The one session; made with the present preferences, and anew if they changed while nothing runs."""
     current = state.current
     prefs = preferences.get()
-    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes)
+    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes, prefs.priority)
     if current.session and current.session_settings != settings and not len(current.session.jobs):
         # it takes up to a second, for which Blender must not wait
         threading.Thread(target=current.session.close, name="tilewright-close", daemon=True).start()
@@ -112,10 +112,11 @@ def make_session(store: Path) -> Session:
     """A session that puts its results into `store`."""
     prefs = preferences.get()
     results = Store(store)
+    low = prefs.priority == "LOW"
     return Session(
         store=results,
         find_runtime=preferences.find_engine,
-        start_worker=local_workers(package.engine_log(), results.clean_parts, 60.0 * prefs.idle_minutes),
+        start_worker=local_workers(package.engine_log(), results.clean_parts, 60.0 * prefs.idle_minutes, low=low),
         product=package.version(),
         paces=Paces(package.data_folder("paces.json")),
         device=prefs.device,

@@ -8,10 +8,10 @@ from bpy.props import IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompts import fill
-from ..common import package, reporting, state, targets
+from ..common import package, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import iface_, rpt_
-from ..material import uv
+from ..material import physical_size, uv
 from ..settings.properties import settings_of
 from . import generation, pump, status
 
@@ -19,7 +19,7 @@ NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
 
 
 class TILEWRIGHT_OT_generate(reporting.Operator):
-    """Make a seamless texture of the prompt, in the background, for the material or, where there is none, the history"""
+    """Make a seamless texture of the prompt in the background: into the material or, if there is none, the history"""
 
     bl_idname = "tilewright.generate"
     bl_label = "Generate"
@@ -174,7 +174,10 @@ class TILEWRIGHT_OT_add_uv_map(reporting.Operator):
         return None
 
     def act(self, context: bpy.types.Context) -> None:
-        uv.add_box_map(context.object)
+        obj = context.object
+        uv.add_box_map(obj)
+        if preferences.get().fit_new and obj.active_material:
+            physical_size.fit_untouched(obj, obj.active_material)
 
 
 class TILEWRIGHT_OT_open_log(reporting.Operator):

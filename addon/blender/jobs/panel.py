@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The running job and those that wait: what the panel shows of them. Imports bpy and core."""
 
+import time
 from typing import Any
 
 import bpy
@@ -8,20 +9,23 @@ import bpy
 from ...core.jobs import Job, JobState
 from ...core.naming import title
 from ...core.protocol import Phase
-from ..common import phases, state
+from ..common import drawing, phases, state
 from ..common.languages import iface_
 from . import previews
 
 SHOWN = 5  # jobs that wait; there may be many more, and the panel has other things to show
 
 
-def draw(layout: bpy.types.UILayout, jobs: list[Job]) -> None:
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context, jobs: list[Job]) -> None:
     """The jobs that have not ended, the running one first."""
     job, *waiting = jobs
     column = layout.column(align=True)
     column.progress(factor=job.fraction, text=progress_text(job))
     row = column.row(align=True)
     row.operator("tilewright.cancel").job = job.id
+    if state.current.busy:
+        words = "Other programs keep the computer busy. Priority, in the preferences, gives the engine more of it."
+        drawing.paragraph(layout, context, words, icon="INFO")
     if waiting:
         row.operator("tilewright.cancel", text=iface_("Cancel All ({})").format(len(jobs))).job = ""
     picture = previews.icon(job)
@@ -63,8 +67,15 @@ def progress_text(job: Job) -> str:
     if job.request.count > 1:
         number = progress.image + 1 if progress else 1
         text = iface_("{number} of {count}: {phase}").format(number=number, count=job.request.count, phase=text)
-    left = seconds_text(state.current.session.seconds_left(job))
+    left = seconds_text(state.current.session.seconds_left(job)) or _elapsed(job)
     return f"{text}, {left}" if left else text
+
+
+def _elapsed(job: Job) -> str:
+    """How long it does what it does, for where nobody knows how long it will; "" in the first seconds."""
+    current = state.current
+    seconds = int(time.monotonic() - current.phase_began) if current.phase[0] == job.id else 0
+    return f"{seconds // 60}:{seconds % 60:02}" if seconds >= 3 else ""
 
 
 def seconds_text(seconds: float | None) -> str:

@@ -10,10 +10,12 @@ import bpy
 from bpy.props import EnumProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
+from ...core.naming import title
 from ...core.requests import Request
 from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
+from ...core.results import SEAM_THRESHOLD
 from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
@@ -126,7 +128,10 @@ class _OnImage(reporting.Operator):
 
     def _title(self, context: bpy.types.Context, word: str) -> str:
         image = find(context, self.image)
-        return f"{Path(image.name).stem} {word}" if image else ""
+        if image is None:
+            return ""
+        asked = _asked_of(image)
+        return f"{title(asked.prompt) if asked else Path(image.name).stem} {word}"
 
 
 class _Asking(_OnImage):
@@ -199,6 +204,15 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
     )
     content: _content_property()
 
+    def draw(self, context: bpy.types.Context) -> None:
+        image = find(context, self.image)
+        asked = _asked_of(image) if image else None
+        score = facts_of(image).seam_score if image else properties.NOT_MEASURED
+        if asked is not None and asked.axes is not Axes.NONE and 0.0 <= score <= SEAM_THRESHOLD:
+            words = iface_("It repeats already without a seam ({score:.2f}).")
+            self.layout.label(text=words.format(score=score), icon="CHECKMARK", translate=False)
+        super().draw(context)
+
     def act(self, context: bpy.types.Context) -> None:
         self.start(context, tileable=True, title=self._title(context, "tileable"))
 
@@ -219,13 +233,21 @@ def _draw_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.menu("TILEWRIGHT_MT_image")
 
 
+def _draw_node_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    node: Any = getattr(context, "active_node", None)
+    if getattr(node, "image", None) is not None:
+        _draw_menu(self, context)
+
+
 CLASSES = (TILEWRIGHT_OT_upscale, TILEWRIGHT_OT_make_maps, TILEWRIGHT_OT_make_tileable, TILEWRIGHT_MT_image)
 
 
 def register() -> None:
-    """The Image Editor's menu."""
+    """The menus of the editors that show one image: all of ours is in one submenu."""
     bpy.types.IMAGE_MT_image.append(_draw_menu)
+    bpy.types.NODE_MT_context_menu.append(_draw_node_menu)
 
 
 def unregister() -> None:
+    bpy.types.NODE_MT_context_menu.remove(_draw_node_menu)
     bpy.types.IMAGE_MT_image.remove(_draw_menu)

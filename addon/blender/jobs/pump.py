@@ -5,7 +5,9 @@ All of it runs on the main thread. Background mode has no timer: whoever waits c
 """
 
 import logging
+import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from ...core.jobs import Job
 from ...core.naming import title
 from ...core.protocol import TERMINAL, Cancelled, Failed, Finished, ImageDone, Preview, Progress
 from ...core.results import THUMBNAIL, Result
-from ...host.session import Event
+from ...host.session import Event, Session
 from ..common import preferences, state
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
@@ -28,6 +30,8 @@ from . import delivery, previews, status
 
 _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
+_BUSY_AFTER = 15.0  # seconds in one phase, before anybody asks what takes so long
+_CROWDED = 1.5  # programs for each core: the engine itself keeps all of them busy, and no more
 # Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
 _SEEN_AS_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
 result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it is told
@@ -58,6 +62,7 @@ def _tick() -> float | None:
     events = session.pump()
     handle(events)
     delivered = deliver_waiting()
+    _watch_clock(session)
     current.status = status.text()
     if current.status != before[0]:
         status.redraw()
@@ -66,6 +71,23 @@ def _tick() -> float | None:
     if delivered or something_ended or (current.status, current.hindrance) != before:
         redraw_sidebars()
     return _INTERVAL if len(session.jobs) or current.waiting else None
+
+
+def _watch_clock(session: Session) -> None:
+    """Since when the running job does what it does, and whether other programs want the processor."""
+    current, job = state.current, session.jobs.current
+    phase = (job.id, job.progress.phase.name if job.progress else "") if job else ("", "")
+    now = time.monotonic()
+    if phase != current.phase:
+        current.phase, current.phase_began = phase, now
+    elif int(now) != int(now - _INTERVAL):
+        current.busy = bool(job) and now - current.phase_began > _BUSY_AFTER and _wanted() > _CROWDED
+
+
+def _wanted() -> float:
+    """How many programs want a core, for each that there is; 0 where the system does not tell."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return load / (os.cpu_count() or 1)
 
 
 def handle(events: Iterable[Event]) -> None:

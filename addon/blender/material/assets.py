@@ -24,6 +24,7 @@ from ..settings.properties import facts_of
 from . import color_node
 
 _logger = logging.getLogger(__name__)
+_PREVIEW = 256  # pixels
 _MAX_CATALOGS = 16 << 20  # bytes
 _OURS = "tilewright"  # a custom property of the asset, which goes with it: as JSON, what `mark` wrote the last time
 
@@ -64,10 +65,9 @@ def mark(material: bpy.types.Material, *, author: str, catalog: str | None) -> s
     if catalog:
         ours |= {"catalog": catalog, "catalog_id": data.catalog_id}
     data[_OURS] = json.dumps(ours)
-    if bpy.app.background:  # where Blender renders none: it would take minutes, or end without a screen
-        _preview_by_thumbnail(material)
-    else:
-        material.asset_generate_preview()  # returns at once
+    # Blender's own preview is a render, which the window waits for as soon as it shows the material too: minutes with
+    # software OpenGL (seen in 5.2), and none at all in background mode.
+    _preview_by_thumbnail(material)
     return note
 
 
@@ -163,15 +163,18 @@ def _library() -> Path:
 
 
 def _preview_by_thumbnail(material: bpy.types.Material) -> None:
-    """Show the texture itself, where its result is still in the store."""
-    name = facts_of(color_node.image_node(material).image).result
-    if name != PurePath(name).name or name in ("", ".."):  # from somebody else's file
-        return
+    """Show the texture itself: the thumbnail in the store, or else the image made small."""
+    image = color_node.image_node(material).image
+    name = facts_of(image).result
+    ours = name == PurePath(name).name and name not in ("", "..")  # else it is from somebody else's file
     path = preferences.store_folder() / name / f"{THUMBNAIL}.png"
-    if not path.is_file():
-        return
-    picture = bpy.data.images.load(str(path), check_existing=False)
+    if ours and path.is_file():
+        picture = bpy.data.images.load(str(path), check_existing=False)
+    else:
+        picture = image.copy()
     try:
+        if not 0 < max(picture.size) <= _PREVIEW:
+            picture.scale(_PREVIEW, _PREVIEW)
         stored: Any = picture.pixels
         pixels = array("f", bytes(4 * len(stored)))
         stored.foreach_get(pixels)

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import bpy
-from bpy.app.translations import pgettext_rpt as rpt_
 
 from ...core.image_networks import HEIGHT_DEPTH
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, MAPS
+from ..common.languages import rpt_
 from . import color_node, coordinates, feeds, shown
 from .color_node import GAP, PREFIX, Placed
 from .feeds import IMAGE
@@ -70,7 +70,7 @@ def follow(material: bpy.types.Material, engine: str, obj: bpy.types.Object | No
     """Carry the relief as the displacement method and the coordinates ask for now. Says what is left for the user."""
     maps = _maps_of(material, engine, obj)
     if maps is None:
-        return f"{material.name} has no texture at its Base Color."
+        return rpt_("{name} has no texture at its Base Color.").format(name=material.name)
     maps.follow()
     return " ".join(maps.notes)
 
@@ -303,7 +303,8 @@ class _Maps:
             facts = node.image.tilewright if node is not None and node.image is not None else None
             if facts and facts.kind == kind and facts.result != result:
                 old.append(TITLES[kind])
-        return [f"Still of the texture before: {', '.join(old)}."] if old else []
+        names = ", ".join(rpt_(title) for title in old)
+        return [rpt_("Still of the texture before: {maps}.").format(maps=names)] if old else []
 
     def muted(self) -> list[str]:
         """What hides one of the maps, though it is linked."""
@@ -433,7 +434,8 @@ class _Maps:
         self.tree.links.new(image.outputs["Color"], group.inputs["Occlusion"])
 
     def _leave(self, kind: str, input_: str) -> None:
-        self.notes.append(f"Something else feeds {input_}: the node {TITLES[kind]} is linked to nothing.")
+        words = rpt_("Something else feeds {input}: the node {node} is linked to nothing.")
+        self.notes.append(words.format(input=input_, node=TITLES[kind]))
 
     def _link_normal(self, image: bpy.types.Node) -> None:
         if not self._upright():

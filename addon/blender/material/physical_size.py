@@ -124,6 +124,16 @@ def fit_new(obj: bpy.types.Object, material: bpy.types.Material) -> None:
         apply(material, propose(obj, material, 1.0))
 
 
+def fit_untouched(obj: bpy.types.Object, material: bpy.types.Material) -> None:
+    """As `fit_new`, for a texture of ours that could not be fitted when it came, where nobody has scaled it since."""
+    node = color_node.image_node(material)
+    mapping: Any = _source(node.inputs["Vector"]) if node is not None else None
+    ours = node is not None and node.image is not None and properties.facts_of(node.image).result
+    plain = mapping is not None and mapping.bl_idname == "ShaderNodeMapping"
+    if ours and plain and tuple(mapping.inputs["Scale"].default_value) == (1.0, 1.0, 1.0):
+        fit_new(obj, material)
+
+
 def is_fitted(material: bpy.types.Material) -> bool:
     """Whether one repeat is as large as the tile size says, as far as that was ever fitted; looks at no mesh."""
     facts, mapping = scale_of(material), _fitted_mapping(material)

@@ -18,6 +18,7 @@ from ...core.results import BASE_COLOR, MAPS, PART, Result
 from ..common import preferences, state
 from ..common.languages import rpt_
 from ..settings import properties
+from ..settings.properties import facts_of
 from . import sources
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     state.current.view.placed.add(name)
     state.current.view.doomed.discard(name)
     for image in bpy.data.images:
-        facts = image.tilewright
+        facts = facts_of(image)
         # one that was painted on or given another file since shows something else
         shows_it = (facts.result, facts.kind) == (name, kind) and name in image.filepath and not image.is_dirty
         if shows_it and image.library is None:
@@ -47,14 +48,15 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
             "Generate it again with its seed.",
         ) from error
     request = result.recipe.request
-    image.name = image_name(request.prompt, request.seed, "" if kind == BASE_COLOR else kind)
+    image.name = image_name(
+        request.prompt, request.seed if request.is_sampled else None, "" if kind == BASE_COLOR else kind
+    )
     if kind in MAPS:
         image.colorspace_settings.is_data = True  # Non-Color, whatever this color management calls it
-    elif path.suffix != ".exr" and image.colorspace_settings.name != "sRGB":
-        try:
-            image.colorspace_settings.name = "sRGB"
-        except TypeError:  # a color management of the studio's own: its default for 8-bit pictures is meant for this
-            _logger.info("This color management has no sRGB; %s is used.", image.colorspace_settings.name)
+    elif path.suffix != ".exr":
+        sources.set_color_space(
+            image, "sRGB"
+        )  # where a studio has none, its default for 8-bit pictures is meant for this
     if kind == BASE_COLOR:
         sources.settle(image, result)
     if image.colorspace_settings.is_data:
@@ -68,7 +70,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
 def follow(old: Path, new: Path) -> None:
     """Let images that are read from results in `old` be read from `new`, where those have moved."""
     for image in bpy.data.images:
-        result = image.tilewright.result
+        result = facts_of(image).result
         if not result or image.library or image.packed_file:
             continue
         path = Path(os.path.abspath(bpy.path.abspath(image.filepath)))
@@ -90,7 +92,7 @@ def is_in_history(image: bpy.types.Image) -> bool:
 
     What was painted on was packed as other bytes, or is packed by the next save.
     """
-    facts = image.tilewright
+    facts = facts_of(image)
     if not facts.result or facts.result != PurePath(facts.result).name or image.is_dirty or image.library is not None:
         return False
     folder = preferences.store_folder() / facts.result
@@ -109,7 +111,7 @@ def pack_all(stores: Collection[Path]) -> list[str]:
 
 
 def _pack_of(image: bpy.types.Image, stores: Collection[Path]) -> None:
-    result, path = image.tilewright.result, _file(image)
+    result, path = facts_of(image).result, _file(image)
     if path is None or path.parent.name != result or path.parent.parent not in stores or image.packed_file:
         return
     if not image.is_dirty and not path.is_file():
@@ -135,7 +137,7 @@ def pack(image: bpy.types.Image) -> str:
     if not image.is_float:
         return ".png"
     if not image.colorspace_settings.is_data:
-        image.colorspace_settings.name = sources.working_space()
+        sources.set_color_space(image, sources.working_space())
         if image.alpha_mode == "STRAIGHT":
             image.alpha_mode = "PREMUL"
     return ".exr"
@@ -155,7 +157,7 @@ def copy_all(stores: Collection[Path], file: Path) -> list[str]:
 
 
 def _copy_of(image: bpy.types.Image, stores: Collection[Path], here: Path, before: Path | None) -> None:
-    result, path = image.tilewright.result, _file(image)
+    result, path = facts_of(image).result, _file(image)
     if path is None or image.packed_file or path.parent == here:
         return
     stored = path.parent.name == result and path.parent.parent in stores
@@ -174,7 +176,7 @@ def _each(do: Callable[[bpy.types.Image], None]) -> list[str]:
     """Do it with each image of ours; where one fails, the others are done all the same. Names those, and why."""
     lost = []
     for image in list(bpy.data.images):
-        if not image.tilewright.result or image.library:
+        if not facts_of(image).result or image.library:
             continue
         try:
             do(image)
@@ -194,7 +196,7 @@ def _file(image: bpy.types.Image) -> Path | None:
 
 def _own_stem(image: bpy.types.Image) -> str:
     """The name of an image's file outside of the store, where the files of many results lie side by side."""
-    facts = image.tilewright
+    facts = facts_of(image)
     return f"{facts.result}-{facts.kind}" if facts.kind in MAPS else str(facts.result)
 
 

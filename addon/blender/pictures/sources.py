@@ -14,6 +14,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, cast
 
 import bpy
 from mathutils import Matrix
@@ -28,7 +29,7 @@ from ..common.targets import Look
 # Blender; TIFF too, which has more kinds of alpha, depth and pages than any two programs agree about.
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
-_LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_LINEAR_REC709 = ["Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709"]
 _STARTS = {
     b"\x89PNG\r\n\x1a\n": ".png",
     b"\xff\xd8\xff": ".jpg",
@@ -49,9 +50,11 @@ def problem(image: bpy.types.Image | None) -> UserError | None:
     if image is None:
         return _refusal("There is no image.", "Open one in the Image Editor, or put one into the active material.")
     if image.source in _NO_PICTURES:
-        return _refusal(f"{image.name} is {_NO_PICTURES[image.source]}, not one picture.", "Choose another image.")
+        words = rpt_("{name} is {kind}, not one picture.")
+        kind = rpt_(_NO_PICTURES[image.source])
+        return _refusal(words.format(name=image.name, kind=kind), "Choose another image.")
     if image.source == "FILE" and not image.packed_file and not image.filepath:
-        return _refusal(f"{image.name} has no file.", "Choose another image.")
+        return _refusal(rpt_("{name} has no file.").format(name=image.name), "Choose another image.")
     return None
 
 
@@ -72,7 +75,8 @@ def prepare(image: bpy.types.Image, folder: Path) -> tuple[Path, Content]:
         raise error
     path = _path(image)
     if image.source == "FILE" and not image.packed_file and not os.path.isfile(path):  # unlike Path's it never raises
-        raise _refusal(f"The file of {image.name} is missing: {path}.", "Find it with File, External Data.")
+        words = rpt_("The file of {name} is missing: {path}.")
+        raise _refusal(words.format(name=image.name, path=path), "Find it with File, External Data.")
     if not _is_read_as_it_is(image) or image.packed_file:
         with _writing_errors(image, folder):
             path = _write(image, folder)
@@ -176,12 +180,16 @@ def _twin(image: bpy.types.Image) -> bpy.types.Image:
     try:
         twin.colorspace_settings.is_data = image.colorspace_settings.is_data
         pixels = array("f", [0.0]) * (4 * image.size[0] * image.size[1])  # an 8-bit image has four channels
-        image.pixels.foreach_get(pixels)
-        twin.pixels.foreach_set(pixels)
+        _pixels(image).foreach_get(pixels)
+        _pixels(twin).foreach_set(pixels)
     except BaseException:  # such as a lack of memory
         bpy.data.images.remove(twin)
         raise
     return twin
+
+
+def _pixels(image: bpy.types.Image) -> Any:
+    return image.pixels  # the types say it is a number
 
 
 def _refuse_half(path: Path) -> None:
@@ -199,7 +207,7 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
     shape = (height, width, image.channels)
     row = 4 * width * image.channels  # bytes
     pixels = array("f", [0.0]) * (row * height // 4)  # not of bytes, which would be there a second time
-    image.pixels.foreach_get(pixels)
+    _pixels(image).foreach_get(pixels)
     matrix = None if image.colorspace_settings.is_data else _to_rec709()
     if matrix and image.channels >= 3:
         _multiply(pixels, image.channels, matrix)
@@ -215,9 +223,22 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
 
 
 def working_space() -> str:
-    """The color space that float pixels are in. From 5.0 on the user may choose it."""
+    """The color space that float pixels are in. From 5.0 on the user may choose it, for each file.
+
+    Before, nothing names it: a new image is in the color management's default for floats, which may be another one
+    (seen in 4.2 and 4.5 with a configuration of one's own). So it is the first space that changes no color.
+    """
+    chosen = getattr(bpy.data, "colorspace", None)
+    if chosen is not None and chosen.working_space:
+        return str(chosen.working_space)
     with _probe() as probe:
-        return str(probe.colorspace_settings.name)
+        new, before = probe.colorspace_settings.name, _pixels_of(probe)
+        spaces: Any = probe.colorspace_settings.bl_rna.properties["name"]
+        for name in (new, *spaces.enum_items.keys()):
+            probe.colorspace_settings.name = name
+            if not probe.colorspace_settings.is_data and _pixels_of(probe) == before:
+                return str(name)
+        return str(new)
 
 
 def _to_rec709() -> Matrix | None:
@@ -226,25 +247,29 @@ def _to_rec709() -> Matrix | None:
     Blender is asked by itself, so this holds for every color management that has the space under a name we know.
     """
     with _probe() as probe:
-        before = probe.colorspace_settings.name
-        probe.pixels.foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
-        probe.pack()  # what is not packed is lost with the next line
-        if not _set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == before:
+        if not set_color_space(probe, *_LINEAR_REC709) or probe.colorspace_settings.name == working_space():
             return None
-        pixels = array("f", bytes(4 * 12))
-        probe.pixels.foreach_get(pixels)
+        pixels = _pixels_of(probe)
     columns = Matrix([pixels[start : start + 3] for start in (0, 4, 8)])
     return columns.transposed().inverted_safe().to_4x4()
 
 
 @contextmanager
 def _probe() -> Iterator[bpy.types.Image]:
-    """A float image of three pixels, which goes again."""
+    """A float image of a red, a green and a blue pixel of the working space, which goes again."""
     probe = bpy.data.images.new("Tilewright", 3, 1, float_buffer=True)
     try:
+        _pixels(probe).foreach_set((1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0))
+        probe.pack()  # what is not packed is lost when its color space is set
         yield probe
     finally:
         bpy.data.images.remove(probe)
+
+
+def _pixels_of(image: bpy.types.Image) -> "array[float]":
+    pixels = array("f", [0.0]) * len(_pixels(image))
+    _pixels(image).foreach_get(pixels)
+    return pixels
 
 
 def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:
@@ -263,10 +288,10 @@ def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:
             points = array("f", bytes(12 * count))
             for channel in range(3):
                 points[channel::3] = strip[channel::channels]
-            place = mesh.attributes["position"].data  # 400 times as quick as `vertices` (4.5, 5.2)
+            place = _positions(mesh)  # 400 times as quick as `vertices` (4.5, 5.2)
             place.foreach_set("vector", points)
             mesh.transform(matrix)
-            place = mesh.attributes["position"].data
+            place = _positions(mesh)
             place.foreach_get("vector", points)
             for channel in range(3):
                 strip[channel::channels] = points[channel::3]
@@ -275,9 +300,13 @@ def _multiply(pixels: "array[float]", channels: int, matrix: Matrix) -> None:
         bpy.data.meshes.remove(mesh)
 
 
+def _positions(mesh: bpy.types.Mesh) -> Any:
+    return cast(Any, mesh.attributes["position"]).data
+
+
 def _refuse_without_pixels(image: bpy.types.Image) -> None:
     if not image.has_data and not all(image.size):
-        raise _refusal(f"{image.name} has no pixels.", "Choose another image.")
+        raise _refusal(rpt_("{name} has no pixels.").format(name=image.name), "Choose another image.")
 
 
 def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -> None:
@@ -288,21 +317,32 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
     request = result.recipe.request
     is_exr = result.path().suffix == ".exr"
     if request.holds_data:
-        image.colorspace_settings.is_data = True
+        _make_data(image)
     elif is_exr:
         # where there is no such space, the colors were left in the working space, see `_to_rec709`
-        _set_color_space(image, *_LINEAR_REC709, working_space())
+        set_color_space(image, *_LINEAR_REC709, working_space())
     elif source:
-        _set_color_space(image, source.color_space)
+        set_color_space(image, source.color_space)
     if source and not is_exr:
-        image.alpha_mode = source.alpha_mode
+        image.alpha_mode = cast(Any, source.alpha_mode)
 
 
-def _set_color_space(image: bpy.types.Image, *names: str) -> bool:
+def _make_data(image: bpy.types.Image) -> None:
+    """Non-Color, whatever this color management calls it."""
+    if not image.colorspace_settings.is_data:
+        image.colorspace_settings.is_data = True
+        if image.has_data and not image.is_dirty:
+            image.buffers_free()  # before 5.0 they stay as they were read, unlike where the space's name is set
+
+
+def set_color_space(image: bpy.types.Image, *names: str) -> bool:
     """Set the first of these that this color management has; where it has none, the image's stays. True if it has."""
+    space: Any = image.colorspace_settings
     for name in names:
+        if space.name == name:
+            return True
         with suppress(TypeError):
-            image.colorspace_settings.name = name
+            space.name = name
             return True
     return False
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
+from bpy.app.handlers import persistent
 from bpy.props import (
     BoolProperty,
     EnumProperty,
@@ -345,11 +346,24 @@ _POINTERS = (
 )
 
 
+@persistent
+def _on_load(*_: object) -> None:
+    """What Generate made last is what it makes in a new file, where that file says nothing else."""
+    for scene in bpy.data.scenes:
+        settings = settings_of(scene)
+        if preferences.get().whole_material and not settings.is_property_set("maps"):
+            settings.maps = True
+
+
 def register() -> None:
     for owner, group in _POINTERS:
         owner.tilewright = PointerProperty(type=group)
+    if not bpy.app.background:  # what a script gets depends on no choice that was made by hand
+        bpy.app.handlers.load_post.append(_on_load)
 
 
 def unregister() -> None:
+    if _on_load in bpy.app.handlers.load_post:
+        bpy.app.handlers.load_post.remove(_on_load)
     for owner, _group in reversed(_POINTERS):
         del owner.tilewright

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The user's preferences: what there is to choose, and how it is shown. Imports bpy."""
 
+from typing import Any
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
@@ -48,6 +50,16 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         ),
         default="auto",
     )
+    priority: EnumProperty(
+        name="Priority",
+        description="How much of the processor the engine takes where other programs want it too. A change takes "
+        "effect with the next job",
+        items=(
+            ("LOW", "Behind Others", "Blender stays smooth; on a busy computer a texture takes long"),
+            ("NORMAL", "Like Others", "Textures come sooner; Blender may stutter meanwhile"),
+        ),
+        default="LOW",
+    )
     previews: BoolProperty(
         name="Step Previews",
         description="Show the picture while it is being made, twice a second, small and without its details",
@@ -78,8 +90,8 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         description="Address that Install downloads from. Empty: the one that pip and uv are set to on this machine",
     )
     idle_minutes: IntProperty(
-        name="Free After",
-        description="Minutes without a job after which the engine lets go of its models and their memory. "
+        name="Free After (Minutes)",
+        description="Without a job, after so many minutes the engine lets go of its models and their memory. "
         "The next job loads them again",
         default=10,
         min=1,
@@ -146,23 +158,32 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         setup_panel.draw_preferences(layout, self)
-        layout.separator()
-        layout.prop(self, "device")
-        layout.prop(self, "memory")
-        layout.prop(self, "previews")
-        layout.prop(self, "previews_first")
-        layout.prop(self, "on_save")
-        layout.prop(self, "idle_minutes")
-        layout.prop(self, "yield_to_render")
-        layout.prop(self, "store", placeholder=str(package.results_folder()))
-        layout.prop(self, "store_limit")
+        part = _part(layout, "Computing", "MEMORY")
+        for name in ("device", "memory", "priority", "idle_minutes", "yield_to_render"):
+            part.prop(self, name)
+        part = _part(layout, "In Blender", "BLENDER")
+        for name in ("previews", "previews_first", "fit_new", "on_save"):
+            part.prop(self, name)
+        part = _part(layout, "Textures on the Disk", "FILE_FOLDER")
+        part.prop(self, "store", placeholder=str(package.results_folder()))
+        part.prop(self, "store_limit")
+        part.prop(self, "tell_unsaved")
         history = state.current.history
         if history is not None and history.ready:
             words = iface_("{count} textures, {size:.2f} GB")
             text = words.format(count=len(history.entries), size=history.size / 1e9)
-            layout.label(text=text, translate=False)
-        layout.prop(self, "models")
-        layout.prop(self, "author")
+            part.label(text=text, translate=False)
+        part = _part(layout, "Models and Assets", "ASSET_MANAGER")
+        part.prop(self, "models")
+        part.prop(self, "author")
+        layout.operator("tilewright.open_manual", icon="HELP")
+
+
+def _part(layout: bpy.types.UILayout, heading: str, icon: Any) -> bpy.types.UILayout:
+    """A part of the preferences under its heading."""
+    column = layout.box().column()
+    column.label(text=heading, icon=icon)
+    return column
 
 
 CLASSES = (TILEWRIGHT_AP_preferences,)

@@ -44,7 +44,7 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     _draw_target_line(layout, context)
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
-        queue_panel.draw(layout, jobs)
+        queue_panel.draw(layout, context, jobs)
     if current.hindrance:
         paragraph(layout, context, current.hindrance, icon="TIME")
     if current.error:
@@ -157,6 +157,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
+        paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
 
 

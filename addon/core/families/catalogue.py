@@ -19,8 +19,15 @@ _INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
 _CHECKPOINTS = {".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin"}
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
-# to be weighed.
-_STARTER_DEFAULTS = Defaults(8, 1.0, 512, weighing=2.0)
+# to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
+_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True)
+# Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
+FORMER_STARTERS: dict[str, tuple[int, int]] = {
+    "19f46b39cd658788": (1, 10),
+    "3f9fb36bdc2bba7e": (2, 8),
+    "d0259fe5e7152a8c": (3, 8),
+    "f696cbda79116845": (4, 8),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,12 @@ class ModelInfo:
     schedulers: tuple[Scheduler, ...]
     licence: str
     exact: bool = True
+
+    def warning(self, steps: int, scheduler: str) -> str:
+        """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
+        if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):
+            return ""
+        return f"{self.title} is made for {self.defaults.steps} steps of its own scheduler; others give worse textures."
 
 
 def resolve(model: str) -> ModelInfo:

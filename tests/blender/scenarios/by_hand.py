@@ -16,10 +16,11 @@ from common import addon, fresh, made
 from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
-TEXT, BUTTON, CANCEL, CANCEL_ALL = (134, 53), (134, 89), (74, 168), (190, 168)
-THIRD_RESULT, APPLY_SELECTED = (208, 689), (68, 561)  # of the history, below a texture that has just been made
+TEXT, BUTTON, CANCEL, CANCEL_ALL = (120, 53), (110, 113), (74, 192), (190, 192)
+SHOW = (100, 492)  # where a texture has just been made and the view shows none
+THIRD_RESULT, APPLY_SELECTED = (208, 637), (68, 462)  # of the history, below a texture that has just been made
 TABS = 10  # from the right edge
-PATIENCE = 40.0  # seconds
+PATIENCE = 60.0  # seconds
 SEED = 1892  # with which the fake engine's pictures of these prompts differ most, also on the cube's dark sides
 CUBE = 110  # pixels, half of a square that is full of cube
 
@@ -29,6 +30,7 @@ class Hand:
 
     def __init__(self, pictures: Path) -> None:
         self.pictures = pictures
+        self.clicks = 0
 
     def do(self, *arguments: object) -> None:
         subprocess.run(["xdotool", *map(str, arguments)], check=True)
@@ -48,6 +50,7 @@ class Hand:
             self.point(side.x + place[0] - nudge, side.y + side.height - place[1])
             yield 0.3
         self.do("click", 1)
+        self.clicks += 1
         yield 0.3
 
     def point_at_cube(self) -> Story:
@@ -80,6 +83,11 @@ def changed(before: bytes, after: bytes) -> float:
     assert len(before) == len(after) == 3 * (2 * CUBE) ** 2
     there = (max(abs(a - b) for a, b in zip(before[n : n + 3], after[n : n + 3], strict=True)) for n in _every(before))
     return sum(difference > 25 for difference in there) / len(_every(before))
+
+
+def _colorful(pixels: bytes) -> float:
+    """The share of pixels, 0 to 1, that are far from gray: the cube is not until its shader is compiled."""
+    return sum(max(pixels[n : n + 3]) - min(pixels[n : n + 3]) > 30 for n in _every(pixels)) / len(_every(pixels))
 
 
 def _every(pixels: bytes) -> range:
@@ -179,6 +187,33 @@ def texture_by_mouse_and_keyboard(pictures: str) -> Story:
     yield from hand.see("from the history", lambda seen: changed(before, seen) > 0.5)
     assert bpy.data.objects["Cube"].active_material.node_tree.nodes["Image Texture"].image == first
     return ""
+
+
+def a_visible_texture_in_three_clicks(pictures: str) -> Story:
+    """As a beginner has it: Solid shading, an empty prompt, nothing set. Returns how many clicks it takes."""
+    if lack := missing_hands():
+        return {"lack": lack}
+    hand = Hand(Path(pictures))
+    fresh()
+    yield 1.0
+    yield from hand.point_at_cube()
+    yield from _open_sidebar(hand)
+    shading = next(area for area in _window().screen.areas if area.type == "VIEW_3D").spaces.active.shading
+    assert shading.type == "SOLID"
+    before = hand.look("before")
+    hand.clicks = 0
+    yield from _type(hand, "red brick")
+    yield from hand.press(BUTTON)
+    yield from _until(made, 90.0)
+    yield 2.0
+    hand.look("made, and not seen")
+    yield from hand.press(SHOW)
+    yield from _until(lambda: shading.type == "MATERIAL")
+    yield from hand.see("seen", lambda seen: changed(before, seen) > 0.3 and _colorful(seen) > 0.1)
+    material = bpy.data.objects["Cube"].active_material
+    scale = material.node_tree.nodes["Mapping"].inputs["Scale"].default_value
+    assert round(scale[0], 2) == 8.0, "one repeat is not 1 m on the cube of 2 m"
+    return {"clicks": hand.clicks}
 
 
 def _sit_down(hand: Hand) -> Story:

@@ -207,7 +207,8 @@ def preferences_can_be_drawn() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
-    assert texts == ["Engine", "A Python of your own is used.", "Install", ""]
+    parts = ["Computing", "In Blender", "Textures on the Disk", "Models and Assets"]
+    assert texts == ["Engine", "A Python of your own is used.", "Install", "", *parts]
 
 
 class _Drawn:

@@ -36,17 +36,20 @@ def worn() -> str:
 
 
 def draw(width: int = 280) -> list[str]:
-    """The history's texts, as both editors draw them."""
+    """The texts of the selected one and of the history, as both editors draw them."""
     context = SimpleNamespace(
         scene=bpy.context.scene,
         object=bpy.context.object,
         preferences=bpy.context.preferences,
         region=SimpleNamespace(width=width),
         window_manager=bpy.context.window_manager,
+        screen=None,
+        space_data=None,
     )
     both = []
     for editor in ("view3d", "shader"):
         texts: list[str] = []
+        addon("history.selected").draw(Layout(texts), context)
         panel = getattr(bpy.types, f"TILEWRIGHT_PT_{editor}_history")
         panel.draw(SimpleNamespace(layout=Layout(texts)), context)
         both.append(texts)
@@ -70,7 +73,9 @@ def fingerprint() -> str:
         told.append((material.name, nodes, sorted(links(tree)) if tree else [], active, material.users))
     for image in bpy.data.images:
         before = image.tilewright.before
-        told.append((image.name, image.filepath, image.use_fake_user, image.users, before.name if before else ""))
+        # 4.2 counts the images of a material that is copied twice, and does not take that back before the next loading
+        users = image.users if bpy.app.version >= (4, 3, 0) else 0
+        told.append((image.name, image.filepath, image.use_fake_user, users, before.name if before else ""))
     for obj in bpy.data.objects:
         told.append(
             (obj.name, [(slot.link, slot.material.name if slot.material else "") for slot in obj.material_slots])
@@ -88,7 +93,7 @@ def panel_shows_the_store() -> None:
     texts = draw()
     drawn = [text for text in texts if text in ("red brick", "oak planks", "green grass")]
     assert drawn == ["green grass", "green grass", "oak planks", "red brick"], "the selected one, then all of them"
-    assert "64x64, seed 7" in texts
+    assert any(text.startswith("64x64, seed 7, ") for text in texts)
 
     place = bpy.context.window_manager.tilewright_history
     place.search = "OAK pl"
@@ -591,17 +596,6 @@ def presets_are_read_and_not_run(folder: str) -> None:
 
 
 def template_goes_around_the_prompt() -> None:
-    fill = addon("settings.request").fill
-    for prompt, template, wanted in (
-        ("mossy red", "", "mossy red"),
-        ("mossy red", "{prompt} brick wall", "mossy red brick wall"),
-        ("mossy red", "brick wall", "mossy red brick wall"),
-        ("", "{prompt} brick wall", "brick wall"),
-        ("{prompt}", "a {prompt} b", "a {prompt} b"),
-        ("{0} %s", "{prompt} {x}", "{0} %s {x}"),
-        (" ", " ", " "),
-    ):
-        assert fill(template, prompt) == wanted, (prompt, template)
     wish(prompt="", template="{prompt} brick wall")
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     assert made()[0].tilewright.prompt == "brick wall"

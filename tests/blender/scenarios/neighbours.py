@@ -2,6 +2,7 @@
 """What scenarios that share a process may do to each other: nothing. For the test of that."""
 
 import os
+import threading
 import time
 
 import bpy
@@ -56,8 +57,17 @@ def fail() -> None:
     raise ValueError("for the test")
 
 
+def return_what_json_cannot_hold() -> set[str]:
+    return {"a set"}
+
+
 def die() -> None:
     os._exit(3)
+
+
+def die_later(seconds: float) -> None:
+    """As of something that was left behind."""
+    threading.Timer(seconds, os._exit, (4,)).start()
 
 
 def hang() -> None:

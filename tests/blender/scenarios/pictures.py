@@ -85,7 +85,8 @@ def a_named_image_needs_none_in_view(folder: str) -> None:
 
 
 def _menu_is_enabled() -> bool:
-    layout = SimpleNamespace(enabled=True, operator=lambda _name: None)
+    drawn = SimpleNamespace(operator=lambda _name, **_options: SimpleNamespace(), separator=lambda: None)
+    layout = SimpleNamespace(enabled=True, operator_context="INVOKE_DEFAULT", **vars(drawn))
     bpy.types.TILEWRIGHT_MT_image.draw(SimpleNamespace(layout=layout), bpy.context)
     return layout.enabled
 

@@ -7,6 +7,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +276,7 @@ def rule_float_colors_are_handed_over_as_linear_rec709() -> None:
         back.pixels.foreach_set(rows)
         back.pack()
         back.alpha_mode = "PREMUL"  # as that of every EXR that is loaded
-        assert sources._set_color_space(back, *sources._LINEAR_REC709)
+        assert sources.set_color_space(back, *sources._LINEAR_REC709)
         assert _apart(_numbers(back), array("f", values)) < 2e-6, working
         data = bpy.data.images.new("data", 2, 2, float_buffer=True, alpha=True, is_data=True)
         data.pixels.foreach_set(values)
@@ -285,6 +286,40 @@ def rule_float_colors_are_handed_over_as_linear_rec709() -> None:
     if len(handed) > 1:
         assert _apart(handed[0], handed[2]) > 0.2
         assert [round(value, 3) for value in handed[2][:3]] == [0.72, 0.162, 0.078]
+
+
+def rule_what_becomes_data_is_read_as_data() -> None:
+    """Also where it was read before: is_data leaves pixels as they were in 4.2 and 4.5, but not in 5.0 and 5.2.
+
+    0.61 in a PNG of 16 bits was 0.33, that of sRGB, until the file was opened anew.
+    """
+    deep_png(FOLDER / "data.png", 4, 4, 3, lambda _index: 40000)
+    image = bpy.data.images.load(str(FOLDER / "data.png"))
+    assert round(image.pixels[0], 2) == 0.33
+    addon("pictures.sources")._make_data(image)
+    assert round(image.pixels[0], 2) == 0.61
+
+
+def in_a_studios_color_management(folder: str) -> list[Any]:
+    """With $OCIO: the working space, and a painted image after it was saved and opened again.
+
+    The configuration's default for float images is not its working space; new images say the one (4.2, 4.5, 5.0.1) or
+    the other (5.2.2), and their pixels are always in the latter.
+    """
+    fresh()
+    image = _deep_result(3, "studio")
+    image.colorspace_settings.name = "tex srgb"
+    image.pixels[0] = 0.25
+    image.update()
+    before, name, file = _numbers(image), image.name, str(Path(folder) / "studio.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.open_mainfile(filepath=file)
+    sources = addon("pictures.sources")
+    floats = bpy.data.images.new("float", 3, 2, float_buffer=True)
+    floats.pixels.foreach_set([0.25, 0.5, 0.75, 1.0] * 6)
+    path, content = sources.prepare(floats, Path(folder) / "out")
+    handed = array("f", path.read_bytes()[-96:])
+    return [sources.working_space(), _apart(_numbers(bpy.data.images[name]), before), str(content), list(handed[:4])]
 
 
 def rule_many_pixels_are_converted_alike() -> None:
@@ -353,7 +388,7 @@ def _enlarged_on_a_plane(image: Any) -> None:
     tree.nodes.clear()
     kinds = ("ShaderNodeTexImage", "ShaderNodeMath", "ShaderNodeMath", "ShaderNodeEmission", "ShaderNodeOutputMaterial")
     nodes = [tree.nodes.new(kind) for kind in kinds]
-    for node, after in zip(nodes, nodes[1:], strict=False):
+    for node, after in pairwise(nodes):
         tree.links.new(node.outputs[0], after.inputs[0])
     nodes[0].image, nodes[0].interpolation = image, "Closest"
     for node, operation, value in zip(nodes[1:3], ("SUBTRACT", "MULTIPLY"), (0.5, 256.0), strict=True):

@@ -325,11 +325,18 @@ def rule_selected_node_gets_the_image() -> None:
     assert links(tree) == before
 
 
-def rule_no_selected_image_node_is_refused() -> None:
-    generate()
-    _tree().nodes.active = None
-    wish(target="SELECTED_NODE")
+def rule_without_a_selected_image_node_it_goes_into_the_history() -> None:
+    _goes_into_the_history(target="SELECTED_NODE")
     assert "No Image Texture node is selected in Material" in message_of(bpy.ops.tilewright.apply)
+
+
+def _goes_into_the_history(**settings: str) -> None:
+    """A texture is made, and the file has none of it."""
+    wish(prompt="x", **settings)
+    before = len(bpy.data.images), len(addon("history.browse").get().entries)
+    assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    assert (len(bpy.data.images), len(addon("history.browse").get().entries)) == (before[0], before[1] + 1)
+    assert _outcome() == "Not in a material yet; Apply puts it there."
 
 
 def rule_new_node_is_linked_to_nothing() -> None:
@@ -369,12 +376,49 @@ def rule_material_without_nodes_gets_them() -> None:
     assert [node.image for node in _image_nodes(material.node_tree)] == [image]
 
 
-def rule_camera_and_nothing_are_refused() -> None:
-    generate()
+def rule_with_a_camera_or_nothing_active_it_goes_into_the_history() -> None:
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
+    _goes_into_the_history()
     assert "Camera cannot have a material" in message_of(bpy.ops.tilewright.apply)
     bpy.context.view_layer.objects.active = None
-    assert "No object is active" in message_of(bpy.ops.tilewright.apply)
+    _goes_into_the_history()
+
+
+def rule_each_line_of_a_text_is_made_for_the_history() -> None:
+    assert "There is no text in this file." in message_of(bpy.ops.tilewright.generate_lines)
+    text = bpy.data.texts.new("prompts")
+    text.write("red brick\n\n  oak planks  \n")
+    wish(prompt="not this one", template="{prompt} brick", count=1)
+    assert bpy.ops.tilewright.generate_lines(text="prompts") == {"FINISHED"}
+    entries = addon("history.browse").get().entries[:2]
+    assert sorted(entry.result.recipe.request.prompt for entry in entries) == ["oak planks brick", "red brick"]
+    assert not made()
+    text.clear()
+    assert "There is no prompt in this text." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
+
+
+def rule_a_new_mapping_is_fitted_and_follows_the_tile_size() -> None:
+    cube = bpy.data.objects["Cube"]
+    assert generate()
+    material = cube.active_material
+    scale = material.node_tree.nodes["Mapping"].inputs["Scale"].default_value
+    assert [round(value, 3) for value in scale[:2]] == [8.0, 8.0], "a quarter of the UV map to 2 m, 1 m a tile"
+    material.tilewright.tile_size = 0.5
+    assert [round(value, 3) for value in scale[:2]] == [16.0, 16.0]
+    scale[0] = 3.0  # by the user: it is his now
+    material.tilewright.tile_size = 1.0
+    assert scale[0] == 3.0
+    assert bpy.ops.tilewright.fit_to_object() == {"FINISHED"}
+    assert round(scale[0], 3) == 8.0
+
+
+def rule_a_new_mapping_is_left_alone_where_that_is_wanted() -> None:
+    preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
+    preferences.fit_new = False
+    assert generate()
+    preferences.fit_new = True
+    nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
+    assert tuple(nodes["Mapping"].inputs["Scale"].default_value) == (1.0, 1.0, 1.0)
 
 
 def rule_object_without_uv_map_can_be_given_one() -> None:
@@ -387,6 +431,8 @@ def rule_object_without_uv_map_can_be_given_one() -> None:
     generate()
     assert "Cube has no UV map" in _outcome()
     assert bpy.ops.tilewright.add_uv_map() == {"FINISHED"}
+    scale = cube.active_material.node_tree.nodes["Mapping"].inputs["Scale"].default_value
+    assert round(scale[0], 3) == 4.0, "the longest side, of 4 m, is one texture wide, and a tile is 1 m"
     layer = cube.data.uv_layers.active
     for polygon in cube.data.polygons:
         us, vs = zip(*(layer.data[loop].uv for loop in polygon.loop_indices), strict=True)
