@@ -76,6 +76,6 @@ def test_one_undo_takes_the_whole_material_back(with_maps: Blender) -> None:
     not (BLENDER and os.environ.get("BLENDER_WINDOW")),
     reason="BLENDER_WINDOW and BLENDER name no Blender with a window",
 )
-def test_asset_preview_is_rendered_in_a_window(with_maps: Blender) -> None:
+def test_an_asset_shows_its_texture_in_a_window(with_maps: Blender) -> None:
     with_maps.window = os.environ["BLENDER_WINDOW"]
-    with_maps.run("maps.asset_preview_is_rendered")
+    with_maps.run("maps.asset_shows_its_texture")

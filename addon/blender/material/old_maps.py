@@ -5,6 +5,7 @@ from typing import Any
 
 import bpy
 
+from ...core.requests.finish import MapKind
 from ...core.results import MAPS
 from ..pictures import images
 from ..settings.properties import facts_of
@@ -14,20 +15,28 @@ _ENDS = (map_nodes.DISPLACEMENT, map_nodes.NORMAL_MAP, map_nodes.GLTF_NODE)  # o
 
 
 def find(material: bpy.types.Material) -> list[Any]:
-    """The image nodes that show such maps. Reads no disk."""
+    """The image nodes that show such maps, those of ours too that are linked to nothing; none where all are idle.
+
+    Reads no disk.
+    """
     base: Any = color_node.image_node(material)
     if base is None or base.image is None or not facts_of(base.image).result:
         return []
     result = facts_of(base.image).result
     nodes: list[Any] = [node for node in material.node_tree.nodes if node.bl_idname == feeds.IMAGE]
-    return [
+    old = [
         node
         for node in nodes
         if node.image is not None
-        and any(output.is_linked for output in node.outputs)
         and (facts := facts_of(node.image)).kind in MAPS
         and facts.result not in ("", result)
+        and (_is_linked(node) or map_nodes.is_ours(node, color_node.PREFIX + map_nodes.TITLES[MapKind(facts.kind)]))
     ]
+    return old if any(map(_is_linked, old)) else []
+
+
+def _is_linked(node: Any) -> bool:
+    return any(output.is_linked for output in node.outputs)
 
 
 def take_out(material: bpy.types.Material) -> int:

@@ -380,6 +380,25 @@ def rule_maps_of_another_texture_are_told() -> None:
     assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
 
 
+def rule_maps_of_another_texture_are_taken_out_on_demand() -> None:
+    generate(prompt="first")
+    assert bpy.ops.tilewright.multiply_occlusion() == {"FINISHED"}
+    assert "has no maps of another texture" in message_of(bpy.ops.tilewright.unlink_old_maps)
+    _deliver(without=ALL, prompt="second")
+    old = [image for image in made() if image.tilewright.kind in ALL]
+    assert bpy.ops.tilewright.unlink_old_maps() == {"FINISHED"}
+    assert set(_kinds()) == {"base_color"}
+    assert [socket.name for socket in _principled().inputs if socket.is_linked] == ["Base Color"]
+    assert not _output().inputs["Displacement"].is_linked
+    ours = [node.name for node in _tree().nodes if node.name.startswith("Tilewright ")]
+    assert ours == ["Tilewright Maps"], "more than the frame is left of them"
+    assert all(image.use_fake_user for image in old), "an image is lost"
+    generate(prompt="third")
+    assert set(_kinds()) == {"base_color", *ALL}
+    assert _principled().inputs["Normal"].is_linked
+    _nothing_overlaps()
+
+
 def rule_map_whose_file_is_gone_is_told_and_the_others_arrive() -> None:
     job = start(prompt="lost", count=1)
     session, pump = addon("common.state").current.session, addon("jobs.pump")
@@ -1031,7 +1050,7 @@ def undo_takes_the_whole_material_back() -> None:
 # --- with a window -------------------------------------------------------------------------------------------------
 
 
-def asset_preview_is_rendered() -> Iterator[float]:
+def asset_shows_its_texture() -> Iterator[float]:
     window = bpy.context.window_manager.windows[0]
     wish(prompt="oak")
     with bpy.context.temp_override(window=window):
