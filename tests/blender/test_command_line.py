@@ -76,15 +76,17 @@ def test_prompts_of_a_file_go_on_where_one_fails(blender: Blender, tmp_path: Pat
     somebodys.touch()
     os.utime(somebodys, (0, 0))
     prompts = tmp_path / "prompts.txt"
-    prompts.write_text("erste Probe\n\nthis one dies\n第三\n", encoding="utf-8")
+    prompts.write_text("erste Ziegelwand\n\nthis one dies\n第三\n", encoding="utf-8")
     done = blender.command("generate", "--prompts", str(prompts), "--output", str(output), "--size", "64")
     assert done.returncode == 1
     assert not (output / ".tilewright").exists(), "what a killed command left is not removed"
     somebodys.unlink()  # it is still there
     told = [line for line in done.stderr.splitlines() if "signal 9" in line]
     assert len(told) == 1, done.stderr
+    assert "Read as: erste brick wall" in done.stderr
+    assert "The model does not know: erste" in done.stderr
     made = records(output)
-    assert [record["recipe"]["request"]["prompt"] for record in made] == ["erste Probe", "第三"]
+    assert [record["recipe"]["request"]["prompt"] for record in made] == ["erste brick wall", "第三"]
     assert len({record["recipe"]["request"]["seed"] for record in made}) == 2, "each has a seed of its own"
     assert sorted(path.suffix for path in output.iterdir()) == [".jsonl", ".png", ".png"]
 

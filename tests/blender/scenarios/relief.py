@@ -175,7 +175,10 @@ def worst_faces(folder: str) -> dict[str, tuple[float, str, str]]:
 def turned_later(folder: str) -> None:
     """Noticed by the next Generate, and put right by one button; turned back, the other way round."""
     fresh()
+    preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
+    preferences.fit_new = False  # the relief is compared with one repeat on each face
     generate()
+    preferences.fit_new = True
     tree = bpy.data.materials["Material"].node_tree
     (mapping,) = [node for node in tree.nodes if node.bl_idname == "ShaderNodeMapping"]
     mapping.inputs["Scale"].default_value = (1.0, 1.0, 1.0)  # it was fitted to the cube
