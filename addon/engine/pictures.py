@@ -94,9 +94,20 @@ def _read_array(path: Path) -> NDArray[Any]:
 def _read_deep_png(path: Path, head: bytes) -> NDArray[np.uint16]:
     width, height = struct.unpack(">II", head[16:24])
     _check_side(path, width, height)
-    data = torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)
+    content = path.read_bytes()
+    data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
     pixels: NDArray[np.uint16] = decode_png(data, mode=ImageReadMode.UNCHANGED).permute(1, 2, 0).contiguous().numpy()
-    return pixels
+    return _with_transparent_color(pixels, content)
+
+
+def _with_transparent_color(pixels: NDArray[np.uint16], content: bytes) -> NDArray[np.uint16]:
+    """With alpha where a chunk tRNS names one color that is transparent, which torchvision passes over."""
+    chunk, channels = content.find(b"tRNS", 33, content.find(b"IDAT")), pixels.shape[2]
+    if chunk < 0 or channels not in (1, 3):
+        return pixels
+    clear = struct.unpack(f">{channels}H", content[chunk + 4 : chunk + 4 + 2 * channels])
+    alpha = np.where((pixels == np.array(clear, np.uint16)).all(-1, keepdims=True), 0, 65535).astype(np.uint16)
+    return np.concatenate((pixels, alpha), -1)
 
 
 def _read_with_pillow(path: Path) -> NDArray[Any]:

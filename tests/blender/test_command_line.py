@@ -198,3 +198,57 @@ def test_ctrl_c_keeps_what_is_finished_and_nothing_else(blender: Blender, tmp_pa
     assert process.returncode == 130, stdout + stderr
     assert "what was finished is kept" in stderr
     assert sorted(path.name for path in output.iterdir()) == ["first-1.png", "results.jsonl"]
+
+
+def test_batch_of_a_table_resumes_where_it_was_and_names_its_files(blender: Blender, tmp_path: Path) -> None:
+    output, table = tmp_path / "out", tmp_path / "batch.csv"
+    table.write_bytes("prompt;seed;count;name\nWand;5;2;my wall\n# no\nMoos;;1;\n".encode("utf-16"))
+    arguments = ("generate", "--prompts", str(table), "--output", str(output), "--size", "64")
+    done = blender.command(*arguments)
+    assert done.returncode == 0, done.stderr
+    first = [record["file"] for record in records(output)]
+    assert first[:2] == ["my-wall-5.png", "my-wall-6.png"]
+    assert len(first) == 3
+    again = blender.command(*arguments)
+    assert again.returncode == 0
+    assert "3 are made already; --again" in again.stderr
+    assert [record["file"] for record in records(output)] == first
+    (output / first[1]).unlink()
+    with (output / "results.jsonl").open("a") as index:
+        index.write("{half a li")
+    assert blender.command(*arguments).returncode == 0
+    files = sorted(path.name for path in output.glob("*.png"))
+    assert files == sorted(first), "what was deleted is made again, and nothing else"
+    assert blender.command(*arguments, "--steps", "2").returncode == 0
+    assert len(list(output.glob("*.png"))) == 6, "another recipe"
+    assert blender.command(*arguments, "--again").returncode == 0
+    assert len(list(output.glob("*.png"))) == 9
+
+
+def test_line_of_a_table_that_cannot_be_made_is_named_before_anything_is(blender: Blender, tmp_path: Path) -> None:
+    table = tmp_path / "batch.csv"
+    table.write_text("prompt,size\nbrick,64\nmoss,65\n")
+    ((code, words),) = blender.run(
+        "command_line.verdicts", lines=[["generate", "--prompts", str(table), "--output", str(tmp_path / "out")]]
+    )
+    assert code == 2
+    assert "batch.csv, line 3: " in words
+    assert not (tmp_path / "out").exists()
+
+
+def test_closed_pipe_ends_quietly_and_leaves_nothing_half(blender: Blender, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = blender.popen(
+        blender.command_line("generate", "--prompt", "a", "--output", str(output), "--size", "64", "--count", "40")
+    )
+    process.stdout.readline()
+    while "seam" not in process.stdout.readline():
+        assert process.poll() is None
+    process.stdout.close()
+    process.stdout = None
+    _, stderr = process.communicate(timeout=60)
+    assert "Traceback" not in stderr, stderr
+    assert "BrokenPipe" not in stderr, stderr
+    made = [record["file"] for record in records(output)]
+    assert 1 <= len(made) < 40
+    assert sorted(path.name for path in output.iterdir()) == sorted([*made, "results.jsonl"])

@@ -72,11 +72,11 @@ def test_13_copied_textures_are_shown_on_another_machine(blender: Blender, tmp_p
     told = blender.run("history.copies_go_beside_the_file", file=first, elsewhere=elsewhere, copy=copy)
     assert len(told) == 4
     shutil.rmtree(blender.store)
-    for place, count in zip(places, (3, 4, 3), strict=True):
+    for place in places:
         moved = tmp_path / "another machine"
         place.parent.rename(moved)
         opened = blender.run("history.open_and_digest", file=str(moved / "saved.blend"))
-        assert len(opened) == count
+        assert len(opened) == 3, "of four the oldest was replaced twice, and is in the history"
         assert opened.items() <= told.items()
         moved.rename(place.parent)
 

@@ -39,6 +39,12 @@ def test_saved_file_holds_all_maps(with_maps: Blender, tmp_path: Path) -> None:
     with_maps.run("maps.saved_and_reopened", file=str(tmp_path / "saved.blend"))
 
 
+def test_file_does_not_grow_with_every_texture(with_maps: Blender, tmp_path: Path) -> None:
+    counts = with_maps.run("maps.grows_no_more", file=str(tmp_path / "saved.blend"))
+    assert counts[0] == 6
+    assert counts[1] == counts[2] == counts[3] <= 12, "the present ones, and what they are compared with"
+
+
 def test_maps_are_copied_beside_the_file_under_names_of_their_own(with_maps: Blender, tmp_path: Path) -> None:
     with_maps.run("maps.saved_with_copies", file=str(tmp_path / "saved.blend"))
 

@@ -3,7 +3,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image, ImageCms, ImageOps
 
 from addon.core.recipe import Recipe, read_png
 from addon.core.requests.finish import Finish, MapKind
@@ -102,3 +104,68 @@ def test_a_wrong_command_line_is_refused_in_a_sentence(blender: Blender, tmp_pat
         assert code == 2, (line, told)
         assert told.strip().count("\n") == 0, told
         assert told.startswith(told[0].upper())
+
+
+def test_orientation_of_cameras_is_applied_and_profiles_are_kept(blender: Blender, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3)).astype(np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    lines, upright = [], []
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        path = tmp_path / f"camera {orientation}.png"
+        Image.fromarray(pixels).save(path, exif=exif, icc_profile=profile)
+        lines.append(["upscale", str(path)])
+        with Image.open(path) as image:
+            upright.append(np.asarray(ImageOps.exif_transpose(image)))
+    told = blender.run("command_line.readable", lines=lines, folder=str(tmp_path))
+    for number, ((entry,), expected) in enumerate(zip(told, upright, strict=True), start=1):
+        with Image.open(entry["source"]) as image:
+            assert np.array_equal(np.asarray(image.convert("RGB")), expected), number
+        assert (entry["prompt"], entry["content"], entry["profile"]) == (f"camera {number}", "COLOR", len(profile))
+
+
+def test_profile_of_the_picture_is_in_the_result(blender: Blender, tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "a.jpg", icc_profile=profile)
+    done = blender.command("upscale", str(tmp_path / "a.jpg"), "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "out" / records(tmp_path / "out")[0]["file"]) as image:
+        assert image.info["icc_profile"] == profile
+    assert read_png(tmp_path / "out" / records(tmp_path / "out")[0]["file"]) is not None
+
+
+def test_exr_is_read_and_several_layers_are_called_so(blender: Blender, tmp_path: Path) -> None:
+    plain, layers = tmp_path / "plain.exr", tmp_path / "layers.exr"
+    blender.run("command_line.make_exr", file=str(plain), layers=False)
+    blender.run("command_line.make_exr", file=str(layers), layers=True)
+    ((entry,),) = blender.run("command_line.readable", lines=[["upscale", str(plain)]], folder=str(tmp_path))
+    assert (entry["content"], entry["prompt"]) == ("LINEAR", "plain")
+    assert np.load(entry["source"]).shape[:2] == (4, 8)
+    ((code, words),) = blender.run("command_line.verdicts", lines=[["upscale", str(layers)]])
+    assert code == 2
+    assert "layers.exr is an EXR of several layers" in words
+
+
+def test_several_pictures_and_tiles_of_a_set(blender: Blender, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "set.1001.png", "set.1012.png", "set.2001.png"):
+        Image.new("RGB", (64, 64), "red").save(tmp_path / name)
+    (tmp_path / "other").mkdir()
+    lines = [
+        ["upscale", str(tmp_path / "a.png"), str(tmp_path / "b.png")],
+        ["upscale", str(tmp_path / "set.<UDIM>.png")],
+    ]
+    both, tiles = blender.run("command_line.readable", lines=lines, folder=str(tmp_path))
+    assert [(entry["prompt"], entry["axes"]) for entry in both] == [("a", "XY"), ("b", "XY")]
+    assert [(entry["prompt"], entry["axes"]) for entry in tiles] == [("set.1001", "NONE"), ("set.1012", "NONE")]
+    refused = [
+        ["upscale", str(tmp_path / "a.png"), str(tmp_path / "other" / "a.png")],
+        ["upscale", str(tmp_path / "no.<UDIM>.png")],
+    ]
+    told = blender.run("command_line.verdicts", lines=refused)
+    assert [code for code, _words in told] == [2, 2]
+    assert "several folders" in told[0][1]
+    assert "There is no tile of" in told[1][1]
+    done = blender.command(*lines[0])
+    assert done.returncode == 0, done.stderr
+    assert [record["file"] for record in records(tmp_path)] == ["a-2x.png", "b-2x.png"]

@@ -98,8 +98,8 @@ colorspaces:
 """
 
 
-def test_a_studios_color_management_is_asked_for_its_working_space(blender: Blender, tmp_path: Path) -> None:
+def test_a_studios_color_management_is_asked_for_its_working_space(own_blender: Blender, tmp_path: Path) -> None:
     (tmp_path / "config.ocio").write_text(OCIO, encoding="utf-8")
-    blender.variables["OCIO"] = str(tmp_path / "config.ocio")
-    told = blender.run("pixels.in_a_studios_color_management", folder=str(tmp_path))
+    own_blender.variables["OCIO"] = str(tmp_path / "config.ocio")  # read once, when Blender starts
+    told = own_blender.run("pixels.in_a_studios_color_management", folder=str(tmp_path))
     assert told == ["mine", 0.0, "LINEAR", [0.25, 0.5, 0.75, 1.0]]

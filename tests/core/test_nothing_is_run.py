@@ -115,7 +115,8 @@ def test_fault_20_classes_are_looked_up_by_name_in_one_place_alone(module: Path)
         if isinstance(node, ast.Call)
         and _parts(node.func) == ("getattr",)
         and not isinstance(node.args[1], ast.Constant)
-        and _parts(node.args[0])[0] not in ("self", "message", "obj", "pace", "settings", "cls", "data", "prefs")
+        and _parts(node.args[0])[0]
+        not in ("self", "message", "obj", "pace", "settings", "cls", "data", "prefs", "wish", "options")
         and _parts(node.args[0]) != ("bpy", "types")  # Blender's own menus, by names that stand in the source
     ]
     if module.as_posix() in GETATTR_BY_NAME:

@@ -342,9 +342,16 @@ def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:
 
 def test_a_prompt_in_letters_that_the_starter_model_does_not_know_is_told(tmp_path: Path) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
-    (note,) = starter.make(prompt="красный кирпич", steps=1).notes
+    (note,) = starter.make(prompt="красный кирпич", steps=4).notes
     assert "English" in note
-    assert starter.make(prompt="Rustic brickwork, 18th century", steps=1).notes == []
+    assert starter.make(prompt="Rustic brickwork, 18th century", steps=4).notes == []
+
+
+@pytest.mark.parametrize("wish", [{"steps": 8}, {"steps": 4, "scheduler": Scheduler.UNIPC}])
+def test_other_steps_and_samplers_than_the_starter_was_distilled_for_are_told(tmp_path: Path, wish: Any) -> None:
+    starter = Studio(tmp_path / "store", Path(STARTER))
+    (note,) = starter.make(**wish).notes
+    assert "4 steps of its own scheduler" in note
 
 
 # --- cancelling

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, features
 
 from addon.core.errors import ErrorKind, UserError
+from addon.core.png import PngWriter
 from addon.core.requests.finish import MAX_RESULT_SIDE
 from addon.engine import pictures
 
@@ -190,3 +191,20 @@ def test_what_is_no_picture_is_refused_in_a_sentence(tmp_path, kind, capsys):
         pictures.read(path)
     assert caught.value.kind is ErrorKind.REQUEST
     assert "it ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_transparent_color_of_a_16_bit_png_is_its_alpha(tmp_path, channels):
+    pixels = np.random.default_rng(0).integers(0, 65536, (4, 6, channels)).astype(np.uint16)
+    path = tmp_path / "a.png"
+    with PngWriter(path, 6, 4, channels, 16) as writer:
+        writer.write(pixels)
+    data, clear = path.read_bytes(), pixels[2, 3]
+    body = b"tRNS" + struct.pack(f">{channels}H", *map(int, clear))
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(data[:33] + chunk + data[33:])
+    read = pictures.read(path)
+    assert read.shape == (4, 6, channels + 1)
+    assert np.array_equal(read[..., :channels], pixels)
+    assert np.array_equal(read[..., channels] == 0, (pixels == clear).all(-1))
+    assert set(np.unique(read[..., channels])) == {0, 65535}

@@ -170,6 +170,11 @@ def test_the_end_of_a_link_fails_its_job_in_a_sentence(
         elsewhere.greet()
     elsewhere.link.say(say)
     elsewhere.session.pump()
+    if say.returncode == 255:  # may be chance: a new worker gets the job, once
+        assert job.error is None
+        elsewhere.greet()
+        elsewhere.link.say(say)
+        elsewhere.session.pump()
     assert job.error is not None
     assert job.error.kind is kind
     assert words in job.error.message

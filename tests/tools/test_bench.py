@@ -140,7 +140,8 @@ def test_the_bare_script_makes_the_workers_pixels() -> None:
             bare.expect("ready")
             _, mine = worker.make(request)
             _, other = bare.make(request)
-        assert chain.same_pixels(str(mine), str(other))
+        # One level: the worker folds the decoder's end into one convolution, which rounds otherwise.
+        assert chain.levels_apart(str(mine), str(other)) <= 1
 
 
 @pytest.mark.slow

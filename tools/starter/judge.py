@@ -205,12 +205,8 @@ def score(bench: Bench, tiles: Tiles) -> dict[str, float]:
     tints = [v.colour == c for v, c in zip(named, tiles.colours, strict=True) if c is not None]
     wears = [v.wear == w for v, w in zip(verdicts, tiles.wears, strict=True)]
     plain = [r for r, wear in zip(right, tiles.wears, strict=True) if wear is None]
-    return {
-        "material": float(np.mean(right)),
-        "material without wear": float(np.mean(plain)),
-        "colour": float(np.mean(tints)),
-        "wear": float(np.mean(wears)),
-    }
+    shares = {"material": right, "material without wear": plain, "colour": tints, "wear": wears}
+    return {name: float(np.mean(values)) for name, values in shares.items() if values}
 
 
 def confusions(bench: Bench, tiles: Tiles, count: int = 12) -> list[tuple[str, str, int]]:

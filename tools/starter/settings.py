@@ -38,10 +38,10 @@ class Settings:
     large_tiles: float = 0.5  # share of the workers' time
     real: Mapping[int, float] = field(default_factory=lambda: {SMALL: 0.5, LARGE: 0.3})  # share of every batch
     sharp: float = 0.2  # of the autoencoder's batch: pieces of real surfaces at full sharpness
-    spectral: float = 0.015  # weights of the decoder's losses
-    spectrum: float = 0.08
-    pattern: float = 4.0
-    uneven: float = 0.15
+    spectral: float = 0.005  # weights of the decoder's losses
+    spectrum: float = 0.035
+    pattern: float = 5.0
+    uneven: float = 0.06
     # At 2.0, 1.3 and 2.5 seeds hardly differed, and brushed metal and asphalt had the contrast of wood and knit.
     guidance: tuple[float, float, float] = (1.6, 1.2, 1.8)
     empty_captions: float = 0.1

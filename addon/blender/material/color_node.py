@@ -115,11 +115,18 @@ def image_node(
 
 
 def show(node: bpy.types.ShaderNodeTexImage, image: bpy.types.Image) -> None:
-    """Give an image node another image; the one that it had is kept."""
-    if node.image is not image:
-        images.keep(node.image)
+    """Give an image node another image; the one that it had is kept, unless it is in the history.
+
+    What the new one remembers it by counts as a user: of ours there is one, and not a chain of all that ever were.
+    """
+    old = node.image
+    if old is not image:
+        if old is not None and images.is_in_history(old):
+            facts_of(old).before = None
+        else:
+            images.keep(old)
         if image.library is None:
-            facts_of(image).before = node.image
+            facts_of(image).before = old
     node.image = image
     if _repeats(image):  # what does not may be a decal, whose node's setting is the user's
         node.extension = "REPEAT"

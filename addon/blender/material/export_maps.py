@@ -2,8 +2,8 @@
 """A material's textures as files that another program imports: named, packed, turned. Imports bpy and core.
 
 Blender's own pixels and writers are used, since some Blenders have no numpy. What they do to numbers was measured in
-4.5 and 5.2: 8-bit PNGs are exact; a 16-bit PNG is exact without alpha, and with it what is divided by alpha on the way
-out; an EXR written from an 8-bit image is tagged sRGB by 5.2 though its values are linear, one from floats is right.
+4.5 and 5.2: 8-bit PNGs are exact; so is a 16-bit PNG without alpha, while one with alpha is divided by it on the way
+out; an EXR keeps the numbers of a float image that was made as data, while 4.5 encodes those of others in sRGB.
 """
 
 import os
@@ -86,15 +86,14 @@ def _write_texture(
     bits = 32 if wish.exr else wish.bits or own
     if not (texture.is_packed or turned) and bits == own and _copy_file(images[0], path):
         return
-    color = BASE_COLOR in texture.kinds
     with _pixels(images) as planes:
         size = planes[images[0].name].size
         channels = [_channel(channel, pictures, planes, wish) for channel in texture.channels]
     if turned:
         channels[1] = _inverted(channels[1])
-    if color and wish.exr:
+    if wish.exr and BASE_COLOR in texture.kinds:
         channels = [_linear(channel) for channel in channels]
-    _save(channels, size, path, bits, color=color)
+    _save(channels, size, path, bits)
 
 
 def _own_bits(images: Sequence[bpy.types.Image]) -> int:
@@ -195,12 +194,10 @@ def _each(values: "array[float]", change: Callable[["array[float]"], list[float]
     return out
 
 
-def _save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, *, color: bool) -> None:
+def _save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int) -> None:
     has_alpha = len(channels) > 3
     twin = bpy.data.images.new(path.stem, *size, alpha=has_alpha, float_buffer=bits > 8, is_data=True)
     try:
-        if bits == 32 and color:
-            twin.colorspace_settings.is_data = False  # or 5.2 would tag the file as data
         pixels = array("f", [1.0]) * (4 * size[0] * size[1])
         if bits == 16 and has_alpha:
             alpha = array("f", [max(value, _LEAST_ALPHA) for value in channels[3]])

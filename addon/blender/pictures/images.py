@@ -8,14 +8,14 @@ import secrets
 import shutil
 from collections.abc import Callable, Collection
 from errno import ENOENT
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import image_name
 from ...core.results import BASE_COLOR, MAPS, PART, Result
-from ..common import state
+from ..common import preferences, state
 from ..common.languages import rpt_
 from ..settings import properties
 from ..settings.properties import facts_of
@@ -85,6 +85,19 @@ def keep(image: bpy.types.Image | None) -> None:
     """See to it that an image survives being saved without a user."""
     if image is not None and image.library is None:
         image.use_fake_user = True
+
+
+def is_in_history(image: bpy.types.Image) -> bool:
+    """Whether an image is one of a result, with the pixels that its file in the store has: that can be had again.
+
+    What was painted on was packed as other bytes, or is packed by the next save.
+    """
+    facts = facts_of(image)
+    if not facts.result or facts.result != PurePath(facts.result).name or image.is_dirty or image.library is not None:
+        return False
+    folder = preferences.store_folder() / facts.result
+    files = [file for file in (folder / f"{facts.kind}.png", folder / f"{facts.kind}.exr") if file.is_file()]
+    return bool(files) and (not image.packed_file or image.packed_file.size == files[0].stat().st_size)
 
 
 def pack_all(stores: Collection[Path]) -> list[str]:

@@ -29,7 +29,7 @@ from ..common.targets import Look
 # Blender; TIFF too, which has more kinds of alpha, depth and pages than any two programs agree about.
 _READ_BY_WORKER = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tga"}
 # as Blender calls it since 4.0, and before; as the ACES studio configurations do
-_LINEAR_REC709 = ("Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709")
+_LINEAR_REC709 = ["Linear Rec.709", "Linear", "Linear Rec.709 (sRGB)", "Utility - Linear - sRGB", "lin_rec709"]
 _STARTS = {
     b"\x89PNG\r\n\x1a\n": ".png",
     b"\xff\xd8\xff": ".jpg",
@@ -317,7 +317,7 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
     request = result.recipe.request
     is_exr = result.path().suffix == ".exr"
     if request.holds_data:
-        image.colorspace_settings.is_data = True
+        _make_data(image)
     elif is_exr:
         # where there is no such space, the colors were left in the working space, see `_to_rec709`
         set_color_space(image, *_LINEAR_REC709, working_space())
@@ -325,6 +325,14 @@ def settle(image: bpy.types.Image, result: Result, source: Look | None = None) -
         set_color_space(image, source.color_space)
     if source and not is_exr:
         image.alpha_mode = cast(Any, source.alpha_mode)
+
+
+def _make_data(image: bpy.types.Image) -> None:
+    """Non-Color, whatever this color management calls it."""
+    if not image.colorspace_settings.is_data:
+        image.colorspace_settings.is_data = True
+        if image.has_data and not image.is_dirty:
+            image.buffers_free()  # before 5.0 they stay as they were read, unlike where the space's name is set
 
 
 def set_color_space(image: bpy.types.Image, *names: str) -> bool:

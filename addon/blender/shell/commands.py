@@ -10,19 +10,23 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import bpy
 
+from ...core import picture_facts, prompt_files
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.naming import slug
 from ...core.prompts import final
 from ...core.protocol import ImageDone
+from ...core.recipe import Recipe
 from ...core.requests import Request
 from ...core.requests.finish import MapKind
-from ...core.requests.texture import STARTER, Axes, Scheduler, Size
+from ...core.requests.texture import STARTER, Axes, Scheduler, Size, TextureRequest
 from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
@@ -30,14 +34,20 @@ from ..jobs import generation
 from ..material import export_maps
 from ..settings import models, request
 from . import picture_commands
+from .picture_commands import Wanted
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
 _INTERRUPTED = 130
+_CLOSED = 141  # as shells say of a program that a closed pipe has ended
 _command: Any = None
 
 
 class _Interrupted(Exception):
     """Ctrl-C."""
+
+
+class _Closed(Exception):
+    """Nobody reads standard output any more."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,6 +73,8 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         _complain(error)
         return 1
+    except _Closed:  # as of "| head": it has what it wanted
+        return _CLOSED
     except _Interrupted:
         _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was finished is kept."))
         return _INTERRUPTED
@@ -76,7 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     generate = commands.add_parser("generate", help="make textures", prog=f"{program} generate", allow_abbrev=False)
     prompts = generate.add_mutually_exclusive_group(required=True)
     prompts.add_argument("--prompt", help="what the texture shows")
-    prompts.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    prompts.add_argument(
+        "--prompts", metavar="FILE", help=f"one a line, or CSV or JSON lines with: {', '.join(prompt_files.COLUMNS)}"
+    )
+    generate.add_argument("--again", action="store_true", help="make what is made of --prompts in --output once more")
     generate.add_argument("--template", default="", metavar="TEXT", help="words around {prompt}, or after it")
     generate.add_argument("--output", required=True, metavar="DIR", help="where the PNGs and results.jsonl go")
     generate.add_argument("--negative", default="", metavar="TEXT", help="what it must not show")
@@ -95,29 +110,46 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _requests(options: argparse.Namespace) -> list[Request]:
-    """One request for each prompt. Raises `UserError`: a wrong command line is refused before anything is made."""
+def _requests(options: argparse.Namespace) -> list[Wanted]:
+    """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
-        return [picture_commands.request(options, _path)]
-    finish = picture_commands.finish(options)
-    prompts = [options.prompt] if options.prompts is None else _read_prompts(_path(options.prompts))
+        return picture_commands.requests(options, _path)
+    if options.prompts is None:
+        return [_request(options, prompt_files.Wish(options.prompt, 0))]
+    path, wanted = _path(options.prompts), []
+    for wish in _read_prompts(path):
+        try:
+            wanted.append(_request(options, wish))
+        except UserError as error:
+            raise UserError(error.kind, f"{path.name}, line {wish.line}: {error.message}", error.hint) from error
+    return wanted
+
+
+def _request(options: argparse.Namespace, wish: prompt_files.Wish) -> Wanted:
+    """What a line says goes before what the whole command says."""
+
+    def chosen(name: str) -> Any:
+        value = getattr(wish, name)
+        return getattr(options, name) if value is None else value
+
     model = options.model if options.model == STARTER else str(_path(options.model))
-    return [
-        request.make(
-            prompt=_final(options.template, prompt, model),
-            finish=finish,
-            negative_prompt=options.negative,
-            size=None if options.size is None else Size.parse(options.size),
-            steps=options.steps,
-            guidance_scale=options.guidance,
-            seed=options.seed,
-            count=options.count,
-            axes=Axes(options.tile.upper()),
-            scheduler=options.scheduler.upper(),
-            model=model,
-        )
-        for prompt in prompts
-    ]
+    size, tile = chosen("size"), str(chosen("tile")).upper()
+    if tile not in list(Axes):
+        raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
+    made = request.make(
+        prompt=_final(options.template, wish.prompt, model),
+        finish=picture_commands.finish(options),
+        negative_prompt=chosen("negative"),
+        size=None if size is None else Size.parse(size),
+        steps=chosen("steps"),
+        guidance_scale=chosen("guidance"),
+        seed=chosen("seed"),
+        count=chosen("count"),
+        axes=Axes(tile),
+        scheduler=str(chosen("scheduler")).upper(),
+        model=model,
+    )
+    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=chosen("seed") is not None)
 
 
 def _final(template: str, prompt: str, model: str) -> str:
@@ -135,24 +167,70 @@ def _path(text: str) -> Path:
     return Path(os.path.expanduser(text)).absolute()
 
 
-def _read_prompts(path: Path) -> list[str]:
+def _read_prompts(path: Path) -> list[prompt_files.Wish]:
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_PROMPTS + 1)
-        if len(text) > _MAX_PROMPTS:
-            raise UserError(ErrorKind.REQUEST, f"{path} is too large for a list of prompts.")
-        prompts = [line.strip() for line in text.decode("utf-8-sig").splitlines() if line.strip()]
+            data = file.read(_MAX_PROMPTS + 1)
     except OSError as error:
         raise UserError(ErrorKind.REQUEST, f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(ErrorKind.REQUEST, f"{path} is not a text in UTF-8.") from error
-    if not prompts:
-        raise UserError(ErrorKind.REQUEST, f"{path} holds no prompt.", "Write one a line.")
-    return prompts
+    if len(data) > _MAX_PROMPTS:
+        raise UserError(ErrorKind.REQUEST, f"{path} is too large for a list of prompts.")
+    return prompt_files.parse(data, path.name)
 
 
-def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespace, interruptions: list[int]) -> int:
+def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
+    """What of a batch is not in the output yet, from an earlier run: by recipe, and by seed where that was chosen."""
+    seeds: dict[str, list[int]] = {}
+    for recipe in _recipes_in(output):
+        seeds.setdefault(_key(recipe), []).append(recipe.seed)
+    left = []
+    for item in wanted:
+        there = seeds.get(_key(item.request), [])
+        if item.is_seed_chosen and isinstance(item.request, TextureRequest):
+            for index, seed in enumerate(item.request.seeds()):
+                if seed in there:
+                    there.remove(seed)
+                else:
+                    left.append(replace(item, request=item.request.single(index)))
+        elif isinstance(item.request, TextureRequest):
+            count = max(item.request.count - len(there), 0)
+            del there[: item.request.count]
+            if count:
+                left.append(replace(item, request=replace(item.request, count=count)))
+    made = sum(item.request.count for item in wanted) - sum(item.request.count for item in left)
+    if made:
+        print(f"{made} are made already; --again makes them once more.", file=sys.stderr, flush=True)
+    return left
+
+
+def _key(asked: Request) -> str:
+    """What two requests have in common if they make the same texture but for its seed."""
+    return json.dumps({name: value for name, value in asked.to_json().items() if name not in ("seed", "count")})
+
+
+def _recipes_in(output: Path) -> Iterator[Request]:
+    """The requests of what earlier commands made there and is still there. A line that is broken is passed over."""
+    try:
+        lines = (output / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        try:
+            record = json.loads(line)
+            recipe = Recipe.from_json(record["recipe"])
+            name = str(record["file"])
+        except (UserError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+        if name == Path(name).name and (output / name).is_file():
+            yield recipe.request
+
+
+def _generate(wanted: Sequence[Wanted], output: Path, options: argparse.Namespace, interruptions: list[int]) -> int:
     """Make them one after the other; one that fails does not stop the others. Raises `UserError` where none can be."""
+    if getattr(options, "prompts", None) is not None and not options.again:
+        wanted = _unmade(wanted, output)
+        if not wanted:
+            return 0
     made = _Made(output, options.json, picture_commands.export(options))
     # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
     parts = Store(output / ".tilewright")
@@ -164,10 +242,11 @@ def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespa
     failed = 0
     try:
         for item in wanted:
-            job = session.submit(item)
+            made.name, made.profile = item.name, item.profile
+            job = session.submit(item.request)
             _run(session, job, made, interruptions)
             error = job.error or made.error
-            if error or len(job.results) < item.count:
+            if error or len(job.results) < item.request.count:
                 failed += 1
                 _complain(error or UserError(ErrorKind.WORKER, "The engine made fewer textures than it was asked for."))
                 made.error = None
@@ -182,12 +261,14 @@ def _generate(wanted: Sequence[Request], output: Path, options: argparse.Namespa
 def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) -> None:
     def tick(events: list[Event]) -> None:
         made.collect(events)
+        if made.is_closed:
+            raise _Closed
         if interruptions:
             raise _Interrupted
 
     try:
         session.wait(job, tick=tick)
-    except _Interrupted:
+    except (_Closed, _Interrupted):
         session.cancel_all()
         session.wait(job, timeout=5.0, tick=made.collect)
         raise
@@ -196,7 +277,8 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
 class _Made:
     """Moves each result out of the temporary store as soon as it is whole, and tells about it.
 
-    error: why a result could not be moved.
+    error: why a result could not be moved. name, profile: as `Wanted` has them, for what is made now.
+    is_closed: nobody reads any more.
     """
 
     def __init__(self, output: Path, as_json: bool, export: export_maps.Wish | None) -> None:
@@ -204,6 +286,8 @@ class _Made:
         self._as_json = as_json
         self._export = export
         self.error: UserError | None = None
+        self.name, self.profile = "", b""
+        self.is_closed = False
 
     def collect(self, events: list[Event]) -> None:
         for event in events:
@@ -215,8 +299,10 @@ class _Made:
 
     def _publish(self, result: Result) -> None:
         with disk_errors(self._output):
-            file = _reserve(self._output, result.recipe.request.file_stem, result.path().suffix)
+            file = _reserve(self._output, self._stem(result), result.path().suffix)
             picture_commands.move(result.path(), file)
+            if self.profile:
+                picture_facts.add_profile(file, self.profile)
             maps = {}
             for kind in MapKind:
                 if kind.value in result.files:
@@ -241,7 +327,21 @@ class _Made:
         for note in result.notes:
             print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
-        print(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s", flush=True)
+        self._say(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s")
+
+    def _stem(self, result: Result) -> str:
+        asked = result.recipe.request
+        return f"{self.name}-{asked.seed}" if self.name and asked.is_sampled else self.name or asked.file_stem
+
+    def _say(self, text: str) -> None:
+        """Print it, unless the reader has gone; what comes after goes nowhere, also what Python flushes at its end."""
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            self.is_closed = True
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
     def _written(self, file: Path, maps: Mapping[str, str]) -> list[str]:
         """The names of what `--export` asked for."""

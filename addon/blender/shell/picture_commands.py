@@ -3,20 +3,45 @@
 
 import argparse
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...core.errors import UserError
+import bpy
+
+from ...core import picture_facts
+from ...core.errors import ErrorKind, UserError
 from ...core.map_files import SCHEMES
+from ...core.picture_facts import Facts
 from ...core.recipe import read_png
+from ...core.requests import Request
 from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_maps
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ..material import export_maps
+from ..pictures import sources
+from . import turned
 
+_UDIM = "<UDIM>"
+_EXR = b"\x76\x2f\x31\x01"
+_KNOWN_TO_WORKER = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 COMMANDS = ("upscale", "maps", "tileable")
 _SCALES = ", ".join(str(scale) for scale in SCALES[1:])
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request. name: of its files, "" for one of the prompt. is_seed_chosen: it was not left to chance.
+
+    profile: the ICC profile that the colors keep, b"" for none.
+    """
+
+    request: Request
+    name: str = ""
+    is_seed_chosen: bool = False
+    profile: bytes = b""
 
 
 def add_parsers(commands: Any, program: str) -> None:
@@ -27,11 +52,13 @@ def add_parsers(commands: Any, program: str) -> None:
         ("tileable", "make a picture repeat without a seam"),
     ):
         parser = commands.add_parser(name, help=help_, prog=f"{program} {name}", allow_abbrev=False)
-        parser.add_argument("file", metavar="FILE", help="the picture, which is not changed")
+        parser.add_argument(
+            "files", nargs="+", metavar="FILE", help="pictures, which are not changed; NAME.<UDIM>.png is all its tiles"
+        )
         parser.add_argument(
             "--output", metavar="DIR", help="where the results and results.jsonl go (the file's folder)"
         )
-        parser.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
+        parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where it repeats (xy; UDIM tiles: none)")
         # Blender's FILE is a color unless told otherwise: from a name nothing sure can be known
         contents = ("color", "data", "normal")
         parser.add_argument("--content", default="color", choices=contents, help="what its numbers mean (color)")
@@ -90,17 +117,87 @@ def export(options: argparse.Namespace) -> export_maps.Wish | None:
     return export_maps.Wish(options.export, directx, options.bits or 0, options.format == "exr")
 
 
-def request(options: argparse.Namespace, path: Callable[[str], Path]) -> PictureRequest:
-    """The request of one of `COMMANDS`. path: from text to a whole path. Raises `UserError`."""
-    source = path(options.file)
-    return PictureRequest(
-        source=str(source),
-        finish=finish(options),
-        axes=Axes(options.tile.upper()),
-        tileable=options.command == "tileable",
-        content=Content(options.content.upper()),
-        source_recipe=_recipe_in(source),
-    )
+def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[Wanted]:
+    """Those of one of `COMMANDS`, one for each picture. path: from text to a whole path. Raises `UserError`."""
+    output(options, path)
+    wanted = []
+    for text in options.files:
+        tiles = _tiles(path(text))
+        axes = Axes((options.tile or ("none" if tiles else "xy")).upper())
+        for file in tiles or [path(text)]:
+            facts = _facts_of(file)
+            source, content = _readable(file, Content(options.content.upper()), facts)
+            asked = PictureRequest(
+                source=str(source),
+                finish=finish(options),
+                axes=axes,
+                tileable=options.command == "tileable",
+                content=content,
+                title=file.stem if source != file else "",
+                source_recipe=_recipe_in(file),
+            )
+            profile = facts.profile if facts.is_rgb and content is Content.COLOR else b""
+            wanted.append(Wanted(asked, profile=profile))
+    return wanted
+
+
+def _tiles(file: Path) -> list[Path]:
+    """The tiles of a set whose name holds <UDIM>; none for a single picture. Raises `UserError`."""
+    if _UDIM not in file.name:
+        return []
+    before, _, after = file.name.partition(_UDIM)
+    name = re.compile(f"{re.escape(before)}1[0-9]{{3}}{re.escape(after)}")
+    try:
+        tiles = sorted(entry for entry in file.parent.iterdir() if name.fullmatch(entry.name))
+    except OSError as error:
+        raise UserError(ErrorKind.REQUEST, f"{file.parent} cannot be read: {error.strerror}.") from error
+    if not tiles:
+        raise UserError(ErrorKind.REQUEST, f"There is no tile of {file}.", "Tiles are called 1001, 1002 and so on.")
+    return tiles
+
+
+def _facts_of(file: Path) -> Facts:
+    """What the picture says beside its pixels. What ails a file is told by who reads those."""
+    try:
+        return picture_facts.read(file)
+    except OSError:
+        return Facts()
+
+
+def _readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content]:
+    """What the worker reads of a picture: itself, or what Blender makes of it. Raises `UserError`.
+
+    A file of a kind that only Blender knows (EXR, HDR, PSD ...) is written out by it; one that is to be turned, as a
+    camera's, is turned: in Blender pictures lie as they are, and there textures fit them.
+    """
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(12)
+    except OSError:
+        return file, content  # the worker says why
+    if facts.orientation == 1 and (head.startswith(_KNOWN_TO_WORKER) or head[8:] == b"WEBP" or file.suffix == ".npy"):
+        return file, content
+    try:
+        image = bpy.data.images.load(str(file), check_existing=False)
+    except RuntimeError:
+        return file, content
+    try:
+        image.colorspace_settings.is_data = image.colorspace_settings.is_data or content is not Content.COLOR
+        if not all(image.size):
+            if head.startswith(_EXR):
+                raise UserError(
+                    ErrorKind.REQUEST,
+                    f"{file.name} is an EXR of several layers or parts.",
+                    "Save its Combined layer as a plain OpenEXR.",
+                )
+            return file, content
+        place = sources.new_folder()
+        if facts.orientation != 1:
+            return turned.write(image, facts.orientation, place / f"{file.stem}.png"), content
+        made, found = sources.prepare(image, place)
+        return made, content if content is not Content.COLOR else found
+    finally:
+        bpy.data.images.remove(image)
 
 
 def _recipe_in(file: Path) -> str:
@@ -113,10 +210,15 @@ def _recipe_in(file: Path) -> str:
 
 
 def output(options: argparse.Namespace, path: Callable[[str], Path]) -> Path:
-    """Where results go."""
+    """Where results go. Raises `UserError`."""
     if options.output is not None:
         return path(options.output)
-    return path(options.file).parent
+    folders = {path(text).parent for text in options.files}
+    if len(folders) > 1:
+        raise UserError(
+            ErrorKind.REQUEST, "The pictures are in several folders.", "Say with --output where the results go."
+        )
+    return folders.pop()
 
 
 def move(source: Path, target: Path) -> None:

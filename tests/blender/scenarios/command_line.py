@@ -3,9 +3,12 @@
 
 import contextlib
 import io
+import shutil
 import sys
+from pathlib import Path
 
-from common import addon
+import bpy
+from common import addon, fresh
 
 
 def run(arguments: list[str]) -> None:
@@ -29,3 +32,42 @@ def verdicts(lines: list[list[str]]) -> list[tuple[int, str]]:
             code = addon("shell.commands").main(line)
         told.append((code, words.getvalue()))
     return told
+
+
+def readable(lines: list[list[str]], folder: str) -> list[list[dict]]:
+    """By line: what each picture becomes for the worker. What Blender has written for it is copied into the folder."""
+    shell, told = addon("shell.commands"), []
+    for number, line in enumerate(lines):
+        options = shell._parser().parse_args(line)
+        entries = []
+        for wanted in addon("shell.picture_commands").requests(options, shell._path):
+            source = Path(wanted.request.source)
+            kept = source
+            if str(source).startswith(bpy.app.tempdir):
+                kept = Path(folder) / f"{number}-{source.name}"
+                shutil.copyfile(source, kept)
+            entries.append(
+                {
+                    "source": str(kept),
+                    "content": wanted.request.content.value,
+                    "axes": wanted.request.axes.value,
+                    "prompt": wanted.request.prompt,
+                    "profile": len(wanted.profile),
+                }
+            )
+        told.append(entries)
+    return told
+
+
+def make_exr(file: str, layers: bool) -> None:
+    """As Blender renders it; with layers it has a Combined layer among others."""
+    fresh()
+    scene = bpy.context.scene
+    scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.render.resolution_x, scene.render.resolution_y = 8, 4
+    settings = scene.render.image_settings
+    if "media_type" in settings.bl_rna.properties:  # from 5.0 on
+        settings.media_type = "MULTI_LAYER_IMAGE" if layers else "IMAGE"
+    settings.file_format = "OPEN_EXR_MULTILAYER" if layers else "OPEN_EXR"
+    scene.render.filepath = file
+    bpy.ops.render.render(write_still=True)

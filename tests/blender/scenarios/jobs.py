@@ -77,7 +77,7 @@ def two_presses_are_two_jobs_with_one_image_each() -> None:
     )
     assert node.image.tilewright.prompt == "second"
     first = next(image for image in made() if image.tilewright.prompt == "first")
-    assert first.use_fake_user
+    assert not first.use_fake_user, "it is in the history"
     assert not _status().running
 
 

@@ -288,6 +288,18 @@ def rule_float_colors_are_handed_over_as_linear_rec709() -> None:
         assert [round(value, 3) for value in handed[2][:3]] == [0.72, 0.162, 0.078]
 
 
+def rule_what_becomes_data_is_read_as_data() -> None:
+    """Also where it was read before: is_data leaves pixels as they were in 4.2 and 4.5, but not in 5.0 and 5.2.
+
+    0.61 in a PNG of 16 bits was 0.33, that of sRGB, until the file was opened anew.
+    """
+    deep_png(FOLDER / "data.png", 4, 4, 3, lambda _index: 40000)
+    image = bpy.data.images.load(str(FOLDER / "data.png"))
+    assert round(image.pixels[0], 2) == 0.33
+    addon("pictures.sources")._make_data(image)
+    assert round(image.pixels[0], 2) == 0.61
+
+
 def in_a_studios_color_management(folder: str) -> list[Any]:
     """With $OCIO: the working space, and a painted image after it was saved and opened again.
 

@@ -181,6 +181,7 @@ def turned_later(folder: str) -> None:
     preferences.fit_new = True
     tree = bpy.data.materials["Material"].node_tree
     (mapping,) = [node for node in tree.nodes if node.bl_idname == "ShaderNodeMapping"]
+    mapping.inputs["Scale"].default_value = (1.0, 1.0, 1.0)  # it was fitted to the cube
     assert "fit its displacement method and coordinates" in message_of(bpy.ops.tilewright.follow_displacement)
     mapping.inputs["Rotation"].default_value[2] = math.pi
     generate(prompt="again")

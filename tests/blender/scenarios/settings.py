@@ -176,8 +176,8 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
     commands = addon("shell.commands")
     assert {setting.option for setting in _table() if setting.option} == set(OPTIONS)
     line = ["generate", "--output", str(folder), *(word for pair in OPTIONS.items() for word in pair)]
-    (request,) = commands._requests(commands._parser().parse_args(line))
-    assert request == addon("settings.request").from_settings(_change())
+    (wanted,) = commands._requests(commands._parser().parse_args(line))
+    assert wanted.request == addon("settings.request").from_settings(_change())
 
 
 def rule_scripts_set_maps_as_ever(folder: Path) -> None:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of prompts: one a line, or a table as CSV or JSON lines with settings for each. Imports core only.
+
+As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark.
+"""
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from .errors import ErrorKind, UserError
+
+_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float}
+_OTHER_NAMES = {"negative_prompt": "negative", "guidance_scale": "guidance", "cfg": "guidance"}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
+
+    line: where it stands in the file, counted from 1.
+    """
+
+    prompt: str
+    line: int
+    negative: str | None = None
+    size: str | None = None
+    seed: int | None = None
+    count: int | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    tile: str | None = None
+    scheduler: str | None = None
+    name: str | None = None
+
+
+COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
+
+
+def parse(data: bytes, file: str) -> list[Wish]:
+    """The wishes of a file. `file` is its name: for messages, and its end for what it holds. Raises `UserError`.
+
+    What begins with "#" is a comment. A line of names of columns with "prompt" among them is a header, in any file.
+    """
+    lines = _decode(data, file).splitlines()
+    kept = [(number, line) for number, line in enumerate(lines, start=1) if _says_something(line)]
+    if not kept:
+        raise _bad(f"{file} holds no prompt.", "Write one a line.")
+    first, suffix = kept[0][1].strip(), file.lower().rpartition(".")[2]
+    if suffix in ("jsonl", "ndjson", "json") or first.startswith("{"):
+        return [_of_object(line, number, file) for number, line in kept]
+    separator = next((mark for mark in "\t;," if mark in first), ",")
+    header = [_column(cell) for cell in next(csv.reader([first], delimiter=separator))]
+    if suffix in ("csv", "tsv") or ("prompt" in header and set(header) <= set(COLUMNS)):
+        return list(_of_table("\n".join(lines), header, separator, file))
+    return [Wish(line.strip(), number) for number, line in kept]
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _decode(data: bytes, file: str) -> str:
+    marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "utf-8")
+    if encoding == "utf-8" and data[1:2] == b"\0":  # without its mark, as some programs leave it
+        encoding = "utf-16-le"
+    elif encoding == "utf-8" and data[:1] == b"\0":
+        encoding = "utf-16-be"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise _bad(f"{file} is not a text in UTF-8 or UTF-16.", "Save it as UTF-8.") from error
+    if "\0" in text:
+        raise _bad(f"{file} is no text.", "Save it as UTF-8.")
+    return text
+
+
+def _column(cell: str) -> str:
+    name = cell.strip().lower().replace(" ", "_")
+    return _OTHER_NAMES.get(name, name)
+
+
+def _of_table(text: str, header: list[str], separator: str, file: str) -> Iterator[Wish]:
+    if "prompt" not in header:
+        raise _bad(f"{file} has no column prompt.", f"Its first line must name its columns: {', '.join(COLUMNS)}.")
+    _check_columns(header, file)
+    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    seen_header = False
+    for cells in reader:
+        if not cells or not "".join(cells).strip() or cells[0].lstrip().startswith("#"):
+            continue
+        if not seen_header:
+            seen_header = True
+            continue
+        if len(cells) > len(header):
+            raise _bad(f"{file}, line {reader.line_num}, has more cells than columns.", "Put commas into quotes.")
+        yield _wish(dict(zip(header, cells, strict=False)), reader.line_num, file)
+
+
+def _of_object(line: str, number: int, file: str) -> Wish:
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _bad(f"{file}, line {number}, is not JSON.", "Write one object a line.") from error
+    if isinstance(entry, str):
+        entry = {"prompt": entry}
+    if not isinstance(entry, dict):
+        raise _bad(f"{file}, line {number}, is no object.", 'Write lines such as {"prompt": "old brick wall"}.')
+    named = {_column(str(key)): value for key, value in entry.items()}
+    _check_columns(named, file)
+    return _wish(named, number, file)
+
+
+def _check_columns(names: Mapping[str, Any] | list[str], file: str) -> None:
+    unknown = [name for name in names if name not in COLUMNS]
+    if unknown:
+        raise _bad(f"{file} has the column {unknown[0]!r}, which is not known.", f"There are {', '.join(COLUMNS)}.")
+
+
+def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
+    values: dict[str, Any] = {}
+    for name, value in named.items():
+        text = "" if value is None else str(value).strip()
+        if not text:
+            continue
+        if name in _NUMBERS:
+            try:
+                values[name] = _NUMBERS[name](text)
+            except ValueError as error:
+                raise _bad(f"{file}, line {line}: {text!r} is no number for {name}.", "Correct it.") from error
+        else:
+            values[name] = text
+    if "prompt" not in values:
+        raise _bad(f"{file}, line {line}, has no prompt.", "Describe the texture in a few words.")
+    return Wish(line=line, **values)
+
+
+def _bad(message: str, hint: str) -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of prompts, as people have them."""
+
+import codecs
+
+import pytest
+
+from addon.core.errors import ErrorKind, UserError
+from addon.core.prompt_files import Wish, parse
+
+TABLE = 'prompt,negative,seed,size,count,steps,guidance,name\nbrick,,7,64x128,2,3,1.5,wall\n"oak, old",moss,,,,,,\n'
+WISHES = [
+    Wish("brick", 2, None, "64x128", 7, 2, 3, 1.5, name="wall"),
+    Wish("oak, old", 3, negative="moss"),
+]
+
+
+def test_a_prompt_a_line_and_comments() -> None:
+    text = "# mine\nbrick wall\n\n  oak, planks  \n  # more\n#3 is no prompt\n"
+    assert parse(text.encode(), "a.txt") == [Wish("brick wall", 2), Wish("oak, planks", 4)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.CSV", "prompts"])
+def test_a_table_has_settings_for_each_and_its_header_is_no_texture(name: str) -> None:
+    assert parse(TABLE.encode(), name) == WISHES
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_other_countries_spreadsheets(separator: str) -> None:
+    text = TABLE.replace('"oak, old"', "oak").replace(",", separator)
+    assert [wish.prompt for wish in parse(text.encode(), "a.csv")] == ["brick", "oak"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_encodings_of_windows(encoding: str, end: str) -> None:
+    text = f"Ziegel{end}# no{end}грубая стена{end}"
+    assert [wish.prompt for wish in parse(text.encode(encoding), "a.txt")] == ["Ziegel", "грубая стена"]
+
+
+def test_utf_16_of_the_other_order_has_its_mark() -> None:
+    data = codecs.BOM_UTF16_BE + "prompt\nbrick\n".encode("utf-16-be")
+    assert [wish.prompt for wish in parse(data, "a.csv")] == ["brick"]
+
+
+def test_json_lines() -> None:
+    text = '{"prompt": "brick", "seed": 7, "size": "64x128", "count": 2, "steps": 3, "guidance": 1.5, "name": "wall"}\n'
+    text += '\n# note\n{"Prompt": "oak, old", "negative_prompt": "moss", "seed": null}\n"plain"\n'
+    for name in ("a.jsonl", "a.txt"):
+        wishes = parse(text.encode(), name)
+        assert [wish.prompt for wish in wishes] == ["brick", "oak, old", "plain"]
+        assert (wishes[0].size, wishes[0].seed, wishes[1].negative, wishes[1].seed) == ("64x128", 7, "moss", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        ("", "a.txt", "a.txt holds no prompt"),
+        ("# only\n", "a.csv", "a.csv holds no prompt"),
+        ("text,seed\nbrick,7\n", "a.csv", "a.csv has no column prompt"),
+        ("prompt,colour\nbrick,red\n", "a.csv", "has the column 'colour', which is not known"),
+        ("prompt,seed\nbrick,many\n", "a.csv", "line 2: 'many' is no number for seed"),
+        ("prompt,seed\nbrick,1,2\n", "a.csv", "line 2, has more cells than columns"),
+        ("prompt,seed\n,1\n", "a.csv", "line 2, has no prompt"),
+        ("{\n", "a.jsonl", "line 1, is not JSON"),
+        ("[1]\n", "a.jsonl", "line 1, is no object"),
+        ("[" * 100_000, "a.jsonl", "line 1, is not JSON"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(text: str, name: str, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse(text.encode(), name)
+    assert said in caught.value.message
+    assert caught.value.kind is ErrorKind.REQUEST
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\0", b"\x89PNG\r\n\x1a\n\0\0", b"caf\xe9\n", b"a\0\0\0b"])
+def test_what_is_no_text_is_refused(data: bytes) -> None:
+    with pytest.raises(UserError):
+        parse(data, "a.txt")
