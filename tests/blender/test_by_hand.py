@@ -27,8 +27,8 @@ def test_from_nothing_to_a_visible_texture_it_takes_three_clicks(blender: Blende
 def test_texture_by_mouse_and_keyboard(blender: Blender, tmp_path: Path) -> None:
     dying = {"do": "signal", "phase": "SAMPLING", "step": 1, "prompt": "dies"}
     # long enough for a slow hand on a busy machine
-    long = [{"do": "hang", "phase": "SAMPLING", "step": 5, "prompt": p, "seconds": 20} for p in ("red brick", "blue")]
-    stuck = {"do": "hang", "phase": "SAMPLING", "step": 5, "prompt": "stuck"}
+    long = [{"do": "hang", "phase": "SAMPLING", "step": 2, "prompt": p, "seconds": 20} for p in ("red brick", "blue")]
+    stuck = {"do": "hang", "phase": "SAMPLING", "step": 2, "prompt": "stuck"}
     blender.use_fake({"step_seconds": 0.2, "faults": [dying, *long, stuck]})
     blender.window = WINDOW
     blender.seconds = 400
