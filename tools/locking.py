@@ -101,7 +101,7 @@ class Index:
 
     def _open(self, url: str, headers: dict[str, str], method: str = "GET") -> Any:
         if not url.startswith(("http://", "https://")):
-            raise MachineError(f"{masked(url)} is no address of a package index.")
+            raise MachineError(f"{masked(url)} is not the address of a package index.")
         request = urllib.request.Request(url, headers=headers, method=method)  # noqa: S310 - http and https only
         return urllib.request.urlopen(request, timeout=60)  # noqa: S310 - as above
 

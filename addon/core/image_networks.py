@@ -67,8 +67,8 @@ def map_networks(choice: str) -> tuple[MapNetwork, ...]:
     if not found:
         raise UserError(
             ErrorKind.MODEL,
-            f"{folder} holds no map network.",
-            "Their names must hold height, normal, roughness or metallic, and end in .safetensors.",
+            f"{folder} has no map network in it.",
+            "Their names must contain height, normal, roughness or metallic, and end in .safetensors.",
         )
     return tuple(found)
 

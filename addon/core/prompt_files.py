@@ -49,7 +49,7 @@ def parse(data: bytes, file: str) -> list[Wish]:
     lines = _decode(data, file).splitlines()
     kept = [(number, line) for number, line in enumerate(lines, start=1) if _says_something(line)]
     if not kept:
-        raise _bad(f"{file} holds no prompt.", "Write one a line.")
+        raise _bad(f"{file} holds no prompt.", "Write one per line.")
     first, suffix = kept[0][1].strip(), file.lower().rpartition(".")[2]
     if suffix in ("jsonl", "ndjson", "json") or first.startswith("{"):
         return [_of_object(line, number, file) for number, line in kept]
@@ -74,7 +74,7 @@ def _decode(data: bytes, file: str) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise _bad(f"{file} is not a text in UTF-8 or UTF-16.", "Save it as UTF-8.") from error
+        raise _bad(f"{file} is not UTF-8 text or UTF-16.", "Save it as UTF-8.") from error
     if "\0" in text:
         raise _bad(f"{file} is no text.", "Save it as UTF-8.")
     return text

@@ -112,14 +112,14 @@ def write_files(
                 raise
             raise UserError(
                 ErrorKind.MEMORY,
-                "Memory ran out, also in the smallest tiles.",
+                "Out of memory, even with the smallest tiles.",
                 "Choose a smaller factor or a smaller network, or close other programs.",
             ) from error
         except NotFinite:
             log.warning("a network gave numbers that are not finite", exc_info=True)
             if dtype is None:
                 note("A network gave invalid numbers; trying once more in float32.")
-    raise UserError(ErrorKind.NUMERICS, "The network gave no valid numbers, in float32 either.", "Choose another one.")
+    raise UserError(ErrorKind.NUMERICS, "The network gave invalid numbers, even in float32.", "Choose another one.")
 
 
 def _precision(task: Task) -> torch.dtype | None:
@@ -252,7 +252,7 @@ def _tileable(task: Task, watch: Watcher, note: Callable[[str], None]) -> NDArra
     if height * width > _MAX_TILEABLE:
         raise UserError(
             ErrorKind.REQUEST,
-            f"{width}x{height} pixels are too many to be made tileable; {_MAX_TILEABLE >> 20} million are possible.",
+            f"{width}x{height} pixels are too many to make tileable; the limit is {_MAX_TILEABLE >> 20} million.",
             "Shrink the picture first.",
         )
     pixels = task.pixels

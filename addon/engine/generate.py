@@ -151,7 +151,7 @@ def _with_one_leaner_retry(
             if loaded is None:
                 break
             if lean:
-                note(f"Memory ran out; trying again in a leaner mode. {loaded.plan.sentence}")
+                note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
             pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown)
             return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
@@ -164,7 +164,7 @@ def _with_one_leaner_retry(
     cache.free()
     raise UserError(
         ErrorKind.MEMORY,
-        f"Memory ran out at {request.size} pixels, also in the leanest mode that was tried.",
+        f"Out of memory at {request.size} pixels, even in the leanest mode tried.",
         "Choose a smaller size or a smaller model, or close other programs.",
     )
 
@@ -262,7 +262,7 @@ def decode(
                 break
             log.warning("the decoder gave numbers that are not finite, in %s", dtype)
             if dtype is torch.float32:
-                raise _not_finite("The decoder gave no valid numbers, in float32 either.", "Choose another model.")
+                raise _not_finite("The decoder gave invalid numbers, even in float32.", "Choose another model.")
             note("The decoder gave invalid numbers; decoding once more in float32.")
     finally:
         vae.to(usual)

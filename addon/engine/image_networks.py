@@ -147,11 +147,11 @@ def load(file: Path, device: str = "cpu", dtype: torch.dtype = torch.float32) ->
         reason = " ".join(str(error).split()).rstrip(".")[:200] or type(error).__name__
         raise UserError(
             ErrorKind.MODEL,
-            f"{file.name} is no upscaler or map network that spandrel knows: {reason}.",
+            f"{file.name} is not an upscaler or map network that spandrel knows: {reason}.",
             "Choose another file.",
         ) from error
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
-        raise UserError(ErrorKind.MODEL, f"{file.name} needs a mask beside the picture, which Tilewright has not.")
+        raise UserError(ErrorKind.MODEL, f"{file.name} needs a mask beside the picture, which Tilewright doesn't have.")
     if dtype is torch.float16 and not descriptor.supports_half:
         dtype = torch.bfloat16 if descriptor.supports_bfloat16 else torch.float32
     grid = max(descriptor.size_requirements.multiple_of, 1)

@@ -189,7 +189,7 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
     if width % grid or height % grid:
         raise UserError(
             ErrorKind.REQUEST,
-            f"{info.title} makes pictures with sides of multiples of {grid} pixels only, not {request.size}.",
+            f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
 
@@ -327,7 +327,7 @@ def _does_not_fit(path: Path, reason: str) -> UserError:
         reason = reason[:300].rsplit(" ", 1)[0] + " ..."
     return UserError(
         ErrorKind.MODEL,
-        f"{path} does not fit the model's configuration: {reason}.",
+        f"{path} doesn't fit the model's configuration: {reason}.",
         "Download the model again, or choose another folder.",
     )
 

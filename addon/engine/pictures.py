@@ -57,7 +57,7 @@ def read(path: Path) -> NDArray[Any]:
         return _read_with_pillow(path)
     except OSError as error:
         if isinstance(error, UnidentifiedImageError):
-            raise _bad(f"{path.name} is no picture that can be read.", "Use PNG, JPEG, WebP or TIFF.") from error
+            raise _bad(f"{path.name} is not a picture we can read.", "Use PNG, JPEG, WebP or TIFF.") from error
         reason = error.strerror or "it is broken or cut short"
         raise _bad(f"{path} cannot be read: {reason}.") from error
     except (ValueError, SyntaxError, RuntimeError, EOFError, struct.error) as error:

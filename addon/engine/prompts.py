@@ -30,9 +30,9 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
         if (cut := _cut_off(first, text))
     ]
     if request.negative_prompt.strip() and not guided:
-        notes.append("Up to a guidance scale of 1 the negative prompt is not read.")
+        notes.append("The negative prompt is only read with a guidance scale above 1.")
     if _is_foreign(first, request.prompt):
-        notes.append("The model cannot read all of the prompt; write it in English words.")
+        notes.append("The model can't read all of the prompt. Use English words.")
     key = (request.prompt, negative, guided)
     if key not in loaded.embeddings:
         loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided))

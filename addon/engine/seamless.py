@@ -228,4 +228,4 @@ def _adapts_by_hand(module: nn.Module) -> bool:
 
 def _refusal(module: nn.Module) -> UserError:
     part = "tiled decoding" if getattr(module, "use_tiling", False) else type(module).__name__
-    return UserError(ErrorKind.MODEL, f"This model holds a part that cannot be made seamless ({part}).", _HINT)
+    return UserError(ErrorKind.MODEL, f"This model has a part that cannot be made seamless ({part}).", _HINT)

@@ -254,7 +254,7 @@ class Worker:
             return self._serve()
         except ProtocolError as error:
             log.error("the host spoke nonsense: %s", error)
-            problem = UserError(ErrorKind.WORKER, "The worker was sent something that it cannot read.", "Try again.")
+            problem = UserError(ErrorKind.WORKER, "The worker was sent something it cannot read.", "Try again.")
             for job in self._current_jobs():
                 job.finish(Failed(job.id, problem))
             return 2

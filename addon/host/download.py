@@ -18,9 +18,9 @@ _ADVICE = Advice(
     forbidden="You may need permission there, or another package index.",
     absent="Check the package index in the preferences.",
     proxy_login="Write it into pip's setting proxy.",
-    proxy="Mend or remove the proxy of your system, or pip's setting proxy.",
+    proxy="Fix or remove the proxy of your system, or pip's setting proxy.",
     untrusted="Name your network's certificates in pip's setting cert.",
-    certificates="Mend the setting cert of pip, or SSL_CERT_FILE.",
+    certificates="Fix the setting cert of pip, or SSL_CERT_FILE.",
     other="Nothing of it was installed. Try again later, or from another package index.",
 )
 
@@ -74,7 +74,7 @@ class Fetcher:
         names = ", ".join(masked(index) for index in asked)
         raise UserError(
             ErrorKind.NETWORK,
-            f"{wheel.file} is not to be had from {names}.",
+            f"{wheel.file} is not available from {names}.",
             "Name another package index in the preferences, or a folder with the wheels.",
         )
 

@@ -110,10 +110,10 @@ def inspect(root: Path, lock: Lock) -> Verdict:
     stamp = read_stamp(folder)
     if stamp is None:
         reason = (
-            "The engine's packages are installed by half: the installation was interrupted, or something is damaged."
+            "The engine's packages are only half installed: the installation was interrupted, or something is damaged."
         )
     elif (stamp.lock, stamp.target) != (lock.digest, lock.target):
-        reason = "The engine's packages are those of another version of Tilewright."
+        reason = "The engine's packages belong to another version of Tilewright."
     elif not executable(folder).exists():
         reason = f"The Python that the engine was installed with is gone: {stamp.base}."
     else:
@@ -171,10 +171,12 @@ def list_environments(root: Path, current: Lock | None) -> list[Found]:
 def remove(root: Path, folder: Path) -> None:
     """Delete one environment; it stops counting first. Raises `UserError` where it is in use or lies elsewhere."""
     if folder.parent != root or "-cp" not in folder.name or folder.is_symlink():
-        raise UserError(ErrorKind.DISK, f"{folder} is no environment of Tilewright's in {root}.")
+        raise UserError(ErrorKind.DISK, f"{folder} is not a Tilewright environment in {root}.")
     with only_maker(root) as ours:
         if not ours:
-            raise UserError(ErrorKind.RUNTIME, "Another Blender is installing the engine's packages.", "Wait for it.")
+            raise UserError(
+                ErrorKind.RUNTIME, "Another Blender is installing the engine's packages.", "Wait until it is done."
+            )
         if folder.is_dir():
             remove_stamp(folder)
             with disk_errors(folder):

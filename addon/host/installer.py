@@ -93,7 +93,7 @@ class Installer:
         log.join(1.0)
         if self._cancelled and outcome is None:
             return Outcome(
-                UserError(ErrorKind.RUNTIME, "The installation was cancelled.", "Install goes on from there.")
+                UserError(ErrorKind.RUNTIME, "The installation was cancelled.", "Install continues from there.")
             )
         ended = f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
         lost = UserError(ErrorKind.RUNTIME, f"The installer ended early ({ended}).", "Press the button again.")

@@ -349,7 +349,7 @@ def _explained(failed: str, output: str, root: Path) -> UserError:
         or "incompatible with the current" in output
     ):
         return UserError(ErrorKind.RUNTIME, f"{failed}: there is no wheel of it for this Python and system.", "")
-    return UserError(ErrorKind.RUNTIME, f"{failed}: {last[-300:].rstrip('.')}.", "The log tells more.")
+    return UserError(ErrorKind.RUNTIME, f"{failed}: {last[-300:].rstrip('.')}.", "See the log.")
 
 
 def _clean_environment() -> dict[str, str]:

@@ -82,7 +82,9 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
         raise UserError(ErrorKind.RUNTIME, f"{python} did not answer within {seconds:g} s.") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(ErrorKind.RUNTIME, f"{python} cannot be started: {reason}.", "Name a Python's file.") from error
+        raise UserError(
+            ErrorKind.RUNTIME, f"{python} cannot be started: {reason}.", "Name the file of a Python."
+        ) from error
     line = next((line for line in said.splitlines() if line.startswith("TOLD ")), "")
     try:
         answer = json.loads(line.removeprefix("TOLD "))
@@ -90,7 +92,7 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             ErrorKind.RUNTIME,
-            f"{python} is no Python that the engine can use.",
+            f"{python} is not a Python that the engine can use.",
             "Name the file of a Python 3.11 or newer.",
         ) from error
     lacking = [name for name in REQUIRED if name not in packages]
@@ -107,7 +109,7 @@ def ask(python: Path, seconds: float = _SECONDS, stopped: Callable[[], bool] = l
         hint = f"Install there: pip install {wanted}"
         raise UserError(ErrorKind.RUNTIME, f"The Python {python} {' and '.join(problems)}.", hint)
     if error_text:
-        raise UserError(ErrorKind.RUNTIME, f"torch does not work in {python}: {error_text[:200]}.", "Install it anew.")
+        raise UserError(ErrorKind.RUNTIME, f"torch does not work in {python}: {error_text[:200]}.", "Install it again.")
     return Answer(str(answer["python"]), packages, tuple(map(str, answer["devices"])))
 
 

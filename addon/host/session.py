@@ -365,7 +365,7 @@ class Session:
     def _died(self, worker: _Worker, what: str, advice: str = "") -> UserError:
         said = [line.strip() for line in self.log_tail(5).splitlines() if line.strip()]
         last = f"It said last: {said[-1][-200:]!r}. " if said else ""
-        hint = f"{advice}{last}The log tells more: {worker.link.log}"
+        hint = f"{advice}{last}See the log: {worker.link.log}"
         return UserError(ErrorKind.WORKER, f"The engine {what}.", hint)
 
     def _end_job(self, error: UserError) -> None:

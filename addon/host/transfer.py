@@ -114,7 +114,7 @@ class Transfer:
         self._try(lambda: self._download(url, target, size, sha256, tell))
 
     def wrong_hash(self, file: str | Path, found: str, wanted: str) -> UserError:
-        message = f"{file} is not the file that it should be: its hash is {found}, not {wanted}."
+        message = f"{file} is not the right file: its hash is {found}, not {wanted}."
         return UserError(ErrorKind.NETWORK, message, self._advice.other)
 
     def _try(self, action: Callable[[], T]) -> T:
@@ -177,7 +177,7 @@ class Transfer:
                     os.fsync(file.fileno())
         if have < size:
             message = f"The download of {part.name.removesuffix('.part')} broke off after {have} of {size} bytes."
-            raise _Passing(UserError(ErrorKind.NETWORK, message, "Press the button again: it goes on from there."))
+            raise _Passing(UserError(ErrorKind.NETWORK, message, "Press the button again: it continues from there."))
 
     def _open(self, url: str, headers: dict[str, str]) -> Any:
         """The server's reply. Raises `UserError`, or `_Passing` where another try may help."""

@@ -29,7 +29,7 @@ def test_fault_9_queue_outlives_another_file_and_its_results_are_listed(blender:
 
 
 def test_fault_5_second_try_in_a_leaner_mode_is_told(blender: Blender) -> None:
-    assert_note_is_shown(blender, "Memory ran out; trying again in a leaner mode.")
+    assert_note_is_shown(blender, "Out of memory; trying again with less.")
 
 
 def test_fault_6_second_try_in_float32_is_told(blender: Blender) -> None:

@@ -462,7 +462,7 @@ def test_fault_5_out_of_memory_once_is_tried_again_leaner_and_told(
     watch = studio.make(count=2)
     assert modes == [Mode.FULL, Mode.LEAN, Mode.LEAN]  # the next picture stays in the mode that worked
     (note,) = watch.notes
-    assert note.startswith("Memory ran out; trying again in a leaner mode.")
+    assert note.startswith("Out of memory; trying again with less.")
     assert [result.recipe.environment["memory"] for result in watch.done] == ["lean", "lean"]
     assert watch.done[0].notes == (note,)
 

@@ -118,7 +118,7 @@ def test_fault_23_refusals_of_the_project_page(index: Index, tmp_path: Path) -> 
     index.faults["boulder"] = [403]
     assert "refuses access (403)" in refused(tmp_path, index.url).message
     index.faults["boulder"] = [404]
-    assert "is not to be had from http://127.0.0.1" in refused(tmp_path, index.url).message
+    assert "is not available from http://127.0.0.1" in refused(tmp_path, index.url).message
     index.faults["boulder"] = [500, 500, ""]
     assert fetch(tmp_path, index.url).is_file()
 

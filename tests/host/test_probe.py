@@ -62,7 +62,7 @@ def test_torch_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
 
 
 def test_what_is_no_python_is_told(tmp_path: Path) -> None:
-    assert "is no Python that the engine can use" in complaint(told(tmp_path, "hello")).message
+    assert "is not a Python that the engine can use" in complaint(told(tmp_path, "hello")).message
     assert "cannot be started" in complaint(tmp_path / "nowhere").message
 
 

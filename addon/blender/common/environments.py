@@ -16,8 +16,8 @@ from ...host.installer import Installer
 
 LOCKS = Path(environment.__file__).resolve().parent / "locks"
 _TITLES = {
-    "index": ("Standard", "What the package index has: NVIDIA on Linux, Apple on macOS, the processor everywhere"),
-    "cpu": ("Processor", "Small, for machines without a fitting graphics card"),
+    "index": ("Standard", "What the package index offers: NVIDIA on Linux, Apple on macOS, the processor everywhere"),
+    "cpu": ("Processor", "Small, for machines without a suitable graphics card"),
 }
 
 

@@ -29,91 +29,90 @@ TEXTS = {
     "Read as: {text}": "Gelesen als: {text}",
     "The model does not know: {words}.": "Das Modell kennt nicht: {words}.",
     "Clear Template": "Vorlage entfernen",
-    "Take the preset's words away from the prompt; its other settings stay": "Die Wörter der Vorgabe vom Prompt "
+    "Remove the preset's words from the prompt. Its other settings stay": "Die Wörter der Vorgabe vom Prompt "
     "wegnehmen; ihre anderen Einstellungen bleiben",
     "Makes": "Macht",
     "What Generate makes": "Was Erzeugen macht",
     "Color": "Farbe",
-    "The color alone": "Nur die Farbe",
-    "The color and its maps: height, normal, roughness, metallic and occlusion": "Die Farbe und ihre Maps: Höhe, "
+    "Color only": "Nur die Farbe",
+    "Color plus height, normal, roughness, metallic and occlusion maps": "Die Farbe und ihre Maps: Höhe, "
     "Normalen, Rauheit, Metall und Verdeckung",
     "Into the history: Previews First": "In den Verlauf: Erst ansehen",
-    "Generate puts the texture into the history.": "Erzeugen legt die Textur in den Verlauf.",
+    "The texture will go into the history.": "Erzeugen legt die Textur in den Verlauf.",
     "Generate from Text": "Aus Text erzeugen",
-    "Make a texture of each line of a text of this file, with the present settings; they go into the history": ""
+    "Make one texture for each line of a text in this file, with the current settings. They go into the history": ""
     "Aus jeder Zeile eines Textes dieser Datei eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den "
     "Verlauf",
     "Text": "Text",
-    "A text of this file, with one prompt a line": "Ein Text dieser Datei, mit einem Prompt je Zeile",
-    "There is no text in this file.": "In dieser Datei gibt es keinen Text.",
-    "Write one in a Text Editor, one prompt a line.": "Schreiben Sie einen im Texteditor, einen Prompt je Zeile.",
+    "A text in this file, one prompt per line": "Ein Text dieser Datei, mit einem Prompt je Zeile",
+    "This file has no text.": "In dieser Datei gibt es keinen Text.",
+    "Write one in a Text Editor, one prompt per line.": "Schreiben Sie einen im Texteditor, einen Prompt je Zeile.",
     "{count} prompts": "{count} Prompts",
     "1 prompt": "1 Prompt",
-    "There is no prompt in this text.": "In diesem Text steht kein Prompt.",
-    "Prompts that are queued: {count}.": "Prompts in der Warteschlange: {count}.",
+    "This text has no prompt in it.": "In diesem Text steht kein Prompt.",
+    "{count} prompts queued.": "Prompts in der Warteschlange: {count}.",
     # the selected texture
     "{size}, seed {seed}, {duration}": "{size}, Seed {seed}, {duration}",
     "Made from another picture, {duration}": "Aus einem anderen Bild gemacht, {duration}",
     "In the active material.": "Im aktiven Material.",
     "In this file.": "In dieser Datei.",
-    "In this file, but in no material; Apply puts it there.": "In dieser Datei, aber in keinem Material; Anwenden "
+    "In this file, but in no material. Press Apply to use it.": "In dieser Datei, aber in keinem Material; Anwenden "
     "setzt sie ein.",
-    "Not in this file; Apply puts it into the material.": "Nicht in dieser Datei; Anwenden setzt sie ins Material.",
-    "Made for what was open before; Apply puts it into the material here.": "Für das gemacht, was vorher offen war; "
+    "Not in this file. Press Apply to use it.": "Nicht in dieser Datei; Anwenden setzt sie ins Material.",
+    "Made for what was open before. Press Apply to use it here.": "Für das gemacht, was vorher offen war; "
     "Anwenden setzt sie hier ins Material.",
     "Show in Viewport": "Im Viewport zeigen",
     "Shading": "Schattierung",
     "Material Preview": "Materialvorschau",
-    "The whole material, in Blender's own light": "Das ganze Material, in Blenders eigenem Licht",
+    "The whole material, lit by Blender": "Das ganze Material, in Blenders eigenem Licht",
     "Solid, Texture": "Solide, Textur",
-    "The color alone: the fastest, without the mapping's scale": "Nur die Farbe: am schnellsten, ohne die Skalierung "
+    "Color only: fastest, but ignores the scale of the mapping": "Nur die Farbe: am schnellsten, ohne die Skalierung "
     "des Mappings",
-    "Have the 3D View show the color alone: the fastest way. It takes no notice of the mapping's scale": "Die 3D-"
+    "Show only the color in the 3D View: fastest, but ignores the scale of the mapping": "Die 3D-"
     "Ansicht nur die Farbe zeigen lassen: am schnellsten. Die Skalierung des Mappings bleibt außer Acht",
-    "Have the 3D View show the whole material: Material Preview": "Die 3D-Ansicht das ganze Material zeigen lassen: "
+    "Show the whole material in the 3D View: Material Preview": "Die 3D-Ansicht das ganze Material zeigen lassen: "
     "Materialvorschau",
     "No 3D View is open.": "Es ist keine 3D-Ansicht offen.",
     "Remake Maps": "Maps neu machen",
     "Unlink Old Maps": "Alte Maps entfernen",
-    "Take the maps of the texture from before out of the material. Their images stay in the file": "Die Maps der "
+    "Remove the maps of the previous texture from the material. Their images stay in the file": "Die Maps der "
     "vorigen Textur aus dem Material nehmen. Ihre Bilder bleiben in der Datei",
     "{name} has no maps of another texture.": "{name} hat keine Maps einer anderen Textur.",
-    "The selected texture; click for the others on this page": "Die gewählte Textur; ein Klick zeigt die anderen "
-    "dieser Seite",
+    "The selected texture. Click to choose another one on this page": ""
+    "Die gewählte Textur; ein Klick zeigt die anderen dieser Seite",
     "{label}: {found} of {count}": "{label}: {found} von {count}",
     "Show All": "Alle zeigen",
     "Show all textures": "Alle Texturen zeigen",
-    "Never Tell": "Nie mehr melden",
+    "Never Show": "Nie mehr melden",
     "For Good": "Für immer",
-    "Of no others either; the preferences can change that": "Auch von keinen anderen; die Einstellungen können das "
-    "ändern",
-    "Apply those that you want, and save the file; a favourite stays in any case.": "Wenden Sie an, was Sie behalten "
+    "Never show this message again. The preferences can bring it back": ""
+    "Auch von keinen anderen; die Einstellungen können das ändern",
+    "Apply the ones you want and save the file. Favorites always stay.": "Wenden Sie an, was Sie behalten "
     "wollen, und speichern Sie die Datei; ein Favorit bleibt auf jeden Fall.",
     "Not fitted to the object": "Nicht ans Objekt angepasst",
     "Fitted": "Angepasst",
-    "The tile size that the texture was scaled to last; 0: never": "Die Kachelgröße, auf die die Textur zuletzt "
+    "Tile size the texture was last scaled to; 0: never": "Die Kachelgröße, auf die die Textur zuletzt "
     "skaliert wurde; 0: nie",
     "Fitted Scale": "Angepasste Skalierung",
-    "What the scale was set to then": "Worauf die Skalierung da gesetzt wurde",
+    "The scale set then": "Worauf die Skalierung da gesetzt wurde",
     # preferences that came later
     "Fit New Textures": "Neue Texturen anpassen",
-    "Scale the mapping that a new texture is given, so that one repeat is as large on the object as the material's "
-    "Tile Size says": "Das Mapping, das eine neue Textur bekommt, so skalieren, dass eine Kachel am Objekt so groß "
-    "ist, wie die Kachelgröße des Materials sagt",
-    "Tell of Unsaved Textures": "Ungesicherte Texturen melden",
-    "When Blender starts, tell of textures from before that no saved file has": "Beim Start von Blender Texturen von "
+    "Scale the mapping of a new texture so that one repeat on the object is as large as the material's Tile Size": ""
+    "Das Mapping, das eine neue Textur bekommt, so skalieren, dass eine Kachel am Objekt so groß ist, wie die "
+    "Kachelgröße des Materials sagt",
+    "Show Unsaved Textures": "Ungesicherte Texturen melden",
+    "When Blender starts, show earlier textures that are in no saved file": "Beim Start von Blender Texturen von "
     "früher melden, die keine gesicherte Datei hat",
     "What Generate makes in a new file: maps too": "Was Erzeugen in einer neuen Datei macht: auch Maps",
-    "Do not tell of these again; they stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
-    "Make a seamless texture of the prompt in the background: into the material or, if there is none, the history": ""
+    "Don't show these again. They stay in the history": "Von diesen nicht mehr melden; sie bleiben im Verlauf",
+    "Make a seamless texture in the background, for the material or, without one, the history": ""
     "Aus dem Prompt im Hintergrund eine nahtlose Textur machen, für das Material oder, wo keines ist, den "
     "Verlauf",
-    "See the texture from before; where another one is shown, see this one. Hold the button, or click it: "
-    "then the next click ends it": ""
+    "See the previous texture or, if the object shows another one, this one. Hold the button, or click it and click "
+    "again": ""
     "Die Textur von vorher sehen; wo eine andere gezeigt wird, diese. Den Knopf halten oder anklicken: dann "
     "beendet der nächste Klick es",
-    "The width of one repeat of the texture on the object, and what its relief is a part of. A texture that "
-    "is fitted follows it": ""
+    "Width of one repeat on the object; the relief is a fraction of it. Fitted textures follow it": ""
     "Die Breite einer Kachel der Textur am Objekt, von der auch ihr Relief ein Teil ist. Eine angepasste "
     "Textur folgt ihr",
     "What the texture shows, in a few words": "Was die Textur zeigt, mit ein paar Worten",
@@ -122,33 +121,31 @@ TEXTS = {
     "Make Tileable...": "Kachelbar machen...",
     "Make Material from Image...": "Material aus Bild machen...",
     "Upscale...": "Hochskalieren...",
-    "See the texture from before; where another one is shown, see this one. Hold, or click and click again": ""
+    "See the previous texture or, if the object shows another one, this one. Hold, or click and click again": ""
     "Die Textur von vorher sehen; wo eine andere gezeigt wird, diese. Halten, oder klicken und noch einmal "
     "klicken",
-    "Other programs keep the computer busy. Priority, in the preferences, gives the engine more of it.": ""
+    "Other programs keep the computer busy. Raise Priority in the preferences to give the engine more of it.": ""
     "Andere Programme beschäftigen den Rechner. Die Priorität in den Einstellungen gibt der Engine mehr davon.",
     "Free After (Minutes)": "Freigeben nach (Minuten)",
-    "Without a job, after so many minutes the engine lets go of its models and their memory. The next job "
-    "loads them again": ""
+    "Unload the models after this many idle minutes. The next job loads them again": ""
     "Nach so vielen Minuten ohne Auftrag gibt die Engine ihre Modelle und deren Speicher frei. Der nächste "
     "Auftrag lädt sie wieder",
     "Priority": "Priorität",
-    "How much of the processor the engine takes where other programs want it too. A change takes effect with "
-    "the next job": ""
+    "How the engine shares the processor with other programs. Takes effect with the next job": ""
     "Wie viel vom Prozessor sich die Engine nimmt, wo ihn auch andere Programme wollen. Eine Änderung gilt ab "
     "dem nächsten Auftrag",
     "Behind Others": "Hinter anderen",
-    "Blender stays smooth; on a busy computer a texture takes long": ""
+    "Blender stays smooth, but textures take long on a busy computer": ""
     "Blender bleibt flüssig; auf einem beschäftigten Rechner dauert eine Textur lange",
     "Like Others": "Wie andere",
-    "Textures come sooner; Blender may stutter meanwhile": "Texturen kommen früher; Blender kann dabei stocken",
+    "Textures come sooner, but Blender may stutter": "Texturen kommen früher; Blender kann dabei stocken",
     "Computing": "Rechnen",
     "In Blender": "In Blender",
-    "Textures on the Disk": "Texturen auf der Platte",
+    "Textures on Disk": "Texturen auf der Platte",
     "Models and Assets": "Modelle und Assets",
     "Tilewright Manual": "Tilewright-Handbuch",
-    "Open the manual that came with this version": "Das Handbuch öffnen, das mit dieser Version kam",
-    "It repeats already without a seam ({score:.2f}).": "Es wiederholt sich schon ohne Naht ({score:.2f}).",
+    "Open this version's manual": "Das Handbuch öffnen, das mit dieser Version kam",
+    "It already repeats without a seam ({score:.2f}).": "Es wiederholt sich schon ohne Naht ({score:.2f}).",
     "Restore Settings": "Einstellungen wiederherstellen",
     "not measured": "nicht gemessen",
     "its device": "ihrem Gerät",
@@ -157,12 +154,12 @@ TEXTS = {
     "The engine works.": "Die Engine funktioniert.",
     "{name} was removed.": "{name} wurde entfernt.",
     "Removing {name}": "{name} wird entfernt",
-    "All that Tilewright had put on this machine was removed.": ""
+    "Everything Tilewright put on this machine was removed.": ""
     "Alles, was Tilewright auf diesen Rechner gelegt hatte, wurde entfernt.",
     "The textures are kept.": "Die Texturen bleiben.",
     "You can uninstall it now.": "Sie können es jetzt deinstallieren.",
-    "Still of the texture before: {maps}.": "Noch von der vorigen Textur: {maps}.",
-    "Something else feeds {input}: the node {node} is linked to nothing.": ""
+    "Still from the previous texture: {maps}.": "Noch von der vorigen Textur: {maps}.",
+    "Something else feeds {input}: the node {node} is not linked.": ""
     "Etwas anderes speist {input}: der Node {node} ist mit nichts verbunden.",
     "{name} is {kind}, not one picture.": "{name} ist {kind}, nicht ein einzelnes Bild.",
     "a movie": "ein Film",
@@ -175,48 +172,49 @@ TEXTS = {
     # buttons of the panel
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
-    "End the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
-    "The job's id; empty: all jobs": "Die Kennung des Auftrags; leer: alle",
+    "Cancel the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
+    "The job's id. Empty: all jobs": "Die Kennung des Auftrags; leer: alle",
     "The job's id": "Die Kennung des Auftrags",
     "Move Job": "Auftrag verschieben",
-    "Have a waiting job made earlier or later": "Einen wartenden Auftrag vorziehen oder zurückstellen",
+    "Move a waiting job up or down the queue": "Einen wartenden Auftrag vorziehen oder zurückstellen",
     "Places": "Plätze",
-    "How far back; negative: to the front": "Wie weit nach hinten; negativ: nach vorn",
+    "How many places down; negative: up": "Wie weit nach hinten; negativ: nach vorn",
     "Apply": "Anwenden",
-    "Put the texture into the active material, as the target says": "Die Textur ins aktive Material einsetzen, wie "
+    "Put the texture into the active material, by the Target setting": "Die Textur ins aktive Material einsetzen, wie "
     "es das Ziel sagt",
-    "The result's folder in the history; empty: the texture that was made last": "Der Ordner des Ergebnisses im "
+    "The result's folder in the history. Empty: the latest texture": "Der Ordner des Ergebnisses im "
     "Verlauf; leer: die zuletzt gemachte Textur",
     "Show Another": "Andere zeigen",
-    "Show another texture of the same job": "Eine andere Textur desselben Auftrags zeigen",
-    "Give the active object a UV map: each face from the side that it looks to, the longest side one texture wide": ""
+    "Show another texture from the same job": "Eine andere Textur desselben Auftrags zeigen",
+    "Give the active object a box-projected UV map; its longest side is one texture wide": ""
     "Dem aktiven Objekt eine UV-Map geben: jede Fläche von ihrer Seite her, die längste Seite eine Textur breit",
     "Open Log": "Protokoll öffnen",
     "Open the log with the details": "Das Protokoll mit den Einzelheiten öffnen",
     "Close": "Schließen",
     "Close this message": "Diese Meldung schließen",
     "Free Memory": "Speicher freigeben",
-    "Let go of the loaded models and their memory, for example before a large render": "Die geladenen Modelle und "
+    "Unload models to free their memory, for example before a large render": "Die geladenen Modelle und "
     "ihren Speicher freigeben, etwa vor einem großen Rendern",
-    "The memory is free as soon as no job runs.": "Der Speicher ist frei, sobald kein Auftrag mehr läuft.",
+    "Memory is freed as soon as no job is running.": "Der Speicher ist frei, sobald kein Auftrag mehr läuft.",
     "That job has ended.": "Dieser Auftrag ist zu Ende.",
-    "Nothing was logged yet.": "Es gibt noch kein Protokoll.",
+    "Nothing has been logged yet.": "Es gibt noch kein Protokoll.",
     "Describe the texture first.": "Beschreiben Sie zuerst die Textur.",
     "The prompt is empty.": "Der Prompt ist leer.",
     "Describe the texture in a few words.": "Beschreiben Sie die Textur mit ein paar Worten.",
-    "Nothing is being made.": "Es wird gerade nichts gemacht.",
-    "Nothing is being done.": "Es geschieht gerade nichts.",
+    "No job is running.": "Es wird gerade nichts gemacht.",
+    "Nothing is running.": "Es geschieht gerade nichts.",
     "There is no scene.": "Es gibt keine Szene.",
     "There is no other texture.": "Es gibt keine andere Textur.",
     "There is no texture yet.": "Es gibt noch keine Textur.",
     "Generate one.": "Erzeugen Sie eine.",
-    "The active object needs no UV map, or has one.": "Das aktive Objekt braucht keine UV-Map oder hat eine.",
-    "Go to Object Mode first.": "Gehen Sie zuerst in den Objektmodus.",
+    "The active object already has a UV map, or doesn't need one.": ""
+    "Das aktive Objekt braucht keine UV-Map oder hat eine.",
+    "Switch to Object Mode first.": "Gehen Sie zuerst in den Objektmodus.",
     "No model is loaded.": "Es ist kein Modell geladen.",
     "There is no window to open it in.": "Es gibt kein Fenster, in dem es sich öffnen ließe.",
     "The job was cancelled.": "Der Auftrag wurde abgebrochen.",
     "Generate it again with its seed.": "Erzeugen Sie sie mit ihrem Seed noch einmal.",
-    "Write the whole path.": "Schreiben Sie den ganzen Pfad.",
+    "Give the full path.": "Schreiben Sie den ganzen Pfad.",
     # what goes on
     "Starting the engine": "Engine startet",
     "Loading the model": "Modell wird geladen",
@@ -235,40 +233,40 @@ TEXTS = {
     "{} h left": "noch {} h",
     "{number} of {count}: {phase}": "{number} von {count}: {phase}",
     "{line} ({count} waiting)": "{line} ({count} warten)",
-    "Waits for the render to end": "Wartet auf das Ende des Renderns",
-    "Waits for the bake to end": "Wartet auf das Ende des Backens",
-    "Waits for {name} to end": "Wartet auf das Ende von {name}",
-    "The job ended early; Apply puts this texture into the material.": "Der Auftrag endete vorzeitig; Anwenden "
+    "Waiting for the render to finish": "Wartet auf das Ende des Renderns",
+    "Waiting for the bake to finish": "Wartet auf das Ende des Backens",
+    "Waiting for {name} to finish": "Wartet auf das Ende von {name}",
+    "The job ended early. Press Apply to use this texture.": "Der Auftrag endete vorzeitig; Anwenden "
     "setzt diese Textur ins Material ein.",
-    "Not in a material yet; Apply puts it there.": "Noch in keinem Material; Anwenden setzt sie ein.",
+    "Not in a material yet. Press Apply to use it.": "Noch in keinem Material; Anwenden setzt sie ein.",
     "Could not be saved into the file: {names}.": "Ließ sich nicht in die Datei sichern: {names}.",
     "The image {name} was added.": "Das Bild {name} wurde hinzugefügt.",
     # settings
     "Prompt": "Prompt",
     "Template": "Vorlage",
-    "Words that are put around the prompt, which stands where {prompt} does, or in front of them": ""
+    "Words added around the prompt. {prompt} marks its place; without it, the prompt comes first": ""
     "Worte um den Prompt herum; er steht dort, wo {prompt} steht, oder davor",
     "Negative Prompt": "Negativer Prompt",
     "What the texture must not show": "Was die Textur nicht zeigen darf",
     "Width": "Breite",
     "Pixels from left to right, a multiple of 64": "Pixel von links nach rechts, ein Vielfaches von 64",
     "Pixels from bottom to top, a multiple of 64": "Pixel von unten nach oben, ein Vielfaches von 64",
-    "Sampling steps: more take longer and show more detail. 0: as many as suit the model": "Schritte: mehr dauern "
+    "Sampling steps: more take longer and can show more detail. 0: the model's default": "Schritte: mehr dauern "
     "länger und zeigen mehr Einzelheiten. 0: so viele, wie dem Modell guttun",
     "Guidance Scale": "Prompttreue",
-    "How strictly the prompt is followed. 0: as suits the model; 1: not weighed at all": "Wie streng der Prompt "
+    "How strictly to follow the prompt. 0: the model's default; 1: off": "Wie streng der Prompt "
     "befolgt wird. 0: wie es dem Modell guttut; 1: gar nicht gewichtet",
     "Seed": "Seed",
-    "The same seed and settings make the same texture again": "Derselbe Seed macht mit denselben Einstellungen "
+    "The same seed and settings make the same texture": "Derselbe Seed macht mit denselben Einstellungen "
     "dieselbe Textur noch einmal",
     "Random Seed": "Zufälliger Seed",
-    "Draw a new seed for each Generate; it is written below, to be kept if the texture is liked": ""
+    "Use a new seed for each texture. It is shown below, so you can keep one you like": ""
     "Für jedes Erzeugen einen neuen Seed ziehen; er steht darunter, damit man ihn behalten kann",
     "Count": "Anzahl",
     "How many textures to make, with seeds counting up. The first goes into the material": "Wie viele Texturen, "
     "mit fortlaufenden Seeds. Die erste kommt ins Material",
     "Tiling": "Kacheln",
-    "The directions in which the texture repeats without a seam": "Die Richtungen, in denen sich die Textur "
+    "Directions in which the texture repeats without a seam": "Die Richtungen, in denen sich die Textur "
     "nahtlos wiederholt",
     "Both": "Beide",
     "Left to right and bottom to top": "Von links nach rechts und von unten nach oben",
@@ -277,10 +275,10 @@ TEXTS = {
     "None": "Keine",
     "A plain picture": "Ein gewöhnliches Bild",
     "Upscale": "Vergrößern",
-    "Enlarge each texture afterwards, seamlessly and with its own colors": "Jede Textur danach vergrößern, nahtlos "
-    "und in ihren eigenen Farben",
+    "Enlarge each texture afterwards, keeping it seamless and its colors unchanged": ""
+    "Jede Textur danach vergrößern, nahtlos und in ihren eigenen Farben",
     "Off": "Aus",
-    "As large as it is made": "So groß, wie sie gemacht wird",
+    "Keep the size": "So groß, wie sie gemacht wird",
     "Twice as wide and high": "Doppelt so breit und hoch",
     "Four times as wide and high": "Viermal so breit und hoch",
     "Eight times as wide and high": "Achtmal so breit und hoch",
@@ -288,21 +286,21 @@ TEXTS = {
     "Maps": "Maps",
     "Which maps Whole Material makes": "Welche Maps „Ganzes Material“ macht",
     "Height": "Höhe",
-    "How far each point lies above the lowest": "Wie weit jeder Punkt über dem tiefsten liegt",
-    "The direction of the surface, as OpenGL has it": "Die Richtung der Oberfläche, wie in OpenGL",
-    "How far reflections are spread": "Wie weit Spiegelungen verteilt sind",
+    "How high each point is": "Wie weit jeder Punkt über dem tiefsten liegt",
+    "Surface direction, OpenGL style": "Die Richtung der Oberfläche, wie in OpenGL",
+    "How blurred reflections are": "Wie weit Spiegelungen verteilt sind",
     "Where the surface is metal": "Wo die Oberfläche Metall ist",
-    "Where little light comes to": "Wohin wenig Licht kommt",
-    "Make height, normal, roughness, metallic and occlusion of each texture, and put them into the material beside "
-    "its color": "Zu jeder Textur Höhe, Normalen, Rauheit, Metall und Verdeckung machen und neben ihrer Farbe ins "
-    "Material einsetzen",
+    "Where little light gets in": "Wohin wenig Licht kommt",
+    "Also make height, normal, roughness, metallic and occlusion maps, and put them into the material": ""
+    "Zu jeder Textur Höhe, Normalen, Rauheit, Metall und Verdeckung machen und neben ihrer Farbe ins Material "
+    "einsetzen",
     "Scheduler": "Verfahren",
     "Sampling method": "Wie das Bild aus dem Rauschen entsteht",
-    "A model's name, or the folder of a model in diffusers' format": "Der Name eines Modells, oder der Ordner "
+    "A model name, or the folder of a model in diffusers format": "Der Name eines Modells, oder der Ordner "
     "eines Modells im Format von diffusers",
     "Where the texture goes": "Wohin die Textur kommt",
     "Base Color": "Grundfarbe",
-    "The image that feeds the material's Base Color; a new one where nothing is linked": "Das Bild an der "
+    "The image that feeds the material's Base Color; a new one if nothing is linked": "Das Bild an der "
     "Grundfarbe des Materials; ein neues, wo nichts verbunden ist",
     "Selected Image Node": "Ausgewählter Bild-Node",
     "The selected Image Texture node of the material": "Der ausgewählte Bildtextur-Node des Materials",
@@ -310,22 +308,23 @@ TEXTS = {
     "A new Image Texture node, linked to nothing": "Ein neuer Bildtextur-Node, mit nichts verbunden",
     # facts
     "Recipe": "Rezept",
-    "All that made this image, as JSON; also in its file": "Alles, woraus dieses Bild entstand, als JSON; auch in "
-    "seiner Datei",
+    "Everything that made this image, as JSON; also stored in its file": ""
+    "Alles, woraus dieses Bild entstand, als JSON; auch in seiner Datei",
     "Seam Score": "Nahtmaß",
-    "Up to 1.1 no seam shows; -1: not measured": "Bis 1,1 ist keine Naht zu sehen; -1: nicht gemessen",
+    "Up to 1.1, no seam is visible. -1: not measured": "Bis 1,1 ist keine Naht zu sehen; -1: nicht gemessen",
     "Seconds": "Sekunden",
     "How long it took": "Wie lange es dauerte",
     "Result": "Ergebnis",
-    "Its folder among the results": "Sein Ordner unter den Ergebnissen",
+    "Its folder in the results": "Sein Ordner unter den Ergebnissen",
     "Before": "Davor",
-    "The image that this one took the place of last": "Das Bild, an dessen Stelle dieses zuletzt trat",
+    "The image this one replaced last": "Das Bild, an dessen Stelle dieses zuletzt trat",
     "Kind": "Art",
     "What it holds: base_color, normal, ...": "Was es enthält: base_color, normal, ...",
     "Running": "Läuft",
-    "Something is being made, or waits to be put into its material": "Etwas wird gemacht oder wartet auf sein Material",
+    "A job is running, or its result is waiting to go into a material": ""
+    "Etwas wird gemacht oder wartet auf sein Material",
     "Queued": "Wartend",
-    "Jobs that wait": "Aufträge, die warten",
+    "Waiting jobs": "Aufträge, die warten",
     "Phase": "Phase",
     "Progress": "Fortschritt",
     "Error": "Fehler",
@@ -336,49 +335,49 @@ TEXTS = {
     # presets and recipes
     "Presets": "Vorgaben",
     "Load Preset": "Vorgabe laden",
-    "Load these settings. A prompt that is there already stays, and the preset's words are put around it": ""
+    "Load these settings. A prompt you already typed stays, and the preset's words go around it": ""
     "Diese Einstellungen laden. Ein Prompt, der schon dasteht, bleibt, und die Worte der Vorgabe kommen um ihn "
     "herum",
     "Add Preset": "Vorgabe anlegen",
-    "Add a preset with the present settings, or remove one": "Eine Vorgabe aus den jetzigen Einstellungen anlegen, "
+    "Save the current settings as a preset, or remove one": "Eine Vorgabe aus den jetzigen Einstellungen anlegen, "
     "oder eine entfernen",
-    "{name} is not a preset of Tilewright.": "{name} ist keine Vorgabe von Tilewright.",
+    "{name} is not a Tilewright preset.": "{name} ist keine Vorgabe von Tilewright.",
     "Save it again.": "Sichern Sie sie noch einmal.",
     "The preset has a value for {name} that does not fit.": "Die Vorgabe hat für {name} einen Wert, der nicht passt.",
     "Restore Tilewright Settings": "Tilewright-Einstellungen holen",
-    "Set the prompt and everything else as for this texture, so that Generate makes it again": ""
+    "Bring back the prompt and all settings of this texture, so Generate makes it again": ""
     "Prompt und alles andere wie bei dieser Textur setzen, sodass Erzeugen sie noch einmal macht",
     "Or the name of an image in this file": "Oder der Name eines Bildes in dieser Datei",
-    "Or a PNG that Tilewright has made": "Oder ein PNG, das Tilewright gemacht hat",
-    "{path} cannot be read.": "{path} ist nicht lesbar.",
-    "Made with version {version} of the starter ({fingerprint}): today's gives other pixels.": ""
+    "Or a PNG made by Tilewright": "Oder ein PNG, das Tilewright gemacht hat",
+    "Cannot read {path}.": "{path} ist nicht lesbar.",
+    "Made with version {version} of the starter ({fingerprint}). Today's makes different pixels.": ""
     "Mit Version {version} des Starters gemacht ({fingerprint}): die heutige gibt andere Pixel.",
-    "Its model {model} is not among yours; the chosen one stays.": "Sein Modell {model} haben Sie nicht; das "
+    "You don't have its model {model}; the current one stays.": "Sein Modell {model} haben Sie nicht; das "
     "gewählte bleibt.",
-    "This picture carries no recipe of Tilewright.": "Dieses Bild trägt kein Rezept von Tilewright.",
-    "The settings are restored.": "Die Einstellungen sind geholt.",
+    "This picture has no Tilewright recipe.": "Dieses Bild trägt kein Rezept von Tilewright.",
+    "Settings restored.": "Die Einstellungen sind geholt.",
     "There is no image to take the settings from.": "Es gibt kein Bild, von dem die Einstellungen kommen könnten.",
     "Variations": "Variationen",
-    "Generate more textures like this one: the same recipe, other seeds": "Mehr Texturen wie diese erzeugen: "
+    "Make more textures like this one: same recipe, other seeds": "Mehr Texturen wie diese erzeugen: "
     "dasselbe Rezept, andere Seeds",
     "How many": "Wie viele",
     "Generate at Another Size": "In anderer Größe erzeugen",
-    "Generate the same recipe at another size. The seed is the same, the picture a relative of the first": ""
+    "Make the same recipe at another size. Same seed, but the picture will differ": ""
     "Dasselbe Rezept in anderer Größe erzeugen. Der Seed ist derselbe, das Bild mit dem ersten verwandt",
     # the history
     "History": "Verlauf",
     "Search": "Suchen",
-    "Words of the prompt; also the model, the size or the seed": "Worte aus dem Prompt; auch Modell, Größe oder Seed",
+    "Words of the prompt, the model, the size or the seed": "Worte aus dem Prompt; auch Modell, Größe oder Seed",
     "Show": "Zeigen",
-    "Which textures are shown": "Welche Texturen gezeigt werden",
+    "Which textures to show": "Welche Texturen gezeigt werden",
     "All": "Alle",
     "All textures": "Alle Texturen",
-    "Favourites": "Favoriten",
-    "Favourites only": "Nur Favoriten",
+    "Favorites": "Favoriten",
+    "Favorites only": "Nur Favoriten",
     "In No File": "In keiner Datei",
-    "Textures that no saved file has": "Texturen, die keine gesicherte Datei hat",
-    "1 texture from before is in no saved file.": "1 frühere Textur ist in keiner gesicherten Datei.",
-    "{count} textures from before are in no saved file.": "{count} frühere Texturen sind in keiner gesicherten Datei.",
+    "Textures not used by any saved file": "Texturen, die keine gesicherte Datei hat",
+    "1 earlier texture is not in any saved file.": "1 frühere Textur ist in keiner gesicherten Datei.",
+    "{count} earlier textures are not in any saved file.": "{count} frühere Texturen sind in keiner gesicherten Datei.",
     "Reading the results…": "Ergebnisse werden gelesen…",
     "Nothing found": "Nichts gefunden",
     "No textures yet": "Noch keine Texturen",
@@ -387,104 +386,104 @@ TEXTS = {
     "{page} of {pages}": "{page} von {pages}",
     "More": "Mehr",
     "Compare": "Vergleichen",
-    "The result's folder in the history; empty: the texture that is shown": "Der Ordner des Ergebnisses im "
+    "The result's folder in the history. Empty: the one shown": "Der Ordner des Ergebnisses im "
     "Verlauf; leer: die gezeigte Textur",
     "There is no texture to compare with.": "Es gibt keine Textur zum Vergleichen.",
     "The result's folder in the history": "Der Ordner des Ergebnisses im Verlauf",
     "Refresh": "Neu einlesen",
-    "Look at the folder of the results again": "Den Ordner der Ergebnisse noch einmal ansehen",
+    "Read the results folder again": "Den Ordner der Ergebnisse noch einmal ansehen",
     "Select": "Auswählen",
     "Turn Page": "Blättern",
-    "Turn to other results": "Zu anderen Ergebnissen blättern",
-    "Favourite": "Favorit",
-    "Mark as a favourite, which no clean-up ever removes, or unmark": "Als Favorit merken, den kein Aufräumen je "
+    "Show other results": "Zu anderen Ergebnissen blättern",
+    "Favorite": "Favorit",
+    "Mark as a favorite, which Clean Up never removes, or unmark": "Als Favorit merken, den kein Aufräumen je "
     "entfernt, oder nicht mehr",
     "Delete": "Löschen",
     "Delete “{title}”?": "„{title}“ löschen?",
-    "It is removed from the disk; undo does not bring it back.": "Sie wird vom Laufwerk entfernt; Rückgängig holt "
+    "This removes it from disk and cannot be undone.": "Sie wird vom Laufwerk entfernt; Rückgängig holt "
     "sie nicht zurück.",
-    "Delete this texture from the disk. Where the open file still needs it, this is refused": "Diese Textur vom "
+    "Delete this texture from disk. Refused while the open file still needs it": "Diese Textur vom "
     "Laufwerk löschen. Wo die offene Datei sie noch braucht, wird das abgelehnt",
-    "It is deleted when another file is opened; until then undo could need it.": "Sie wird gelöscht, wenn eine "
+    "It will be deleted when you open another file; until then, undo may need it.": "Sie wird gelöscht, wenn eine "
     "andere Datei geöffnet wird; bis dahin könnte Rückgängig sie brauchen.",
-    "The texture is deleted.": "Die Textur ist gelöscht.",
-    "The open file shows this texture, as the image {name}.": "Die offene Datei zeigt diese Textur, als Bild {name}.",
-    "Save the file, which then has a copy of its own, or remove the image.": "Sichern Sie die Datei, die dann eine "
+    "Texture deleted.": "Die Textur ist gelöscht.",
+    "The open file uses this texture, as the image {name}.": "Die offene Datei zeigt diese Textur, als Bild {name}.",
+    "Save the file, so it has its own copy, or remove the image.": "Sichern Sie die Datei, die dann eine "
     "eigene Kopie hat, oder entfernen Sie das Bild.",
-    "There is no result {name} in the history.": "Im Verlauf gibt es kein Ergebnis {name}.",
+    "The history has no result {name}.": "Im Verlauf gibt es kein Ergebnis {name}.",
     "Open in Image Editor": "Im Bildeditor öffnen",
-    "Show the whole picture in an Image Editor: one that is open, or a new window": "Das ganze Bild in einem "
+    "Show the picture in an open Image Editor, or in a new window": "Das ganze Bild in einem "
     "Bildeditor zeigen: einem offenen, oder einem neuen Fenster",
     "Show File": "Datei zeigen",
-    "Open the folder that holds the texture's files": "Den Ordner mit den Dateien der Textur öffnen",
-    "Show the textures of earlier sessions that no saved file has": "Die Texturen früherer Sitzungen zeigen, die "
+    "Open the folder with the texture's files": "Den Ordner mit den Dateien der Textur öffnen",
+    "Show textures of earlier sessions that no saved file uses": "Die Texturen früherer Sitzungen zeigen, die "
     "keine gesicherte Datei hat",
     "Clean Up": "Aufräumen",
-    "Bring the results below the size limit of the preferences, as far as nothing is lost that is in use": ""
+    "Delete the oldest results until they fit the size limit in the preferences. Nothing in use is deleted": ""
     "Die Ergebnisse unter die Größe bringen, die in den Einstellungen steht, soweit nichts verloren geht, was "
     "gebraucht wird",
     "There is no size limit.": "Es ist keine Größe vorgegeben.",
-    "What is in use, a favourite or younger than a day stays.": "Was gebraucht wird, Favorit oder jünger als ein "
-    "Tag ist, bleibt.",
+    "Kept: what is in use, favorites, and anything less than a day old.": ""
+    "Was gebraucht wird, Favorit oder jünger als ein Tag ist, bleibt.",
     "Try On": "Anprobieren",
-    "See the textures of the history on the object: arrow keys or wheel walk on, Enter keeps, Escape restores": ""
+    "See textures of the history on the object. Arrow keys or wheel: next, Enter: keep, Escape: put back": ""
     "Die Texturen des Verlaufs am Objekt sehen: Pfeiltasten oder Mausrad gehen weiter, Eingabe behält, Escape "
     "stellt wieder her",
-    "The result to begin with, by its folder in the history": "Das Ergebnis, mit dem es anfängt, als sein Ordner "
+    "The result to start with: its folder in the history": "Das Ergebnis, mit dem es anfängt, als sein Ordner "
     "im Verlauf",
-    "{number} of {count}: {title}   Arrow keys or wheel: another, Enter: keep, Escape: restore": ""
+    "{number} of {count}: {title}   Arrow keys or wheel: next, Enter: keep, Escape: put back": ""
     "{number} von {count}: {title}   Pfeiltasten oder Mausrad: andere, Eingabe: behalten, Escape: wiederherstellen",
     "There is no texture to try on.": "Es gibt keine Textur zum Anprobieren.",
     # a whole material
     "Tile Size": "Kachelgröße",
     "Relief": "Relief",
-    "From the lowest to the highest point of the height map, as a part of the tile size": "Vom tiefsten zum "
+    "Height from lowest to highest point, as a fraction of the tile size": "Vom tiefsten zum "
     "höchsten Punkt der Höhenkarte, als Teil der Kachelgröße",
     "Fit to Object": "An Objekt anpassen",
-    "Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one": ""
+    "Scale the texture on the object to its tile size, from the UV map's texel density, and suggest a resolution": ""
     "Die Texeldichte des Objekts lesen, die Textur auf ihre Kachelgröße skalieren und eine Auflösung für die "
     "nächste vorschlagen",
-    "Texels per Metre": "Texel pro Meter",
-    "How fine the texture is to be on the object, in pixels to a metre": "Wie fein die Textur am Objekt sein soll, "
+    "Texels per Meter": "Texel pro Meter",
+    "Resolution on the object, in pixels per meter": "Wie fein die Textur am Objekt sein soll, "
     "in Pixeln auf einen Meter",
     "Set Resolution": "Auflösung setzen",
-    "Have the next Generate make as many pixels as that takes": "Das nächste Erzeugen so viele Pixel machen "
+    "Set the size of the next texture to what that takes": "Das nächste Erzeugen so viele Pixel machen "
     "lassen, wie das braucht",
     "Multiply Occlusion": "Verdeckung einrechnen",
     "Multiply ambient occlusion into the color, or take it out again": "Die Umgebungsverdeckung in die Farbe "
     "einrechnen, oder wieder herausnehmen",
     "Update Nodes": "Nodes anpassen",
-    "Carry the relief as displacement method, render engine and texture coordinates want it now": ""
+    "Relink the relief for the material's current displacement method, render engine and coordinates": ""
     "Das Relief so tragen, wie Verschiebung, Render-Engine und Texturkoordinaten es jetzt verlangen",
     "Mark as Asset": "Als Asset merken",
     "Update Asset": "Asset erneuern",
-    "Mark the material as an asset, with a preview, and its recipe as the description": "Das Material als Asset "
+    "Mark the material as an asset with a preview, and its recipe as description": "Das Material als Asset "
     "merken, mit Vorschau und seinem Rezept als Beschreibung",
     "Author": "Urheber",
     "Empty: the one in the preferences": "Leer: der in den Einstellungen",
     "Catalog": "Katalog",
-    "Where asset browsers list it; slashes make a catalog in another": "Wo Asset-Browser es führen; Schrägstriche "
+    "Where the asset browser lists it. Use slashes for nested catalogs": "Wo Asset-Browser es führen; Schrägstriche "
     "machen einen Katalog in einem anderen",
     # targets
     "Choose another material.": "Wählen Sie ein anderes Material.",
-    "Choose the target Base Color: one is made.": "Wählen Sie das Ziel Grundfarbe: dann wird eines gemacht.",
+    "Choose the target Base Color, which makes one.": "Wählen Sie das Ziel Grundfarbe: dann wird eines gemacht.",
     "Make it local, or choose another material.": "Machen Sie es lokal, oder wählen Sie ein anderes Material.",
     "Make it local, or choose another object.": "Machen Sie es lokal, oder wählen Sie ein anderes Objekt.",
     "No Image Texture node is selected in {name}.": "In {name} ist kein Bildtextur-Node ausgewählt.",
     "No object is active.": "Es ist kein Objekt aktiv.",
     "No material is active.": "Es ist kein Material aktiv.",
-    "Select an object that can, such as a mesh.": "Wählen Sie ein Objekt, das es kann, etwa ein Mesh.",
+    "Select one that can, such as a mesh.": "Wählen Sie ein Objekt, das es kann, etwa ein Mesh.",
     "Select one in the Shader Editor.": "Wählen Sie einen im Shader-Editor aus.",
-    "Select the object that gets the texture.": "Wählen Sie das Objekt aus, das die Textur bekommt.",
+    "Select the object to texture.": "Wählen Sie das Objekt aus, das die Textur bekommt.",
     "The material {name} cannot be edited.": "Das Material {name} lässt sich nicht bearbeiten.",
-    "The material {name} is a library override of one in {place}, whose nodes cannot be changed.": ""
+    "The material {name} is a library override of one in {place}; its nodes cannot be changed.": ""
     "Das Material {name} ist eine Bibliotheksüberschreibung von einem in {place}, dessen Nodes sich nicht ändern "
     "lassen.",
     "The material {name} is gone.": "Das Material {name} gibt es nicht mehr.",
     "The material {name} is linked from {place}.": "Das Material {name} ist aus {place} verknüpft.",
     "The object {name} is gone.": "Das Objekt {name} gibt es nicht mehr.",
     "{name} cannot have a material.": "{name} kann kein Material haben.",
-    "{name} did not take a material.": "{name} hat kein Material angenommen.",
+    "{name} did not accept a material.": "{name} hat kein Material angenommen.",
     "{name} has no material, and {owner} cannot be edited.": "{name} hat kein Material, und {owner} lässt sich "
     "nicht bearbeiten.",
     "{name} has no material, and {owner} is linked from {place}.": "{name} hat kein Material, und {owner} ist aus "
@@ -499,64 +498,63 @@ TEXTS = {
     "Metallic": "Metall",
     "Roughness": "Rauheit",
     "Normal": "Normalen",
-    "The image {name} is kept without it.": "Das Bild {name} bleibt auch so.",
+    "The image {name} is kept anyway.": "Das Bild {name} bleibt auch so.",
     "{name} has no UV map to show it with.": "{name} hat keine UV-Map, um sie zu zeigen.",
-    "The texture {path} cannot be read.": "Die Textur {path} ist nicht lesbar.",
+    "Cannot read the texture {path}.": "Die Textur {path} ist nicht lesbar.",
     "There is no image {name}.": "Es gibt kein Bild {name}.",
-    "Base Color of {name} is not made from one image alone; the texture is in a new node beside it.": ""
+    "More than one image feeds Base Color of {name}. The texture is in a new node beside it.": ""
     "Die Grundfarbe von {name} kommt nicht von einem Bild allein; die Textur ist in einem neuen Node daneben.",
-    "The node {name} is gone; the texture is in a new one.": "Den Node {name} gibt es nicht mehr; die Textur ist "
+    "The node {name} is gone. The texture is in a new one.": "Den Node {name} gibt es nicht mehr; die Textur ist "
     "in einem neuen.",
-    "{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.": ""
+    "{name} has no Principled BSDF at its output. The texture is in a new node, not linked.": ""
     "{name} hat keinen Principled BSDF am Ausgang; die Textur ist in einem neuen Node, mit nichts verbunden.",
-    "{name} is an asset.": "{name} ist ein Asset.",
-    "Put one into it first.": "Setzen Sie zuerst eine ein.",
-    "Put one there first.": "Setzen Sie dort zuerst einen ein.",
+    "{name} is now an asset.": "{name} ist ein Asset.",
+    "Add one first.": "Setzen Sie zuerst eine ein.",
     "Give it one first.": "Geben Sie ihm zuerst eine.",
-    "The texture of {name} is not shown by a Mapping of the UV map.": "Die Textur von {name} wird nicht durch ein "
-    "Mapping der UV-Map gezeigt.",
+    "The texture of {name} is not placed by a Mapping node of the UV map.": ""
+    "Die Textur von {name} wird nicht durch ein Mapping der UV-Map gezeigt.",
     "{name} has no texture at its Base Color.": "{name} hat keine Textur an seiner Grundfarbe.",
     "{node} in {material} maps normals, not points.": "{node} in {material} bildet Normalen ab, keine Punkte.",
     "The scale of {node} in {material} comes from another node.": "Die Skalierung von {node} in {material} kommt von "
     "einem anderen Node.",
-    "No face of {name} with {material} has an area, on the object and in its UV map.": "Keine Fläche von {name} mit "
+    "No face of {name} with {material} has an area, on the object and in the UV map.": "Keine Fläche von {name} mit "
     "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
     "{name} has no UV map.": "{name} hat keine UV-Map.",
     "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
-    "{name} is no mesh, and its texel density cannot be read.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
+    "{name} is not a mesh, so it has no texel density.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
     "nicht ablesen.",
-    "{name} shows no texture of Tilewright's.": "{name} zeigt keine Textur von Tilewright.",
-    "Once the file is saved, mark it again for the catalogue {catalog}.": "Markieren Sie es für den Katalog {catalog} "
+    "{name} shows no texture from Tilewright.": "{name} zeigt keine Textur von Tilewright.",
+    "Save the file, then mark it again for the catalog {catalog}.": "Markieren Sie es für den Katalog {catalog} "
     "noch einmal, wenn die Datei gespeichert ist.",
-    "The catalogue {catalog} was not added: {file} cannot be read.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "The catalog {catalog} was not added: cannot read {file}.": "Der Katalog {catalog} wurde nicht angelegt: "
     "{file} kann nicht gelesen werden.",
-    "The catalogue {catalog} was not added: {place}: {reason}.": "Der Katalog {catalog} wurde nicht angelegt: "
+    "The catalog {catalog} was not added: {place}: {reason}.": "Der Katalog {catalog} wurde nicht angelegt: "
     "{place}: {reason}.",
-    "The engine made no texture within {seconds:.0f} s.": "Die Engine hat in {seconds:.0f} s keine Textur gemacht.",
-    "The ~ in {path} is nobody's folder.": "Das ~ in {path} ist niemandes Ordner.",
-    "The scheduler {scheduler} does not fit the model {model}.": "Der Scheduler {scheduler} passt nicht zum Modell "
+    "The engine made no texture in {seconds:.0f} s.": "Die Engine hat in {seconds:.0f} s keine Textur gemacht.",
+    "The ~ in {path} names no user.": "Das ~ in {path} ist niemandes Ordner.",
+    "The scheduler {scheduler} doesn't fit the model {model}.": "Der Scheduler {scheduler} passt nicht zum Modell "
     "{model}.",
     "Choose one of: {names}.": "Wählen Sie einen von: {names}.",
     "Press Install in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Installieren.",
     "Press Repair in Tilewright's panel.": "Drücken Sie in Tilewrights Bereich auf Reparieren.",
-    "Link Texture Coordinate, UV, to a Mapping, and that to the image.": "Verbinden Sie Texturkoordinate, UV, mit "
+    "Link Texture Coordinate's UV to a Mapping node, and that to the image.": "Verbinden Sie Texturkoordinate, UV, mit "
     "einem Mapping, und das mit dem Bild.",
     "Unwrap it again, or assign the material to its faces.": "Wickeln Sie es neu ab, oder weisen Sie das Material "
     "seinen Flächen zu.",
-    "Choose a higher Upscale to come nearer to {density:g}.": ""
+    "Choose a higher Upscale to get closer to {density:g}.": ""
     "Stellen Sie Vergrößern höher, um näher an {density:g} heranzukommen.",
-    "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre.": ""
+    "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels at {density:g} per meter.": ""
     "Eine Kachel ist {size:g} m auf {name}: Skalierung {x:.3g} mal {y:.3g}, {pixels} Pixel für {density:g} pro "
     "Meter.",
-    "{name} has no ambient occlusion of Tilewright's.": "{name} hat keine Umgebungsverdeckung von Tilewright.",
-    "The nodes of {name} fit its displacement method and coordinates.": ""
+    "{name} has no ambient occlusion map from Tilewright.": "{name} hat keine Umgebungsverdeckung von Tilewright.",
+    "The nodes of {name} already fit its displacement method and coordinates.": ""
     "Die Nodes von {name} passen zu seiner Verschiebung und seinen Koordinaten.",
     "Export Maps": "Maps exportieren",
-    "Write the material's textures beside each other, named and packed as a game engine imports them": ""
+    "Write the material's textures as files, named and packed the way a game engine imports them": ""
     "Die Texturen des Materials nebeneinander ablegen, benannt und gepackt, wie eine Game-Engine sie einliest",
-    "What the files' names begin with; empty: the material's": "Womit die Dateinamen beginnen; leer: wie das Material",
+    "Start of the file names. Empty: the material's name": "Womit die Dateinamen beginnen; leer: wie das Material",
     "For": "Für",
-    "How the files are named, and which maps share one": "Wie die Dateien heißen, und welche Maps sich eine teilen",
+    "How files are named, and which maps share one": "Wie die Dateien heißen, und welche Maps sich eine teilen",
     "Plain": "Schlicht",
     "One file for each map": "Eine Datei für jede Map",
     "Occlusion, roughness and metallic in one file, as in glTF": ""
@@ -565,7 +563,7 @@ TEXTS = {
     "ORM, and a normal map for DirectX": "ORM, und eine Normal Map für DirectX",
     "ORM, for an ORMMaterial3D": "ORM, für ein ORMMaterial3D",
     "Which way green points": "Wohin Grün zeigt",
-    "As the program wants it": "Wie das Programm es verlangt",
+    "As that program expects": "Wie das Programm es verlangt",
     "Green is up": "Grün zeigt nach oben",
     "Green is down": "Grün zeigt nach unten",
     "How the files are written": "Wie die Dateien geschrieben werden",
@@ -574,18 +572,18 @@ TEXTS = {
     "256 levels": "256 Stufen",
     "PNG, 16 Bits": "PNG, 16 Bit",
     "65536 levels": "65536 Stufen",
-    "32-bit floats, the color linear": "32-Bit-Fließkomma, die Farbe linear",
+    "32-bit floats, linear color": "32-Bit-Fließkomma, die Farbe linear",
     "Overwrite": "Überschreiben",
-    "Replace files that have these names": "Dateien mit diesen Namen ersetzen",
-    "No folder was chosen.": "Es wurde kein Ordner gewählt.",
+    "Replace existing files": "Dateien mit diesen Namen ersetzen",
+    "No folder is chosen.": "Es wurde kein Ordner gewählt.",
     "Choose one.": "Bitte einen wählen.",
-    "{path} is there already.": "{path} gibt es schon.",
+    "{path} already exists.": "{path} gibt es schon.",
     "Turn on Overwrite, or choose another name or folder.": ""
     "„Überschreiben“ einschalten, oder einen anderen Namen oder Ordner wählen.",
     "In {folder}: {names}.": "In {folder}: {names}.",
     "There is no map to export.": "Es gibt keine Map zum Exportieren.",
     "Generate a material with maps first.": "Bitte zuerst ein Material mit Maps erzeugen.",
-    "{path} cannot be written.": "{path} lässt sich nicht schreiben.",
+    "Cannot write {path}.": "{path} lässt sich nicht schreiben.",
     "Choose another image.": "Bitte ein anderes Bild wählen.",
     "Find it with File, External Data.": "Unter Datei, Externe Daten lässt sie sich suchen.",
     "Free some space there, or choose another folder.": "Dort Platz schaffen, oder einen anderen Ordner wählen.",
@@ -600,87 +598,86 @@ TEXTS = {
     "PNG": "PNG",
     "Unity": "Unity",
     "Unreal": "Unreal",
-    "The relief is shown by the node {name}: the node {image} is linked to nothing.": ""
+    "The node {name} already shows the relief: the node {image} is not linked.": ""
     "Das Relief zeigt der Node {name}: Der Node {image} ist mit nichts verbunden.",
-    "The link to Base Color of {name} is muted: unmute it, and press Apply; the texture is in a node beside it.": ""
+    "The link to Base Color of {name} is muted. Unmute it and press Apply; the texture is in a node beside it.": ""
     "Die Verbindung zur Grundfarbe von {name} ist stumm: einschalten und „Anwenden“ drücken; die Textur liegt daneben.",
-    "The link to {input} of {node} is muted: unmute it, and press Apply.": ""
+    "The link to {input} of {node} is muted. Unmute it and press Apply.": ""
     "Die Verbindung zu {input} von {node} ist stumm: einschalten und „Anwenden“ drücken.",
-    "The node {node} is muted: unmute it, and press Apply.": ""
+    "The node {node} is muted. Unmute it and press Apply.": ""
     "Der Node {node} ist stumm: einschalten und „Anwenden“ drücken.",
-    "The node {node} is muted: unmute it to see its map.": ""
+    "The node {node} is muted. Unmute it to see its map.": ""
     "Der Node {node} ist stumm: einschalten, um seine Map zu sehen.",
-    "Its surface is a {node}: put a Principled BSDF in its place, and press Apply.": ""
+    "Its surface is a {node}. Put a Principled BSDF in its place and press Apply.": ""
     "Seine Oberfläche ist {node}: durch einen Principled BSDF ersetzen und „Anwenden“ drücken.",
-    "The factor {amount:g} of {node} hides one of its shaders: change it, and press Apply.": ""
+    "The factor {amount:g} of {node} hides one of its shaders. Change it and press Apply.": ""
     "Der Faktor {amount:g} von {node} verbirgt einen seiner Shader: ändern und „Anwenden“ drücken.",
-    "Its Principled BSDF is in the group {name}, which comes from another file: make it local first.": ""
+    "Its Principled BSDF is in the group {name}, which comes from another file. Make it local first.": ""
     "Sein Principled BSDF ist in der Gruppe {name}, die aus einer anderen Datei kommt: zuerst lokal machen.",
-    "Its Principled BSDF is in the group {name}, which is used {count} times: to change only this one, "
-    "click the number beside its name, and press Apply.": ""
+    "Its Principled BSDF is in the group {name}, which is used {count} times. To change only this one, click the "
+    "number beside its name and press Apply.": ""
     "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: um nur diese zu ändern, "
     "auf die Zahl neben ihrem Namen klicken und „Anwenden“ drücken.",
-    "It has no Material Output for this render engine: add one, and press Apply.": ""
+    "It has no Material Output for this render engine. Add one and press Apply.": ""
     "Es hat keine Materialausgabe für diese Render-Engine: eine anlegen und „Anwenden“ drücken.",
-    "The view layer shows {other} on everything: clear its Material Override to see it.": ""
+    "The view layer shows {other} on everything. Clear its Material Override to see it.": ""
     "Die Ansichtsebene zeigt überall {other}: ihre Materialüberschreibung leeren, um es zu sehen.",
-    "{object} does not have this material: assign it to see it.": ""
+    "{object} doesn't have this material. Assign it to see it.": ""
     "{object} hat dieses Material nicht: zuweisen, um es zu sehen.",
-    "Geometry Nodes of {object} show {other} instead: make that one active, or take Set Material out.": ""
+    "Geometry Nodes of {object} show {other} instead. Make that one active, or remove Set Material.": ""
     "Geometry Nodes von {object} zeigen stattdessen {other}: dieses aktiv machen, oder „Set Material“ herausnehmen.",
-    "No face of {object} has this material: assign it in Edit Mode to see it.": ""
+    "No face of {object} has this material. Assign it in Edit Mode to see it.": ""
     "Keine Fläche von {object} hat dieses Material: im Bearbeitungsmodus zuweisen, um es zu sehen.",
-    "What stands before Base Color of {name} hides the image or turns its colors round; "
-    "the texture is in a new node beside it.": ""
+    "A node before Base Color of {name} hides the image or inverts its colors. The texture is in a new node beside "
+    "it.": ""
     "Vor der Grundfarbe von {name} verbirgt etwas das Bild oder kehrt seine Farben um; "
     "die Textur liegt daneben in einem neuen Node.",
-    "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map.": ""
+    "The coordinates turn the texture, so Bump or Displacement carries its relief, not a Normal Map.": ""
     "Die Koordinaten drehen die Textur; ihr Relief trägt daher Bump oder Verschiebung statt einer Normal Map.",
-    "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes.": ""
+    "The coordinates now turn the texture, and its Normal Map doesn't follow. Press Update Nodes.": ""
     "Die Koordinaten drehen die Textur jetzt; ihre Normal Map folgt dem nicht: Nodes anpassen drücken.",
-    "Bump carries the relief: press Update Nodes to have the Normal Map carry it.": ""
+    "Bump carries the relief. Press Update Nodes to let the Normal Map carry it.": ""
     "Bump trägt das Relief: Mit „Nodes anpassen“ trägt es die Normal Map.",
-    "Something stands between the nodes {image} and {node}: it is left alone.": ""
+    "There is something between the nodes {image} and {node}; it was left alone.": ""
     "Zwischen den Nodes {image} und {node} steht etwas: Es bleibt, wie es ist.",
     "Nothing is linked to the Base Color of {name}.": "Mit der Grundfarbe von {name} ist nichts verbunden.",
     # pictures
-    "Enlarge the image, seamlessly and with its own colors; the result is a new image": "Das Bild vergrößern, "
+    "Enlarge the image, keeping it seamless and its colors unchanged. Makes a new image": "Das Bild vergrößern, "
     "nahtlos und in seinen eigenen Farben; das Ergebnis ist ein neues Bild",
     "Make Material from Image": "Material aus dem Bild machen",
-    "Make height, normal, roughness, metallic and occlusion of the image, for the active material": ""
+    "Make height, normal, roughness, metallic and occlusion maps from the image, for the active material": ""
     "Höhe, Normalen, Rauheit, Metall und Verdeckung des Bildes machen, für das aktive Material",
     "Make Tileable": "Kachelbar machen",
-    "Make the image repeat without a seam; the result is a new image": "Das Bild nahtlos wiederholbar machen; das "
+    "Make the image repeat without a seam. Makes a new image": "Das Bild nahtlos wiederholbar machen; das "
     "Ergebnis ist ein neues Bild",
     "Tilewright": "Tilewright",
-    "It repeats to all sides": "Es wiederholt sich nach allen Seiten",
-    "It repeats to the left and right": "Es wiederholt sich nach links und rechts",
-    "It repeats up and down": "Es wiederholt sich nach oben und unten",
-    "It does not repeat": "Es wiederholt sich nicht",
+    "Repeats both ways": "Es wiederholt sich nach allen Seiten",
+    "Repeats left and right": "Es wiederholt sich nach links und rechts",
+    "Repeats up and down": "Es wiederholt sich nach oben und unten",
+    "Doesn't repeat": "Es wiederholt sich nicht",
     "From the Image": "Vom Bild",
-    "Color, or data where the image's color space is Non-Color": "Farbe, oder Daten, wo der Farbraum des Bildes "
+    "Color, or data if the image's color space is Non-Color": "Farbe, oder Daten, wo der Farbraum des Bildes "
     "Non-Color ist",
     "Data": "Daten",
     "Normals": "Normalen",
-    "A normal map: its normals keep their length": "Eine Normal-Map: ihre Normalen behalten ihre Länge",
+    "A normal map: normals keep unit length": "Eine Normal-Map: ihre Normalen behalten ihre Länge",
     "Image": "Bild",
-    "Its name; empty: the one that is shown": "Sein Name; leer: das gezeigte",
+    "Its name. Empty: the one shown": "Sein Name; leer: das gezeigte",
     "Where the picture repeats": "Wo sich das Bild wiederholt",
-    "Where the picture shall repeat": "Wo sich das Bild wiederholen soll",
+    "Where the picture should repeat": "Wo sich das Bild wiederholen soll",
     "Scale": "Faktor",
     "How many times larger": "Wievielmal so groß",
     "Twice": "Doppelt",
     "Four times": "Vierfach",
     "Eight times": "Achtfach",
     "Upscaler": "Netz",
-    '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured': (
+    '"starter" or "lanczos", both exactly seamless, or the file of a network (.safetensors), which is measured': (
         '"starter" oder "lanczos", beide genau nahtlos; oder die Datei eines Netzes (.safetensors), das gemessen wird'
     ),
-    "The pixels of {name} cannot be written to {folder}.": "Die Pixel von {name} lassen sich nicht nach {folder} "
-    "schreiben.",
+    "Cannot write the pixels of {name} to {folder}.": "Die Pixel von {name} lassen sich nicht nach {folder} schreiben.",
     "Free some space there, or choose another folder in the preferences.": "Schaffen Sie dort Platz, oder wählen Sie "
     "in den Einstellungen einen anderen Ordner.",
-    "Memory ran out with the pixels of {name}.": "Der Speicher reichte für die Pixel von {name} nicht aus.",
+    "Not enough memory for the pixels of {name}.": "Der Speicher reichte für die Pixel von {name} nicht aus.",
     "Choose a smaller image, or close other programs.": "Wählen Sie ein kleineres Bild, oder schließen Sie andere "
     "Programme.",
     "Content": "Inhalt",
@@ -691,24 +688,24 @@ TEXTS = {
     "mit 1x-Netzen, die nach ihren Maps heißen",
     # preferences
     "Own Python": "Eigenes Python",
-    "Use this Python, which has the engine's packages, instead of what Install makes. Empty: what Install makes. "
-    "The variable TILEWRIGHT_PYTHON goes before both": "Dieses Python mit den Paketen der Engine benutzen, statt "
+    "A Python that has the engine's packages, to use instead of what Install makes. The environment variable "
+    "TILEWRIGHT_PYTHON overrides both": "Dieses Python mit den Paketen der Engine benutzen, statt "
     "dessen, was Installieren macht. Leer: was Installieren macht. Die Variable TILEWRIGHT_PYTHON geht beiden vor",
     "Device": "Gerät",
-    "What computes the textures. A change takes effect with the next job": "Was die Texturen berechnet. Eine "
+    "What computes the textures. Takes effect with the next job": "Was die Texturen berechnet. Eine "
     "Änderung wirkt beim nächsten Auftrag",
     "Automatic": "Automatisch",
-    "The fastest one that is there": "Das schnellste, das da ist",
+    "The fastest one available": "Das schnellste, das da ist",
     "NVIDIA or AMD": "NVIDIA oder AMD",
     "CUDA or ROCm": "CUDA oder ROCm",
     "Intel": "Intel",
-    "Intel's graphics": "Grafik von Intel",
+    "Intel graphics": "Grafik von Intel",
     "Apple": "Apple",
-    "Apple's graphics": "Grafik von Apple",
+    "Apple graphics": "Grafik von Apple",
     "Processor": "Prozessor",
-    "Slow, and always there": "Langsam, und immer da",
+    "Slow, but always available": "Langsam, und immer da",
     "Memory": "Speicher",
-    "How much of the device's memory to use. What does not fit is tried again leaner": "Wie viel Speicher des "
+    "How much of the device's memory to use. What doesn't fit is tried again with less": "Wie viel Speicher des "
     "Geräts benutzt wird. Was nicht hineinpasst, wird sparsamer noch einmal versucht",
     "As much as is free": "So viel, wie frei ist",
     "All on the Device": "Alles auf dem Gerät",
@@ -720,43 +717,43 @@ TEXTS = {
     "Least": "Am sparsamsten",
     "Slowest, for the smallest cards": "Am langsamsten, für die kleinsten Karten",
     "Step Previews": "Zwischenbilder",
-    "Show the picture while it is being made, twice a second, small and without its details": "Das Bild zeigen, "
+    "Show a small, rough picture while it is being made, twice a second": "Das Bild zeigen, "
     "während es entsteht, zweimal in der Sekunde, klein und ohne Einzelheiten",
     "Install Into": "Installieren nach",
-    "Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. What is in "
-    "the old folder stays there until it is removed": "Ordner für die Pakete der Engine, auch auf einem anderen "
+    "Folder for the engine's packages, for example on another drive. Empty: Blender's user folder. What is in the "
+    "old folder stays until you remove it": "Ordner für die Pakete der Engine, auch auf einem anderen "
     "Laufwerk. Leer: in Blenders Ordner dieses Benutzers. Was im alten Ordner ist, bleibt dort, bis es entfernt "
     "wird",
     "Packages": "Pakete",
-    "Which build of torch Install takes, each with its own list of versions and hashes": "Welches torch "
+    "Which build of torch to install. Each has its own list of versions and hashes": "Welches torch "
     "Installieren nimmt, jedes mit eigener Liste von Versionen und Prüfsummen",
     "Standard": "Standard",
-    "What the package index has: NVIDIA on Linux, Apple on macOS, the processor everywhere": "Was der Paketindex "
+    "What the package index offers: NVIDIA on Linux, Apple on macOS, the processor everywhere": "Was der Paketindex "
     "hat: NVIDIA unter Linux, Apple unter macOS, den Prozessor überall",
-    "Small, for machines without a fitting graphics card": "Klein, für Rechner ohne passende Grafikkarte",
+    "Small, for machines without a suitable graphics card": "Klein, für Rechner ohne passende Grafikkarte",
     "Folder of Wheels": "Ordner mit Wheels",
-    "Install takes packages from here first, so that it works without a network. Each is checked against its hash": ""
+    "Install looks for packages here first, so it works without a network. Each is checked against its hash": ""
     "Hier sucht Installieren zuerst nach Paketen, sodass es ohne Netz geht. Jedes wird mit seiner Prüfsumme "
     "verglichen",
     "Package Index": "Paketindex",
-    "Address that Install downloads from. Empty: the one that pip and uv are set to on this machine": ""
+    "Address to download packages from. Empty: the one pip and uv use on this machine": ""
     "Adresse, von der Installieren herunterlädt. Leer: die, auf die pip und uv hier eingestellt sind",
-    "as pip and uv are set to": "wie pip und uv eingestellt sind",
+    "as set for pip and uv": "wie pip und uv eingestellt sind",
     "Free After": "Freigeben nach",
     "Free for Renders": "Fürs Rendern freigeben",
-    "When a render starts, the engine lets go of its models, so that the render has the graphics card's memory. "
-    "The next texture loads them again": "Wenn ein Rendern beginnt, gibt die Engine ihre Modelle frei, damit es "
+    "Unload the models when a render starts, so the render gets the graphics card's memory. The next texture loads "
+    "them again": "Wenn ein Rendern beginnt, gibt die Engine ihre Modelle frei, damit es "
     "den Speicher der Grafikkarte hat. Die nächste Textur lädt sie wieder",
     "Results": "Ergebnisse",
-    "Folder that keeps every texture. Empty: one of yours that stays when Tilewright is uninstalled": ""
+    "Folder where every texture is kept. Empty: a folder of yours that stays when you uninstall Tilewright": ""
     "Ordner, der jede Textur behält. Leer: einer von Ihren, der bleibt, wenn Tilewright deinstalliert wird",
     "Size Limit (GB)": "Höchstens (GB)",
-    "Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, no favourite, "
-    "and nothing that the open file or a saved .blend has": "Gigabyte für die Ergebnisse; 0: beliebig viele. Die "
+    "Gigabytes for the results. 0: no limit. The oldest go first, but no favorites, nothing less than a day old, "
+    "and nothing that the open file or a saved .blend uses": "Gigabyte für die Ergebnisse; 0: beliebig viele. Die "
     "ältesten gehen zuerst, aber nichts, was jünger als ein Tag ist, kein Favorit, und nichts, was die offene "
     "Datei oder eine gesicherte .blend hat",
     "On Save": "Beim Sichern",
-    "How a saved file keeps its textures, so that it shows them on another machine too": "Wie eine gesicherte "
+    "How a saved file keeps its textures, so they show on other machines too": "Wie eine gesicherte "
     "Datei ihre Texturen behält, sodass sie sie auch auf einem anderen Rechner zeigt",
     "Pack": "Einpacken",
     "The textures are inside the .blend": "Die Texturen sind in der .blend",
@@ -764,83 +761,81 @@ TEXTS = {
     "The textures are in the folder “textures” beside the .blend": "Die Texturen sind im Ordner „textures“ neben "
     "der .blend",
     "Previews First": "Erst Vorschau",
-    "Nothing is put into a material by itself: new textures wait in the history until they are applied": ""
+    "Don't change materials by yourself: new textures wait in the history until you apply them": ""
     "Nichts kommt von selbst in ein Material: neue Texturen warten im Verlauf, bis sie angewandt werden",
     "Models": "Modelle",
-    "Folder with diffusers models to choose from": "Ordner mit diffusers-Modellen, aus denen man wählen kann",
-    "Whom materials that are marked as assets name as their author": "Wen Materialien, die als Assets gemerkt "
-    "sind, als Urheber nennen",
+    "Folder with models in diffusers format": "Ordner mit diffusers-Modellen, aus denen man wählen kann",
+    "Author of materials that you mark as assets": "Wen Materialien, die als Assets gemerkt sind, als Urheber nennen",
     "{count} textures, {size:.2f} GB": "{count} Texturen, {size:.2f} GB",
     # the engine's packages
     "Engine": "Engine",
     "Install": "Installieren",
     "Repair": "Reparieren",
-    "Download and install what the engine needs, or mend it. Goes on where it was interrupted": ""
+    "Download and install what the engine needs, or repair it. Continues where it stopped": ""
     "Herunterladen und installieren, was die Engine braucht, oder es reparieren. Geht dort weiter, wo es "
     "unterbrochen wurde",
     "Verify": "Prüfen",
-    "Compare every file of the engine's packages with its hash. What is damaged is named, and Repair mends it": ""
+    "Check every file of the engine's packages against its hash. Repair fixes what is damaged": ""
     "Jede Datei der Pakete mit ihrer Prüfsumme vergleichen. Was beschädigt ist, wird genannt, und Reparieren "
     "richtet es",
     "Stop": "Anhalten",
-    "Stop. What was downloaded is kept, and Install goes on from there": "Anhalten. Was heruntergeladen ist, "
+    "Stop. Downloads are kept, and Install continues from there": "Anhalten. Was heruntergeladen ist, "
     "bleibt, und Installieren geht dort weiter",
     "Check Python": "Python prüfen",
-    "Run the engine's Python, and list what it has or lacks": "Das Python der Engine starten und nennen, was es "
+    "Run the engine's Python and list what it has or lacks": "Das Python der Engine starten und nennen, was es "
     "hat oder was ihm fehlt",
     "Self Test": "Selbsttest",
-    "Have the engine tell its versions and device, and make a small texture that is not kept": ""
+    "Show the engine's versions and device, and make a small test texture, which is not kept": ""
     "Die Engine Versionen und Gerät nennen und eine kleine Textur machen lassen, die nicht bleibt",
     "Copy Diagnostics": "Diagnose kopieren",
-    "Copy versions, settings and the logs' ends for a report, without your name and your folders": ""
+    "Copy versions, settings and the end of the logs for a bug report, without your name or folders": ""
     "Versionen, Einstellungen und die Enden der Protokolle für einen Bericht kopieren, ohne Ihren Namen und Ihre "
     "Ordner",
     "Copied. Read it before you paste it anywhere.": "Kopiert. Lesen Sie es, bevor Sie es irgendwo einfügen.",
-    "Open what the installer wrote": "Öffnen, was die Installation geschrieben hat",
-    "Nothing was installed yet.": "Es wurde noch nichts installiert.",
-    "Nothing is installed that could be verified.": "Es ist nichts installiert, was sich prüfen ließe.",
+    "Open the installer's log": "Öffnen, was die Installation geschrieben hat",
+    "Nothing has been installed yet.": "Es wurde noch nichts installiert.",
+    "There is nothing to verify: no packages are installed.": "Es ist nichts installiert, was sich prüfen ließe.",
     "Remove Packages": "Pakete entfernen",
-    "Delete these packages from the disk": "Diese Pakete vom Laufwerk löschen",
+    "Delete these packages from disk": "Diese Pakete vom Laufwerk löschen",
     "The environment's folder": "Der Ordner der Umgebung",
     "Remove Everything": "Alles entfernen",
-    "Delete all that Tilewright has put on this machine: the engine's packages, logs and settings of its own": ""
+    "Delete everything Tilewright put on this machine: the engine's packages, logs and its own settings": ""
     "Alles löschen, was Tilewright auf diesen Rechner gebracht hat: die Pakete der Engine, Protokolle und eigene "
     "Einstellungen",
     "Also the Textures": "Auch die Texturen",
-    "Delete the textures that were made as well; those in saved files stay in them": "Auch die gemachten Texturen "
+    "Also delete the textures. Those in saved files stay there": "Auch die gemachten Texturen "
     "löschen; die in gesicherten Dateien bleiben darin",
     "Allow Online Access...": "Online-Zugriff erlauben...",
     "Other Ways...": "Andere Wege...",
-    "Blender may not go online. Allow it, or name a folder of wheels or a Python.": "Blender darf nicht online "
+    "Blender isn't allowed online. Allow it, or name a folder of wheels or a Python.": "Blender darf nicht online "
     "gehen. Erlauben Sie es, oder nennen Sie einen Ordner mit Wheels oder ein Python.",
-    "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels.": ""
+    "Blender isn't allowed online. Turn on Allow Online Access in Preferences > System, or name a Folder of Wheels.": ""
     "Blender darf nicht online gehen. Erlauben Sie es in Einstellungen > System, oder nennen Sie einen Ordner mit "
     "Wheels.",
-    "Up to {size} are downloaded, into {place}.": "Bis zu {size} werden heruntergeladen, nach {place}.",
-    "A Python of your own is used.": "Es wird ein eigenes Python benutzt.",
+    "Downloads up to {size}, into {place}.": "Bis zu {size} werden heruntergeladen, nach {place}.",
+    "Using your own Python.": "Es wird ein eigenes Python benutzt.",
     "The engine's packages are installed.": "Die Pakete der Engine sind installiert.",
-    "This list was not tried on such a machine by us.": "Diese Liste haben wir auf einem solchen Rechner nicht "
+    "We have not tried this list on a machine like yours.": "Diese Liste haben wir auf einem solchen Rechner nicht "
     "erprobt.",
     "The engine's packages are not installed yet.": "Die Pakete der Engine sind noch nicht installiert.",
-    "The engine's packages are installed by half: the installation was interrupted, or something is damaged.": ""
+    "The engine's packages are only half installed: the installation was interrupted, or something is damaged.": ""
     "Die Pakete der Engine sind nur halb installiert: die Installation wurde unterbrochen, oder etwas ist "
     "beschädigt.",
-    "The engine's packages are those of another version of Tilewright.": "Die Pakete der Engine sind die einer "
+    "The engine's packages belong to another version of Tilewright.": "Die Pakete der Engine sind die einer "
     "anderen Version von Tilewright.",
-    "half made": "halb gemacht",
+    "incomplete": "halb gemacht",
     "in use": "in Gebrauch",
     "not used by this Blender": "von diesem Blender nicht gebraucht",
-    "Something else is being done with the engine's packages.": "Mit den Paketen der Engine geschieht gerade etwas "
-    "anderes.",
-    "Wait for it.": "Warten Sie es ab.",
-    "Wait until the running jobs have ended, or cancel them.": "Warten Sie, bis die laufenden Aufträge zu Ende "
+    "The engine's packages are busy with something else.": "Mit den Paketen der Engine geschieht gerade etwas anderes.",
+    "Wait until it is done.": "Warten Sie es ab.",
+    "Wait for the running jobs, or cancel them.": "Warten Sie, bis die laufenden Aufträge zu Ende "
     "sind, oder brechen Sie sie ab.",
     "Stopped.": "Angehalten.",
     "Open the log.": "Öffnen Sie das Protokoll.",
-    "Cancelled. What was downloaded is kept, and Install goes on from there.": "Abgebrochen. Was heruntergeladen "
+    "Cancelled. Downloads are kept, and Install continues from there.": "Abgebrochen. Was heruntergeladen "
     "ist, bleibt, und Installieren geht dort weiter.",
     "Waiting for another Blender": "Wartet auf ein anderes Blender",
-    "Looking at what is there": "Sieht nach, was da ist",
+    "Checking what is there": "Sieht nach, was da ist",
     "Downloading": "Herunterladen",
     "Installing": "Installieren",
     "Checking": "Prüfen",

@@ -50,16 +50,16 @@ def choose(context: bpy.types.Context, kind: str, document: str) -> Target:
     """The active object's active material, as a target. Raises `UserError` where no result could go there."""
     obj = context.object
     if obj is None:
-        raise refusal("No object is active.", "Select the object that gets the texture.")
+        raise refusal("No object is active.", "Select the object to texture.")
     if obj.type not in _WITH_MATERIALS:
         raise refusal(
-            rpt_("{name} cannot have a material.").format(name=obj.name), "Select an object that can, such as a mesh."
+            rpt_("{name} cannot have a material.").format(name=obj.name), "Select one that can, such as a mesh."
         )
     material = material_of(context)
     if material is None:
         if kind == "SELECTED_NODE":
             raise refusal(
-                rpt_("{name} has no material.").format(name=obj.name), "Choose the target Base Color: one is made."
+                rpt_("{name} has no material.").format(name=obj.name), "Choose the target Base Color, which makes one."
             )
         _check_slot(obj)
         return Target(document, kind, obj.session_uid, 0, "", obj.name)
@@ -131,7 +131,7 @@ def check_editable(material: bpy.types.Material) -> None:
         reference = material.override_library.reference
         place = reference.library.filepath if reference and reference.library else "another file"
         raise refusal(
-            rpt_("The material {name} is a library override of one in {place}, whose nodes cannot be changed.").format(
+            rpt_("The material {name} is a library override of one in {place}; its nodes cannot be changed.").format(
                 name=material.name, place=place
             ),
             "Make it local, or choose another material.",

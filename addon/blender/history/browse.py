@@ -57,7 +57,7 @@ def result(name: str) -> Result:
     """The result in that folder of the store. Raises `UserError` where there is none."""
     entry = get().find(name)
     if entry is None:
-        raise UserError(ErrorKind.REQUEST, rpt_("There is no result {name} in the history.").format(name=name))
+        raise UserError(ErrorKind.REQUEST, rpt_("The history has no result {name}.").format(name=name))
     return entry.result
 
 
@@ -216,15 +216,15 @@ def delete(name: str) -> str:
     if image is not None:
         raise UserError(
             ErrorKind.REQUEST,
-            rpt_("The open file shows this texture, as the image {name}.").format(name=image.name),
-            rpt_("Save the file, which then has a copy of its own, or remove the image."),
+            rpt_("The open file uses this texture, as the image {name}.").format(name=image.name),
+            rpt_("Save the file, so it has its own copy, or remove the image."),
         )
     if name in view.placed:
         view.doomed.add(name)
-        outcome = rpt_("It is deleted when another file is opened; until then undo could need it.")
+        outcome = rpt_("It will be deleted when you open another file; until then, undo may need it.")
     else:
         get().delete(name)
-        outcome = rpt_("The texture is deleted.")
+        outcome = rpt_("Texture deleted.")
     view.offered = tuple(offered for offered in view.offered if offered != name)
     show()
     _watch()

@@ -80,14 +80,14 @@ def end(exchange: Exchange) -> None:
 
 
 class TILEWRIGHT_OT_compare(reporting.Operator):
-    """See the texture from before; where another one is shown, see this one. Hold, or click and click again"""
+    """See the previous texture or, if the object shows another one, this one. Hold, or click and click again"""
 
     bl_idname = "tilewright.compare"
     bl_label = "Compare"
     # no undo step: nothing is different afterwards
 
     result: StringProperty(
-        description="The result's folder in the history; empty: the texture that is shown", options={"SKIP_SAVE"}
+        description="The result's folder in the history. Empty: the one shown", options={"SKIP_SAVE"}
     )
 
     @classmethod

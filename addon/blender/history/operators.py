@@ -26,7 +26,7 @@ class _OnResult(reporting.Operator):
 
 
 class TILEWRIGHT_OT_history_refresh(reporting.Operator):
-    """Look at the folder of the results again"""
+    """Read the results folder again"""
 
     bl_idname = "tilewright.history_refresh"
     bl_label = "Refresh"
@@ -51,7 +51,7 @@ class TILEWRIGHT_OT_select(_OnResult):
 
 
 class TILEWRIGHT_OT_turn_page(reporting.Operator):
-    """Turn to other results"""
+    """Show other results"""
 
     bl_idname = "tilewright.turn_page"
     bl_label = "Turn Page"
@@ -64,7 +64,7 @@ class TILEWRIGHT_OT_turn_page(reporting.Operator):
 
 
 class TILEWRIGHT_OT_apply(reporting.Operator):
-    """Put the texture into the active material, as the target says"""
+    """Put the texture into the active material, by the Target setting"""
 
     bl_idname = "tilewright.apply"
     bl_label = "Apply"
@@ -72,7 +72,7 @@ class TILEWRIGHT_OT_apply(reporting.Operator):
     keeps_error = True
 
     result: StringProperty(
-        description="The result's folder in the history; empty: the texture that was made last",
+        description="The result's folder in the history. Empty: the latest texture",
         options={"SKIP_SAVE", "HIDDEN"},
     )
 
@@ -95,10 +95,10 @@ class TILEWRIGHT_OT_apply(reporting.Operator):
 
 
 class TILEWRIGHT_OT_favourite(_OnResult):
-    """Mark as a favourite, which no clean-up ever removes, or unmark"""
+    """Mark as a favorite, which Clean Up never removes, or unmark"""
 
     bl_idname = "tilewright.favourite"
-    bl_label = "Favourite"
+    bl_label = "Favorite"
 
     favourite: BoolProperty(default=True, options={"SKIP_SAVE", "HIDDEN"})
 
@@ -107,7 +107,7 @@ class TILEWRIGHT_OT_favourite(_OnResult):
 
 
 class TILEWRIGHT_OT_delete(_OnResult):
-    """Delete this texture from the disk. Where the open file still needs it, this is refused"""
+    """Delete this texture from disk. Refused while the open file still needs it"""
 
     bl_idname = "tilewright.delete"
     bl_label = "Delete"
@@ -121,7 +121,7 @@ class TILEWRIGHT_OT_delete(_OnResult):
             self,
             event,
             title=iface_("Delete “{title}”?").format(title=prompt),
-            message=iface_("It is removed from the disk; undo does not bring it back."),
+            message=iface_("This removes it from disk and cannot be undone."),
             confirm_text=iface_("Delete"),
             icon="WARNING",
         )
@@ -131,7 +131,7 @@ class TILEWRIGHT_OT_delete(_OnResult):
 
 
 class TILEWRIGHT_OT_open_in_image_editor(_OnResult):
-    """Show the whole picture in an Image Editor: one that is open, or a new window"""
+    """Show the picture in an open Image Editor, or in a new window"""
 
     bl_idname = "tilewright.open_in_image_editor"
     bl_label = "Open in Image Editor"
@@ -153,7 +153,7 @@ class TILEWRIGHT_OT_open_in_image_editor(_OnResult):
 
 
 class TILEWRIGHT_OT_show_file(_OnResult):
-    """Open the folder that holds the texture's files"""
+    """Open the folder with the texture's files"""
 
     bl_idname = "tilewright.show_file"
     bl_label = "Show File"
@@ -167,7 +167,7 @@ class TILEWRIGHT_OT_show_file(_OnResult):
 
 
 class TILEWRIGHT_OT_show_offers(reporting.Operator):
-    """Show the textures of earlier sessions that no saved file has"""
+    """Show textures of earlier sessions that no saved file uses"""
 
     bl_idname = "tilewright.show_offers"
     bl_label = "Show"
@@ -182,14 +182,16 @@ class TILEWRIGHT_OT_show_offers(reporting.Operator):
 
 
 class TILEWRIGHT_OT_dismiss_offers(reporting.Operator):
-    """Do not tell of these again; they stay in the history"""
+    """Don't show these again. They stay in the history"""
 
     bl_idname = "tilewright.dismiss_offers"
     bl_label = "Close"
     bl_options = {"INTERNAL"}
 
     for_good: BoolProperty(
-        name="For Good", description="Of no others either; the preferences can change that", options={"SKIP_SAVE"}
+        name="For Good",
+        description="Never show this message again. The preferences can bring it back",
+        options={"SKIP_SAVE"},
     )
 
     def act(self, context: bpy.types.Context) -> None:
@@ -213,7 +215,7 @@ class TILEWRIGHT_OT_clear_filters(reporting.Operator):
 
 
 class TILEWRIGHT_OT_clean_up(reporting.Operator):
-    """Bring the results below the size limit of the preferences, as far as nothing is lost that is in use"""
+    """Delete the oldest results until they fit the size limit in the preferences. Nothing in use is deleted"""
 
     bl_idname = "tilewright.clean_up"
     bl_label = "Clean Up"
@@ -225,7 +227,7 @@ class TILEWRIGHT_OT_clean_up(reporting.Operator):
     def act(self, context: bpy.types.Context) -> None:
         browse.get()
         browse.clean_up()
-        self.report({"INFO"}, rpt_("What is in use, a favourite or younger than a day stays."))
+        self.report({"INFO"}, rpt_("Kept: what is in use, favorites, and anything less than a day old."))
 
 
 CLASSES = (

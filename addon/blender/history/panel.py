@@ -17,8 +17,8 @@ from . import browse, compare
 
 _WHICH = (
     (Which.ALL.value, "All", "All textures", "IMGDISPLAY", 0),
-    (Which.FAVOURITES.value, "Favourites", "Favourites only", "SOLO_ON", 1),
-    (Which.UNTAKEN.value, "In No File", "Textures that no saved file has", "GHOST_ENABLED", 2),
+    (Which.FAVOURITES.value, "Favorites", "Favorites only", "SOLO_ON", 1),
+    (Which.UNTAKEN.value, "In No File", "Textures not used by any saved file", "GHOST_ENABLED", 2),
 )
 _UNIT = 20  # pixels of a button's height, at a scale of 1
 _MARGIN = 40  # pixels beside the thumbnails, at a scale of 1
@@ -52,14 +52,14 @@ class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
 
     search: StringProperty(
         name="Search",
-        description="Words of the prompt; also the model, the size or the seed",
+        description="Words of the prompt, the model, the size or the seed",
         get=lambda self: state.current.view.text,
         set=_set_text,
         options={"TEXTEDIT_UPDATE", "SKIP_SAVE"},
     )
     which: EnumProperty(
         name="Show",
-        description="Which textures are shown",
+        description="Which textures to show",
         items=_WHICH,
         get=lambda self: tuple(Which).index(state.current.view.which),
         set=_set_which,
@@ -67,8 +67,8 @@ class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
     )
     comparing: BoolProperty(
         name="Compare",
-        description="See the texture from before; where another one is shown, see this one. Hold the button, or click "
-        "it: then the next click ends it",
+        description="See the previous texture or, if the object shows another one, this one. Hold the button, or "
+        "click it and click again",
         get=lambda self: state.current.view.comparing,
         set=_set_comparing,
         update=compare.hold,
@@ -76,7 +76,7 @@ class TILEWRIGHT_PG_history(bpy.types.PropertyGroup):
     )
     picture: EnumProperty(
         name="Texture",
-        description="The selected texture; click for the others on this page",
+        description="The selected texture. Click to choose another one on this page",
         items=lambda self, context: state.current.view.pictures,
         get=_selected_number,
         set=_select_number,
@@ -144,15 +144,15 @@ def _draw_filters(layout: bpy.types.UILayout) -> None:
 def _draw_offer(layout: bpy.types.UILayout, context: bpy.types.Context, count: int) -> None:
     box = layout.box().column()
     row = box.row()
-    words = iface_("1 texture from before is in no saved file.")
+    words = iface_("1 earlier texture is not in any saved file.")
     if count > 1:
-        words = iface_("{count} textures from before are in no saved file.").format(count=count)
-    words = f"{words} {iface_('Apply those that you want, and save the file; a favourite stays in any case.')}"
+        words = iface_("{count} earlier textures are not in any saved file.").format(count=count)
+    words = f"{words} {iface_('Apply the ones you want and save the file. Favorites always stay.')}"
     drawing.paragraph(row.column(), context, words, icon="RECOVER_LAST", margin=2)
     row.operator("tilewright.dismiss_offers", text="", icon="X", emboss=False)
     row = box.row(align=True)
     row.operator("tilewright.show_offers")
-    row.operator("tilewright.dismiss_offers", text="Never Tell").for_good = True
+    row.operator("tilewright.dismiss_offers", text="Never Show").for_good = True
 
 
 def _draw_page(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

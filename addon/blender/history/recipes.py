@@ -40,7 +40,7 @@ def of_file(path: Path) -> Recipe | None:
     try:
         return core_recipe.read_png(path)
     except OSError as error:
-        raise UserError(ErrorKind.DISK, rpt_("{path} cannot be read.").format(path=path)) from error
+        raise UserError(ErrorKind.DISK, rpt_("Cannot read {path}.").format(path=path)) from error
 
 
 def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> str:
@@ -65,7 +65,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:
-        note = rpt_("Its model {model} is not among yours; the chosen one stays.").format(model=request.model)
+        note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
     info = models.try_resolve(settings.model)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
     own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
@@ -76,7 +76,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     if former:
         version, steps = former
         settings.steps = 0 if request.steps == steps else request.steps
-        note = rpt_("Made with version {version} of the starter ({fingerprint}): today's gives other pixels.")
+        note = rpt_("Made with version {version} of the starter ({fingerprint}). Today's makes different pixels.")
         note = note.format(version=version, fingerprint=recipe.model_fingerprint)
     return note
 
@@ -99,7 +99,7 @@ class _Again(reporting.Operator):
 
 
 class TILEWRIGHT_OT_restore_settings(reporting.Operator):
-    """Set the prompt and everything else as for this texture, so that Generate makes it again"""
+    """Bring back the prompt and all settings of this texture, so Generate makes it again"""
 
     bl_idname = "tilewright.restore_settings"
     bl_label = "Restore Settings"
@@ -108,7 +108,7 @@ class TILEWRIGHT_OT_restore_settings(reporting.Operator):
     result: StringProperty(description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
     image: StringProperty(description="Or the name of an image in this file", options={"SKIP_SAVE", "HIDDEN"})
     filepath: StringProperty(
-        description="Or a PNG that Tilewright has made", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
+        description="Or a PNG made by Tilewright", subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"}
     )
 
     @classmethod
@@ -118,9 +118,9 @@ class TILEWRIGHT_OT_restore_settings(reporting.Operator):
     def act(self, context: bpy.types.Context) -> None:
         recipe = self.find(context)
         if recipe is None:
-            raise UserError(ErrorKind.REQUEST, rpt_("This picture carries no recipe of Tilewright."))
+            raise UserError(ErrorKind.REQUEST, rpt_("This picture has no Tilewright recipe."))
         note = restore(settings_of(context.scene), recipe, own=bool(self.result))
-        self.report({"WARNING" if note else "INFO"}, note or rpt_("The settings are restored."))
+        self.report({"WARNING" if note else "INFO"}, note or rpt_("Settings restored."))
 
     def find(self, context: bpy.types.Context) -> Recipe | None:
         if self.result:
@@ -140,7 +140,7 @@ def image_at_hand(context: bpy.types.Context) -> bpy.types.Image | None:
 
 
 class TILEWRIGHT_OT_variations(_Again):
-    """Generate more textures like this one: the same recipe, other seeds"""
+    """Make more textures like this one: same recipe, other seeds"""
 
     bl_idname = "tilewright.variations"
     bl_label = "Variations"
@@ -156,7 +156,7 @@ class TILEWRIGHT_OT_variations(_Again):
 
 
 class TILEWRIGHT_OT_generate_again(_Again):
-    """Generate the same recipe at another size. The seed is the same, the picture a relative of the first"""
+    """Make the same recipe at another size. Same seed, but the picture will differ"""
 
     bl_idname = "tilewright.generate_again"
     bl_label = "Generate at Another Size"

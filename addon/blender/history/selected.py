@@ -124,13 +124,13 @@ def _where(image: bpy.types.Image | None, worn: bool) -> str:
     if image is None:
         if current.outcome_of == current.view.selected and current.outcome and not current.outcome_placed:
             return current.outcome
-        return "Not in this file; Apply puts it into the material."
+        return "Not in this file. Press Apply to use it."
     used = image.users > image.use_fake_user
     if current.outcome_of == current.view.selected and current.outcome and (used or not current.outcome_placed):
         return current.outcome
     if worn:
         return "In the active material."
-    return "In this file." if used else "In this file, but in no material; Apply puts it there."
+    return "In this file." if used else "In this file, but in no material. Press Apply to use it."
 
 
 def _draw_old_maps(

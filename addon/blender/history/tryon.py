@@ -128,14 +128,14 @@ def _uid(item: bpy.types.ID | None) -> int:
 
 
 class TILEWRIGHT_OT_try_on(reporting.Operator):
-    """See the textures of the history on the object: arrow keys or wheel walk on, Enter keeps, Escape restores"""
+    """See textures of the history on the object. Arrow keys or wheel: next, Enter: keep, Escape: put back"""
 
     bl_idname = "tilewright.try_on"
     bl_label = "Try On"
     bl_options = {"UNDO"}
 
     result: StringProperty(
-        description="The result to begin with, by its folder in the history", options={"SKIP_SAVE", "HIDDEN"}
+        description="The result to start with: its folder in the history", options={"SKIP_SAVE", "HIDDEN"}
     )
 
     @classmethod
@@ -200,7 +200,7 @@ class TILEWRIGHT_OT_try_on(reporting.Operator):
         browse.show_selected()
         if context.area:
             request = browse.result(name).recipe.request
-            words = iface_("{number} of {count}: {title}   Arrow keys or wheel: another, Enter: keep, Escape: restore")
+            words = iface_("{number} of {count}: {title}   Arrow keys or wheel: next, Enter: keep, Escape: put back")
             text = words.format(number=self.trial.at + 1, count=len(self.trial.names), title=title(request.prompt))
             context.area.header_text_set(text)
 

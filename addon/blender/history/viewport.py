@@ -38,8 +38,8 @@ class TILEWRIGHT_OT_show_in_viewport(reporting.Operator):
     shading: EnumProperty(
         name="Shading",
         items=(
-            ("MATERIAL", "Material Preview", "The whole material, in Blender's own light"),
-            ("TEXTURE", "Solid, Texture", "The color alone: the fastest, without the mapping's scale"),
+            ("MATERIAL", "Material Preview", "The whole material, lit by Blender"),
+            ("TEXTURE", "Solid, Texture", "Color only: fastest, but ignores the scale of the mapping"),
         ),
         default="MATERIAL",
     )
@@ -47,8 +47,8 @@ class TILEWRIGHT_OT_show_in_viewport(reporting.Operator):
     @classmethod
     def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
         if getattr(properties, "shading", "") == "TEXTURE":
-            return "Have the 3D View show the color alone: the fastest way. It takes no notice of the mapping's scale"
-        return "Have the 3D View show the whole material: Material Preview"
+            return "Show only the color in the 3D View: fastest, but ignores the scale of the mapping"
+        return "Show the whole material in the 3D View: Material Preview"
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:

@@ -22,7 +22,7 @@ class _Setup(reporting.Operator):
 
 
 class TILEWRIGHT_OT_install(_Setup):
-    """Download and install what the engine needs, or mend it. Goes on where it was interrupted"""
+    """Download and install what the engine needs, or repair it. Continues where it stopped"""
 
     bl_idname = "tilewright.install"
     bl_label = "Install"
@@ -37,7 +37,7 @@ class TILEWRIGHT_OT_install(_Setup):
 
 
 class TILEWRIGHT_OT_verify(_Setup):
-    """Compare every file of the engine's packages with its hash. What is damaged is named, and Repair mends it"""
+    """Check every file of the engine's packages against its hash. Repair fixes what is damaged"""
 
     bl_idname = "tilewright.verify"
     bl_label = "Verify"
@@ -46,7 +46,7 @@ class TILEWRIGHT_OT_verify(_Setup):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         error = setup.problem(InstallerAction.VERIFY)
         if error is None and not (state.current.environments and state.current.environments.ready):
-            return UserError(ErrorKind.RUNTIME, "Nothing is installed that could be verified.")
+            return UserError(ErrorKind.RUNTIME, "There is nothing to verify: no packages are installed.")
         return error
 
     def act(self, context: bpy.types.Context) -> None:
@@ -55,21 +55,21 @@ class TILEWRIGHT_OT_verify(_Setup):
 
 
 class TILEWRIGHT_OT_cancel_install(_Setup):
-    """Stop. What was downloaded is kept, and Install goes on from there"""
+    """Stop. Downloads are kept, and Install continues from there"""
 
     bl_idname = "tilewright.cancel_install"
     bl_label = "Cancel"
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return None if state.current.setup.busy else UserError(ErrorKind.RUNTIME, "Nothing is being done.")
+        return None if state.current.setup.busy else UserError(ErrorKind.RUNTIME, "Nothing is running.")
 
     def act(self, context: bpy.types.Context) -> None:
         setup.cancel()
 
 
 class TILEWRIGHT_OT_check_python(_Setup):
-    """Run the engine's Python, and list what it has or lacks"""
+    """Run the engine's Python and list what it has or lacks"""
 
     bl_idname = "tilewright.check_python"
     bl_label = "Check Python"
@@ -80,7 +80,7 @@ class TILEWRIGHT_OT_check_python(_Setup):
 
 
 class TILEWRIGHT_OT_self_test(_Setup):
-    """Have the engine tell its versions and device, and make a small texture that is not kept"""
+    """Show the engine's versions and device, and make a small test texture, which is not kept"""
 
     bl_idname = "tilewright.self_test"
     bl_label = "Self Test"
@@ -95,7 +95,7 @@ class TILEWRIGHT_OT_self_test(_Setup):
 
 
 class TILEWRIGHT_OT_copy_diagnostics(_Setup):
-    """Copy versions, settings and the logs' ends for a report, without your name and your folders"""
+    """Copy versions, settings and the end of the logs for a bug report, without your name or folders"""
 
     bl_idname = "tilewright.copy_diagnostics"
     bl_label = "Copy Diagnostics"
@@ -106,7 +106,7 @@ class TILEWRIGHT_OT_copy_diagnostics(_Setup):
 
 
 class TILEWRIGHT_OT_open_installer_log(_Setup):
-    """Open what the installer wrote"""
+    """Open the installer's log"""
 
     bl_idname = "tilewright.open_installer_log"
     bl_label = "Open Log"
@@ -117,7 +117,7 @@ class TILEWRIGHT_OT_open_installer_log(_Setup):
 
     def act(self, context: bpy.types.Context) -> reporting.Outcome:
         if not setup.log().is_file():
-            self.report({"INFO"}, "Nothing was installed yet.")
+            self.report({"INFO"}, "Nothing has been installed yet.")
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(setup.log()))
 
@@ -134,7 +134,7 @@ class TILEWRIGHT_OT_dismiss_setup(_Setup):
 
 
 class TILEWRIGHT_OT_open_manual(_Setup):
-    """Open the manual that came with this version"""
+    """Open this version's manual"""
 
     bl_idname = "tilewright.open_manual"
     bl_label = "Tilewright Manual"
@@ -148,7 +148,7 @@ class TILEWRIGHT_OT_open_manual(_Setup):
 
 
 class TILEWRIGHT_OT_remove_environment(_Setup):
-    """Delete these packages from the disk"""
+    """Delete these packages from disk"""
 
     bl_idname = "tilewright.remove_environment"
     bl_label = "Remove Packages"
@@ -164,14 +164,14 @@ class TILEWRIGHT_OT_remove_environment(_Setup):
 
 
 class TILEWRIGHT_OT_remove_everything(_Setup):
-    """Delete all that Tilewright has put on this machine: the engine's packages, logs and settings of its own"""
+    """Delete everything Tilewright put on this machine: the engine's packages, logs and its own settings"""
 
     bl_idname = "tilewright.remove_everything"
     bl_label = "Remove Everything"
 
     results: BoolProperty(
         name="Also the Textures",
-        description="Delete the textures that were made as well; those in saved files stay in them",
+        description="Also delete the textures. Those in saved files stay there",
         default=False,
         options={"SKIP_SAVE"},
     )

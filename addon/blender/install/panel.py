@@ -15,7 +15,7 @@ from ..common.languages import iface_
 
 _STAGES = {
     Stage.WAITING: "Waiting for another Blender",
-    Stage.LOOKING: "Looking at what is there",
+    Stage.LOOKING: "Checking what is there",
     Stage.DOWNLOADING: "Downloading",
     Stage.INSTALLING: "Installing",
     Stage.CHECKING: "Checking",
@@ -52,13 +52,13 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     found = current.environments
     if not current.setup.error:
         paragraph(box, context, current.engine_error.message, icon="INFO")
-    words = iface_("Up to {size} are downloaded, into {place}.")
+    words = iface_("Downloads up to {size}, into {place}.")
     paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
     if not bpy.app.online_access and not preferences.get().wheels.strip():
         paragraph(
             box,
             context,
-            "Blender may not go online. Allow it, or name a folder of wheels or a Python.",
+            "Blender isn't allowed online. Allow it, or name a folder of wheels or a Python.",
             icon="INTERNET_OFFLINE",
         )
         box.operator("screen.userpref_show", text="Allow Online Access...", icon="INTERNET").section = "SYSTEM"
@@ -146,7 +146,7 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     if len(chosen.bl_rna.properties["backend"].enum_items) > 1:
         box.prop(chosen, "backend")
     box.prop(chosen, "wheels")
-    box.prop(chosen, "index", placeholder="as pip and uv are set to")
+    box.prop(chosen, "index", placeholder="as set for pip and uv")
     row = box.row(align=True)
     row.prop(chosen, "python")
     row.operator("tilewright.check_python", text="", icon="VIEWZOOM")
@@ -159,11 +159,11 @@ def _status() -> tuple[str, str]:
     if current.engine_error:
         return current.engine_error.message, "ERROR"
     if _named():
-        return "A Python of your own is used.", "CHECKMARK"
+        return "Using your own Python.", "CHECKMARK"
     found = current.environments
     text = iface_("The engine's packages are installed.")
     if not (found and found.lock and found.lock.verified):
-        text = f"{text} {iface_('This list was not tried on such a machine by us.')}"
+        text = f"{text} {iface_('We have not tried this list on a machine like yours.')}"
     return text, "CHECKMARK"
 
 
@@ -172,7 +172,7 @@ def _draw_found(layout: Any) -> None:
     found = state.current.environments
     for item in found.found if found else ():
         row = layout.row()
-        size = iface_("half made") if item.size is None else _size(item.size)
+        size = iface_("incomplete") if item.size is None else _size(item.size)
         use = iface_("in use") if item.current else iface_("not used by this Blender")
         row.label(text=f"{item.title}: {size}, {use}", icon="PACKAGE", translate=False)
         row.operator("tilewright.remove_environment", text="", icon="X").name = item.folder.name

@@ -38,8 +38,8 @@ def log() -> Path:
     return package.data_folder("logs") / "installer.log"
 
 
-BUSY = UserError(ErrorKind.RUNTIME, "Something else is being done with the engine's packages.", "Wait for it.")
-_JOBS_RUN = UserError(ErrorKind.RUNTIME, "Wait until the running jobs have ended, or cancel them.")
+BUSY = UserError(ErrorKind.RUNTIME, "The engine's packages are busy with something else.", "Wait until it is done.")
+_JOBS_RUN = UserError(ErrorKind.RUNTIME, "Wait for the running jobs, or cancel them.")
 
 
 def problem(action: InstallerAction) -> UserError | None:
@@ -54,7 +54,8 @@ def problem(action: InstallerAction) -> UserError | None:
     if action is InstallerAction.INSTALL and not bpy.app.online_access and not preferences.get().wheels.strip():
         return UserError(
             ErrorKind.RUNTIME,
-            "Blender may not go online. Allow Online Access in Preferences > System, or name a Folder of Wheels.",
+            "Blender isn't allowed online. Turn on Allow Online Access in Preferences > System, or name a Folder of "
+            "Wheels.",
         )
     return None
 
@@ -113,7 +114,7 @@ def self_test() -> None:
             if job.error:
                 raise job.error
             if not job.results:
-                words = rpt_("The engine made no texture within {seconds:.0f} s.")
+                words = rpt_("The engine made no texture in {seconds:.0f} s.")
                 raise UserError(ErrorKind.WORKER, words.format(seconds=_PATIENCE), "Open the log.")
             result = job.results[0]
             device = result.recipe.environment.get("device", "")
@@ -161,7 +162,7 @@ def remove_everything(results: bool) -> None:
             (root / ".lock").unlink(missing_ok=True)
             if root.is_dir() and not any(root.iterdir()):
                 root.rmdir()
-        told = [rpt_("All that Tilewright had put on this machine was removed.")]
+        told = [rpt_("Everything Tilewright put on this machine was removed.")]
         told += [] if results else [rpt_("The textures are kept.")]
         return " ".join([*told, rpt_("You can uninstall it now.")])
 
@@ -201,7 +202,7 @@ def _advance() -> None:
         setup.message = outcome.text
         setup.error = None if setup.installer and setup.installer.cancelled else outcome.error
         if setup.installer and setup.installer.cancelled:
-            setup.message = "Cancelled. What was downloaded is kept, and Install goes on from there."
+            setup.message = "Cancelled. Downloads are kept, and Install continues from there."
     if setup.chore and setup.chore.future.done():
         future, setup.chore, changed = setup.chore.future, None, True
         error = future.exception()

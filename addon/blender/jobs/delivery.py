@@ -50,7 +50,7 @@ def deliver(results: Sequence[Result], target: Target) -> str:
     try:
         outcome = _place(made[0], maps, target)
     except UserError as error:
-        kept = rpt_("The image {name} is kept without it.").format(name=made[0].name)
+        kept = rpt_("The image {name} is kept anyway.").format(name=made[0].name)
         outcome = f"{error.message} {kept}"
     return f"{outcome} {lost.message}" if lost else outcome
 
@@ -74,7 +74,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         obj.active_material = material
         if obj.active_material != material:
             bpy.data.materials.remove(material)
-            raise targets.refusal(rpt_("{name} did not take a material.").format(name=obj.name))
+            raise targets.refusal(rpt_("{name} did not accept a material.").format(name=obj.name))
     placed = color_node.put(material, image, target.kind, target.node)
     obj = targets.object_of(target)
     if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):

@@ -15,11 +15,11 @@ from ..material import physical_size, uv
 from ..settings.properties import settings_of
 from . import generation, pump, status
 
-NOTHING_RUNS = UserError(ErrorKind.REQUEST, "Nothing is being made.")
+NOTHING_RUNS = UserError(ErrorKind.REQUEST, "No job is running.")
 
 
 class TILEWRIGHT_OT_generate(reporting.Operator):
-    """Make a seamless texture of the prompt in the background: into the material or, if there is none, the history"""
+    """Make a seamless texture in the background, for the material or, without one, the history"""
 
     bl_idname = "tilewright.generate"
     bl_label = "Generate"
@@ -41,12 +41,12 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
 
 
 class TILEWRIGHT_OT_generate_lines(reporting.Operator):
-    """Make a texture of each line of a text of this file, with the present settings; they go into the history"""
+    """Make one texture for each line of a text in this file, with the current settings. They go into the history"""
 
     bl_idname = "tilewright.generate_lines"
     bl_label = "Generate from Text"
 
-    text: StringProperty(name="Text", description="A text of this file, with one prompt a line")
+    text: StringProperty(name="Text", description="A text in this file, one prompt per line")
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
@@ -54,7 +54,7 @@ class TILEWRIGHT_OT_generate_lines(reporting.Operator):
             return reporting.NO_SCENE
         if not bpy.data.texts:
             return UserError(
-                ErrorKind.REQUEST, "There is no text in this file.", "Write one in a Text Editor, one prompt a line."
+                ErrorKind.REQUEST, "This file has no text.", "Write one in a Text Editor, one prompt per line."
             )
         return None
 
@@ -78,21 +78,21 @@ class TILEWRIGHT_OT_generate_lines(reporting.Operator):
     def act(self, context: bpy.types.Context) -> None:
         prompts = self.prompts()
         if not prompts:
-            raise UserError(ErrorKind.REQUEST, rpt_("There is no prompt in this text."))
+            raise UserError(ErrorKind.REQUEST, rpt_("This text has no prompt in it."))
         jobs = generation.start_all(context, prompts)
         if bpy.app.background:
             for job in jobs:
                 generation.wait(job)
-        self.report({"INFO"}, rpt_("Prompts that are queued: {count}.").format(count=len(jobs)))
+        self.report({"INFO"}, rpt_("{count} prompts queued.").format(count=len(jobs)))
 
 
 class TILEWRIGHT_OT_cancel(reporting.Operator):
-    """End the running job, or all of them"""
+    """Cancel the running job, or all of them"""
 
     bl_idname = "tilewright.cancel"
     bl_label = "Cancel"
 
-    job: StringProperty(description="The job's id; empty: all jobs", options={"SKIP_SAVE", "HIDDEN"})
+    job: StringProperty(description="The job's id. Empty: all jobs", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
@@ -111,7 +111,7 @@ class TILEWRIGHT_OT_cancel(reporting.Operator):
 
 
 class TILEWRIGHT_OT_move_job(reporting.Operator):
-    """Have a waiting job made earlier or later"""
+    """Move a waiting job up or down the queue"""
 
     bl_idname = "tilewright.move_job"
     bl_label = "Move Job"
@@ -119,7 +119,7 @@ class TILEWRIGHT_OT_move_job(reporting.Operator):
 
     job: StringProperty(description="The job's id", options={"SKIP_SAVE", "HIDDEN"})
     places: IntProperty(
-        name="Places", description="How far back; negative: to the front", default=-1, options={"SKIP_SAVE"}
+        name="Places", description="How many places down; negative: up", default=-1, options={"SKIP_SAVE"}
     )
 
     @classmethod
@@ -136,7 +136,7 @@ class TILEWRIGHT_OT_move_job(reporting.Operator):
 
 
 class TILEWRIGHT_OT_show(reporting.Operator):
-    """Show another texture of the same job"""
+    """Show another texture from the same job"""
 
     bl_idname = "tilewright.show"
     bl_label = "Show Another"
@@ -156,7 +156,7 @@ class TILEWRIGHT_OT_show(reporting.Operator):
 
 
 class TILEWRIGHT_OT_add_uv_map(reporting.Operator):
-    """Give the active object a UV map: each face from the side that it looks to, the longest side one texture wide"""
+    """Give the active object a box-projected UV map; its longest side is one texture wide"""
 
     bl_idname = "tilewright.add_uv_map"
     bl_label = "Add UV Map"
@@ -166,9 +166,9 @@ class TILEWRIGHT_OT_add_uv_map(reporting.Operator):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         obj = context.object
         if not targets.lacks_uv_map(obj):
-            return targets.refusal("The active object needs no UV map, or has one.")
+            return targets.refusal("The active object already has a UV map, or doesn't need one.")
         if obj.mode != "OBJECT":
-            return targets.refusal("Go to Object Mode first.")
+            return targets.refusal("Switch to Object Mode first.")
         if obj.data.library or obj.data.override_library:
             return targets.refusal(rpt_("{name} is linked from another file.").format(name=obj.data.name))
         return None
@@ -196,7 +196,7 @@ class TILEWRIGHT_OT_open_log(reporting.Operator):
         logs = [package.own_log(), package.engine_log()] if own else [package.engine_log(), package.own_log()]
         found = next((log for log in logs if log.is_file()), None)
         if found is None:
-            self.report({"INFO"}, "Nothing was logged yet.")
+            self.report({"INFO"}, "Nothing has been logged yet.")
             return {"CANCELLED"}
         return bpy.ops.wm.path_open(filepath=str(found))
 
@@ -215,7 +215,7 @@ class TILEWRIGHT_OT_dismiss(reporting.Operator):
 
 
 class TILEWRIGHT_OT_free(reporting.Operator):
-    """Let go of the loaded models and their memory, for example before a large render"""
+    """Unload models to free their memory, for example before a large render"""
 
     bl_idname = "tilewright.free"
     bl_label = "Free Memory"
@@ -227,7 +227,7 @@ class TILEWRIGHT_OT_free(reporting.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         state.current.session.free()
-        self.report({"INFO"}, "The memory is free as soon as no job runs.")
+        self.report({"INFO"}, "Memory is freed as soon as no job is running.")
 
 
 CLASSES = (

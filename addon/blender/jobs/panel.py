@@ -24,7 +24,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, jobs: list[Job]
     row = column.row(align=True)
     row.operator("tilewright.cancel").job = job.id
     if state.current.busy:
-        words = "Other programs keep the computer busy. Priority, in the preferences, gives the engine more of it."
+        words = (
+            "Other programs keep the computer busy. Raise Priority in the preferences to give the engine more of it."
+        )
         drawing.paragraph(layout, context, words, icon="INFO")
     if waiting:
         row.operator("tilewright.cancel", text=iface_("Cancel All ({})").format(len(jobs))).job = ""

@@ -27,14 +27,14 @@ from ..settings.request import network
 from . import generation, pump
 
 _AXES = (
-    ("XY", "Both", "It repeats to all sides"),
-    ("X", "X", "It repeats to the left and right"),
-    ("Y", "Y", "It repeats up and down"),
-    ("NONE", "None", "It does not repeat"),
+    ("XY", "Both", "Repeats both ways"),
+    ("X", "X", "Repeats left and right"),
+    ("Y", "Y", "Repeats up and down"),
+    ("NONE", "None", "Doesn't repeat"),
 )
 _CONTENTS = (
-    ("AUTO", "From the Image", "Color, or data where the image's color space is Non-Color"),
-    ("NORMAL", "Normals", "A normal map: its normals keep their length"),
+    ("AUTO", "From the Image", "Color, or data if the image's color space is Non-Color"),
+    ("NORMAL", "Normals", "A normal map: normals keep unit length"),
 )
 
 
@@ -90,7 +90,7 @@ class _OnImage(reporting.Operator):
 
     keeps_error = True
 
-    image: StringProperty(name="Image", description="Its name; empty: the one that is shown", options={"SKIP_SAVE"})
+    image: StringProperty(name="Image", description="Its name. Empty: the one shown", options={"SKIP_SAVE"})
     axes: EnumProperty(name="Tiling", items=_AXES, description="Where the picture repeats", options={"SKIP_SAVE"})
 
     @classmethod
@@ -158,7 +158,7 @@ class _Asking(_OnImage):
 
 
 class TILEWRIGHT_OT_upscale(_Asking):
-    """Enlarge the image, seamlessly and with its own colors; the result is a new image"""
+    """Enlarge the image, keeping it seamless and its colors unchanged. Makes a new image"""
 
     bl_idname = "tilewright.upscale"
     bl_label = "Upscale"
@@ -179,7 +179,7 @@ class TILEWRIGHT_OT_upscale(_Asking):
 
 
 class TILEWRIGHT_OT_make_maps(_Asking):
-    """Make height, normal, roughness, metallic and occlusion of the image, for the active material"""
+    """Make height, normal, roughness, metallic and occlusion maps from the image, for the active material"""
 
     bl_idname = "tilewright.make_maps"
     bl_label = "Make Material from Image"
@@ -193,14 +193,14 @@ class TILEWRIGHT_OT_make_maps(_Asking):
 
 
 class TILEWRIGHT_OT_make_tileable(_Asking):
-    """Make the image repeat without a seam; the result is a new image"""
+    """Make the image repeat without a seam. Makes a new image"""
 
     bl_idname = "tilewright.make_tileable"
     bl_label = "Make Tileable"
     asked = ("axes", "content")
 
     axes: EnumProperty(
-        name="Tiling", items=_AXES[:3], description="Where the picture shall repeat", options={"SKIP_SAVE"}
+        name="Tiling", items=_AXES[:3], description="Where the picture should repeat", options={"SKIP_SAVE"}
     )
     content: _content_property()
 
@@ -209,7 +209,7 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
         asked = _asked_of(image) if image else None
         score = facts_of(image).seam_score if image else properties.NOT_MEASURED
         if asked is not None and asked.axes is not Axes.NONE and 0.0 <= score <= SEAM_THRESHOLD:
-            words = iface_("It repeats already without a seam ({score:.2f}).")
+            words = iface_("It already repeats without a seam ({score:.2f}).")
             self.layout.label(text=words.format(score=score), icon="CHECKMARK", translate=False)
         super().draw(context)
 

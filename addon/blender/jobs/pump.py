@@ -112,7 +112,7 @@ def handle(events: Iterable[Event]) -> None:
                 current.error = job.error or current.error
                 current.targets.pop(job.id, None)
                 if job is current.last and current.results:
-                    words = "The job ended early; Apply puts this texture into the material."
+                    words = "The job ended early. Press Apply to use this texture."
                     delivery.tell(words, current.results[0].folder.name)
 
 
@@ -134,9 +134,9 @@ def _deliver(job: Job) -> None:
     if not results:
         return
     if target is None:
-        outcome = "Not in a material yet; Apply puts it there."
+        outcome = "Not in a material yet. Press Apply to use it."
     elif not delivery.is_here(target):
-        outcome = "Made for what was open before; Apply puts it into the material here."
+        outcome = "Made for what was open before. Press Apply to use it here."
     else:
         try:
             outcome = delivery.deliver(results, target)
@@ -156,14 +156,14 @@ def _hindrance() -> str:
         return ""
     manager = bpy.context.window_manager
     if manager.is_interface_locked or bpy.app.is_job_running("RENDER"):
-        return "Waits for the render to end"
+        return "Waiting for the render to finish"
     if bpy.app.is_job_running("OBJECT_BAKE"):
-        return "Waits for the bake to end"
+        return "Waiting for the bake to finish"
     for window in manager.windows:
         for operator in window.modal_operators:
             if operator.bl_idname in _SEEN_AS_JOBS:
                 continue
-            return rpt_("Waits for {name} to end").format(name=operator.name or operator.bl_idname)
+            return rpt_("Waiting for {name} to finish").format(name=operator.name or operator.bl_idname)
     return ""
 
 

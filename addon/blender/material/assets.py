@@ -34,8 +34,8 @@ def recipe_of(material: bpy.types.Material) -> Recipe:
     node = color_node.image_node(material)
     recipe = properties.recipe_of(node.image) if node is not None and node.image is not None else None
     if recipe is None:
-        message = rpt_("{name} shows no texture of Tilewright's.").format(name=material.name)
-        raise targets.refusal(message, "Put one into it first.")
+        message = rpt_("{name} shows no texture from Tilewright.").format(name=material.name)
+        raise targets.refusal(message, "Add one first.")
     return recipe
 
 
@@ -132,11 +132,11 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
                 text = stream.read(_MAX_CATALOGS).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         _logger.error("%s cannot be read: %s", file, error)
-        words = rpt_("The catalogue {catalog} was not added: {file} cannot be read.")
+        words = rpt_("The catalog {catalog} was not added: cannot read {file}.")
         return words.format(catalog=catalog, file=file)
     data.catalog_id = asset_catalogs.find(text, catalog)
     if file is None:
-        return rpt_("Once the file is saved, mark it again for the catalogue {catalog}.").format(catalog=catalog)
+        return rpt_("Save the file, then mark it again for the catalog {catalog}.").format(catalog=catalog)
     added = asset_catalogs.add(text, catalog)
     if added == text:
         return ""
@@ -147,7 +147,7 @@ def _put_into_catalog(data: bpy.types.AssetMetaData, catalog: str) -> str:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        words = rpt_("The catalogue {catalog} was not added: {place}: {reason}.")
+        words = rpt_("The catalog {catalog} was not added: {place}: {reason}.")
         return words.format(catalog=catalog, place=file.parent, reason=error.strerror)
     return ""
 

@@ -59,12 +59,12 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
         if node is not None and node.bl_idname == IMAGE:
             feeds_it = principled is not None and feeds.color(principled.inputs["Base Color"]).image == node
             return _replace(node, image, principled if feeds_it else None)
-        note = rpt_("The node {name} is gone; the texture is in a new one.").format(name=node_name)
+        note = rpt_("The node {name} is gone. The texture is in a new one.").format(name=node_name)
         return _add(tree, image, None, note=note)
     if kind == "NEW_NODE":
         return _add(tree, image, principled if principled in tree.nodes.values() else None)
     if principled is None:
-        note = rpt_("{name} has no Principled BSDF at its output; the texture is in a new node, linked to nothing.")
+        note = rpt_("{name} has no Principled BSDF at its output. The texture is in a new node, not linked.")
         return _set_aside(tree, image, None, f"{note.format(name=material.name)} {surface.why}".rstrip())
     tree = principled.id_data  # that of a group, where it is in one
     socket = principled.inputs["Base Color"]
@@ -75,15 +75,15 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     feed = feeds.color(socket)
     if feed.image is not None:
         return _replace(feed.image, image, principled)
-    note = rpt_("Base Color of {name} is not made from one image alone; the texture is in a new node beside it.")
+    note = rpt_("More than one image feeds Base Color of {name}. The texture is in a new node beside it.")
     if feed.turned:
         note = rpt_(
-            "What stands before Base Color of {name} hides the image or turns its colors round; "
-            "the texture is in a new node beside it."
+            "A node before Base Color of {name} hides the image or inverts its colors. The texture is in a new node "
+            "beside it."
         )
     elif feeds.live_link(socket) is None:
         note = rpt_(
-            "The link to Base Color of {name} is muted: unmute it, and press Apply; the texture is in a node beside it."
+            "The link to Base Color of {name} is muted. Unmute it and press Apply; the texture is in a node beside it."
         )
     return _set_aside(tree, image, principled, note.format(name=material.name))
 

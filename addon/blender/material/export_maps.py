@@ -70,7 +70,7 @@ def write(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wish
             except RuntimeError as error:  # Blender's own, in several lines that name another file
                 raise UserError(
                     ErrorKind.DISK,
-                    rpt_("{path} cannot be written.").format(path=path),
+                    rpt_("Cannot write {path}.").format(path=path),
                     "Free some space there, or choose another folder.",
                 ) from error
             finally:

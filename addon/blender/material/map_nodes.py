@@ -304,7 +304,7 @@ class _Maps:
             if facts and facts.kind == kind and facts.result != result:
                 old.append(TITLES[kind])
         names = ", ".join(rpt_(title) for title in old)
-        return [rpt_("Still of the texture before: {maps}.").format(maps=names)] if old else []
+        return [rpt_("Still from the previous texture: {maps}.").format(maps=names)] if old else []
 
     def muted(self) -> list[str]:
         """What hides one of the maps, though it is linked."""
@@ -317,7 +317,7 @@ class _Maps:
                     continue
                 seen.add(node.name)
                 if node.mute:
-                    told.append(rpt_("The node {node} is muted: unmute it to see its map.").format(node=node.name))
+                    told.append(rpt_("The node {node} is muted. Unmute it to see its map.").format(node=node.name))
                 waiting += [link.to_node for output in node.outputs for link in output.links]
         return list(dict.fromkeys(told))
 
@@ -370,7 +370,7 @@ class _Maps:
         image = self.known.get(kind)
         if image is None or helper.name in {link.to_node.name for link in image.outputs["Color"].links}:
             return True
-        words = rpt_("Something stands between the nodes {image} and {node}: it is left alone.")
+        words = rpt_("There is something between the nodes {image} and {node}; it was left alone.")
         self.notes.append(words.format(image=TITLES[kind], node=helper.label))
         return False
 
@@ -392,7 +392,7 @@ class _Maps:
         if self.images:
             self._share_coordinates()
         if self.principled is not None and self._named(NORMAL_MAP) is not None and not self._upright():
-            words = "The coordinates turn the texture now, which its Normal Map does not follow: press Update Nodes."
+            words = "The coordinates now turn the texture, and its Normal Map doesn't follow. Press Update Nodes."
             self.notes.append(rpt_(words))
         if self.images or self.helpers:
             self._arrange(untouched)
@@ -434,23 +434,21 @@ class _Maps:
         self.tree.links.new(image.outputs["Color"], group.inputs["Occlusion"])
 
     def _leave(self, kind: str, input_: str) -> None:
-        words = rpt_("Something else feeds {input}: the node {node} is linked to nothing.")
+        words = rpt_("Something else feeds {input}: the node {node} is not linked.")
         self.notes.append(words.format(input=input_, node=TITLES[kind]))
 
     def _link_normal(self, image: bpy.types.Node) -> None:
         if not self._upright():
-            told = (
-                "The coordinates turn the texture, so its relief is carried by Bump or Displacement, not a Normal Map."
-            )
+            told = "The coordinates turn the texture, so Bump or Displacement carries its relief, not a Normal Map."
             self.notes.append(rpt_(told))
             return
         chain = self._chain()
         normal_map = chain.normal_map
         carrier = self._bump_of_height(chain)
         if carrier is not None:
-            told = rpt_("The relief is shown by the node {name}: the node {image} is linked to nothing.")
+            told = rpt_("The node {name} already shows the relief: the node {image} is not linked.")
             if is_ours(carrier, BUMP):  # made when there was a height only; see `outdated`
-                told = rpt_("Bump carries the relief: press Update Nodes to have the Normal Map carry it.")
+                told = rpt_("Bump carries the relief. Press Update Nodes to let the Normal Map carry it.")
             self.notes.append(told.format(name=carrier.name, image=TITLES[MapKind.NORMAL]))
             return
         if normal_map is None and chain.end is not None:

@@ -44,20 +44,20 @@ class _OnMaterial(reporting.Operator):
 
 
 class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
-    """Read the object's texel density, scale the texture to its tile size, and propose a resolution for the next one"""
+    """Scale the texture on the object to its tile size, from the UV map's texel density, and suggest a resolution"""
 
     bl_idname = "tilewright.fit_to_object"
     bl_label = "Fit to Object"
 
     texels_per_metre: FloatProperty(
-        name="Texels per Metre",
-        description="How fine the texture is to be on the object, in pixels to a metre",
+        name="Texels per Meter",
+        description="Resolution on the object, in pixels per meter",
         default=512.0,
         min=1.0,
         soft_max=4096.0,
     )
     set_resolution: BoolProperty(
-        name="Set Resolution", description="Have the next Generate make as many pixels as that takes", default=True
+        name="Set Resolution", description="Set the size of the next texture to what that takes", default=True
     )
 
     def act(self, context: bpy.types.Context) -> None:
@@ -71,7 +71,7 @@ class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
         map_nodes.set_relief(material)
         size = physical_size.scale_of(material).tile_size * metres
         words = rpt_(
-            "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels for {density:g} a metre."
+            "One tile is {size:g} m on {name}: scale {x:.3g} by {y:.3g}, {pixels} pixels at {density:g} per meter."
         )
         x, y = fit.mapping[0], fit.mapping[1]
         width, height = fit.size.width * factor, fit.size.height * factor
@@ -79,7 +79,7 @@ class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
         text = words.format(size=size, name=obj.name, x=x, y=y, pixels=f"{width}x{height}", density=density)
         too_large = MAX_SIDE in (fit.size.width, fit.size.height) and density < 0.9 * self.texels_per_metre
         if too_large:
-            text += " " + rpt_("Choose a higher Upscale to come nearer to {density:g}.").format(
+            text += " " + rpt_("Choose a higher Upscale to get closer to {density:g}.").format(
                 density=self.texels_per_metre
             )
         self.report({"WARNING" if too_large else "INFO"}, text)
@@ -96,7 +96,9 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
         if map_nodes.multiply_node(material) is not None:
             return None
         if map_nodes.occlusion_node(material) is None:
-            return targets.refusal(rpt_("{name} has no ambient occlusion of Tilewright's.").format(name=material.name))
+            return targets.refusal(
+                rpt_("{name} has no ambient occlusion map from Tilewright.").format(name=material.name)
+            )
         principled = shown.principled(material.node_tree)
         if principled is None or not principled.inputs["Base Color"].is_linked:
             return targets.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
@@ -112,7 +114,7 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
 
 
 class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
-    """Carry the relief as displacement method, render engine and texture coordinates want it now"""
+    """Relink the relief for the material's current displacement method, render engine and coordinates"""
 
     bl_idname = "tilewright.follow_displacement"
     bl_label = "Update Nodes"
@@ -121,7 +123,9 @@ class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
         if not map_nodes.is_outdated(material, context.scene.render.engine, context.object):
             return targets.refusal(
-                rpt_("The nodes of {name} fit its displacement method and coordinates.").format(name=material.name)
+                rpt_("The nodes of {name} already fit its displacement method and coordinates.").format(
+                    name=material.name
+                )
             )
         return None
 
@@ -133,7 +137,7 @@ class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
 
 
 class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
-    """Take the maps of the texture from before out of the material. Their images stay in the file"""
+    """Remove the maps of the previous texture from the material. Their images stay in the file"""
 
     bl_idname = "tilewright.unlink_old_maps"
     bl_label = "Unlink Old Maps"
@@ -149,7 +153,7 @@ class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
 
 
 class TILEWRIGHT_OT_mark_asset(_OnMaterial):
-    """Mark the material as an asset, with a preview, and its recipe as the description"""
+    """Mark the material as an asset with a preview, and its recipe as description"""
 
     bl_idname = "tilewright.mark_asset"
     bl_label = "Mark as Asset"
@@ -157,7 +161,7 @@ class TILEWRIGHT_OT_mark_asset(_OnMaterial):
     author: StringProperty(name="Author", description="Empty: the one in the preferences", options={"SKIP_SAVE"})
     catalog: StringProperty(
         name="Catalog",
-        description="Where asset browsers list it; slashes make a catalog in another",
+        description="Where the asset browser lists it. Use slashes for nested catalogs",
         default="Tilewright",
         options={"SKIP_SAVE"},  # else the last choice would be asked for again, for another material
     )
@@ -170,11 +174,11 @@ class TILEWRIGHT_OT_mark_asset(_OnMaterial):
         material = targets.material_of(context)
         author, asked = self.author or preferences.get().author, self.properties.is_property_set("catalog")
         note = assets.mark(material, author=author, catalog=self.catalog if asked else None)
-        self.report({"INFO"}, f"{rpt_('{name} is an asset.').format(name=material.name)} {note}".rstrip())
+        self.report({"INFO"}, f"{rpt_('{name} is now an asset.').format(name=material.name)} {note}".rstrip())
 
 
 class TILEWRIGHT_OT_export_maps(_OnMaterial):
-    """Write the material's textures beside each other, named and packed as a game engine imports them"""
+    """Write the material's textures as files, named and packed the way a game engine imports them"""
 
     bl_idname = "tilewright.export_maps"
     bl_label = "Export Maps"
@@ -183,11 +187,11 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE"})
     filter_folder: BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     name: StringProperty(
-        name="Name", description="What the files' names begin with; empty: the material's", options={"SKIP_SAVE"}
+        name="Name", description="Start of the file names. Empty: the material's name", options={"SKIP_SAVE"}
     )
     scheme: EnumProperty(
         name="For",
-        description="How the files are named, and which maps share one",
+        description="How files are named, and which maps share one",
         items=[
             ("plain", "Plain", "One file for each map"),
             ("orm", "ORM", "Occlusion, roughness and metallic in one file, as in glTF"),
@@ -200,7 +204,7 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
         name="Normal Map",
         description="Which way green points",
         items=[
-            ("SCHEME", "Automatic", "As the program wants it"),
+            ("SCHEME", "Automatic", "As that program expects"),
             ("OPENGL", "OpenGL", "Green is up"),
             ("DIRECTX", "DirectX", "Green is down"),
         ],
@@ -212,10 +216,10 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
             ("PNG", "PNG", "As many bits as the maps have"),
             ("PNG8", "PNG, 8 Bits", "256 levels"),
             ("PNG16", "PNG, 16 Bits", "65536 levels"),
-            ("EXR", "OpenEXR", "32-bit floats, the color linear"),
+            ("EXR", "OpenEXR", "32-bit floats, linear color"),
         ],
     )
-    overwrite: BoolProperty(name="Overwrite", description="Replace files that have these names", options={"SKIP_SAVE"})
+    overwrite: BoolProperty(name="Overwrite", description="Replace existing files", options={"SKIP_SAVE"})
 
     @classmethod
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
@@ -237,7 +241,7 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
             {**DEFAULTS, **map_nodes.plain_values(material)},
         )
         if not self.directory:
-            raise UserError(ErrorKind.REQUEST, "No folder was chosen.", "Choose one.")
+            raise UserError(ErrorKind.REQUEST, "No folder is chosen.", "Choose one.")
         folder = Path(bpy.path.abspath(self.directory))
         pictures = map_nodes.pictures(material, context.object)
         name = slug(self.name or material.name)
@@ -245,7 +249,7 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
         if there and not self.overwrite:
             raise UserError(
                 ErrorKind.REQUEST,
-                rpt_("{path} is there already.").format(path=there[0]),
+                rpt_("{path} already exists.").format(path=there[0]),
                 "Turn on Overwrite, or choose another name or folder.",
             )
         files = export_maps.write(pictures, folder, name, wish)

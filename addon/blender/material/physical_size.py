@@ -29,8 +29,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
 
     tile_size: FloatProperty(
         name="Tile Size",
-        description="The width of one repeat of the texture on the object, and what its relief is a part of. "
-        "A texture that is fitted follows it",
+        description="Width of one repeat on the object; the relief is a fraction of it. Fitted textures follow it",
         subtype="DISTANCE",
         unit="LENGTH",
         default=1.0,
@@ -42,7 +41,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     )
     relief: FloatProperty(
         name="Relief",
-        description="From the lowest to the highest point of the height map, as a part of the tile size",
+        description="Height from lowest to highest point, as a fraction of the tile size",
         subtype="FACTOR",
         default=map_nodes.RELIEF,
         min=0.0,
@@ -53,11 +52,9 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
     )
 
     fitted: FloatProperty(
-        name="Fitted", description="The tile size that the texture was scaled to last; 0: never", options={"HIDDEN"}
+        name="Fitted", description="Tile size the texture was last scaled to; 0: never", options={"HIDDEN"}
     )
-    fitted_scale: FloatVectorProperty(
-        name="Fitted Scale", description="What the scale was set to then", size=2, options={"HIDDEN"}
-    )
+    fitted_scale: FloatVectorProperty(name="Fitted Scale", description="The scale set then", size=2, options={"HIDDEN"})
 
     def height(self) -> float:
         """From the lowest to the highest point, in the scene's unit of length."""
@@ -80,7 +77,7 @@ class Fit:
 def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
     """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
     if obj.type != "MESH":
-        message = rpt_("{name} is no mesh, and its texel density cannot be read.").format(name=obj.name)
+        message = rpt_("{name} is not a mesh, so it has no texel density.").format(name=obj.name)
         raise targets.refusal(message)
     image = _image_node(material)
     name = coordinates.layout(image, obj).uv_map
@@ -93,7 +90,7 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         with _readable(obj) as mesh:
             density = texels.uv_density(_triangles(mesh, obj, material, layer.name))
     except ValueError as error:
-        words = rpt_("No face of {name} with {material} has an area, on the object and in its UV map.")
+        words = rpt_("No face of {name} with {material} has an area, on the object and in the UV map.")
         message = words.format(name=obj.name, material=material.name)
         raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
     size, aspect = scale_of(material).tile_size, _aspect(image.image)
@@ -167,7 +164,7 @@ def _image_node(material: bpy.types.Material) -> bpy.types.ShaderNodeTexImage:
     node = color_node.image_node(material)
     if node is None or node.image is None:
         message = rpt_("{name} has no texture at its Base Color.").format(name=material.name)
-        raise targets.refusal(message, "Put one there first.")
+        raise targets.refusal(message, "Add one first.")
     return node
 
 
@@ -190,8 +187,8 @@ def _mapping(material: bpy.types.Material, image: bpy.types.Node) -> Any:
         if link and (link.from_node.bl_idname == "ShaderNodeUVMap" or link.from_socket.name == "UV"):
             return node
     raise targets.refusal(
-        rpt_("The texture of {name} is not shown by a Mapping of the UV map.").format(name=material.name),
-        "Link Texture Coordinate, UV, to a Mapping, and that to the image.",
+        rpt_("The texture of {name} is not placed by a Mapping node of the UV map.").format(name=material.name),
+        "Link Texture Coordinate's UV to a Mapping node, and that to the image.",
     )
 
 

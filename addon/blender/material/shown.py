@@ -51,7 +51,7 @@ class _Walk:
             link = feeds.live_link(socket)
             if link is None:
                 if socket.is_linked:
-                    words = rpt_("The link to {input} of {node} is muted: unmute it, and press Apply.")
+                    words = rpt_("The link to {input} of {node} is muted. Unmute it and press Apply.")
                     self.reasons.append(words.format(input=socket.name, node=socket.node.name))
                 continue
             node = link.from_node
@@ -63,7 +63,7 @@ class _Walk:
     def _through(self, node: Any, link: Any) -> list[Any]:
         if node.mute:
             inner = feeds.passed_by_mute(link)
-            words = rpt_("The node {node} is muted: unmute it, and press Apply.")
+            words = rpt_("The node {node} is muted. Unmute it and press Apply.")
             self.reasons.append(words.format(node=node.name))
             return [inner] if inner is not None else []
         if node.bl_idname == PRINCIPLED:
@@ -78,7 +78,7 @@ class _Walk:
             return list(node.inputs)
         shaders = [socket for socket in node.inputs if socket.type == "SHADER"]
         if not shaders:
-            words = rpt_("Its surface is a {node}: put a Principled BSDF in its place, and press Apply.")
+            words = rpt_("Its surface is a {node}. Put a Principled BSDF in its place and press Apply.")
             self.reasons.append(words.format(node=node.bl_label))
         return shaders
 
@@ -93,7 +93,7 @@ class _Walk:
         amount = factor.default_value
         shown = [socket for socket, part in ((one, 1.0 - amount), (other, amount)) if part > _ENDS]
         if len(shown) == 1:
-            words = rpt_("The factor {amount:g} of {node} hides one of its shaders: change it, and press Apply.")
+            words = rpt_("The factor {amount:g} of {node} hides one of its shaders. Change it and press Apply.")
             self.reasons.append(words.format(amount=amount, node=node.name))
         return shown
 
@@ -110,13 +110,13 @@ class _Walk:
             return
         if group.library is not None or group.override_library is not None:
             words = rpt_(
-                "Its Principled BSDF is in the group {name}, which comes from another file: make it local first."
+                "Its Principled BSDF is in the group {name}, which comes from another file. Make it local first."
             )
             self.reasons.append(words.format(name=group.name))
         elif group.users - group.use_fake_user > 1:
             words = rpt_(
-                "Its Principled BSDF is in the group {name}, which is used {count} times: to change only this one, "
-                "click the number beside its name, and press Apply."
+                "Its Principled BSDF is in the group {name}, which is used {count} times. To change only this one, "
+                "click the number beside its name and press Apply."
             )
             self.reasons.append(words.format(name=group.name, count=group.users - group.use_fake_user))
         else:
@@ -138,7 +138,7 @@ def surface(tree: Any) -> Surface:
     """What the output of the scene's engine shows."""
     end = output(tree)
     if end is None:
-        return Surface(why=rpt_("It has no Material Output for this render engine: add one, and press Apply."))
+        return Surface(why=rpt_("It has no Material Output for this render engine. Add one and press Apply."))
     walk = _Walk()
     walk.behind([end.inputs["Surface"]])
     found = walk.found
@@ -183,10 +183,10 @@ def hidden(obj: bpy.types.Object | None, material: bpy.types.Material) -> str:
     layer = bpy.context.view_layer
     override = layer.material_override if layer is not None else None
     if override is not None and override != material:
-        words = rpt_("The view layer shows {other} on everything: clear its Material Override to see it.")
+        words = rpt_("The view layer shows {other} on everything. Clear its Material Override to see it.")
         return words.format(other=override.name)
     if material not in [slot.material for slot in obj.material_slots]:
-        return rpt_("{object} does not have this material: assign it to see it.").format(object=obj.name)
+        return rpt_("{object} doesn't have this material. Assign it to see it.").format(object=obj.name)
     if obj.type != "MESH":
         return ""
     evaluated = obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -200,9 +200,9 @@ def hidden(obj: bpy.types.Object | None, material: bpy.types.Material) -> str:
         return ""
     names = ", ".join(other.name for other in used if other is not None)
     if any(modifier.type == "NODES" and modifier.show_viewport for modifier in obj.modifiers) and names:
-        words = rpt_("Geometry Nodes of {object} show {other} instead: make that one active, or take Set Material out.")
+        words = rpt_("Geometry Nodes of {object} show {other} instead. Make that one active, or remove Set Material.")
         return words.format(object=obj.name, other=names)
-    return rpt_("No face of {object} has this material: assign it in Edit Mode to see it.").format(object=obj.name)
+    return rpt_("No face of {object} has this material. Assign it in Edit Mode to see it.").format(object=obj.name)
 
 
 def _material_at(obj: bpy.types.Object, mesh: bpy.types.Mesh, index: int) -> bpy.types.Material | None:

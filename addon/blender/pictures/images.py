@@ -44,7 +44,7 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
     except RuntimeError as error:
         raise UserError(
             ErrorKind.DISK,
-            rpt_("The texture {path} cannot be read.").format(path=path),
+            rpt_("Cannot read the texture {path}.").format(path=path),
             "Generate it again with its seed.",
         ) from error
     request = result.recipe.request

@@ -101,13 +101,13 @@ def _writing_errors(image: bpy.types.Image, folder: Path) -> Iterator[None]:
     except RuntimeError as error:  # Blender's own, in several lines that name another file
         raise UserError(
             ErrorKind.DISK,
-            rpt_("The pixels of {name} cannot be written to {folder}.").format(name=image.name, folder=folder),
+            rpt_("Cannot write the pixels of {name} to {folder}.").format(name=image.name, folder=folder),
             "Free some space there, or choose another folder in the preferences.",
         ) from error
     except MemoryError as error:
         raise UserError(
             ErrorKind.MEMORY,
-            rpt_("Memory ran out with the pixels of {name}.").format(name=image.name),
+            rpt_("Not enough memory for the pixels of {name}.").format(name=image.name),
             "Choose a smaller image, or close other programs.",
         ) from error
 

@@ -34,8 +34,8 @@ def resolve(model: str) -> ModelInfo:
     try:
         stamp = _stamp(model)
     except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
-        message = rpt_("The ~ in {path} is nobody's folder.").format(path=repr(model))
-        raise UserError(ErrorKind.MODEL, message, "Write the whole path.") from error
+        message = rpt_("The ~ in {path} names no user.").format(path=repr(model))
+        raise UserError(ErrorKind.MODEL, message, "Give the full path.") from error
     known = _known.get(model)
     if known and known[0] == stamp:
         return known[1]

@@ -34,7 +34,7 @@ NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
 def read(path: Path) -> dict[str, Any]:
     """The values in a preset. Raises `UserError` where it holds anything but values of our settings."""
     bad = UserError(
-        ErrorKind.REQUEST, rpt_("{name} is not a preset of Tilewright.").format(name=path.name), rpt_("Save it again.")
+        ErrorKind.REQUEST, rpt_("{name} is not a Tilewright preset.").format(name=path.name), rpt_("Save it again.")
     )
     try:
         with path.open("rb") as file:
@@ -94,7 +94,7 @@ def _fits(settings: TILEWRIGHT_PG_settings, scheduler: object) -> bool:
 
 
 class TILEWRIGHT_OT_load_preset(reporting.Operator):
-    """Load these settings. A prompt that is there already stays, and the preset's words are put around it"""
+    """Load these settings. A prompt you already typed stays, and the preset's words go around it"""
 
     bl_idname = "tilewright.load_preset"
     bl_label = "Load Preset"
@@ -112,7 +112,7 @@ class TILEWRIGHT_OT_load_preset(reporting.Operator):
 
 
 class TILEWRIGHT_OT_clear_template(reporting.Operator):
-    """Take the preset's words away from the prompt; its other settings stay"""
+    """Remove the preset's words from the prompt. Its other settings stay"""
 
     bl_idname = "tilewright.clear_template"
     bl_label = "Clear Template"
@@ -127,7 +127,7 @@ class TILEWRIGHT_OT_clear_template(reporting.Operator):
 
 
 class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
-    """Add a preset with the present settings, or remove one"""
+    """Save the current settings as a preset, or remove one"""
 
     bl_idname = "tilewright.add_preset"
     bl_label = "Add Preset"

@@ -29,16 +29,16 @@ MAX_COUNT = 64  # textures that one press of the button makes; each becomes an i
 NOT_MEASURED = -1.0
 
 TARGET_ITEMS = (
-    ("BASE_COLOR", "Base Color", "The image that feeds the material's Base Color; a new one where nothing is linked"),
+    ("BASE_COLOR", "Base Color", "The image that feeds the material's Base Color; a new one if nothing is linked"),
     ("SELECTED_NODE", "Selected Image Node", "The selected Image Texture node of the material"),
     ("NEW_NODE", "New Node", "A new Image Texture node, linked to nothing"),
 )
 MAP_ITEMS = (
-    (MapKind.HEIGHT.name, "Height", "How far each point lies above the lowest", "NONE", 1),
-    (MapKind.NORMAL.name, "Normal", "The direction of the surface, as OpenGL has it", "NONE", 2),
-    (MapKind.ROUGHNESS.name, "Roughness", "How far reflections are spread", "NONE", 4),
+    (MapKind.HEIGHT.name, "Height", "How high each point is", "NONE", 1),
+    (MapKind.NORMAL.name, "Normal", "Surface direction, OpenGL style", "NONE", 2),
+    (MapKind.ROUGHNESS.name, "Roughness", "How blurred reflections are", "NONE", 4),
     (MapKind.METALLIC.name, "Metallic", "Where the surface is metal", "NONE", 8),
-    (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light comes to", "NONE", 16),
+    (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light gets in", "NONE", 16),
 )
 
 
@@ -74,7 +74,7 @@ def upscaler_property() -> Any:
     return StringProperty(
         name="Upscaler",
         description=(
-            '"starter" or "lanczos", both exactly seamless; or the file of a network (.safetensors), which is measured'
+            '"starter" or "lanczos", both exactly seamless, or the file of a network (.safetensors), which is measured'
         ),
         default=STARTER,
         subtype="FILE_PATH",
@@ -97,7 +97,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     prompt: StringProperty(name="Prompt", description="What the texture shows, in a few words")
     template: StringProperty(
         name="Template",
-        description="Words that are put around the prompt, which stands where {prompt} does, or in front of them",
+        description="Words added around the prompt. {prompt} marks its place; without it, the prompt comes first",
     )
     negative_prompt: StringProperty(name="Negative Prompt", description="What the texture must not show")
     width: IntProperty(
@@ -122,14 +122,14 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     steps: IntProperty(
         name="Steps",
-        description="Sampling steps: more take longer and show more detail. 0: as many as suit the model",
+        description="Sampling steps: more take longer and can show more detail. 0: the model's default",
         default=0,
         min=0,
         max=MAX_STEPS,
     )
     guidance_scale: FloatProperty(
         name="Guidance Scale",
-        description="How strictly the prompt is followed. 0: as suits the model; 1: not weighed at all",
+        description="How strictly to follow the prompt. 0: the model's default; 1: off",
         default=0.0,
         min=0.0,
         max=MAX_GUIDANCE,
@@ -138,14 +138,14 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     seed: IntProperty(
         name="Seed",
-        description="The same seed and settings make the same texture again",
+        description="The same seed and settings make the same texture",
         default=0,
         min=0,
         max=MAX_SEED,
     )
     use_random_seed: BoolProperty(
         name="Random Seed",
-        description="Draw a new seed for each Generate; it is written below, to be kept if the texture is liked",
+        description="Use a new seed for each texture. It is shown below, so you can keep one you like",
         default=True,
     )
     count: IntProperty(
@@ -157,7 +157,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     tiling: EnumProperty(
         name="Tiling",
-        description="The directions in which the texture repeats without a seam",
+        description="Directions in which the texture repeats without a seam",
         items=(
             ("XY", "Both", "Left to right and bottom to top"),
             ("X", "X", "Left to right only, as for a frieze"),
@@ -168,9 +168,9 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     upscale: EnumProperty(
         name="Upscale",
-        description="Enlarge each texture afterwards, seamlessly and with its own colors",
+        description="Enlarge each texture afterwards, keeping it seamless and its colors unchanged",
         items=(
-            ("1", "Off", "As large as it is made"),
+            ("1", "Off", "Keep the size"),
             ("2", "2x", "Twice as wide and high"),
             ("4", "4x", "Four times as wide and high"),
             ("8", "8x", "Eight times as wide and high"),
@@ -180,8 +180,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     upscaler: upscaler_property()
     maps: BoolProperty(
         name="Whole Material",
-        description="Make height, normal, roughness, metallic and occlusion of each texture, and put them into the "
-        "material beside its color",
+        description="Also make height, normal, roughness, metallic and occlusion maps, and put them into the material",
         default=False,
     )
     map_kinds: EnumProperty(
@@ -195,7 +194,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",
-        description="A model's name, or the folder of a model in diffusers' format",
+        description="A model name, or the folder of a model in diffusers format",
         default=STARTER,
         update=_model_changed,
         search=_search_models,
@@ -214,18 +213,18 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
 class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
     """`image.tilewright`: what made an image. `recipe` is the whole of it, the others are for reading."""
 
-    recipe: StringProperty(name="Recipe", description="All that made this image, as JSON; also in its file")
+    recipe: StringProperty(
+        name="Recipe", description="Everything that made this image, as JSON; also stored in its file"
+    )
     prompt: StringProperty(name="Prompt")
     seed: IntProperty(name="Seed", min=0, max=MAX_SEED)
     seam_score: FloatProperty(
-        name="Seam Score", description="Up to 1.1 no seam shows; -1: not measured", default=NOT_MEASURED
+        name="Seam Score", description="Up to 1.1, no seam is visible. -1: not measured", default=NOT_MEASURED
     )
     seconds: FloatProperty(name="Seconds", description="How long it took")
     model: StringProperty(name="Model")
-    result: StringProperty(name="Result", description="Its folder among the results")
-    before: PointerProperty(
-        type=bpy.types.Image, name="Before", description="The image that this one took the place of last"
-    )
+    result: StringProperty(name="Result", description="Its folder in the results")
+    before: PointerProperty(type=bpy.types.Image, name="Before", description="The image this one replaced last")
     kind: StringProperty(name="Kind", description="What it holds: base_color, normal, ...", default=BASE_COLOR)
 
 
@@ -234,10 +233,10 @@ class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
 
     running: BoolProperty(
         name="Running",
-        description="Something is being made, or waits to be put into its material",
+        description="A job is running, or its result is waiting to go into a material",
         get=lambda self: bool(_jobs() or state.current.waiting),
     )
-    queued: IntProperty(name="Queued", description="Jobs that wait", get=lambda self: max(len(_jobs()) - 1, 0))
+    queued: IntProperty(name="Queued", description="Waiting jobs", get=lambda self: max(len(_jobs()) - 1, 0))
     phase: StringProperty(name="Phase", get=lambda self: _phase())
     progress: FloatProperty(name="Progress", min=0.0, max=1.0, get=lambda self: _jobs()[0].fraction if _jobs() else 0.0)
     error: StringProperty(
@@ -250,8 +249,8 @@ class TILEWRIGHT_PG_status(bpy.types.PropertyGroup):
         name="Makes",
         description="What Generate makes",
         items=(
-            ("COLOR", "Color", "The color alone"),
-            ("MATERIAL", "Material", "The color and its maps: height, normal, roughness, metallic and occlusion"),
+            ("COLOR", "Color", "Color only"),
+            ("MATERIAL", "Material", "Color plus height, normal, roughness, metallic and occlusion maps"),
         ),
         get=lambda self: int(settings_of(bpy.context.scene).maps),
         set=lambda self, number: _choose_maps(bool(number)),

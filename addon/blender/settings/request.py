@@ -98,7 +98,7 @@ def _fitting(scheduler: str, info: ModelInfo) -> Scheduler:
         if fitting.value == scheduler:
             return fitting
     names = ", ".join(fitting.value for fitting in info.schedulers)
-    words = rpt_("The scheduler {scheduler} does not fit the model {model}.")
+    words = rpt_("The scheduler {scheduler} doesn't fit the model {model}.")
     raise UserError(
         ErrorKind.REQUEST,
         words.format(scheduler=scheduler, model=info.title),

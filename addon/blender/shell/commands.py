@@ -248,7 +248,7 @@ def _generate(wanted: Sequence[Wanted], output: Path, options: argparse.Namespac
             error = job.error or made.error
             if error or len(job.results) < item.request.count:
                 failed += 1
-                _complain(error or UserError(ErrorKind.WORKER, "The engine made fewer textures than it was asked for."))
+                _complain(error or UserError(ErrorKind.WORKER, "The engine made fewer textures than asked for."))
                 made.error = None
     finally:
         session.close()

@@ -21,26 +21,26 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
 
     python: StringProperty(
         name="Own Python",
-        description="Use this Python, which has the engine's packages, instead of what Install makes. "
-        "Empty: what Install makes. The variable TILEWRIGHT_PYTHON goes before both",
+        description="A Python that has the engine's packages, to use instead of what Install makes. The environment "
+        "variable TILEWRIGHT_PYTHON overrides both",
         subtype="FILE_PATH",
         update=lambda self, context: preferences.check_engine(),
     )
     device: EnumProperty(
         name="Device",
-        description="What computes the textures. A change takes effect with the next job",
+        description="What computes the textures. Takes effect with the next job",
         items=(
-            ("auto", "Automatic", "The fastest one that is there"),
+            ("auto", "Automatic", "The fastest one available"),
             ("cuda", "NVIDIA or AMD", "CUDA or ROCm"),
-            ("xpu", "Intel", "Intel's graphics"),
-            ("mps", "Apple", "Apple's graphics"),
-            ("cpu", "Processor", "Slow, and always there"),
+            ("xpu", "Intel", "Intel graphics"),
+            ("mps", "Apple", "Apple graphics"),
+            ("cpu", "Processor", "Slow, but always available"),
         ),
         default="auto",
     )
     memory: EnumProperty(
         name="Memory",
-        description="How much of the device's memory to use. What does not fit is tried again leaner",
+        description="How much of the device's memory to use. What doesn't fit is tried again with less",
         items=(
             ("auto", "Automatic", "As much as is free"),
             ("full", "All on the Device", "Fastest"),
@@ -52,67 +52,66 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     priority: EnumProperty(
         name="Priority",
-        description="How much of the processor the engine takes where other programs want it too. A change takes "
-        "effect with the next job",
+        description="How the engine shares the processor with other programs. Takes effect with the next job",
         items=(
-            ("LOW", "Behind Others", "Blender stays smooth; on a busy computer a texture takes long"),
-            ("NORMAL", "Like Others", "Textures come sooner; Blender may stutter meanwhile"),
+            ("LOW", "Behind Others", "Blender stays smooth, but textures take long on a busy computer"),
+            ("NORMAL", "Like Others", "Textures come sooner, but Blender may stutter"),
         ),
         default="LOW",
     )
     previews: BoolProperty(
         name="Step Previews",
-        description="Show the picture while it is being made, twice a second, small and without its details",
+        description="Show a small, rough picture while it is being made, twice a second",
         default=False,
     )
     environment: StringProperty(
         name="Install Into",
-        description="Folder for the engine's packages, also on another drive. Empty: in Blender's folder of this user. "
-        "What is in the old folder stays there until it is removed",
+        description="Folder for the engine's packages, for example on another drive. Empty: Blender's user folder. "
+        "What is in the old folder stays until you remove it",
         subtype="DIR_PATH",
         update=lambda self, context: preferences.check_engine(),
     )
     backend: EnumProperty(
         name="Packages",
-        description="Which build of torch Install takes, each with its own list of versions and hashes",
+        description="Which build of torch to install. Each has its own list of versions and hashes",
         items=environments.BACKEND_ITEMS,
         default=environments.BACKEND_ITEMS[0][0],
         update=lambda self, context: preferences.check_engine(),
     )
     wheels: StringProperty(
         name="Folder of Wheels",
-        description="Install takes packages from here first, so that it works without a network. "
-        "Each is checked against its hash",
+        description="Install looks for packages here first, so it works without a network. Each is checked against "
+        "its hash",
         subtype="DIR_PATH",
     )
     index: StringProperty(
         name="Package Index",
-        description="Address that Install downloads from. Empty: the one that pip and uv are set to on this machine",
+        description="Address to download packages from. Empty: the one pip and uv use on this machine",
     )
     idle_minutes: IntProperty(
         name="Free After (Minutes)",
-        description="Without a job, after so many minutes the engine lets go of its models and their memory. "
-        "The next job loads them again",
+        description="Unload the models after this many idle minutes. The next job loads them again",
         default=10,
         min=1,
         max=24 * 60,
     )
     yield_to_render: BoolProperty(
         name="Free for Renders",
-        description="When a render starts, the engine lets go of its models, so that the render has the graphics "
-        "card's memory. The next texture loads them again",
+        description="Unload the models when a render starts, so the render gets the graphics card's memory. The "
+        "next texture loads them again",
         default=True,
     )
     store: StringProperty(
         name="Results",
-        description="Folder that keeps every texture. Empty: one of yours that stays when Tilewright is uninstalled",
+        description="Folder where every texture is kept. Empty: a folder of yours that stays when you uninstall "
+        "Tilewright",
         subtype="DIR_PATH",
         update=lambda self, context: _store_changed(),
     )
     store_limit: FloatProperty(
         name="Size Limit (GB)",
-        description="Gigabytes for the results; 0: no limit. The oldest go first, but nothing younger than a day, "
-        "no favourite, and nothing that the open file or a saved .blend has",
+        description="Gigabytes for the results. 0: no limit. The oldest go first, but no favorites, nothing less "
+        "than a day old, and nothing that the open file or a saved .blend uses",
         default=0.0,
         min=0.0,
         soft_max=100.0,
@@ -120,7 +119,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     on_save: EnumProperty(
         name="On Save",
-        description="How a saved file keeps its textures, so that it shows them on another machine too",
+        description="How a saved file keeps its textures, so they show on other machines too",
         items=(
             ("PACK", "Pack", "The textures are inside the .blend"),
             ("COPY", "Copy Beside", "The textures are in the folder “textures” beside the .blend"),
@@ -129,18 +128,18 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     previews_first: BoolProperty(
         name="Previews First",
-        description="Nothing is put into a material by itself: new textures wait in the history until they are applied",
+        description="Don't change materials by yourself: new textures wait in the history until you apply them",
         default=False,
     )
     fit_new: BoolProperty(
         name="Fit New Textures",
-        description="Scale the mapping that a new texture is given, so that one repeat is as large on the object as "
-        "the material's Tile Size says",
+        description="Scale the mapping of a new texture so that one repeat on the object is as large as the "
+        "material's Tile Size",
         default=True,
     )
     tell_unsaved: BoolProperty(
-        name="Tell of Unsaved Textures",
-        description="When Blender starts, tell of textures from before that no saved file has",
+        name="Show Unsaved Textures",
+        description="When Blender starts, show earlier textures that are in no saved file",
         default=True,
     )
     # not shown: the choice beside Generate sets it
@@ -149,10 +148,10 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     models: StringProperty(
         name="Models",
-        description="Folder with diffusers models to choose from",
+        description="Folder with models in diffusers format",
         subtype="DIR_PATH",
     )
-    author: StringProperty(name="Author", description="Whom materials that are marked as assets name as their author")
+    author: StringProperty(name="Author", description="Author of materials that you mark as assets")
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -164,7 +163,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         part = _part(layout, "In Blender", "BLENDER")
         for name in ("previews", "previews_first", "fit_new", "on_save"):
             part.prop(self, name)
-        part = _part(layout, "Textures on the Disk", "FILE_FOLDER")
+        part = _part(layout, "Textures on Disk", "FILE_FOLDER")
         part.prop(self, "store", placeholder=str(package.results_folder()))
         part.prop(self, "store_limit")
         part.prop(self, "tell_unsaved")

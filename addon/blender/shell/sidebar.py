@@ -83,7 +83,7 @@ def _draw_target_line(layout: bpy.types.UILayout, context: bpy.types.Context) ->
         paragraph(layout, context, "Into the history: Previews First", icon="TEMP")
     elif error:
         paragraph(layout, context, error.message, icon="INFO")
-        paragraph(layout, context, "Generate puts the texture into the history.", icon="TEMP")
+        paragraph(layout, context, "The texture will go into the history.", icon="TEMP")
     elif obj:
         place = material.name if material else iface_("a new material")
         layout.label(text=f"{obj.name}: {place}", icon="MATERIAL", translate=False)

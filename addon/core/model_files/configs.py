@@ -55,5 +55,5 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UserError(ErrorKind.MODEL, f"{path} is not JSON.", hint) from error
     if not isinstance(data, dict):
-        raise UserError(ErrorKind.MODEL, f"{path} does not hold a configuration.", hint)
+        raise UserError(ErrorKind.MODEL, f"{path} is not a configuration.", hint)
     return data

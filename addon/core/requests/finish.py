@@ -44,7 +44,7 @@ class Finish:
         if isinstance(self.upscale, bool) or self.upscale not in SCALES:
             raise bad_request(f"Upscaling must be by {_listed(SCALES)}, not {self.upscale!r}.")
         if not all(isinstance(kind, MapKind) for kind in self.maps):
-            raise bad_request(f"The maps must be of {_listed(MapKind)}.")
+            raise bad_request(f"The maps must be from {_listed(MapKind)}.")
         object.__setattr__(self, "maps", tuple(kind for kind in MapKind if kind in self.maps))
         for title, value, known in (
             ("The upscaler", self.upscaler, (STARTER_NETWORKS, LANCZOS)),
@@ -98,7 +98,7 @@ def parse_maps(names: Iterable[object]) -> tuple[MapKind, ...]:
         elif name in [kind.value for kind in MapKind]:
             kinds.append(MapKind(name))
         else:
-            raise bad_request(f"There is no map {name!r}.", f"Choose of {_listed(MapKind)}, or all.")
+            raise bad_request(f"There is no map {name!r}.", f"Choose from {_listed(MapKind)}, or all.")
     return tuple(kinds)
 
 

@@ -60,7 +60,7 @@ class PictureRequest:
             raise bad_request("The settings are not those of a picture.")
         if not self.tileable and not self.finish.does_something:
             raise bad_request(
-                "Nothing is to be done with the picture.", "Choose a factor, maps, or to make it tileable."
+                "There is nothing to do with the picture.", "Choose a factor, maps, or making it tileable."
             )
         if self.tileable and self.axes is Axes.NONE:
             raise bad_request("Making a picture tileable needs an axis.", "Choose both, X or Y.")

@@ -136,11 +136,11 @@ def panel_tells_each_state() -> None:
     texts = _draw()
     assert "3 of 3" in texts
     assert "In Material, node Image Texture." not in texts, "said of another texture than the one that is there"
-    assert "In this file, but in no material; Apply puts it there." in texts
+    assert "In this file, but in no material. Press Apply to use it." in texts
     bpy.ops.tilewright.show(step=1)
     wearer = bpy.data.materials["Material"].node_tree.nodes["Image Texture"]
     worn, wearer.image = wearer.image, None
-    assert "In this file, but in no material; Apply puts it there." in _draw(), "undone, and still told"
+    assert "In this file, but in no material. Press Apply to use it." in _draw(), "undone, and still told"
     wearer.image = worn
 
     message_of(lambda: generate(prompt="this one dies"))
@@ -157,12 +157,12 @@ def panel_tells_each_state() -> None:
     cube.data.uv_layers.remove(cube.data.uv_layers[0])
     assert "No UV map" in _draw()
     bpy.context.view_layer.objects.active = bpy.data.objects["Camera"]
-    assert {"Camera cannot have a material.", "Generate puts the texture into the history."} <= set(_draw())
+    assert {"Camera cannot have a material.", "The texture will go into the history."} <= set(_draw())
     kept = len(bpy.data.images)
     wish(prompt="for the history")
     bpy.ops.tilewright.generate()
     assert len(bpy.data.images) == kept
-    assert {"Not in a material yet; Apply puts it there."} <= set(_draw())
+    assert {"Not in a material yet. Press Apply to use it."} <= set(_draw())
     bpy.context.view_layer.objects.active = None
     assert "No object is active." in " ".join(_draw())
 
@@ -179,7 +179,7 @@ def panel_tells_what_is_missing() -> None:
 
     system.use_online_access = False
     texts = _draw()
-    assert "Blender may not go online." in " ".join(texts)
+    assert "Blender isn't allowed online." in " ".join(texts)
     assert "Allow Online Access..." in texts
     assert "Install" not in texts
     assert not bpy.ops.tilewright.install.poll()
@@ -207,8 +207,8 @@ def preferences_can_be_drawn() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
-    parts = ["Computing", "In Blender", "Textures on the Disk", "Models and Assets"]
-    assert texts == ["Engine", "A Python of your own is used.", "Install", "", *parts]
+    parts = ["Computing", "In Blender", "Textures on Disk", "Models and Assets"]
+    assert texts == ["Engine", "Using your own Python.", "Install", "", *parts]
 
 
 class _Drawn:

@@ -185,7 +185,7 @@ def export_maps(folder: str) -> None:
             _exported(place, levels, format_, bits)
             before = {path: path.read_bytes() for path in place.iterdir()}
             again = {"directory": str(place), "scheme": "unity", "name": "My Brick", "file_format": format_}
-            assert "is there already" in message_of(lambda again=again: bpy.ops.tilewright.export_maps(**again))
+            assert "already exists" in message_of(lambda again=again: bpy.ops.tilewright.export_maps(**again))
             assert {path: path.read_bytes() for path in place.iterdir()} == before
     occlusion = kinds["occlusion"]
     material.node_tree.nodes.remove(occlusion)

@@ -86,7 +86,7 @@ def delivery_without_one_of_the_results() -> None:
     pump.deliver_waiting()
     assert [(image.name, image.use_fake_user) for image in made()] == [("lost 2", False), ("lost 3", True)]
     assert "In Material, node Image Texture." in bpy.context.window_manager.tilewright.outcome
-    assert "cannot be read" in bpy.context.window_manager.tilewright.outcome
+    assert "Cannot read" in bpy.context.window_manager.tilewright.outcome
 
 
 def linked_materials_are_refused(library: str) -> None:

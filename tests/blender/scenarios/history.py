@@ -156,7 +156,7 @@ def result_is_applied_by_its_name() -> None:
     assert worn() == first
     assert len(bpy.data.images) == images, "an image that is there was loaded once more"
     for name in ("nothing", "../x"):
-        assert "There is no result" in message_of(lambda name=name: bpy.ops.tilewright.apply(result=name))
+        assert "has no result" in message_of(lambda name=name: bpy.ops.tilewright.apply(result=name))
     undo()
     assert worn() == second
 
@@ -298,8 +298,8 @@ def settings_are_restored(png: str) -> None:
         ({"image": plain.name}, "no recipe"),
         ({"image": "nobody"}, "no image"),
         ({"filepath": __file__}, "not a whole PNG"),
-        ({"filepath": "/nowhere/x.png"}, "cannot be read"),
-        ({"result": "nothing"}, "There is no result"),
+        ({"filepath": "/nowhere/x.png"}, "Cannot read"),
+        ({"result": "nothing"}, "has no result"),
     ):
         message = message_of(lambda source=source: bpy.ops.tilewright.restore_settings(**source))
         assert words in message, message
@@ -356,7 +356,7 @@ def delete_breaks_nothing(file: str) -> None:
     spare = other.results[0].folder.name
     store = Path(preferences_store())
     message = message_of(lambda: bpy.ops.tilewright.delete("EXEC_DEFAULT", result=shown))
-    assert "The open file shows this texture, as the image" in message, message
+    assert "The open file uses this texture, as the image" in message, message
     assert (store / shown).is_dir()
     assert bpy.ops.tilewright.delete("EXEC_DEFAULT", result=spare) == {"FINISHED"}
     assert not (store / spare).exists()
@@ -417,7 +417,7 @@ def results_in_no_file_are_offered(expected: list[str]) -> str:
     bpy.context.window_manager.tilewright_history.which = "ALL"
     bpy.ops.tilewright.dismiss_offers()
     assert view.offered == ()
-    assert "from before" not in " ".join(draw())
+    assert "earlier texture" not in " ".join(draw())
     assert len(names()) == 4, "dismissed is not deleted"
     return str(new.tilewright.result)
 
@@ -425,7 +425,7 @@ def results_in_no_file_are_offered(expected: list[str]) -> str:
 def only_this_is_offered(name: str) -> None:
     bpy.ops.tilewright.history_refresh()
     assert addon("common.state").current.view.offered == (name,)
-    assert "1 texture from before is in no saved file." in " ".join(draw())
+    assert "1 earlier texture is not in any saved file." in " ".join(draw())
 
 
 def clean_up_spares_what_is_in_use(file: str) -> None:

@@ -110,7 +110,7 @@ def cancel_works_in_every_phase(phases: list[str]) -> None:
         assert took < 2.0, f"{phase}: {took:.1f} s"
     assert not made()
     assert _status().error == ""
-    assert "Nothing is being made" in message_of(bpy.ops.tilewright.cancel)
+    assert "No job is running" in message_of(bpy.ops.tilewright.cancel)
     generate(prompt="next")
 
 
@@ -222,7 +222,7 @@ def errors_are_sentences(model_folder: str) -> None:
     settings.model = str(Path(model_folder) / "missing")
     assert "model_index.json cannot be read" in message_of(bpy.ops.tilewright.generate)
     settings.model = "~nobody of that name/model"
-    assert "nobody's folder" in message_of(bpy.ops.tilewright.generate)
+    assert "names no user" in message_of(bpy.ops.tilewright.generate)
     settings.model = "starter"
     bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences.store = ""
     generate(prompt="works")

@@ -14,7 +14,7 @@ def left_in_english() -> list[str]:
     view = bpy.context.preferences.view
     view.language = "de_DE"
     view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
-    assert rpt_("The texture is deleted.") == "Die Textur ist gelöscht."
+    assert rpt_("Texture deleted.") == "Die Textur ist gelöscht."
     assert iface_("History", "Tilewright") == "Verlauf"
     german = addon("common.languages").GERMAN
     found = [text for text in german if iface_(text) == text != german[text]]

@@ -169,7 +169,7 @@ def rule_height_that_came_first_hands_the_relief_over_on_demand() -> None:
     assert (bump.bl_idname, bump.inputs["Strength"].default_value) == ("ShaderNodeBump", 1)
     generate(prompt="second")
     assert _source(_principled(), "Normal") == bump
-    assert "Bump carries the relief: press Update Nodes" in _outcome()
+    assert "Bump carries the relief. Press Update Nodes" in _outcome()
     assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}
     normal_map = _source(_principled(), "Normal")
     assert _source(normal_map, "Color") == _kinds()["normal"]
@@ -806,10 +806,10 @@ def rule_fit_to_object_says_why_not() -> None:
     (mapping,) = [node for node in _tree().nodes if node.bl_idname == "ShaderNodeMapping"]
     coordinates = _source(mapping, "Vector")
     _tree().links.new(coordinates.outputs["Object"], mapping.inputs["Vector"])
-    assert "is not shown by a Mapping of the UV map" in message_of(fit)
+    assert "is not placed by a Mapping node of the UV map" in message_of(fit)
     _tree().links.new(coordinates.outputs["UV"], mapping.inputs["Vector"])
     _unwrap(bpy.data.objects["Cube"], 0.0)
-    assert "has an area, on the object and in its UV map" in message_of(fit)
+    assert "has an area, on the object and in the UV map" in message_of(fit)
     layers = bpy.data.objects["Cube"].data.uv_layers
     layers.remove(layers[0])
     assert "Cube has no UV map" in message_of(fit)
@@ -840,7 +840,7 @@ def rule_fit_to_object_gives_a_bare_image_its_mapping() -> None:
 
 
 def rule_asset_tells_what_made_it() -> None:
-    assert "shows no texture of Tilewright's" in message_of(bpy.ops.tilewright.mark_asset)
+    assert "shows no texture from Tilewright" in message_of(bpy.ops.tilewright.mark_asset)
     generate(prompt="mossy red brick wall with snow", use_random_seed=False, seed=7)
     bpy.context.preferences.addons[PACKAGE].preferences.author = "Ada"
     assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}

@@ -14,16 +14,16 @@ WORDS: list[str] = []
 
 def leave_everything_behind() -> int:
     """Change all that a scenario can change, and leave a job running; the id of this process."""
-    generate(prompt="from before")
+    generate(prompt="earlier texture")
     start(prompt="stuck in SAMPLING")
-    WORDS.append("from before")
-    os.environ["TILEWRIGHT_TEST_WORD"] = "from before"
+    WORDS.append("earlier texture")
+    os.environ["TILEWRIGHT_TEST_WORD"] = "earlier texture"
     bpy.context.preferences.view.ui_scale = 1.5
     bpy.context.preferences.addons[PACKAGE].preferences.store_limit = 7.0
-    bpy.context.window_manager.tilewright_history.search = "from before"
-    bpy.context.scene.tilewright.prompt = "from before"
+    bpy.context.window_manager.tilewright_history.search = "earlier texture"
+    bpy.context.scene.tilewright.prompt = "earlier texture"
     addon("common.package").own_log = None
-    bpy.data.images.new("from before", 8, 8)
+    bpy.data.images.new("earlier texture", 8, 8)
     return os.getpid()
 
 
@@ -40,7 +40,7 @@ def find_nothing() -> int:
     assert bpy.context.window_manager.tilewright_history.search == ""
     assert bpy.context.scene.tilewright.prompt == ""
     assert addon("common.package").own_log
-    assert "from before" not in bpy.data.images
+    assert "earlier texture" not in bpy.data.images
     assert addon("common.state").current.session is None
     assert bpy.context.object == bpy.data.objects["Cube"]
     bpy.ops.tilewright.history_refresh()

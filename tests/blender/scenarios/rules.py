@@ -336,7 +336,7 @@ def _goes_into_the_history(**settings: str) -> None:
     before = len(bpy.data.images), len(addon("history.browse").get().entries)
     assert bpy.ops.tilewright.generate() == {"FINISHED"}
     assert (len(bpy.data.images), len(addon("history.browse").get().entries)) == (before[0], before[1] + 1)
-    assert _outcome() == "Not in a material yet; Apply puts it there."
+    assert _outcome() == "Not in a material yet. Press Apply to use it."
 
 
 def rule_new_node_is_linked_to_nothing() -> None:
@@ -385,7 +385,7 @@ def rule_with_a_camera_or_nothing_active_it_goes_into_the_history() -> None:
 
 
 def rule_each_line_of_a_text_is_made_for_the_history() -> None:
-    assert "There is no text in this file." in message_of(bpy.ops.tilewright.generate_lines)
+    assert "This file has no text." in message_of(bpy.ops.tilewright.generate_lines)
     text = bpy.data.texts.new("prompts")
     text.write("red brick\n\n  oak planks  \n")
     wish(prompt="not this one", template="{prompt} brick", count=1)
@@ -394,7 +394,7 @@ def rule_each_line_of_a_text_is_made_for_the_history() -> None:
     assert sorted(entry.result.recipe.request.prompt for entry in entries) == ["oak planks brick", "red brick"]
     assert not made()
     text.clear()
-    assert "There is no prompt in this text." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
+    assert "This text has no prompt in it." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
 
 
 def rule_a_new_mapping_is_fitted_and_follows_the_tile_size() -> None:
