@@ -42,7 +42,7 @@ SMALL = [
     "LICENSE",
     "__init__.py",
     "core/__init__.py",
-    "core/request.py",
+    "core/requests/texture.py",
     "models/a/weights.safetensors",
 ]
 
@@ -68,6 +68,14 @@ def test_bytecode_tests_pictures_and_hidden_files_stay_out(repository: Path, tmp
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     assert names(package.build(tmp_path / "dist")) == SMALL
+
+
+def test_the_pages_of_the_manual_ship_and_its_pictures_do_not(repository: Path, tmp_path: Path) -> None:
+    manual = repository / "tools" / "manual"
+    manual.mkdir(parents=True)
+    (manual / "README.md").write_text("# The manual\n")
+    (manual / "main.webp").write_bytes(b"x")
+    assert sorted(set(names(package.build(tmp_path / "dist"))) - set(SMALL)) == ["manual/README.md"]
 
 
 def test_a_kind_of_file_that_nobody_decided_about_is_refused_by_name(repository: Path, tmp_path: Path) -> None:
