@@ -62,7 +62,7 @@ TEXTS = {
     "Made for what was open before; Apply puts it into the material here.": "Für das gemacht, was vorher offen war; "
     "Anwenden setzt sie hier ins Material.",
     "Show in Viewport": "Im Viewport zeigen",
-    "Shading": "Schattierung",
+    "Show As": "Zeigen als",
     "Material Preview": "Materialvorschau",
     "The whole material, in Blender's own light": "Das ganze Material, in Blenders eigenem Licht",
     "Solid, Texture": "Solide, Textur",
