@@ -62,7 +62,7 @@ TEXTS = {
     "Made for what was open before. Press Apply to use it here.": "Für das gemacht, was vorher offen war; "
     "Anwenden setzt sie hier ins Material.",
     "Show in Viewport": "Im Viewport zeigen",
-    "Shading": "Schattierung",
+    "Show As": "Zeigen als",
     "Material Preview": "Materialvorschau",
     "The whole material, lit by Blender": "Das ganze Material, in Blenders eigenem Licht",
     "Solid, Texture": "Solide, Textur",

@@ -36,7 +36,7 @@ class TILEWRIGHT_OT_show_in_viewport(reporting.Operator):
     # no undo step: how a view is shaded is no part of what undo goes through
 
     shading: EnumProperty(
-        name="Shading",
+        name="Show As",
         items=(
             ("MATERIAL", "Material Preview", "The whole material, lit by Blender"),
             ("TEXTURE", "Solid, Texture", "Color only: fastest, but ignores the scale of the mapping"),
