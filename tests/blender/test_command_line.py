@@ -211,7 +211,7 @@ def test_batch_of_a_table_resumes_where_it_was_and_names_its_files(blender: Blen
     assert len(first) == 3
     again = blender.command(*arguments)
     assert again.returncode == 0
-    assert "3 are made already; --again" in again.stderr
+    assert "3 already made; --again" in again.stderr
     assert [record["file"] for record in records(output)] == first
     (output / first[1]).unlink()
     with (output / "results.jsonl").open("a") as index:

@@ -26,7 +26,7 @@ from ...core.protocol import ImageDone
 from ...core.recipe import Recipe
 from ...core.requests import Request
 from ...core.requests.finish import MapKind
-from ...core.requests.texture import STARTER, Axes, Scheduler, Size, TextureRequest
+from ...core.requests.texture import STARTER, Axes, Scheduler, Size
 from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
@@ -185,21 +185,22 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
         seeds.setdefault(_key(recipe), []).append(recipe.seed)
     left = []
     for item in wanted:
-        there = seeds.get(_key(item.request), [])
-        if item.is_seed_chosen and isinstance(item.request, TextureRequest):
-            for index, seed in enumerate(item.request.seeds()):
+        asked = item.request.as_texture()
+        there = seeds.get(_key(asked), [])
+        if item.is_seed_chosen:
+            for index, seed in enumerate(asked.seeds()):
                 if seed in there:
                     there.remove(seed)
                 else:
-                    left.append(replace(item, request=item.request.single(index)))
-        elif isinstance(item.request, TextureRequest):
-            count = max(item.request.count - len(there), 0)
-            del there[: item.request.count]
+                    left.append(replace(item, request=asked.single(index)))
+        else:
+            count = max(asked.count - len(there), 0)
+            del there[: asked.count]
             if count:
-                left.append(replace(item, request=replace(item.request, count=count)))
+                left.append(replace(item, request=replace(asked, count=count)))
     made = sum(item.request.count for item in wanted) - sum(item.request.count for item in left)
     if made:
-        print(f"{made} are made already; --again makes them once more.", file=sys.stderr, flush=True)
+        print(f"{made} already made; --again makes them again.", file=sys.stderr, flush=True)
     return left
 
 
