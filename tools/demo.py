@@ -9,6 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from addon.core.prompts import EXAMPLE
 from tools import environments, package
 from tools.environments import BLENDER, ENGINE, say
 from tools.machine import ROOT, MachineError
@@ -21,7 +22,7 @@ TIME_LIMIT_SECONDS = 1800
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tools/dev.py demo`."""
-    parser.add_argument("--prompt", default="mossy red brick wall")
+    parser.add_argument("--prompt", default=EXAMPLE)
     parser.add_argument("--output", type=Path, default=ROOT / "demo", metavar="DIR", help="default: %(default)s")
     parser.add_argument("--size", type=int, default=512, help="width and height in pixels, default: %(default)s")
     parser.add_argument("--seed", type=int, default=1)

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from addon.core.prompts import EXAMPLE
 from tools import environments, package
 from tools.environments import BLENDER, ENGINE, say
 from tools.machine import ROOT, MachineError
@@ -32,7 +33,7 @@ TIME_LIMIT_SECONDS = 2400
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tools/dev.py screenshot`."""
-    parser.add_argument("--prompt", default="mossy red brick wall")
+    parser.add_argument("--prompt", default=EXAMPLE)
     parser.add_argument("--output", type=Path, default=ROOT / "dist" / "screenshots", metavar="DIR")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=1)

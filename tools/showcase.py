@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The README's first picture: six whole materials on six objects, rendered headless. Standard library only.
 
-The rule for what is shown: one prompt each of brick, wood, stone, metal, cloth and ground; of each group the one that
-the starter's card lists as its best. Seed 0, 512 pixels, all maps, default settings. No seed is picked: if a texture
-looks poor here, its prompt leaves the card's list.
+The rule for what is shown: six prompts of six kinds of material from those that the starter's card lists under "Good",
+seed 0, 512 pixels, all maps, default settings. No seed is picked: what looks poor here leaves the card's list.
 """
 
 import argparse
@@ -21,12 +20,12 @@ from tools.machine import ROOT, MachineError
 SCENE = ROOT / "tools" / "showcase_scene.py"
 PICTURE = ROOT / "tools" / "images" / "showcase.webp"
 PROMPTS = (
-    "old red brick wall",
-    "brown wooden planks",
+    "large red bricks",
+    "roof tiles",
     "grey cobblestone",
-    "rusty iron plate",
-    "blue woven fabric",
-    "green grass",
+    "rusty metal",
+    "knit",
+    "sand",
 )
 
 

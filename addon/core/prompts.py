@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .foreign_words import ADJECTIVES, ENDINGS, LINKS, NOUNS, PHRASES
 
-EXAMPLE = "old red brick wall"  # what an empty prompt shows, wherever an example is wanted
+EXAMPLE = "grey cobblestone"  # what an empty prompt shows, wherever an example is wanted
 PLACE = "{prompt}"  # in a template, where the prompt goes
 _WORD = re.compile(r"[^\W\d_]+")
 _LONGEST_PHRASE = 3  # words
