@@ -27,7 +27,7 @@ def main() -> None:
     wish.use_random_seed, wish.seed, wish.maps = False, 0, True
     for place, (prompt, build) in enumerate(zip(settings["prompts"], OBJECTS, strict=True)):
         say(f"{prompt} ...")
-        build(((place % 3 - 1) * 2.6, (1 - place // 3) * 2.9, 0.0))
+        build(((place % 3 - 1) * 2.75, 1.7 - (place // 3) * 3.3, 0.0))
         obj = bpy.context.object
         bpy.ops.object.transform_apply(location=False, rotation=True, scale=True)
         wish.prompt = prompt
@@ -67,7 +67,7 @@ def _cloth(at: tuple[float, float, float]) -> None:
         x, y, _z = vertex.co
         far = math.hypot(x, y)
         fold = 0.07 * math.sin(9 * math.atan2(y, x)) * max(far - 0.5, 0)
-        vertex.co.z = 1.15 * math.exp(-((far / 0.85) ** 4)) + fold + 0.06
+        vertex.co.z = 1.15 * math.exp(-((far / 0.85) ** 4)) + fold + 0.12
     bpy.ops.object.shade_smooth()
 
 
@@ -116,10 +116,10 @@ def _stage() -> None:
     background = next(node for node in world.node_tree.nodes if node.bl_idname == "ShaderNodeBackground")
     background.inputs["Color"].default_value = (0.75, 0.8, 0.9, 1)
     background.inputs["Strength"].default_value = 0.35
-    bpy.ops.object.camera_add(location=(0, -10.2, 6.6))
+    bpy.ops.object.camera_add(location=(0, -10.4, 7.2))
     camera = bpy.context.object
-    camera.rotation_euler = (Vector((0, 0.9, 0.35)) - camera.location).to_track_quat("-Z", "Y").to_euler()
-    camera.data.lens = 46
+    camera.rotation_euler = (Vector((0, -0.15, 0.4)) - camera.location).to_track_quat("-Z", "Y").to_euler()
+    camera.data.lens = 49
     bpy.context.scene.camera = camera
 
 

@@ -150,9 +150,9 @@ def test_pixels_that_cannot_be_written_are_told_and_leave_nothing(own_blender: B
     told = own_blender.run("pictures.nothing_can_be_written", folder=str(tmp_path))
     words = {
         "float": "Cannot write to",
-        "bytes": "The pixels of bytes cannot be written to",
+        "bytes": "Cannot write the pixels of bytes to",
         "packed": "Cannot write to",
-        "memory": "Memory ran out with the pixels of float.",
+        "memory": "Not enough memory for the pixels of float.",
         "gone": "Cannot write to",
     }
     assert told.keys() == words.keys()

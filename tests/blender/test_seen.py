@@ -18,12 +18,12 @@ SHOWN = (
     "slot_of_the_object",
 )
 TOLD = {
-    "output_of_one_engine_only": "It has no Material Output for this render engine: add one",
-    "mixed_out": "The factor 0 of Mix Shader hides one of its shaders: change it",
-    "muted_link": "The link to Surface of Material Output is muted: unmute it",
-    "muted_link_to_the_color": "The link to Base Color of Material is muted: unmute it",
-    "muted_principled": "The node Principled BSDF is muted: unmute it",
-    "diffuse": "Its surface is a Diffuse BSDF: put a Principled BSDF in its place",
+    "output_of_one_engine_only": "It has no Material Output for this render engine. Add one",
+    "mixed_out": "The factor 0 of Mix Shader hides one of its shaders. Change it",
+    "muted_link": "The link to Surface of Material Output is muted. Unmute it",
+    "muted_link_to_the_color": "The link to Base Color of Material is muted. Unmute it",
+    "muted_principled": "The node Principled BSDF is muted. Unmute it",
+    "diffuse": "Its surface is a Diffuse BSDF. Put a Principled BSDF in its place",
     "shared_group": "Its Principled BSDF is in the group Surface, which is used 2 times",
     "geometry_nodes": "Geometry Nodes of Cube show Green instead",
     "unassigned_slot": "No face of Cube has this material",

@@ -342,5 +342,5 @@ def test_map_folder_takes_no_twin_for_a_network(tmp_path):
     (tmp_path / "._height.safetensors").touch()
     assert [network.file.name for network in map_networks(str(tmp_path))] == ["height.safetensors"]
     (tmp_path / "height.safetensors").unlink()
-    with pytest.raises(UserError, match="holds no map network"):
+    with pytest.raises(UserError, match="has no map network in it"):
         map_networks(str(tmp_path))

@@ -34,4 +34,4 @@ def test_misspelt_properties_are_found() -> None:
 def test_every_room_is_checked() -> None:
     mypy = next(command for command in COMMANDS if command[0] == "mypy")
     rooms = {folder.parent.relative_to(ROOT).as_posix() for folder in (ROOT / "addon").glob("*/__init__.py")}
-    assert rooms - {"addon/models"} == set(mypy[1:])
+    assert rooms | {"addon/start.py"} == set(mypy[1:])

@@ -162,6 +162,8 @@ def test_alone(): assert "PYTEST_XDIST_WORKER" not in os.environ
 def test_what_must_be_alone_comes_after_the_others_in_one_process(
     tests: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):  # of the run that this test is part of
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(testing, "MOST_PROCESSES", 2)
     monkeypatch.setattr(testing.os, "sched_getaffinity", lambda _process: range(8))
     (tests / "core/test_one.py").write_text(BESIDE)

@@ -502,7 +502,7 @@ TEXTS = {
     "{name} has no UV map to show it with.": "{name} hat keine UV-Map, um sie zu zeigen.",
     "Cannot read the texture {path}.": "Die Textur {path} ist nicht lesbar.",
     "There is no image {name}.": "Es gibt kein Bild {name}.",
-    "More than one image feeds Base Color of {name}. The texture is in a new node beside it.": ""
+    "Base Color of {name} is not fed by one image alone. The texture is in a new node beside it.": ""
     "Die Grundfarbe von {name} kommt nicht von einem Bild allein; die Textur ist in einem neuen Node daneben.",
     "The node {name} is gone. The texture is in a new one.": "Den Node {name} gibt es nicht mehr; die Textur ist "
     "in einem neuen.",

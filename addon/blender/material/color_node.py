@@ -75,7 +75,7 @@ def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_na
     feed = feeds.color(socket)
     if feed.image is not None:
         return _replace(feed.image, image, principled)
-    note = rpt_("More than one image feeds Base Color of {name}. The texture is in a new node beside it.")
+    note = rpt_("Base Color of {name} is not fed by one image alone. The texture is in a new node beside it.")
     if feed.turned:
         note = rpt_(
             "A node before Base Color of {name} hides the image or inverts its colors. The texture is in a new node "

@@ -173,7 +173,7 @@ def panel_tells_what_is_missing() -> None:
     texts = _draw()
     assert "The engine's packages are not installed yet." in " ".join(texts)
     size = addon("common.state").current.environments.lock.size
-    assert f"Up to {size / 1e9:.1f} GB are downloaded, into …/environments." in " ".join(texts)
+    assert f"Downloads up to {size / 1e9:.1f} GB, into …/environments." in " ".join(texts)
     assert "Install" in texts
     assert bpy.ops.tilewright.install.poll()
 

@@ -295,7 +295,7 @@ def settings_are_restored(png: str) -> None:
 
     plain = bpy.data.images.new("plain", 8, 8)
     for source, words in (
-        ({"image": plain.name}, "no recipe"),
+        ({"image": plain.name}, "no Tilewright recipe"),
         ({"image": "nobody"}, "no image"),
         ({"filepath": __file__}, "not a whole PNG"),
         ({"filepath": "/nowhere/x.png"}, "Cannot read"),
@@ -408,7 +408,7 @@ def results_in_no_file_are_offered(expected: list[str]) -> str:
     view = addon("common.state").current.view
     bpy.ops.tilewright.history_refresh()
     assert sorted(view.offered) == sorted(expected)
-    assert "2 textures from before are in no saved file." in " ".join(draw())
+    assert "2 earlier textures are not in any saved file." in " ".join(draw())
     new = generate(prompt="made in this session")
     assert new.tilewright.result not in view.offered
     bpy.ops.tilewright.show_offers()

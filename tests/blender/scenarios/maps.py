@@ -288,7 +288,7 @@ def rule_what_the_user_put_between_height_and_bump_is_left_alone() -> None:
     _material().displacement_method = "DISPLACEMENT"
     _deliver(without=("normal",))
     assert links(tree) == before
-    assert "Something stands between the nodes Height and Bump" in _outcome()
+    assert "There is something between the nodes Height and Bump" in _outcome()
 
 
 def rule_change_of_the_method_is_followed_both_ways() -> None:
@@ -377,7 +377,7 @@ def rule_maps_of_another_texture_are_told() -> None:
     _deliver(without=("normal", "height"), prompt="second")
     assert _kinds()["roughness"].image.tilewright.prompt == "second"
     assert _kinds()["normal"].image.tilewright.prompt == "first"
-    assert "Still of the texture before: Normal, Height." in _outcome(), _outcome()
+    assert "Still from the previous texture: Normal, Height." in _outcome(), _outcome()
 
 
 def rule_maps_of_another_texture_are_taken_out_on_demand() -> None:
@@ -406,7 +406,7 @@ def rule_map_whose_file_is_gone_is_told_and_the_others_arrive() -> None:
     job.results[0].path("normal").unlink()
     pump.deliver_waiting()
     assert set(_kinds()) == {"base_color", *ALL} - {"normal"}
-    assert "normal.png cannot be read" in _outcome(), _outcome()
+    assert "normal.png." in _outcome(), _outcome()
     assert _source(_principled(), "Normal").inputs["Strength"].default_value == 1, "no normal map has the relief"
 
 
@@ -433,7 +433,7 @@ def rule_map_without_a_place_is_told() -> None:
     tree = _tree()
     tree.links.new(tree.nodes.new("ShaderNodeTexNoise").outputs[0], _principled().inputs["Roughness"])
     generate()
-    assert "Something else feeds Roughness: the node Roughness is linked to nothing." in _outcome()
+    assert "Something else feeds Roughness: the node Roughness is not linked." in _outcome()
     assert not _kinds()["roughness"].outputs["Color"].is_linked
 
 
@@ -474,7 +474,7 @@ def rule_bump_of_the_users_is_given_the_height_and_carries_the_relief_alone() ->
     assert _kinds()["height"] == height
     assert _source(_principled(), "Normal") == bump
     assert not bump.inputs["Normal"].is_linked
-    assert "The relief is shown by the node Bump: the node Normal is linked to nothing." in _outcome(), _outcome()
+    assert "The node Bump already shows the relief: the node Normal is not linked." in _outcome(), _outcome()
 
 
 def rule_bump_of_the_users_beside_a_normal_map_keeps_its_own_detail() -> None:
@@ -487,7 +487,7 @@ def rule_bump_of_the_users_beside_a_normal_map_keeps_its_own_detail() -> None:
     assert before <= links(_tree())
     assert _kinds()["normal"] == normal
     assert detail.image == old, "with our height in it the relief would be counted twice"
-    assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+    assert "Something else feeds Normal: the node Height is not linked." in _outcome(), _outcome()
 
 
 def rule_map_whose_numbers_are_turned_round_is_left_to_the_user() -> None:
@@ -530,7 +530,7 @@ def rule_map_whose_numbers_are_turned_round_is_left_to_the_user() -> None:
             generate()
             assert gloss.image == old, type_
             assert before <= links(_tree())
-            assert "Something else feeds Roughness: the node Roughness is linked to nothing." in _outcome() or _time
+            assert "Something else feeds Roughness: the node Roughness is not linked." in _outcome() or _time
         assert len([node for node in _tree().nodes if node.bl_idname == "NodeFrame"]) == 1
         node.mute = True
         generate()
@@ -564,7 +564,7 @@ def _left_to_the_user(node: Any) -> None:
     generate()
     assert node.image == old
     assert before <= links(_tree())
-    assert "Something else feeds Normal: the node Normal is linked to nothing." in _outcome(), _outcome()
+    assert "Something else feeds Normal: the node Normal is not linked." in _outcome(), _outcome()
 
 
 def rule_bump_that_presses_in_is_left_to_the_user() -> None:
@@ -578,7 +578,7 @@ def rule_bump_that_presses_in_is_left_to_the_user() -> None:
         old = height.image
         generate()
         assert height.image == old
-        assert "Something else feeds Normal: the node Height is linked to nothing." in _outcome(), _outcome()
+        assert "Something else feeds Normal: the node Height is not linked." in _outcome(), _outcome()
 
 
 def rule_color_in_the_users_product_has_one_set_of_maps() -> None:

@@ -186,7 +186,7 @@ def turned_later(folder: str) -> None:
     mapping.inputs["Rotation"].default_value[2] = math.pi
     generate(prompt="again")
     outcome = bpy.context.window_manager.tilewright.outcome
-    assert "The coordinates turn the texture now" in outcome, outcome
+    assert "The coordinates now turn the texture" in outcome, outcome
     assert _seen(Path(folder), "wrong") < 0, "nobody pressed the button"
     generate(prompt="for its images")
     assert bpy.ops.tilewright.follow_displacement() == {"FINISHED"}

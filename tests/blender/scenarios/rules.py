@@ -163,7 +163,7 @@ def _left_alone(tree: Any, said: str) -> None:
 def rule_color_that_is_turned_round_is_left_alone() -> None:
     tree = _tree()
     _image, invert = _feed(tree, "ShaderNodeTexImage", "ShaderNodeInvert")
-    _left_alone(tree, "turns its colors round")
+    _left_alone(tree, "inverts its colors")
     invert.inputs[0].default_value = 0.2  # a weak one keeps the order
     node = tree.nodes["Image Texture"]
     assert generate() == node.image
@@ -172,7 +172,7 @@ def rule_color_that_is_turned_round_is_left_alone() -> None:
     _image, curves = _feed(tree, "ShaderNodeTexImage", "ShaderNodeRGBCurve")
     points = curves.mapping.curves[3].points
     points[0].location, points[1].location = (0.0, 1.0), (1.0, 0.0)
-    _left_alone(tree, "turns its colors round")
+    _left_alone(tree, "inverts its colors")
 
 
 def rule_color_that_is_turned_round_twice_is_found() -> None:
@@ -228,7 +228,7 @@ def rule_product_of_two_colors_is_left_alone_until_one_is_ours() -> None:
     other = tree.nodes.new("ShaderNodeTexImage")
     other.image = bpy.data.images.new("moss", 8, 8)
     node = _multiplied(tree, other)
-    _left_alone(tree, "not made from one image alone")
+    _left_alone(tree, "not fed by one image alone")
     node.image = generate(prompt="by hand")
     assert generate(prompt="again") == node.image
 
@@ -263,31 +263,31 @@ def rule_image_on_the_hidden_side_of_a_mix_is_left_alone() -> None:
     tree = _tree()
     mix = _mix(tree, tree.nodes.new("ShaderNodeTexImage"))
     mix.inputs[0].default_value = 1.0
-    _left_alone(tree, "hides the image or turns its colors round")
+    _left_alone(tree, "hides the image or inverts its colors")
 
 
 def rule_mix_of_two_images_is_never_relinked() -> None:
     tree = _tree()
     _mix(tree, tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeTexImage"))
-    _left_alone(tree, "not made from one image alone")
+    _left_alone(tree, "not fed by one image alone")
 
 
 def rule_mix_of_an_image_and_noise_is_never_relinked() -> None:
     tree = _tree()
     _mix(tree, tree.nodes.new("ShaderNodeTexImage"), tree.nodes.new("ShaderNodeTexNoise"))
-    _left_alone(tree, "not made from one image alone")
+    _left_alone(tree, "not fed by one image alone")
 
 
 def rule_mask_of_a_mix_is_not_its_image() -> None:
     tree = _tree()
     mix = _mix(tree, tree.nodes.new("ShaderNodeRGB"))
     tree.links.new(tree.nodes.new("ShaderNodeTexImage").outputs[0], mix.inputs[0])
-    _left_alone(tree, "not made from one image alone")
+    _left_alone(tree, "not fed by one image alone")
 
 
 def rule_noise_is_never_relinked() -> None:
     _feed(_tree(), "ShaderNodeTexNoise")
-    _left_alone(_tree(), "not made from one image alone")
+    _left_alone(_tree(), "not fed by one image alone")
 
 
 def rule_image_in_a_color_ramp_is_a_mask() -> None:
@@ -295,7 +295,7 @@ def rule_image_in_a_color_ramp_is_a_mask() -> None:
     ramp = tree.nodes.new("ShaderNodeValToRGB")
     tree.links.new(tree.nodes.new("ShaderNodeTexImage").outputs[0], ramp.inputs[0])
     tree.links.new(ramp.outputs[0], _base_color(tree))
-    _left_alone(tree, "not made from one image alone")
+    _left_alone(tree, "not fed by one image alone")
 
 
 def rule_principled_behind_a_mix_shader_is_found() -> None:
@@ -459,7 +459,7 @@ def rule_object_without_uv_map_can_be_given_one() -> None:
             us[index] * vs[(index + 1) % 4] - us[(index + 1) % 4] * vs[index] for index in range(4)
         )  # twice the area
         assert turn > 0, f"mirrored on axis {normal}"
-    assert "has one" in message_of(bpy.ops.tilewright.add_uv_map)
+    assert "already has a UV map" in message_of(bpy.ops.tilewright.add_uv_map)
 
 
 def rule_many_textures_are_all_kept() -> None:

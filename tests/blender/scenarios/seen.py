@@ -222,7 +222,7 @@ def pinned_editor() -> None:
     assert [node for node in other.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage"]
     outcome = bpy.context.window_manager.tilewright.outcome
     assert "In Green, node Base Color." in outcome
-    assert "Cube does not have this material: assign it to see it." in outcome, outcome
+    assert "Cube doesn't have this material. Assign it to see it." in outcome, outcome
     space.pin = False
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area):
         assert bpy.ops.tilewright.generate() == {"FINISHED"}

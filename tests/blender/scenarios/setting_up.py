@@ -44,7 +44,7 @@ def nothing_without_a_click_or_a_network(root: str) -> None:
     bpy.context.preferences.system.use_online_access = False
     _preferences().environment = root
     assert now.engine_error
-    assert "may not go online" in message_of(bpy.ops.tilewright.install)
+    assert "allowed online" in message_of(bpy.ops.tilewright.install)
     assert not Path(root).exists()
 
 
@@ -69,7 +69,7 @@ def environments_can_be_removed(index: str) -> None:
     assert now.environments.found == ()
     assert now.engine_error
     message = message_of(lambda: bpy.ops.tilewright.remove_environment(name="../results"))
-    assert "is no environment" in message
+    assert "is not a Tilewright environment" in message
 
 
 def everything_is_removed(index: str, data: str, store: str) -> None:

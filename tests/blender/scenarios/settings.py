@@ -163,7 +163,9 @@ def rule_presets_hold_no_other_sets(folder: Path) -> None:
     for text in ('settings.map_kinds = {"NORMAL", 1}', 'settings.map_kinds = set("abc")', "settings.prompt = {1: 2}"):
         file = folder / "hostile.py"
         file.write_text(text, encoding="utf-8")
-        assert "is not a preset" in message_of(lambda file=file: bpy.ops.tilewright.load_preset(filepath=str(file)))
+        assert "is not a Tilewright preset" in message_of(
+            lambda file=file: bpy.ops.tilewright.load_preset(filepath=str(file))
+        )
     for text in ('settings.map_kinds = {"COLOR"}', 'settings.prompt = {"a"}', "settings.maps = set()"):
         file.write_text(text, encoding="utf-8")
         assert "does not fit" in message_of(lambda file=file: bpy.ops.tilewright.load_preset(filepath=str(file)))
