@@ -56,7 +56,7 @@ def _ball(at: tuple[float, float, float]) -> None:
 
 
 def _drum(at: tuple[float, float, float]) -> None:
-    bpy.ops.mesh.primitive_cylinder_add(vertices=96, radius=0.75, depth=1.6, location=(at[0], at[1], 0.8))
+    bpy.ops.mesh.primitive_cylinder_add(vertices=96, radius=0.75, depth=1.35, location=(at[0], at[1], 0.68))
     _bevel(0.04)
 
 
@@ -119,7 +119,7 @@ def _stage() -> None:
     bpy.ops.object.camera_add(location=(0, -10.4, 7.2))
     camera = bpy.context.object
     camera.rotation_euler = (Vector((0, -0.15, 0.4)) - camera.location).to_track_quat("-Z", "Y").to_euler()
-    camera.data.lens = 49
+    camera.data.lens = 45
     bpy.context.scene.camera = camera
 
 
