@@ -95,7 +95,7 @@ class JobQueue:
         return self._current
 
     def cancel(self, job: Job) -> bool:
-        """Ask a job to end. True if the worker must be told; a waiting job is cancelled here and now."""
+        """Ask a job to end. True if the worker must hear of it; a waiting job is cancelled here and now."""
         if job in self._waiting:
             self._waiting.remove(job)
             job.state = JobState.CANCELLED

@@ -55,7 +55,7 @@ def is_seconds(value: object) -> bool:
 def keys(request: Request, device: str, memory: str) -> tuple[str, str]:
     """Names of what is alike in its seconds: first for `start` and `load`, then for `step` and `beside`.
 
-    device, memory: as the session was told; see `protocol.Start`.
+    device, memory: as the session was given them; see `protocol.Start`.
     """
     model = f"{request.model} | {device} | {memory}"
     return model, f"{model} | {request.pace_key}"

@@ -139,7 +139,7 @@ def _translate(prompt: str, language: str) -> str:
 
 def _translate_part(text: str, language: str) -> str:
     """`text`: without commas. What stands behind "with", "and" and their like keeps its place."""
-    words, told, part = text.split(), [], _Part()
+    words, read, part = text.split(), [], _Part()
     while words:
         phrases = (n for n in range(min(_LONGEST_PHRASE, len(words)), 1, -1) if _phrase(words[:n]) in PHRASES[language])
         length = next(phrases, 0)
@@ -155,9 +155,9 @@ def _translate_part(text: str, language: str) -> str:
             found = _find(language, word.strip(".;:!?"))
             (part.adjectives if found and found[1] else part.groups[-1]).append(found[0] if found else word)
         elif link:
-            told += [*part.words(), link]
+            read += [*part.words(), link]
             part = _Part()
-    return " ".join([*told, *part.words()])
+    return " ".join([*read, *part.words()])
 
 
 @dataclass

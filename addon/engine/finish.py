@@ -44,7 +44,7 @@ _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np
 
 
 @dataclass(frozen=True)
-class Task:
+class FinishTask:
     """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job."""
 
     pixels: NDArray[Any]
@@ -74,7 +74,7 @@ class _Networks:
 
 
 def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watcher) -> None:
-    """Load the networks that `write_files` will use, so that one that cannot be used is told before a picture is made.
+    """Load the networks that `write_files` will use, so that an unusable one is reported before a picture is made.
 
     device: see `protocol.Start`. Raises `UserError`, or what `watch` raises.
     """
@@ -89,7 +89,7 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
 
 def write_files(
     draft: Draft,
-    task: Task,
+    task: FinishTask,
     made_from: Recipe,
     cache: NetworkCache,
     device: str,
@@ -122,7 +122,7 @@ def write_files(
     raise UserError(ErrorKind.NUMERICS, "The network gave invalid numbers, even in float32.", "Choose another one.")
 
 
-def _precision(task: Task) -> torch.dtype | None:
+def _precision(task: FinishTask) -> torch.dtype | None:
     """For the upscaler: None, which is what suits the device, only where its 11 bits cannot be seen.
 
     In 16-bit pixels they are terraces; and heights and normals show them in shading whatever their depth.
@@ -175,7 +175,7 @@ def _load(
 
 def _write_files(
     draft: Draft,
-    task: Task,
+    task: FinishTask,
     made_from: Recipe,
     cache: NetworkCache,
     device: Device,
@@ -183,7 +183,7 @@ def _write_files(
     note: Callable[[str], None],
     dtype: torch.dtype | None,
 ) -> Files:
-    # Everything is loaded first: what is wrong with a file is told before the work.
+    # Everything is loaded first: errors in files come before the work.
     networks = _load(task.finish, cache, device, watch, note, dtype)
     upscaler = networks.upscaler
     made = made_from.noting(networks.used)
@@ -213,7 +213,7 @@ def _write_files(
     return Files(files, made, score)
 
 
-def _color(task: Task, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:
+def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:
     """The finished picture, in the type of its file."""
     pixels = task.pixels
     dtype = pixels.dtype
@@ -247,7 +247,7 @@ def _copy(array: NDArray[Any], canvas: Canvas, watch: Watcher, source: Canvas | 
             source.touched(strip.nbytes)
 
 
-def _tileable(task: Task, watch: Watcher, note: Callable[[str], None]) -> NDArray[np.float32]:
+def _tileable(task: FinishTask, watch: Watcher, note: Callable[[str], None]) -> NDArray[np.float32]:
     height, width = task.pixels.shape[:2]
     if height * width > _MAX_TILEABLE:
         raise UserError(
@@ -269,7 +269,7 @@ def _tileable(task: Task, watch: Watcher, note: Callable[[str], None]) -> NDArra
 
 def _maps(
     color: Canvas,
-    task: Task,
+    task: FinishTask,
     sources: dict[MapKind, Source],
     cache: NetworkCache,
     free: int,
@@ -295,7 +295,7 @@ def _maps(
     )
 
 
-def _visible(color: Canvas, task: Task, easel: Easel) -> Canvas:
+def _visible(color: Canvas, task: FinishTask, easel: Easel) -> Canvas:
     """The picture as it is looked at: 8-bit RGB. The canvas itself where it is that already."""
     if color.array.dtype == np.uint8 and color.array.shape[2] == 3:
         return color

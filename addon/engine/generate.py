@@ -45,7 +45,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     """
     request, store = start.request.as_texture(), Path(start.store)
     with results.draft(store, request.prompt, request.seed):
-        pass  # a store that cannot be written is told before the work, not after it; and so are networks' files
+        pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
         image_networks.upscaler_file(request.finish.upscaler)
     if request.finish.maps:
@@ -116,7 +116,7 @@ def _finish_and_publish(
         if request.finish.does_something:
             from . import finish
 
-            task = finish.Task(pixels, request.finish, request.axes, image=picture.index)
+            task = finish.FinishTask(pixels, request.finish, request.axes, image=picture.index)
             written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
             files, made_from, score = written.files, written.recipe, written.seam_score
         else:

@@ -2,7 +2,7 @@
 """Loads upscalers and map networks through spandrel, and keeps them. Imports core, engine, torch and spandrel.
 
 safetensors are checked before they are read. A .pth is a pickle: it goes through spandrel's unpickler, which refuses
-everything but tensors, and the user is told. TorchScript is never loaded.
+everything but tensors, and the user hears of it. TorchScript is never loaded.
 """
 
 import logging
@@ -84,7 +84,7 @@ class ImageNetwork:
 
 
 def pickle_warning(file: Path) -> str:
-    """What the user is told before a file is read that is no safetensors, "" for one that is."""
+    """A warning before a file is read that is not safetensors, "" for one that is."""
     if file.suffix.lower() == ".safetensors":
         return ""
     return f"{file.name} is a pickle; only its tensors are read. Prefer .safetensors files."

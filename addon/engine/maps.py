@@ -280,7 +280,7 @@ class _Work:
         read: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         done: Callable[[], None],
     ) -> Canvas:
-        """A picture at the base size, by means of what `read` makes of it. done: told after each block."""
+        """A picture at the base size, by means of what `read` makes of it. done: called after each block."""
         canvas = self._easel.make((*self._base, channels), np.float32)
         for block in blocks(*self._base, _BLOCK // self._scale):
             rows, columns = block.scaled(Fraction(1))

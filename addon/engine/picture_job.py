@@ -18,7 +18,7 @@ from ..core.requests.picture import Content, PictureRequest
 from ..core.results import Result
 from . import pictures
 from .devices import probe
-from .finish import Task, write_files
+from .finish import FinishTask, write_files
 from .image_networks import NetworkCache
 from .watcher import Watcher
 
@@ -54,7 +54,7 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
     if _repeats_exactly(request):
         environment[PERIODIC] = EXACTLY
     made_from = Recipe(request, pictures.fingerprint(source), environment)
-    task = Task(pixels, request.finish, request.axes, content, request.tileable)
+    task = FinishTask(pixels, request.finish, request.axes, content, request.tileable)
     with results.draft(store, request.prompt, request.seed) as draft:
         written = write_files(draft, task, made_from, cache, start.device, watch, note)
         result = Result(

@@ -181,7 +181,7 @@ class Tiler:
     ) -> None:
         """Run over a picture (H, W, C) and hand each tile's result to `write`: rows, columns, (h, w, C) float32.
 
-        done: told after each tile how many are finished; it may raise to end the run.
+        done: called after each tile with how many are finished; it may raise to end the run.
         A tile for which memory runs out is cut into four, and smaller ones are used from then on; at `least` the
         error is passed on. Raises `NotFinite` where the network gives no valid numbers.
         """

@@ -101,7 +101,7 @@ def upscale(
     Lanczos; the colors that it hides may change. content: colors keep the low frequencies of the source (in linear
     light), data is left as the network gives it, normals get unit length. Linear: premultiplied, as Blender's float
     pixels are, and as the result is; of it a network enlarges what is up to 1, Lanczos what is above.
-    check: called very often, may raise. step: told about each tile.
+    check: called very often, may raise. step: called for each tile.
     """
     height, width, channels = source.shape
     colors = 3 if channels >= 3 else 1

@@ -37,7 +37,7 @@ class Installer:
         self._thread.start()
 
     def pump(self) -> bool:
-        """Take what it told. True if anything is new."""
+        """Read its new messages. True if there were any."""
         changed = False
         with contextlib.suppress(queue.Empty):
             while self.outcome is None:

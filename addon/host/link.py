@@ -27,7 +27,7 @@ class Ended:
 
 
 class Link(Protocol):
-    """One worker, on its way from the moment that the link is made until it has told `Ended`."""
+    """One worker, from the moment the link is made until it says `Ended`."""
 
     @property
     def place(self) -> str:
@@ -51,7 +51,7 @@ class Link(Protocol):
     def receive(self) -> Message | Ended | None:
         """What came next, None if nothing is there yet. Heartbeats only count as `signs`. `Ended` is the last, once.
 
-        When `Ended` is told, the worker is gone with all that it started, and its half made results are cleaned away.
+        When it says `Ended`, the worker is gone with all that it started, and its half made results are cleaned away.
         """
 
     def kill(self) -> None:

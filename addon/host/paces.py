@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long jobs took on this machine, in a small file of the user's. Imports core and the standard library only.
 
-Nothing depends on it but the time that is shown: a file that is broken or cannot be written is told in the log, once.
+Nothing depends on it but the time that is shown: a file that is broken or cannot be written is logged once.
 """
 
 import json

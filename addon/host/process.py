@@ -36,7 +36,7 @@ def local_workers(
 class WorkerProcess:
     """A `Link`: one worker, starting from the moment that this is made.
 
-    cleanup: called in a background thread when the process is gone, before `Ended` is told; must not raise.
+    cleanup: called in a background thread when the process is gone, before `Ended`; must not raise.
     idle_seconds: without a job, after which the worker lets go of its models.
     low: it leaves the processor to Blender where both want it.
     """

@@ -62,7 +62,7 @@ def result(name: str) -> Result:
 
 
 def add(made: Result) -> None:
-    """A result that the engine has just told of. It is selected, unless the user looks at another one.
+    """A new result from the engine. It is selected, unless the user is looking at another one.
 
     Of several of one job it is the first, which goes into the material.
     """

@@ -14,7 +14,7 @@ from ...core import recipe as core_recipe
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
-from ...core.requests.finish import FILTER, LANCZOS, MapKind
+from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
 from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
@@ -60,8 +60,10 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     finish = request.finish
     settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
     settings.map_kinds = {kind.name for kind in finish.maps or MapKind}
-    settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER, LANCZOS) else STARTER
-    settings.map_networks = finish.map_networks if own or finish.map_networks in (STARTER, FILTER) else STARTER
+    settings.upscaler = finish.upscaler if own or finish.upscaler in (STARTER_NETWORKS, LANCZOS) else STARTER_NETWORKS
+    settings.map_networks = (
+        finish.map_networks if own or finish.map_networks in (STARTER_NETWORKS, FILTER) else STARTER_NETWORKS
+    )
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:

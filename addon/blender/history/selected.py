@@ -119,7 +119,7 @@ def _is_worn(context: bpy.types.Context, image: bpy.types.Image | None) -> bool:
 
 
 def _where(image: bpy.types.Image | None, worn: bool) -> str:
-    """Where the texture is now. As told when it was put there, while that is still so: undo takes it out again."""
+    """Where the texture is now: what delivery said, as long as it still holds. Undo takes the texture out again."""
     current = state.current
     if image is None:
         if current.outcome_of == current.view.selected and current.outcome and not current.outcome_placed:

@@ -64,10 +64,10 @@ class Trial:
         known = {item.session_uid for item in bpy.data.materials}
         try:
             if material is None:  # one is made for the object
-                told = delivery.deliver([result], self.target)
+                outcome = delivery.deliver([result], self.target)
                 made = next((item for item in bpy.data.materials if item.session_uid not in known), None)
                 self.worn = _uid(made)
-                return told
+                return outcome
             copy = material.copy()
             self.worn = copy.session_uid
             self.groups = shown.own_groups(copy)

@@ -162,9 +162,9 @@ def remove_everything(results: bool) -> None:
             (root / ".lock").unlink(missing_ok=True)
             if root.is_dir() and not any(root.iterdir()):
                 root.rmdir()
-        told = [rpt_("Everything Tilewright put on this machine was removed.")]
-        told += [] if results else [rpt_("The textures are kept.")]
-        return " ".join([*told, rpt_("You can uninstall it now.")])
+        sentences = [rpt_("Everything Tilewright put on this machine was removed.")]
+        sentences += [] if results else [rpt_("The textures are kept.")]
+        return " ".join([*sentences, rpt_("You can uninstall it now.")])
 
     _start_chore("Removing everything", remove)
 
@@ -184,7 +184,7 @@ def close() -> None:
 
 
 def tick() -> float | None:
-    """The timer: take what was told, draw it, until nothing goes on any more."""
+    """The timer: read the installer's messages and redraw, until nothing runs any more."""
     setup = state.current.setup
     try:
         _advance()

@@ -75,11 +75,11 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
         if obj.active_material != material:
             bpy.data.materials.remove(material)
             raise targets.refusal(rpt_("{name} did not accept a material.").format(name=obj.name))
-    placed = color_node.put(material, image, target.kind, target.node)
+    placed = color_node.assign(material, image, target.kind, target.node)
     obj = targets.object_of(target)
     if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
         physical_size.fit_new(obj, material)
-    left = map_nodes.put(material, placed, maps, bpy.context.scene.render.engine, obj)
+    left = map_nodes.assign(material, placed, maps, bpy.context.scene.render.engine, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name

@@ -34,7 +34,7 @@ _BUSY_AFTER = 15.0  # seconds in one phase, before anybody asks what takes so lo
 _CROWDED = 1.5  # programs for each core: the engine itself keeps all of them busy, and no more
 # Their jobs tell when they have ended; the operators themselves stay modal until the next move of the mouse.
 _SEEN_AS_JOBS = {"RENDER_OT_render", "OBJECT_OT_bake"}
-result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it is told
+result_handlers: list[Callable[[Result], None]] = []  # called with each result as soon as it arrives
 
 
 def ensure_running() -> None:

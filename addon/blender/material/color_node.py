@@ -48,7 +48,7 @@ def ensure_nodes(material: bpy.types.Material) -> None:
         material.use_nodes = True
 
 
-def put(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_name: str = "") -> Placed:
+def assign(material: bpy.types.Material, image: bpy.types.Image, kind: str, node_name: str = "") -> Placed:
     """Show the image. kind: see `target.Target`; instead of a selected node that is gone, a new one."""
     ensure_nodes(material)
     tree: Any = material.node_tree
@@ -103,7 +103,7 @@ def _set_aside(tree: bpy.types.NodeTree, image: bpy.types.Image, beside: bpy.typ
 def image_node(
     material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = ""
 ) -> bpy.types.ShaderNodeTexImage | None:
-    """The image node that `put` would give another image, None where it would make a node. kind: as for `put`."""
+    """The image node that `assign` would reuse, None if it would make one. kind: as for `assign`."""
     tree = material.node_tree
     if tree is None or kind == "NEW_NODE":
         return None

@@ -49,14 +49,14 @@ def displaces(material: bpy.types.Material, engine: str) -> bool:
     return material.displacement_method in {"DISPLACEMENT", "BOTH"} and engine in _DISPLACING_ENGINES
 
 
-def put(
+def assign(
     material: bpy.types.Material,
     base: Placed,
     pictures: Mapping[str, bpy.types.Image],
     engine: str,
     obj: bpy.types.Object | None = None,
 ) -> str:
-    """Show a result's maps beside its color, which `color_node.put` has placed. Says what is left for the user to do.
+    """Show a result's maps beside its color, placed by `color_node.assign`. Says what is left for the user to do.
 
     pictures: by kind, one of `results.MAPS`. Where the color is linked to nothing, neither are they. obj: shows them.
     """
@@ -308,7 +308,7 @@ class _Maps:
 
     def muted(self) -> list[str]:
         """What hides one of the maps, though it is linked."""
-        told = []
+        notes = []
         for image in (self.base.node, *self.known.values()):
             waiting, seen = [image], set()
             while waiting:
@@ -317,9 +317,9 @@ class _Maps:
                     continue
                 seen.add(node.name)
                 if node.mute:
-                    told.append(rpt_("The node {node} is muted. Unmute it to see its map.").format(node=node.name))
+                    notes.append(rpt_("The node {node} is muted. Unmute it to see its map.").format(node=node.name))
                 waiting += [link.to_node for output in node.outputs for link in output.links]
-        return list(dict.fromkeys(told))
+        return list(dict.fromkeys(notes))
 
     def outdated(self) -> bool:
         """Whether `follow` would change anything."""
@@ -439,17 +439,17 @@ class _Maps:
 
     def _link_normal(self, image: bpy.types.Node) -> None:
         if not self._upright():
-            told = "The coordinates turn the texture, so Bump or Displacement carries its relief, not a Normal Map."
-            self.notes.append(rpt_(told))
+            note = "The coordinates turn the texture, so Bump or Displacement carries its relief, not a Normal Map."
+            self.notes.append(rpt_(note))
             return
         chain = self._chain()
         normal_map = chain.normal_map
         carrier = self._bump_of_height(chain)
         if carrier is not None:
-            told = rpt_("The node {name} already shows the relief: the node {image} is not linked.")
+            note = rpt_("The node {name} already shows the relief: the node {image} is not linked.")
             if is_ours(carrier, BUMP):  # made when there was a height only; see `outdated`
-                told = rpt_("Bump carries the relief. Press Update Nodes to let the Normal Map carry it.")
-            self.notes.append(told.format(name=carrier.name, image=TITLES[MapKind.NORMAL]))
+                note = rpt_("Bump carries the relief. Press Update Nodes to let the Normal Map carry it.")
+            self.notes.append(note.format(name=carrier.name, image=TITLES[MapKind.NORMAL]))
             return
         if normal_map is None and chain.end is not None:
             normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
@@ -562,7 +562,7 @@ class _Maps:
     # --- arranging -----------------------------------------------------------------------------------------------
 
     def _untouched(self) -> bool:
-        """Whether the color's nodes stand alone and where `color_node.put` has put them, so that they may be moved."""
+        """Whether the color's nodes stand alone, where `color_node.assign` put them, so that they may be moved."""
         trio = self._trio()
         places = [color_node.place_of(node) for node in trio]
         if len(trio) < 3 or self.principled is None or any(node.parent for node in trio):

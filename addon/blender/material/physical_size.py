@@ -75,7 +75,7 @@ class Fit:
 
 
 def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_length: float) -> Fit:
-    """What the object's UV map and the material's tile size ask for. Raises `UserError` where that cannot be told."""
+    """What the object's UV map and the material's tile size ask for. Raises `UserError` if that is unknown."""
     if obj.type != "MESH":
         message = rpt_("{name} is not a mesh, so it has no texel density.").format(name=obj.name)
         raise targets.refusal(message)

@@ -177,7 +177,7 @@ def own_groups(material: bpy.types.Material) -> list[int]:
 
 
 def hidden(obj: bpy.types.Object | None, material: bpy.types.Material) -> str:
-    """Why an object shows nothing of a material, and what to do; "" where it does, or where that cannot be told."""
+    """Why an object shows nothing of a material, and what to do; "" where it does, or where nobody can know."""
     if obj is None:
         return ""
     layer = bpy.context.view_layer

@@ -127,7 +127,7 @@ def pack(image: bpy.types.Image) -> str:
     """Pack the image's file, or its pixels where somebody has painted on it: as which suffix, "" where as its file.
 
     Float colors are packed as they are in memory, as an EXR in the working space and multiplied by alpha, and Blender
-    (4.2 to 5.2) leaves the image saying what its file was, for instance sRGB: so it is told what it is from now on.
+    (4.2 to 5.2) leaves the image saying what its file was, for instance sRGB: so its space is set to what it really is.
     Raises RuntimeError.
     """
     painted = image.is_dirty

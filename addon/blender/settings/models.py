@@ -54,7 +54,7 @@ def peek(model: str) -> ModelInfo | None:
 
 
 def vocabulary(model: str) -> frozenset[str]:
-    """The words that the model knows, none where that cannot be told; reads nothing."""
+    """The words that the model knows, none if that is unknown. Reads nothing."""
     return _vocabularies.get(model, frozenset())
 
 

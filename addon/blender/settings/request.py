@@ -71,7 +71,7 @@ def make(
 
     others: fields of the request that have nothing to do with the model.
     """
-    # What is wrong with the texts is told before the model is looked at.
+    # Errors in the texts come before any in the model.
     request = TextureRequest(
         prompt,
         negative_prompt,

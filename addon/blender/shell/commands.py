@@ -375,7 +375,7 @@ def _reserve(folder: Path, stem: str, suffix: str = ".png") -> Path:
 def _interruptions() -> Iterator[list[int]]:
     """A list that Ctrl-C and a polite kill add to. Blender's own handler would only count them, and then exit.
 
-    No exception: that could come after a result was told and before it is moved out of the store.
+    No exception: that could come between a result's arrival and its move out of the store.
     """
     interruptions: list[int] = []
 

@@ -157,7 +157,7 @@ def _tiles(file: Path) -> list[Path]:
 
 
 def _facts_of(file: Path) -> Facts:
-    """What the picture says beside its pixels. What ails a file is told by who reads those."""
+    """What the picture says beside its pixels. Reading those reports what is wrong with a file."""
     try:
         return picture_facts.read(file)
     except OSError:
@@ -201,7 +201,7 @@ def _readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content
 
 
 def _recipe_in(file: Path) -> str:
-    """For `PictureRequest.source_recipe`: the recipe in a PNG. What ails a file is told by who reads its pixels."""
+    """For `PictureRequest.source_recipe`: the recipe in a PNG. Reading its pixels reports what is wrong with a file."""
     try:
         recipe = read_png(file)
     except (OSError, UserError):

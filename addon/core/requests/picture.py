@@ -53,7 +53,7 @@ class PictureRequest:
         if not isinstance(self.title, str) or len(self.title) > 1000:
             raise bad_request("The picture's title must be a short text.")
         if not isinstance(self.source_recipe, str) or len(self.source_recipe) > MAX_SOURCE_RECIPE:
-            raise bad_request("What made the picture must be told in a text that is not too long.")
+            raise bad_request("The source recipe must be a text that is not too long.")
         if not isinstance(self.axes, Axes) or not isinstance(self.content, Content):
             raise bad_request("The axes or the picture's content are not known.")
         if not isinstance(self.tileable, bool) or not isinstance(self.finish, Finish):
