@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 class CappedLog:
     """Bytes appended to `path`. Over `limit` bytes the file becomes `path` + ".1" and starts anew: two of them at most.
 
-    A log that cannot be written is reported once and given up: nothing waits or fails for it. Safe to use from any thread.
+    A log that cannot be written is reported once and given up: nothing waits or fails for it. Safe from any thread.
     """
 
     def __init__(self, path: Path, limit: int = 2 << 20) -> None:
