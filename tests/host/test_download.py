@@ -171,7 +171,7 @@ def test_another_index_is_asked_where_the_first_does_not_have_it(index: Index, t
 
 def test_a_file_of_another_build_is_refused(index: Index, tmp_path: Path) -> None:
     index.files[FILE] = DATA[:-1] + b"?"
-    assert "it should be" in refused(tmp_path, index.url).message
+    assert "is not the right file" in refused(tmp_path, index.url).message
     assert not [path for path, _ in index.asked if path.endswith(FILE)], "it is not even downloaded"
 
 

@@ -245,7 +245,7 @@ def test_fault_25_half_an_environment_needs_repair(site: Site) -> None:
     environment.remove_stamp(site.made)
     verdict = environment.inspect(site.root, site.lock)
     assert verdict.condition is Condition.REPAIR
-    assert "by half" in verdict.reason
+    assert "half installed" in verdict.reason
     site.install()
 
 

@@ -70,7 +70,7 @@ def test_a_small_file_is_read_up_to_its_limit(index: Index, transfer: Transfer) 
 
 
 def test_another_file_of_the_same_length_is_refused(index: Index, transfer: Transfer, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not the file that it should be") as caught:
+    with pytest.raises(UserError, match="is not the right file") as caught:
         transfer.fetch(address(index), tmp_path / "a", len(DATA), "0" * 64, lambda have: None)
     assert caught.value.hint == "other"
     assert list(tmp_path.iterdir()) == []
