@@ -336,7 +336,7 @@ def test_a_network_that_is_not_there_is_told_before_the_picture_is_made(studio: 
 
 def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:
     (note,) = studio.make(negative_prompt="b", guidance_scale=1.0, steps=1).notes
-    assert "the negative prompt is not read" in note
+    assert "The negative prompt is only read" in note
     assert studio.make(negative_prompt="b", guidance_scale=2.0, steps=1).notes == []
 
 

@@ -154,7 +154,7 @@ def test_a_truncated_file_is_refused(tmp_path):
 
 def test_a_file_of_something_else_says_so(tmp_path):
     save_file({"transformer.weight": torch.zeros(2, 2)}, tmp_path / "a.safetensors")
-    with pytest.raises(UserError, match="no upscaler or map network") as caught:
+    with pytest.raises(UserError, match="not an upscaler or map network") as caught:
         image_networks.load(tmp_path / "a.safetensors")
     assert caught.value.kind is ErrorKind.MODEL
 
