@@ -177,8 +177,12 @@ def rule_reading_an_image_leaves_it_as_it_is() -> None:
     own Save then wrote PNG bytes into the user's .dds.
     """
     sources = addon("pictures.sources")
+    cineon = bpy.data.images.new("cineon", 16, 8, float_buffer=True)  # Pillow writes none
+    cineon.pixels.foreach_set([0.5, 0.2, 0.1, 1.0] * 128)
+    cineon.file_format = "CINEON"
+    cineon.save(filepath=str(FOLDER / "kind.cin"))
     files = sorted(path for path in FOLDER.iterdir() if path.stem.startswith("kind"))
-    assert {path.suffix for path in files} >= {".dds", ".psd", ".jp2", ".webp"}, files
+    assert {path.suffix for path in files} >= {".cin", ".dds", ".psd", ".jp2", ".webp"}, files
     whole, read = 0, set()
     for path in files:
         bytes_ = path.read_bytes()
@@ -210,7 +214,7 @@ def rule_reading_an_image_leaves_it_as_it_is() -> None:
             bpy.data.images.remove(image)
             whole += 1
     assert whole >= 5 * 6
-    assert {".dds", ".psd", ".webp"} <= read, read
+    assert {".cin", ".dds", ".psd", ".webp"} <= read, read
 
 
 def rule_files_lie_as_the_worker_reads_them() -> None:
