@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SCENE = ROOT / "tools" / "screenshot_scene.py"
 PICTURE = ROOT / "tools" / "images" / "panel.webp"
 LIGHT = PICTURE.with_name("panel-light.webp")
+SEQUENCE = PICTURE.with_name("sequence.webp")
+MOMENTS = ("idle", "running", "finished")  # what the sequence shows
 MANUAL = ROOT / "tools" / "manual"
 MAX_BYTES = 200_000  # of the picture in the repository
 TIME_LIMIT_SECONDS = 2400
@@ -89,6 +91,24 @@ def crop(output: Path) -> None:
         with Image.open(output / f"{name}.png") as picture:
             top = picture.height - bottom - height
             _save(picture.convert("RGB").crop((left, top, left + width, top + height)), target)
+
+    _save(_sequence(output, [places[name] for name in MOMENTS]), SEQUENCE)
+
+
+def _sequence(output: Path, moments: list[dict[str, Any]]) -> "Image.Image":
+    """The moments side by side: the sidebar and as much of the view beside it, from the top down."""
+    from PIL import Image
+
+    cut = []
+    for place in moments:
+        left, bottom, width, height = place["panels"]["VIEW_3D"]
+        with Image.open(output / f"{place['name']}.png") as file:
+            top = file.height - bottom - height
+            cut.append(file.convert("RGB").crop((left - width, top, left + width, top + 2 * width)))
+    whole = Image.new("RGB", (sum(picture.width + 8 for picture in cut) - 8, cut[0].height), "white")
+    for number, picture in enumerate(cut):
+        whole.paste(picture, (number * (picture.width + 8), 0))
+    return whole
 
 
 def _trimmed(output: Path, place: dict[str, Any]) -> "Image.Image":

@@ -51,7 +51,7 @@ def texture_waits_for_a_tool_to_end() -> Story:
     _press(prompt="waits")
     yield from _until(lambda: now.hindrance)
     yield 1.0
-    assert now.hindrance == "Waits for Tool to end"
+    assert now.hindrance == "Waiting for Tool to finish"
     assert len(now.waiting) == 1
     assert not made()
     WINDOW_OT_tool.ended = True
