@@ -176,8 +176,9 @@ def test_without_tiling_the_pixels_are_those_of_plain_diffusers(
 
 @pytest.mark.parametrize(("family", "grid"), [("studio", 2), ("sd15_studio", 8), ("sdxl_studio", 4)])
 @pytest.mark.parametrize("axes", WRAPPED)
+@pytest.mark.parametrize("order", [1, 2])  # of DPM++: the starter's own, and 2M
 def test_a_whole_sampling_run_rolls_with_its_first_noise(
-    family: str, grid: int, axes: Axes, request: pytest.FixtureRequest, tmp_path: Path
+    family: str, grid: int, axes: Axes, order: int, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     studio: Studio = request.getfixturevalue(family)
     loaded = studio.loaded()
@@ -186,7 +187,8 @@ def test_a_whole_sampling_run_rolls_with_its_first_noise(
     shift = (grid * axes.y, 2 * grid * axes.x)
 
     def run(noise: torch.Tensor) -> torch.Tensor:
-        pipeline.scheduler = models.make_scheduler(loaded, Scheduler.DPMPP_2M)
+        scheduler = models.make_scheduler(loaded, Scheduler.DPMPP_2M)
+        pipeline.scheduler = type(scheduler).from_config(scheduler.config, solver_order=order)
         return pipeline(
             "bricks",
             negative_prompt="rust",
