@@ -212,7 +212,7 @@ def _sample_and_decode(
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
+            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
@@ -291,7 +291,7 @@ def encode(
     vae = ready_vae(loaded)
 
     def run() -> torch.Tensor:
-        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device)
+        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
     return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
@@ -314,7 +314,9 @@ def decode(
     latents = loaded.adapter.to_vae(vae.config, latents.float())
 
     def run() -> torch.Tensor:
-        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder)
+        return decode_latents(
+            vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding
+        )
 
     image = _in_either_precision(vae, run, note, "decoder")
     (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")

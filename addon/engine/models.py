@@ -24,7 +24,7 @@ from ..core.model_files.configs import read_config
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
+from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
 
@@ -139,12 +139,13 @@ class ModelCache:
         _check_size(info, folder.grid, request)
         key = (folder.folder, folder.fingerprint, device, memory)
         same = self._wanted is not None and self._wanted.key == key
-        if self._loaded is not None and same and _still_fits(self._loaded, request, device, memory):
+        if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
+            self._loaded.plan = plan
             return self._loaded
         self.free()
         parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
         upcast = bool(read_config(info.folder, "vae/config.json").get("force_upcast", False))
-        plan = make_plan(probe(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -194,9 +195,9 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
         )
 
 
-def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> bool:
-    """Whether a loaded model's plan would be made for this request too; a leaner one than needed is kept."""
-    found = probe(device)
+def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
+    """The plan of a loaded model for this request, None where it needs a leaner mode; one leaner than needed is kept."""
+    found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
         networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
@@ -209,8 +210,13 @@ def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memor
         upcast_vae=loaded.plan.upcast_vae,
         memory=memory,
     )
-    order = list(type(plan.mode))
-    return order.index(loaded.plan.mode) >= order.index(plan.mode)
+    order, ways = list(type(plan.mode)), list(type(plan.decoding))
+    if order.index(loaded.plan.mode) < order.index(plan.mode):
+        return None
+    # what decodes in a roomier mode does in a leaner one, or the next way that this one has
+    possible = loaded.plan.decodings(request.size)
+    decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
+    return replace(loaded.plan, decoding=decoding)
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
@@ -249,7 +255,6 @@ def diffusers_networks(pipeline: Any) -> list[Any]:
 
 def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
-    torch.backends.cudnn.deterministic = True  # the same recipe gives the same pixels
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
             network.to(memory_format=torch.channels_last)

@@ -151,7 +151,7 @@ def test_an_autoencoder_that_asks_for_it_decodes_in_float32(
     folder, plans = copy_of(sd_folder), []
     path = folder / "vae/config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"force_upcast": upcast}))
-    monkeypatch.setattr(models, "probe", lambda _wanted: Device(Kind.CUDA, "cuda:0", 1 << 40))
+    monkeypatch.setattr(models, "ready", lambda _wanted: Device(Kind.CUDA, "cuda:0", 1 << 40))
     monkeypatch.setattr(models, "load_pipeline", lambda _folder, plan: (plans.append(plan), MagicMock())[1])
     load(folder)
     assert plans[0].vae_dtype == ("float32" if upcast else "float16")
