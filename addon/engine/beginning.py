@@ -64,7 +64,7 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
     if ground is not None:
         mode = loaded.plan.mode.value
         if mode not in ground.latents:
-            ground.latents[mode] = encode(ground.pixels)
+            ground.latents[mode] = encode(ground.start)
         latents = ground.latents[mode]
         inside = ground.latent_weight(loaded.pipeline.vae_scale_factor)
     if is_inpainting(loaded):
