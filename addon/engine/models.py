@@ -4,6 +4,7 @@
 Only local diffusers folders that `core.model_files` has passed, only safetensors, never the hub, never a file's code.
 """
 
+import functools
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -286,11 +287,30 @@ def ready_vae(loaded: LoadedModel) -> Any:
 def make_scheduler(loaded: LoadedModel, scheduler: Scheduler) -> Any:
     """A fresh scheduler with the model's own noise schedule."""
     if scheduler is Scheduler.MODEL:
-        return type(loaded.scheduler).from_config(loaded.scheduler.config)
+        return in_float32(type(loaded.scheduler).from_config(loaded.scheduler.config))
     cls, settings = _SCHEDULERS[scheduler]
     if loaded.info.prediction_type == "flow_prediction":
         settings = settings | {"use_flow_sigmas": True}
-    return cls.from_config(loaded.scheduler.config, **settings)
+    return in_float32(cls.from_config(loaded.scheduler.config, **settings))
+
+
+def in_float32(scheduler: Any) -> Any:
+    """Have a scheduler take its steps in float32, also where the denoiser computes with 16 bits; returns it.
+
+    Those that add noise in every step draw it in the denoiser's precision, and torch draws other numbers there, see
+    `beginning.first_noise`.
+    """
+    plain = scheduler.step
+
+    @functools.wraps(plain)  # pipelines look at its signature
+    def step(model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, *more: Any, **named: Any) -> Any:
+        if model_output.dtype is torch.float32:
+            return plain(model_output, timestep, sample, *more, **named)
+        before, *rest = plain(model_output.float(), timestep, sample.float(), *more, **named | {"return_dict": False})
+        return before.to(sample.dtype), *rest
+
+    scheduler.step = step
+    return scheduler
 
 
 def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
