@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host starts as a process: `[python, -I, -X, utf8, start.py, worker | installer, ...]`.
+"""What the host starts as a process: `[python, -I, -X, utf8, start.py, worker | prepare | installer, ...]`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = "tilewright"
-MODULES = {"worker": "engine.bootstrap", "installer": "host.installer_start"}
+MODULES = {"worker": "engine.bootstrap", "prepare": "engine.prepare", "installer": "host.installer_start"}
 
 
 def load_package(folder: Path) -> None:

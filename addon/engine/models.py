@@ -225,7 +225,7 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     networks = {
         name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
     }
-    cls = _pipeline_class(folder.family)
+    cls = pipeline_class(folder.family)
     parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
     unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
     try:
@@ -241,7 +241,7 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     return place(pipeline, plan)
 
 
-def _pipeline_class(family: Family) -> Any:
+def pipeline_class(family: Family) -> Any:
     """diffusers' class, imported only now: of many families, few are ever asked for. Raises `UserError`."""
     try:
         return getattr(diffusers, family.pipeline)  # a name of ours, from `core.families`
