@@ -161,6 +161,13 @@ TEXTS = {
     "Still from the previous texture: {maps}.": "Noch von der vorigen Textur: {maps}.",
     "Something else feeds {input}: the node {node} is not linked.": ""
     "Etwas anderes speist {input}: der Node {node} ist mit nichts verbunden.",
+    "Blender {version} cannot read the Combined of {name}.": "Blender {version} kann „Combined“ in {name} nicht lesen.",
+    "Use Blender 4.5 or 5.2, or save it as a plain OpenEXR.": (
+        "Nehmen Sie Blender 4.5 oder 5.2, oder speichern Sie es als einfaches OpenEXR."
+    ),
+    "{name} has several layers. The Combined of the first is used.": (
+        "{name} hat mehrere Ebenen. Verwendet wird „Combined“ der ersten."
+    ),
     "{name} is {kind}, not one picture.": "{name} ist {kind}, nicht ein einzelnes Bild.",
     "a movie": "ein Film",
     "a sequence": "eine Sequenz",

@@ -4,6 +4,7 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,18 +184,14 @@ def _readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content
         return file, content
     try:
         image.colorspace_settings.is_data = image.colorspace_settings.is_data or content is not Content.COLOR
-        if not all(image.size):
-            if head.startswith(_EXR):
-                raise UserError(
-                    ErrorKind.REQUEST,
-                    f"{file.name} is an EXR of several layers or parts.",
-                    "Save its Combined layer as a plain OpenEXR.",
-                )
+        if not all(image.size) and not head.startswith(_EXR):
             return file, content
         place = sources.new_folder()
         if facts.orientation != 1:
             return turned.write(image, facts.orientation, place / f"{file.stem}.png"), content
         made, found = sources.prepare(image, place)
+        if sources.has_layers(image):
+            print(f"Note: {file.name} has several layers. The Combined of the first is used.", file=sys.stderr)
         return made, content if content is not Content.COLOR else found
     finally:
         bpy.data.images.remove(image)
