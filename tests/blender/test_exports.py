@@ -24,6 +24,11 @@ def test_maps_are_named_packed_and_turned_as_a_game_engine_wants_them(blender: B
     blender.run("exports.export_maps", folder=str(tmp_path))
 
 
+def test_maps_are_written_by_a_second_blender_so_that_this_one_is_not_blocked(blender: Blender, tmp_path: Path) -> None:
+    seconds = blender.run("exports.export_elsewhere", folder=str(tmp_path))
+    assert max(seconds.values()) < 0.2, "what happens here is no more than copying"
+
+
 def test_command_line_exports_maps(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake(ALL)
     # fmt: off

@@ -7,12 +7,14 @@ Each answers "" where this Blender lacks the exporter: Debian's has no USD, nor 
 import importlib.util
 import json
 import re
+import tempfile
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import bpy
-from common import fresh, generate, message_of
+from common import addon, fresh, generate, message_of
 
 
 def _material() -> Any:
@@ -239,3 +241,53 @@ def _exported(place: Path, levels: int, format_: str, bits: int) -> None:
                 # of smoothness 0 one level of 65535 is left, or Blender would write no color there
                 least = step if bits == 16 and index == 3 else 0.0
                 assert worst <= exact + least, (*told, index, worst)
+
+
+def export_elsewhere(folder: str) -> dict[str, float]:
+    """A second Blender writes the same bytes as this one, of files, packed files and painted pixels. Seconds."""
+    export_job, export_maps = addon("material.export_job"), addon("material.export_maps")
+    base = Path(folder)
+    pictures = {kind: _image(kind, 65535 if kind in ("height", "normal") else 255, base) for kind in KINDS}
+    pictures["roughness"].pack()
+    pictures["roughness"].filepath_raw = "//gone.png"
+    pictures["metallic"].pixels[0] = 0.5
+    pictures["normal"].pixels[1] = 0.25
+    assert pictures["metallic"].is_dirty and pictures["normal"].is_dirty
+
+    seconds = {}
+    for scheme, exr, bits in (("unity", False, 0), ("unreal", True, 0), ("godot", False, 16), ("plain", False, 8)):
+        wish = export_maps.Wish(scheme, exr=exr, bits=bits)
+        here = export_maps.write(pictures, base / f"{scheme}-here", "brick", wish)
+        export, seconds[scheme] = _export(pictures, base / f"{scheme}-there", wish)
+        assert export.error is None, export.error
+        assert [path.name for path in export.files] == [path.name for path in here]
+        for one, other in zip(here, export.files, strict=True):
+            assert _read(one) == _read(other), one.name
+    pictures["occlusion"] = bpy.data.images.load(pictures["occlusion"].filepath)
+    Path(pictures["occlusion"].filepath).unlink()
+    export, _seconds = _export(pictures, base / "missing", export_maps.Wish("plain"))
+    assert "occlusion" in export.error.message and "is missing" in export.error.message
+
+    # cancelled in the middle: nothing half is left
+    export = export_job.Export(pictures, base / "cancelled", "brick", export_maps.Wish("orm"), _scratch(base))
+    export.finish()
+    assert export.is_over and export.is_cancelled and not export.files and export.error is None
+    assert not list((base / "cancelled").glob(".*")) if (base / "cancelled").exists() else True
+    assert not list(base.glob("scratch*")), "folders of exports go with them"
+    return seconds
+
+
+KINDS = ("base_color", "normal", "roughness", "metallic", "occlusion", "height")
+
+
+def _scratch(base: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix="scratch", dir=base))
+
+
+def _export(pictures: dict[str, Any], folder: Path, wish: Any) -> tuple[Any, float]:
+    begin = time.perf_counter()
+    export = addon("material.export_job").Export(pictures, folder, "brick", wish, _scratch(folder.parent))
+    seconds = time.perf_counter() - begin
+    while not export.is_over:
+        time.sleep(0.05)
+    return export, seconds
