@@ -162,14 +162,16 @@ def surface(tree: Any) -> Surface:
 
 def edit_for_all(tree: Any) -> None:
     """Let the Principled BSDF be edited where it is, in a group that others use too."""
-    while (node := surface(tree).shared) is not None:
-        node.node_tree[_FOR_ALL] = True
+    for _ in range(_DEEPEST):
+        if (node := surface(tree).shared) is not None:
+            node.node_tree[_FOR_ALL] = True
 
 
 def make_own(tree: Any) -> None:
     """Put copies in place of the groups that others use too, down to the Principled BSDF; the outermost first."""
-    while (node := surface(tree).shared) is not None:
-        node.node_tree = node.node_tree.copy()
+    for _ in range(_DEEPEST):
+        if (node := surface(tree).shared) is not None:
+            node.node_tree = node.node_tree.copy()
 
 
 def principled(tree: Any) -> Any:
