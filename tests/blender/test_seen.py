@@ -78,7 +78,7 @@ def test_shared_group_is_asked_about(blender: Blender, tmp_path: Path) -> None:
 
 @needs_window
 def test_what_is_shown_is_seen_in_eevee_too(blender: Blender, tmp_path: Path) -> None:
-    blender.use_fake(ALL)
+    blender.use_fake({})
     blender.window = WINDOW
     blender.seconds = 900  # a screen without a graphics card compiles EEVEE's shaders first
     told = blender.run("seen.outcomes_in_eevee", folder=str(tmp_path))

@@ -9,6 +9,8 @@ import json
 import re
 import tempfile
 import time
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -291,3 +293,69 @@ def _export(pictures: dict[str, Any], folder: Path, wish: Any) -> tuple[Any, flo
     while not export.is_over:
         time.sleep(0.05)
     return export, seconds
+
+
+def export_from_the_panel(folder: str) -> Iterator[float]:
+    """In a window: while the maps are written, Blender goes on, and the panel tells how far it is. Seconds."""
+    material = fresh_with_maps(Path(folder))
+    window, now = bpy.context.window_manager.windows[0], addon("common.state").current
+    export_maps, map_nodes = addon("material.export_maps"), addon("material.map_nodes")
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    yield 1.0
+    next(region for region in area.regions if region.type == "UI").active_panel_category = "Tilewright"
+    yield 1.0
+    begin = time.perf_counter()
+    export_maps.write(map_nodes.pictures(material), Path(folder) / "here", "brick", export_maps.Wish("unity"))
+    blocked = time.perf_counter() - begin
+    begin = before = time.perf_counter()
+    with bpy.context.temp_override(window=window, area=area):
+        assert bpy.ops.tilewright.export_maps(
+            directory=str(Path(folder) / "there"), scheme="unity", name="brick", wait=False
+        ) == {"FINISHED"}
+        assert "being exported" in message_of(lambda: bpy.ops.tilewright.export_maps(directory=folder, wait=False))
+    longest, made = 0.0, set()
+    while not now.export.is_over:
+        made.add(now.export.made)
+        longest = max(longest, time.perf_counter() - before)
+        before = time.perf_counter()
+        yield 0.02
+    seconds = time.perf_counter() - begin
+    yield 1.0
+    assert now.export.error is None, now.export.error
+    assert len(now.export.files) == 5
+    for path in now.export.files:
+        assert path.read_bytes() == (Path(folder) / "here" / path.name).read_bytes(), path.name
+    assert len(made) > 1, "it told nothing on the way"
+    with bpy.context.temp_override(window=window, area=area):
+        done = bpy.ops.tilewright.export_maps(directory=str(Path(folder) / "no"), scheme="orm", wait=False)
+    assert done == {"FINISHED"}
+    yield 0.5
+    assert bpy.ops.tilewright.close_export() == {"FINISHED"}  # as the panel's button cancels it
+    while not now.export.is_over:
+        yield 0.1
+    assert now.export.is_cancelled and not now.export.files
+    assert not list(Path(folder, "no").glob(".*")) if Path(folder, "no").is_dir() else True
+    assert bpy.ops.tilewright.close_export() == {"FINISHED"}
+    assert now.export is None
+    return {"blocked": blocked, "longest": longest, "seconds": seconds}
+
+
+def fresh_with_maps(folder: Path, side: int = 1024) -> Any:
+    """A material with all maps, as files of that many pixels a side."""
+    fresh()
+    color_node, map_nodes = addon("material.color_node"), addon("material.map_nodes")
+    material = bpy.data.objects["Cube"].active_material
+    images = {}
+    for kind in KINDS:
+        deep = kind in ("height", "normal")
+        made = bpy.data.images.new(kind, side, side, alpha=False, float_buffer=deep, is_data=True)
+        made.pixels.foreach_set(array("f", [0.25, 0.5, 0.75, 1.0]) * (side * side))
+        made.file_format = "PNG"
+        made.save(filepath=str(folder / f"{kind}.png"))
+        bpy.data.images.remove(made)
+        images[kind] = bpy.data.images.load(str(folder / f"{kind}.png"))
+        images[kind].colorspace_settings.is_data = kind != "base_color"
+    placed = color_node.assign(material, images.pop("base_color"), "BASE_COLOR")
+    map_nodes.assign(material, placed, images, "CYCLES")
+    return material

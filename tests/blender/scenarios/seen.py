@@ -220,7 +220,7 @@ def outcomes_in_eevee(folder: str) -> Story:
         engines = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
         bpy.context.scene.render.engine = next(e for e in ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE") if e in engines)
         bpy.context.scene.eevee.taa_render_samples = 4
-        yield from _press(prompt="red brick", maps=False)
+        yield from _press(prompt="red brick")
         told[case.__name__] = (_red_is_seen(Path(folder)), bpy.context.window_manager.tilewright.outcome)
     return told
 
