@@ -36,8 +36,8 @@ def test_blender_goes_on_while_maps_are_written(blender: Blender, tmp_path: Path
     blender.window = WINDOW
     blender.seconds = 400
     told = blender.run("exports.export_from_the_panel", folder=str(tmp_path))
+    assert max(told["pressed"], told["watched"]) < min(0.2, told["blocked"]), told
     print(told)
-    assert told["longest"] < told["blocked"] / 3, told
 
 
 def test_command_line_exports_maps(blender: Blender, tmp_path: Path) -> None:

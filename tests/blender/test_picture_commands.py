@@ -175,7 +175,9 @@ def test_result_of_several_layers_tells_which_one_it_is_of(blender: Blender, tmp
     done = blender.command("upscale", str(file))
     assert done.returncode == 0, done.stderr
     assert "Note: layers.exr has several layers. The Combined of the first is used." in done.stderr
-    assert [record["file"] for record in records(tmp_path)] == ["layers-2x.png"]
+    (record,) = records(tmp_path)
+    assert record["file"] == "layers-2x.png"
+    assert record["notes"] == ["layers.exr has several layers. The Combined of the first is used."]
     broken.write_bytes(b"\x76\x2f\x31\x01" + bytes(100))
     ((code, words),) = blender.run("command_line.verdicts", lines=[["upscale", str(broken)]])
     assert code == 2

@@ -170,7 +170,9 @@ TEXTS = {
     "Cannot export: {reason}.": "Export nicht möglich: {reason}.",
     "Maps are being exported.": "Es werden gerade Maps exportiert.",
     "Wait for them, or cancel that.": "Warten Sie darauf, oder brechen Sie das ab.",
-    "Cancel the export of maps, or close what is told of it": "Den Export der Maps abbrechen, oder die Meldung schließen",
+    "Cancel the export of maps, or close what is told of it": (
+        "Den Export der Maps abbrechen, oder die Meldung schließen"
+    ),
     "Wait": "Warten",
     "Return when the files are written. From the file browser they are written in the background": (
         "Erst fertig sein, wenn die Dateien geschrieben sind. Aus dem Dateibrowser wird im Hintergrund geschrieben"
@@ -633,13 +635,13 @@ TEXTS = {
     "Sein Principled BSDF ist in der Gruppe {name}, die aus einer anderen Datei kommt: zuerst lokal machen.",
     "Its Principled BSDF is in the group {name}, which is used {count} times. Edit it for all, or make a copy for this "
     "material.": ""
-    "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: für alle bearbeiten, oder eine Kopie "
-    "für dieses Material anlegen.",
+    "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: für alle bearbeiten, oder eine "
+    "Kopie für dieses Material anlegen.",
     "Edit for All {count} Users": "Für alle {count} Benutzer bearbeiten",
     "Make a Copy for This Material": "Kopie für dieses Material anlegen",
     "Apply in Group": "In der Gruppe anwenden",
     "Put the texture into the node group that the material's Principled BSDF is in, though others use the group too": (
-        "Die Textur in die Node-Gruppe legen, in der der Principled BSDF des Materials ist, auch wenn andere sie benutzen"
+        "Die Textur in die Node-Gruppe legen, in der der Principled BSDF ist, auch wenn andere sie benutzen"
     ),
     "Give this material a copy of the group first": "Diesem Material zuerst eine Kopie der Gruppe geben",
     "Give this material its own copy of the group, and put the texture there": (
@@ -648,7 +650,9 @@ TEXTS = {
     "Put the texture into the group: all that use it show it": (
         "Die Textur in die Gruppe legen: alle, die sie benutzen, zeigen sie"
     ),
-    "The Principled BSDF is in no group that others use.": "Der Principled BSDF ist in keiner Gruppe, die andere benutzen.",
+    "The Principled BSDF is in no group that others use.": (
+        "Der Principled BSDF ist in keiner Gruppe, die andere benutzen."
+    ),
     "It has no Material Output for this render engine. Add one and press Apply.": ""
     "Es hat keine Materialausgabe für diese Render-Engine: eine anlegen und „Anwenden“ drücken.",
     "The view layer shows {other} on everything. Clear its Material Override to see it.": ""

@@ -88,7 +88,8 @@ class Export:
 
     def _record(self, number: int, image: bpy.types.Image) -> dict[str, Any]:
         """What the other Blender needs to have the same image. Decodes nothing: only painted pixels are copied."""
-        record = {"is_data": image.colorspace_settings.is_data, "alpha_mode": image.alpha_mode, "name": image.name}
+        record: dict[str, Any] = {"name": image.name, "alpha_mode": image.alpha_mode}
+        record["is_data"] = image.colorspace_settings.is_data
         if image.source == "FILE" and not image.is_dirty:
             if not image.packed_file:
                 return record | {"file": bpy.path.abspath(image.filepath, library=image.library)}

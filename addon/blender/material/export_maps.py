@@ -62,7 +62,8 @@ def write(
 ) -> list[Path]:
     """Write the textures beside each other. Files of these names are replaced, each whole or not at all.
 
-    pictures: by kind, `BASE_COLOR` or a `MapKind`. written: called after each. Raises `UserError` (kind `DISK`; `REQUEST` for one without pixels).
+    pictures: by kind, `BASE_COLOR` or a `MapKind`. written: called after each.
+    Raises `UserError` (kind `DISK`; `REQUEST` for one without pixels).
     """
     directx = SCHEMES[wish.scheme].directx if wish.directx is None else wish.directx
     files = targets(pictures, folder, name, wish)
