@@ -135,6 +135,14 @@ def test_profile_of_the_picture_is_in_the_result(blender: Blender, tmp_path: Pat
     assert read_png(tmp_path / "out" / records(tmp_path / "out")[0]["file"]) is not None
 
 
+def test_profile_that_cannot_be_kept_is_told(blender: Blender, tmp_path: Path) -> None:
+    grey = b"\0" * 16 + b"GRAY" + b"\0" * 108  # all that is looked at is its color space
+    Image.new("L", (64, 64), 100).save(tmp_path / "grey.png", icc_profile=grey)
+    done = blender.command("upscale", str(tmp_path / "grey.png"))
+    assert done.returncode == 0, done.stderr
+    assert "Note: grey.png has a color profile that is not of RGB colors. It is not kept." in done.stderr
+
+
 def test_exr_is_read(blender: Blender, tmp_path: Path) -> None:
     plain = tmp_path / "plain.exr"
     blender.run("command_line.make_exr", file=str(plain))

@@ -168,6 +168,11 @@ TEXTS = {
     "Exporting {done} of {count}": "Exportiere {done} von {count}",
     "The export was cancelled.": "Der Export wurde abgebrochen.",
     "Cannot export: {reason}.": "Export nicht möglich: {reason}.",
+    "Cannot export: the Blender that writes the maps ended with {code}.": (
+        "Export nicht möglich: Das Blender, das die Maps schreibt, endete mit {code}."
+    ),
+    "Look into the log.": "Sehen Sie im Protokoll nach.",
+    "Copy": "Kopie",
     "Maps are being exported.": "Es werden gerade Maps exportiert.",
     "Wait for them, or cancel that.": "Warten Sie darauf, oder brechen Sie das ab.",
     "Cancel the export of maps, or close what is told of it": (

@@ -6,6 +6,7 @@ thread but the main one may use them. So another Blender has its own.
 """
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -26,6 +27,7 @@ from ..common import drawing, state
 from ..common.languages import rpt_
 from . import export_maps
 
+_logger = logging.getLogger(__name__)
 _TASK, _ANSWER, _DONE, _PID = "task.json", "answer.json", "done.txt", "pid.txt"
 _INTERVAL = 0.2  # seconds
 
@@ -45,6 +47,7 @@ class Export:
         self.files: list[Path] = []
         self._error: UserError | None = None
         self._reason = ""
+        self._code: int | None = None
         self._scratch = scratch
         self._cancelled = threading.Event()
         kinds = {kind for texture in targets.values() for kind in texture.kinds if kind in pictures}
@@ -60,6 +63,9 @@ class Export:
     def error(self) -> UserError | None:
         if self._reason:
             return UserError(ErrorKind.WORKER, rpt_("Cannot export: {reason}.").format(reason=self._reason))
+        if self._code is not None:
+            words = rpt_("Cannot export: the Blender that writes the maps ended with {code}.")
+            return UserError(ErrorKind.WORKER, words.format(code=self._code), "Look into the log.")
         return self._error
 
     @property
@@ -133,7 +139,8 @@ class Export:
     def _take_answer(self, code: int, output: str) -> None:
         file = self._scratch / _ANSWER
         if not file.is_file():
-            self._reason = (output.strip().splitlines() or [f"Blender ended with {code}"])[-1]
+            _logger.error("The Blender that exports ended with %d: %s", code, output[-2000:])
+            self._code = code
             return
         answer = json.loads(file.read_text(encoding="utf-8"))
         self.files = [Path(path) for path in answer["files"]]

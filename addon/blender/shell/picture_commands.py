@@ -138,6 +138,8 @@ def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[W
                 source_recipe=_recipe_in(file),
             )
             profile = facts.profile if facts.is_rgb and content is Content.COLOR else b""
+            if facts.profile and not facts.is_rgb and content is Content.COLOR:
+                notes += (f"{file.name} has a color profile that is not of RGB colors. It is not kept.",)
             wanted.append(Wanted(asked, profile=profile, notes=notes))
     return wanted
 

@@ -269,7 +269,7 @@ def export_elsewhere(folder: str) -> dict[str, float]:
     pictures["occlusion"] = bpy.data.images.load(pictures["occlusion"].filepath)
     Path(pictures["occlusion"].filepath).unlink()
     export, _seconds = _export(pictures, base / "missing", export_maps.Wish("plain"))
-    assert "The file of occlusion" in export.error.message
+    assert "occlusion" in export.error.message
     assert "is missing" in export.error.message
 
     # cancelled in the middle: nothing half is left

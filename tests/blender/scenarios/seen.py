@@ -390,6 +390,15 @@ def shared_group_is_asked_about(folder: str) -> None:
     _prepare(shared_group)
     image = generate()
     assert bpy.ops.tilewright.apply_in_group(**_ask(image)["Edit for All 2 Users"]) == {"FINISHED"}
+    group_tree = bpy.data.node_groups["Surface"]
+    before = (links(group_tree), [node.image for node in group_tree.nodes if hasattr(node, "image")])
+    aim = addon("common.targets").choose(bpy.context, "BASE_COLOR", addon("common.state").current.document)
+    trial = addon("history.tryon").Trial(aim, [image.tilewright.result])
+    trial.wear(0)
+    trial.restore()
+    assert bpy.data.node_groups["Surface"] == group_tree
+    assert before == (links(group_tree), [node.image for node in group_tree.nodes if hasattr(node, "image")])
+    assert [tree.name for tree in bpy.data.node_groups if tree.name.startswith("Surface")] == ["Surface"]
     assert _red_is_seen(Path(folder))
     fresh()
     message = message_of(lambda: bpy.ops.tilewright.apply_in_group())
