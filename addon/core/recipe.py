@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from .errors import ErrorKind, UserError
 from .requests import Request, recipe_json, request_from_json
-from .requests.picture import MAX_SOURCE_RECIPE
+from .requests.template import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
@@ -64,12 +64,16 @@ class Recipe:
         return list(dict.fromkeys([*(source.networks if source else []), *own]))
 
     def as_source(self) -> str:
-        """For `PictureRequest.source_recipe` of a request on this picture; "" if it is too long for one.
+        """For the `source_recipe` of a request on this picture; "" if it is too long for one.
 
-        Where this picture was itself made from another, that one's recipe, with this one's networks in its environment:
-        a recipe in a recipe in a recipe would double its backslashes each time.
+        Where this picture was itself work on another, that one's recipe, with this one's networks in its environment: a
+        recipe in a recipe in a recipe would double its backslashes each time. A texture made from a template is one of
+        its own: its recipe stays, without the template's.
         """
         first = self.source
+        if isinstance(self.request, TextureRequest) and self.request.template:
+            template = replace(self.request.template, source_recipe="")
+            first = replace(self, request=replace(self.request, template=template))
         used = {key: value for key, value in self.environment.items() if key.startswith(NETWORK)}
         text = (first.noting(used) if first else self).dumps()
         return text if len(text) <= MAX_SOURCE_RECIPE else ""

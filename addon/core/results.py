@@ -27,11 +27,13 @@ BASE_COLOR = "base_color"
 # What a whole material has beside its color, as it stands in the node editor, from the top; data, not colors.
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
+TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was made from, byte for byte
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
 )
 SEAM_CHANCE = 0.01  # a seam that random rolls do worse than less often than that is no chance
 RECIPE_SCORE, RECIPE_P = "seam score", "seam p"  # in a recipe's environment
+RECIPE_BEFORE = "seam score before"  # of a template whose seam was repaired
 PART = ".part-"
 _INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes
@@ -41,7 +43,7 @@ _MAX_INDEX = 1 << 20  # bytes
 class Result:
     """One finished picture on disk.
 
-    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS) -> its name in `folder`.
+    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK) -> its name in `folder`.
     seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
     created: seconds since 1970. notes: sentences that the user should read.
     """

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 from ..errors import bad_request
 from ..naming import slug
 from .finish import Finish
+from .template import MAX_SOURCE_RECIPE
 from .texture import Axes, TextureRequest
-
-MAX_SOURCE_RECIPE = 300_000  # characters; prompts of any alphabet take at most 240,000, and twice that fits a frame
 
 
 class Content(StrEnum):

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NoReturn
 from ..errors import bad_request
 from ..naming import slug
 from .finish import Finish
+from .template import Region, Template
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
 MIN_SIDE = 64
@@ -74,6 +75,16 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
     return value
 
 
+def _check_axes(template: Template, axes: Axes) -> None:
+    """Raise `UserError` where the template needs an axis on which the texture repeats, and there is none."""
+    if axes is not Axes.NONE:
+        return
+    if template.tileable:
+        raise bad_request("Making a template tileable needs an axis.", "Choose both, X or Y.")
+    if template.region is Region.SEAM:
+        raise bad_request("A texture that does not repeat has no seam.", "Choose both, X or Y.")
+
+
 def _text(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise bad_request(f"{name} must be text.")
@@ -124,6 +135,9 @@ class TextureRequest:
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
     finish: what is done to each picture afterwards.
+    template: a picture to start from; None: from noise alone.
+    variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
+        of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -142,6 +156,9 @@ class TextureRequest:
     scheduler: Scheduler = Scheduler.MODEL
     model: str = STARTER
     finish: Finish = field(default_factory=Finish)
+    template: Template | None = None
+    variation: float = 0.0
+    variation_seed: int = 0
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -165,14 +182,28 @@ class TextureRequest:
         if not isinstance(self.finish, Finish):
             raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
+        if self.template is not None:
+            if not isinstance(self.template, Template):
+                raise bad_request("The settings are not those of a template.")
+            _check_axes(self.template, self.axes)
+        variation = self.variation
+        if isinstance(variation, bool) or not isinstance(variation, int | float) or not 0 <= variation <= 1:
+            raise bad_request(f"The variation must be from 0 to 1, not {variation!r}.")
+        object.__setattr__(self, "variation", float(variation))
+        _whole("The variation's seed", self.variation_seed, 0, MAX_SEED)
+        if not variation:
+            object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
 
     def seeds(self) -> list[int]:
-        """The seed of each picture, counting up and starting over at 0 after 2**31 - 1."""
-        return [(self.seed + index) % (MAX_SEED + 1) for index in range(self.count)]
+        """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
+        return [self.single(index).seed for index in range(self.count)]
 
     def single(self, index: int) -> "TextureRequest":
         """The request that makes picture `index` (from 0) of this one alone."""
-        return replace(self, seed=self.seeds()[index], count=1)
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        counting = "variation_seed" if self.variation else "seed"
+        return replace(self, count=1, **{counting: (getattr(self, counting) + index) % (MAX_SEED + 1)})
 
     @property
     def result_size(self) -> tuple[int, int]:
@@ -181,13 +212,13 @@ class TextureRequest:
 
     @property
     def tileable(self) -> bool:
-        """Whether the picture is made periodic by blending, before anything else is done to it."""
-        return False
+        """Whether a picture is made periodic by blending, before anything else is done to it."""
+        return self.template is not None and self.template.tileable
 
     @property
     def source_recipe(self) -> str:
         """The recipe of the picture that this one is made from; "" where there is none."""
-        return ""
+        return self.template.source_recipe if self.template else ""
 
     @property
     def holds_data(self) -> bool:
@@ -219,7 +250,8 @@ class TextureRequest:
         guided = "guided" if self.guidance_scale > 1 else "not guided"
         finish = self.finish
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
-        return f"{self.size} | {guided} | {after}"
+        before = " | template" if self.template else ""
+        return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
         """What else than the prompt made it, for people. model: the title of the model."""
@@ -230,6 +262,10 @@ class TextureRequest:
         lines.append(f"{width} x {height} pixels, {self.axes.in_words}.")
         lines.append(f"Made by Tilewright with the model {model}.")
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
+        if self.template:
+            lines.append(self.template.in_words)
+        if self.variation:
+            lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
         return lines
 
     def as_texture(self) -> "TextureRequest":
@@ -243,12 +279,17 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish` only where it is not the default, so that recipes stay what they were before there was any.
+        `finish`, `template` and the variation only where they are not the default, so that recipes stay what they were
+        before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish = data.pop("finish")
+        finish, template = data.pop("finish"), data.pop("template")
         if finish != Finish():
             data["finish"] = finish.to_json()
+        if template is not None:
+            data["template"] = template.to_json()
+        if not self.variation:
+            del data["variation"], data["variation_seed"]
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -273,6 +314,8 @@ class TextureRequest:
                 values["scheduler"] = Scheduler(values["scheduler"])
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
+            if "template" in values:
+                values["template"] = Template.from_json(values["template"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A picture as the start of a texture: how much is kept, how it is fitted, which part is made anew. Imports core only.
+
+One value for image to image, inpainting, outpainting ("grow"), repairing a seam and wear: they differ in `Region`.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from enum import StrEnum
+from pathlib import PurePath
+from typing import Any
+
+from ..errors import bad_request
+
+MAX_SOURCE_RECIPE = 300_000  # characters; prompts of any alphabet take at most 240,000, and twice that fits a frame
+MAX_FEATHER = 0.25  # of the shorter side
+
+
+class Fit(StrEnum):
+    """How a template of another size becomes one of the texture's size."""
+
+    STRETCH = "STRETCH"  # all of it, scaled on each axis by itself: a picture that tiles goes on tiling
+    CROP = "CROP"  # its middle, scaled alike on both axes
+    TILE = "TILE"  # repeated a whole number of times, about at its own size: 512 px give four copies in 1024 x 1024
+
+
+class Region(StrEnum):
+    """Which part of the template is made anew. What is outside keeps its pixels, bit for bit."""
+
+    ALL = "ALL"  # image to image
+    MASK = "MASK"  # what is white in `Template.mask`
+    ALPHA = "ALPHA"  # where the template is transparent
+    SEAM = "SEAM"  # a band along the edges of each axis that is to repeat
+    GROW = "GROW"  # all but the first copy, at the top left, of a template that is tiled (`Fit.TILE`)
+    WEAR = "WEAR"  # what wears first: hollows and edges in the template's own height; see `Template.amount`
+
+
+# How far from the template each region's new part may go where nobody says; judged by eye with the starter.
+USUAL_STRENGTH = {
+    Region.ALL: 0.6,
+    Region.MASK: 0.9,
+    Region.ALPHA: 0.9,
+    Region.SEAM: 0.9,
+    Region.GROW: 1.0,
+    Region.WEAR: 0.7,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A picture file to start from. Creating one validates it; what is wrong raises `UserError` (kind `REQUEST`).
+
+    source: an absolute path; what `PictureRequest.source` may be.
+    strength: the denoising strength, 0 to 1: 0 gives the fitted template itself, 1 keeps nothing of it (where it is
+        made anew).
+    fit: for a template, and a mask, of another size. `Region.GROW` means `Fit.TILE` and sets it.
+    tileable: make the fitted template periodic first, as *Make Tileable* does, so that any photo becomes a tile.
+    region: which part is made anew.
+    mask: an absolute path, for `Region.MASK` alone: a picture whose white is made anew, whose black stays.
+    feather: how soft the new part's border is, 0 to 0.25 of the shorter side, inwards: outside nothing changes.
+    amount: for `Region.WEAR`, the share of the picture that wears, 0 to 1.
+    keep_edges: leave the pixels along the edges as they are, so that textures made from one template tile with each
+        other: clean beside worn beside mossy.
+    sha256, mask_sha256: the files' hashes, 64 hexadecimal digits; "" where they were not asked yet. A recipe has them,
+        and a file with another hash is refused.
+    source_recipe: what made the template, see `PictureRequest.source_recipe`.
+    """
+
+    source: str
+    strength: float = USUAL_STRENGTH[Region.ALL]
+    fit: Fit = Fit.STRETCH
+    tileable: bool = False
+    region: Region = Region.ALL
+    mask: str = ""
+    feather: float = 1 / 32
+    amount: float = 0.5
+    keep_edges: bool = False
+    sha256: str = ""
+    mask_sha256: str = ""
+    source_recipe: str = ""
+
+    def __post_init__(self) -> None:
+        _check_path("The template", self.source)
+        for name, high in (("strength", 1.0), ("feather", MAX_FEATHER), ("amount", 1.0)):
+            object.__setattr__(self, name, _share(_TITLES[name], getattr(self, name), high))
+        if not isinstance(self.fit, Fit) or not isinstance(self.region, Region):
+            raise bad_request("The template's fit or region is not known.")
+        if not isinstance(self.tileable, bool) or not isinstance(self.keep_edges, bool):
+            raise bad_request("The settings are not those of a template.")
+        if self.region is Region.MASK:
+            if not self.mask:
+                raise bad_request("There is no mask.", "Paint one, or choose another part to be made anew.")
+            _check_path("The mask", self.mask)
+        elif self.mask or self.mask_sha256:
+            raise bad_request("A mask needs the region of the mask.")
+        if self.region is Region.GROW:
+            object.__setattr__(self, "fit", Fit.TILE)
+        for value in (self.sha256, self.mask_sha256):
+            if not isinstance(value, str) or not re.fullmatch("([0-9a-f]{64})?", value):
+                raise bad_request("The template's hash is not one.")
+        if not isinstance(self.source_recipe, str) or len(self.source_recipe) > MAX_SOURCE_RECIPE:
+            raise bad_request("The source recipe must be a text that is not too long.")
+
+    @property
+    def in_words(self) -> str:
+        """What is done with the template, in English, one sentence."""
+        name = PurePath(self.source).name
+        how = {
+            Region.ALL: "from",
+            Region.MASK: "inside a mask on",
+            Region.ALPHA: "where it is transparent in",
+            Region.SEAM: "along the seam of",
+            Region.GROW: "growing",
+            Region.WEAR: "as wear on",
+        }[self.region]
+        return f"Made {how} the template {name}, strength {self.strength:g}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON: `source`, `strength`, and what is not the default."""
+        data = {
+            item.name: value.value if isinstance(value, StrEnum) else value
+            for item in fields(self)
+            if (value := getattr(self, item.name)) != item.default or item.default is MISSING
+        }
+        return data | {"strength": self.strength}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Template":
+        """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
+        known = {item.name for item in fields(cls)}
+        values = dict(data) if isinstance(data, Mapping) else {}
+        if not set(values) <= known or "source" not in values:
+            raise bad_request("The settings are not those of a template.")
+        try:
+            if "fit" in values:
+                values["fit"] = Fit(values["fit"])
+            if "region" in values:
+                values["region"] = Region(values["region"])
+        except ValueError as error:
+            raise bad_request(f"The settings are not those of a template: {error}.") from error
+        return cls(**values)
+
+
+_TITLES = {"strength": "The strength", "feather": "The feather", "amount": "The amount of wear"}
+
+
+def _share(title: str, value: object, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise bad_request(f"{title} must be a number, not {value!r}.")
+    if not 0 <= value <= high:
+        raise bad_request(f"{title} must be from 0 to {high:g}, not {value}.")
+    return float(value)
+
+
+def _check_path(title: str, value: object) -> None:
+    if not isinstance(value, str) or "\0" in value or not PurePath(value).is_absolute():
+        raise bad_request(f"{title} must be named by its whole path.")
