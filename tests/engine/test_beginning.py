@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pictures from pictures, in this process: strength, masks, variations, whole runs under roll, inpainting checkpoints."""
+"""Pictures from pictures: strength, masks, variations, whole runs under roll, inpainting checkpoints."""
 
 import json
+import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from diffusers import (
     LMSDiscreteScheduler,
     PNDMScheduler,
     StableDiffusionImg2ImgPipeline,
+    UNet2DConditionModel,
     UniPCMultistepScheduler,
 )
 from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
@@ -125,10 +128,12 @@ def test_a_late_schedule_of_any_kind_leads_to_what_a_perfect_denoiser_says(
     late.set_timesteps(steps)
     clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert len(late.timesteps) <= steps + isinstance(late, PNDMScheduler)
-    assert len(late.timesteps) >= min(steps, 3)
+    assert len(late.timesteps) >= (1 if isinstance(late, LCMScheduler) else min(steps, 3))  # it has 50 steps in all
     share = float(late.timesteps[0]) / 1000
     if not late.config.get("use_karras_sigmas"):
-        assert abs(share - strength) <= max(0.03, 1 / 50)
+        # schedulers that work their steps out from timesteps keep whole steps: 4 of 5 for 0.9
+        whole = 0.02 if hasattr(late, "sigmas") else strength - steps / math.ceil(steps / strength) + 0.02
+        assert abs(share - strength) <= whole
     sample = noised(late, clean, noise, 0)
     generator = torch.Generator().manual_seed(2)
     first = noised(late, torch.zeros_like(clean), noise, 0)
@@ -137,7 +142,7 @@ def test_a_late_schedule_of_any_kind_leads_to_what_a_perfect_denoiser_says(
         truth = _truth(late, clean, seen, sample, timestep)
         keys = {"generator": generator} if "generator" in late.step.__code__.co_varnames else {}
         sample = late.step(truth, timestep, sample, return_dict=False, **keys)[0]
-        if not isinstance(late, PNDMScheduler) and not _draws(late):
+        if not isinstance(late, PNDMScheduler) and not _draws(late) and step + 1 < len(late.timesteps):
             # what is put back outside a mask has the noise that is left
             assert off(sample, noised(late, clean, noise, step + 1)) <= 0.02
     assert float(first.std()) > 0
@@ -178,10 +183,10 @@ def _truth(
 
 
 def test_image_to_image_is_that_of_diffusers_where_both_know_the_schedule(studio: Studio, wall: Path) -> None:
-    """With linear spacing and a strength that diffusers' steps know, their picture is ours but for the timesteps' rounding."""
+    """With its spacing, and a strength that its steps know."""
     loaded = studio.loaded()
     pipeline = StableDiffusionImg2ImgPipeline(**loaded.pipeline.components, requires_safety_checker=False)
-    pipeline.scheduler = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False)
+    pipeline.scheduler = DDIMScheduler(**BETAS, clip_sample=False, set_alpha_to_one=False, timestep_spacing="trailing")
     pipeline.set_progress_bar_config(disable=True)
     loaded.scheduler = pipeline.scheduler
     steps, total = 4, 8
@@ -345,14 +350,12 @@ def test_a_whole_run_on_a_rolled_template_with_rolled_noise_rolls(
 @pytest.fixture
 def inpainting(tmp_path: Path, sd_folder: Path) -> Studio:
     """A checkpoint whose denoiser reads nine channels, as its pipeline saves it."""
-    import shutil
-
-    from diffusers import UNet2DConditionModel
-
     folder = tmp_path / "inpainting"
     shutil.copytree(sd_folder, folder)
     torch.manual_seed(7)
-    unet = UNet2DConditionModel.from_config({**networks.small_unet().config, "in_channels": 9})
+    unet = UNet2DConditionModel.from_config(
+        networks.small_unet().config | {"in_channels": 9, "_use_default_values": []}
+    )
     unet.save_pretrained(folder / "unet")
     index = folder / "model_index.json"
     index.write_text(json.dumps(json.loads(index.read_text()) | {"_class_name": "StableDiffusionInpaintPipeline"}))
