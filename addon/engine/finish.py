@@ -27,7 +27,7 @@ from ..core.results import Draft
 from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
-from .devices import Device, is_out_of_memory, probe
+from .devices import Device, is_out_of_memory, ready
 from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import Map, Source, check_network, make_maps
@@ -79,7 +79,7 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
     device: see `protocol.Start`. Raises `UserError`, or what `watch` raises.
     """
     try:
-        _load(finish, cache, probe(device), watch, lambda text: None)
+        _load(finish, cache, ready(device), watch, lambda text: None)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -92,7 +92,7 @@ def height(
 ) -> NDArray[np.float32]:
     """The height (H, W), 0 to 1, of a color (H, W, 3). Raises `UserError`, or what `watch` raises."""
     wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=map_networks)
-    found = probe(start.device)
+    found = ready(start.device)
     networks = _load(wanted, cache, found, watch, watch.note)
     with canvases(Path(start.store)) as easel:
         maps = make_maps(
@@ -103,7 +103,7 @@ def height(
             Content.COLOR,
             easel,
             cache.limits,
-            found.free,
+            found.left,
             check=watch.check,
         )
         return maps[MapKind.HEIGHT].array[..., 0].copy()
@@ -125,7 +125,7 @@ def write_files(
     Not-a-number from a network at 16 bits is tried once more in float32. Raises `UserError`, or what `watch` raises.
     """
     task.finish.check_size(task.pixels.shape[1], task.pixels.shape[0])
-    found = probe(device)
+    found = ready(device)
     for dtype in dict.fromkeys((_precision(task), torch.float32)):  # once where that is the usual one
         try:
             return _write_files(draft, task, made_from, cache, found, watch, note, dtype)
@@ -211,7 +211,7 @@ def _write_files(
     made = made_from.noting(networks.used)
     if upscaler is not None and not upscaler.exact:
         made = made.noting({recipe.PERIODIC: upscaler.periodic})
-    free = device.free
+    free = device.left
     with canvases(draft.folder) as easel, results.disk_errors(draft.root):
         color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
         visible = _visible(color, task, easel)

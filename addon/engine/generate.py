@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
+from diffusers.models.resnet import ResnetBlock2D
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,7 +28,7 @@ from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
-from .devices import is_out_of_memory
+from .devices import Kind, is_out_of_memory
 from .files import write_color
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
@@ -38,7 +41,11 @@ from .watcher import Watcher, cancellable
 
 log = logging.getLogger(__name__)
 
-_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)  # every block has some; a hook on each costs microseconds
+# Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
+# microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
+# for Python where a hook is on every layer (SDXL at 1024 on an H100: 10 % of a step): there once a block.
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
+_BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
 
 def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
@@ -69,8 +76,13 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
     ):
-        for index in range(request.count):
-            _make_image(cache, start, index, watch, shown, base)
+        made = [_make_image(cache, start, index, watch, shown, base) for index in range(request.count)]
+    if not any(made):
+        raise UserError(
+            ErrorKind.REQUEST,
+            "The model's safety checker blanked all there was to see; no texture was made.",
+            "Change the prompt or the seed.",
+        )
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,8 @@ class _Picture:
 
 def _make_image(
     cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None, base: Ground | None
-) -> None:
+) -> bool:
+    """Whether there is one: not where the model's safety checker blanks it, which is said."""
     begun = time.monotonic()
     request = start.request.as_texture().single(index)
     if base is not None:
@@ -98,6 +111,7 @@ def _make_image(
         notes.append(text)
         watch.note(text)
 
+    pixels: NDArray[np.uint8] | None
     if base is not None and base.is_whole:
         pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
     else:
@@ -105,6 +119,9 @@ def _make_image(
     if base is not None:
         made_from = base.recipe(made_from)
     watch.check()
+    if pixels is None:
+        watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
+        return False
     problem = ""
     done = _Picture(index, request, pixels, made_from, base, begun)
     before = tuple(notes)
@@ -123,6 +140,7 @@ def _make_image(
         notes[:] = [*before, problem.rstrip()]
         _finish_and_publish(cache, start, done, notes, note, watch)
         watch.note(notes[-1])  # only now is it true
+    return True
 
 
 def _finish_and_publish(
@@ -148,6 +166,9 @@ def _finish_and_publish(
             files = write_color(draft, pixels, pixels, made_from)
         if picture.base is not None:
             files |= picture.base.keep(draft)
+        before = made_from.environment.get(results.RECIPE_BEFORE)
+        if before is not None and score is not None:
+            note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
         result = Result(
             folder=draft.folder,
             files=files,
@@ -168,8 +189,11 @@ def _with_one_leaner_retry(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
-) -> tuple[NDArray[np.uint8], Recipe]:
-    """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
+) -> tuple[NDArray[np.uint8] | None, Recipe]:
+    """The picture, None where the model's safety checker blanks it, and its recipe.
+
+    Out of memory, the model is loaded once in a leaner mode, and stays in it.
+    """
     for lean in (False, True):
         try:
             loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
@@ -179,7 +203,8 @@ def _with_one_leaner_retry(
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
             pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
-            return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
+            is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
+            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -208,11 +233,12 @@ def _sample_and_decode(
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
         networks = diffusers_networks(pipeline)
-        with seamless(pipeline, axes), cancellable(networks, _LAYERS, watch.check):
+        parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
+        with seamless(pipeline, axes), cancellable(networks, parts, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
+            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
@@ -252,9 +278,9 @@ def sample(
     generator = torch.Generator("cpu").manual_seed(request.seed)
     first: dict[str, Any] = {}
     sampling = None
-    if beginning is not PLAIN or request.variation:
+    if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
         dtype = embeddings["prompt_embeds"].dtype
-        noise = first_noise(loaded, request, generator, dtype)
+        noise = first_noise(loaded, request, generator)
         sampling = Sampling(beginning, noise, pipeline.scheduler)
         first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
     watch.progress(Phase.SAMPLING, index, 0, steps)
@@ -291,7 +317,7 @@ def encode(
     vae = ready_vae(loaded)
 
     def run() -> torch.Tensor:
-        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device)
+        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
     return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
@@ -314,7 +340,9 @@ def decode(
     latents = loaded.adapter.to_vae(vae.config, latents.float())
 
     def run() -> torch.Tensor:
-        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder)
+        return decode_latents(
+            vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding
+        )
 
     image = _in_either_precision(vae, run, note, "decoder")
     (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.requests.texture import Axes
+from ..core.tileable import BAND
 
-_SEAM = 8  # a band on either side of an edge takes this part of a side
-_FRAME = 64  # and the frame that stays, this part of the shorter one
+_FRAME = 64  # the frame that stays takes this part of the shorter side
 # Standard deviations in pixels at 512: what counts as a hollow, and how wide wear's patches are. Chosen by eye.
 _HOLLOW, _PATCHES = 6.0, 40.0
 _SOFT = 0.15  # of wear's deviation, over which it sets in
@@ -40,13 +40,13 @@ def depth_weight(inside: Floats, feather: int, axes: Axes, check: Callable[[], N
 
 
 def seam_band(shape: tuple[int, ...], axes: Axes) -> Floats:
-    """1 along the edges of the axes that repeat, 0 in the middle."""
+    """1 along the edges of the axes that repeat, as far in as `tileable.joined` goes; 0 in the middle."""
     height, width = shape[:2]
     band = np.zeros((height, width), np.float32)
     if axes.x:
-        band[:, : width // _SEAM] = band[:, width - width // _SEAM :] = 1
+        band[:, : width // BAND] = band[:, width - width // BAND :] = 1
     if axes.y:
-        band[: height // _SEAM] = band[height - height // _SEAM :] = 1
+        band[: height // BAND] = band[height - height // BAND :] = 1
     return band
 
 

@@ -26,9 +26,10 @@ from ..core.recipe import EXACTLY, PERIODIC, Recipe
 from ..core.requests.template import Fit, Region, Template
 from ..core.requests.texture import Axes, Size, TextureRequest
 from ..core.results import Draft
-from ..core.tileable import make_tileable
+from ..core.tileable import joined, make_tileable
 from . import pictures
 from .canvas import to_dtype
+from .cover import cover
 from .masks import depth_weight, frame, seam_band, wear
 from .resampling import Taps, lanczos_taps, mean_taps, resample
 from .tiles import indices
@@ -46,13 +47,15 @@ HeightOf = Callable[[NDArray[np.uint8]], Floats]  # a color (H, W, 3) -> its hei
 class Ground:
     """A template made ready, for all pictures of a job.
 
-    pixels: (H, W, 3), 8-bit sRGB, of the texture's size. weight: how much of each pixel is made anew, (H, W), 0 to 1;
-    None: all of each. request: with the hashes of the files. words: what the recipe says besides. copies: the files as
-    they were read, by their kind in a result. exact: whether `pixels` are periodic by construction.
-    latents: of `pixels`, by the memory mode in which they were encoded.
+    pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it.
+    weight: how much of each pixel is made anew, (H, W), 0 to 1; None: all of each.
+    request: with the hashes of the files. words: what the recipe says besides.
+    copies: the files as they were read, by their kind in a result. exact: whether they are periodic by construction.
+    latents: of `start`, by the memory mode in which they were encoded.
     """
 
     pixels: NDArray[np.uint8]
+    start: NDArray[np.uint8]
     weight: Floats | None
     request: TextureRequest
     words: dict[str, str]
@@ -157,9 +160,19 @@ def _ground(
         inside = np.ones(pixels.shape[:2], np.float32) if inside is None else inside
         if template.keep_edges:
             inside = inside * frame(inside.shape, request.axes)
-        feather = round(template.feather * min(inside.shape))
+        feather = 0 if template.region is Region.WEAR else round(template.feather * min(inside.shape))
         weight = depth_weight(inside, feather, request.axes, check)
-    return Ground(pixels, weight, replace(request, template=known), words, copies, exact)
+    start = pixels
+    if template.strength > 0 and template.region is Region.SEAM:
+        start = to_dtype(joined(pixels.astype(np.float32) / 255, request.axes, check), np.uint8)
+    elif template.strength > 0 and inside is not None and _is_covered(template):
+        # also what shows through the feather: a scratch is not to be seen in it, a seam may be
+        start = pixels = cover(pixels, inside > 0, request.axes, check)
+    return Ground(pixels, start, weight, replace(request, template=known), words, copies, exact)
+
+
+def _is_covered(template: Template) -> bool:
+    return template.region is Region.ALPHA or (template.region is Region.MASK and template.cover)
 
 
 def _inside(
@@ -265,9 +278,11 @@ def _colors(
         return fit(pixels, request.size, template.fit, request.axes, check, tileable)
 
     if not has_alpha:
-        colors, opacity = fitted(_floats(source), template.tileable), None
+        colors, opacity = fitted(_encoded(source), template.tileable), None
     else:
-        straight = _floats(source)
+        straight = _encoded(source)
+        if straight.dtype != np.float32:
+            straight = straight.astype(np.float32) / np.float32(np.iinfo(straight.dtype).max)
         alpha = straight[..., count:]
         mean = (straight[..., :count] * alpha).sum((0, 1)) / max(float(alpha.sum()), 1e-6)
         visible = np.where(alpha > 0, straight[..., :count], mean.astype(np.float32))
@@ -278,8 +293,8 @@ def _colors(
     return to_dtype(colors.clip(0, 1), np.uint8), opacity
 
 
-def _floats(source: NDArray[Any]) -> NDArray[Any]:
-    """sRGB-encoded shares of 1. Floats are taken for linear light, as everywhere; whole numbers stay what they are."""
+def _encoded(source: NDArray[Any]) -> NDArray[Any]:
+    """sRGB-encoded: floats are taken for linear light, as everywhere; whole numbers are encoded already."""
     if source.dtype != np.float32:
         return source
     colors = source.shape[2] - (source.shape[2] in (2, 4))
@@ -327,10 +342,12 @@ def _middle(source: NDArray[Any], size: Size) -> NDArray[Any]:
 
 
 def _scaled(source: NDArray[Any], height: int, width: int, axes: Axes, check: Check) -> Floats:
+    share = np.float32(np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1)
+    if source.shape[:2] == (height, width):
+        return source.astype(np.float32) / share
     result = np.empty((height, width, source.shape[2]), np.float32)
     columns = _taps(slice(0, width), width, source.shape[1])
     across = indices(columns.start, columns.stop, source.shape[1], axes.x)
-    share = np.float32(np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1)
     for top in range(0, height, _STRIP):
         check()
         part = slice(top, min(top + _STRIP, height))

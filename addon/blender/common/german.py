@@ -879,6 +879,7 @@ TEXTS = {
     "Downloading": "Herunterladen",
     "Installing": "Installieren",
     "Checking": "Prüfen",
+    "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
 }
