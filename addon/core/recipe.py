@@ -13,9 +13,11 @@ from .errors import ErrorKind, UserError
 from .requests import Request, recipe_json, request_from_json
 from .requests.picture import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
+from .surface_kinds import Surface, surface_of
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
+SURFACE, ALBEDO = "surface", "albedo"  # as what it was read, and what was found amiss of its colors, in `environment`
 NETWORK = "network "  # before the names of upscalers and map networks, in `environment`
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
@@ -55,6 +57,16 @@ class Recipe:
             return Recipe.loads(self.request.source_recipe)
         except UserError:
             return None
+
+    @property
+    def surface(self) -> Surface | None:
+        """What the picture shows, as far as it is of a kind that was chosen, or that the words name; else None.
+
+        The words: of the prompt, or of the picture's name; of a picture's source before its own.
+        """
+        source = self.source
+        said = [*([source.request.prompt] if source else []), self.request.prompt]
+        return surface_of(self.request.finish.kind, ", ".join(said))
 
     @property
     def networks(self) -> list[str]:

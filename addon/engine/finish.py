@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core import image_networks, recipe, results, seams
+from ..core import albedo, image_networks, recipe, results, seams
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
@@ -24,13 +24,14 @@ from ..core.requests.finish import Finish, MapKind
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
 from ..core.results import Draft
+from ..core.surface_kinds import Surface
 from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .devices import Device, is_out_of_memory, probe
 from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
-from .maps import Map, Source, check_network, make_maps
+from .maps import LUMA, Map, Source, check_network, make_maps
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
 from .watcher import Watcher
@@ -197,11 +198,17 @@ def _write_files(
         if min(visible.array.shape[:2]) >= _LEAST_MEASURED:
             score, words = seams.judge(visible.array, task.axes, made.is_exact)
             made = made.noting(words)
+        surface = made.surface if task.finish.maps else None
+        if surface is not None:
+            made = made.noting({recipe.SURFACE: str(surface)})
+        if task.finish.maps and (problem := _albedo_problem(visible, surface)):
+            note(problem)
+            made = made.noting({recipe.ALBEDO: problem})
         text = {recipe.PNG_KEY: made.dumps()}
         files = write_color(draft, color.array, visible.array, made, color, watch.check)
         visible.release()
         if task.finish.maps:
-            maps = _maps(color, task, networks.sources, cache, free, easel, watch)
+            maps = _maps(color, task, networks.sources, surface, cache, free, easel, watch)
             for number, (kind, made_map) in enumerate(maps.items()):
                 # Each file is a sign of life: five of 16384 pixels take minutes.
                 watch.progress(Phase.SAVING, task.image, number, len(maps))
@@ -271,6 +278,7 @@ def _maps(
     color: Canvas,
     task: FinishTask,
     sources: dict[MapKind, Source],
+    surface: Surface | None,
     cache: NetworkCache,
     free: int,
     easel: Easel,
@@ -290,9 +298,20 @@ def _maps(
         easel,
         cache.limits,
         free,
+        surface=surface,
         check=watch.check,
         step=step,
     )
+
+
+def _albedo_problem(visible: Canvas, surface: Surface | None) -> str:
+    """What is amiss of the colors, "" if nothing. visible: 8-bit RGB."""
+    counts = np.zeros(albedo.LEVELS, np.int64)
+    for top in range(0, visible.array.shape[0], 64):
+        strip = visible.array[top : top + 64]
+        counts += albedo.count(strip.astype(np.float32) @ LUMA / 255)
+        visible.touched(strip.nbytes)
+    return albedo.complaint(counts, surface is not None and surface.metallic == 1.0)
 
 
 def _visible(color: Canvas, task: FinishTask, easel: Easel) -> Canvas:

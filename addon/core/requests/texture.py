@@ -219,6 +219,7 @@ class TextureRequest:
         guided = "guided" if self.guidance_scale > 1 else "not guided"
         finish = self.finish
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
+        after += " de-lit" * finish.delight
         return f"{self.size} | {guided} | {after}"
 
     def sentences(self, model: str) -> list[str]:

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kinds of surface: which words name them, how rough they are, whether they are metal, how deep. Imports core only."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from . import prompts
+
+
+class SurfaceKind(StrEnum):
+    """What a surface is made of, as far as roughness, metallic and depth differ by it."""
+
+    AUTO = "AUTO"  # by the words of the prompt, or of the picture's name
+    NONE = "NONE"  # the maps stay as the networks see them
+    STONE = "STONE"  # rock, concrete, plaster, asphalt
+    MASONRY = "MASONRY"  # laid: bricks, paving, roof tiles
+    CERAMIC = "CERAMIC"  # tiles, porcelain, polished stone, glass
+    WOOD = "WOOD"
+    METAL = "METAL"  # bare: what is painted is PLASTIC
+    PLASTIC = "PLASTIC"  # paint, rubber, leather
+    CLOTH = "CLOTH"  # fabric, carpet, paper
+    GROUND = "GROUND"  # soil, sand, gravel, grass, leaves, snow
+    LIQUID = "LIQUID"  # water, ice, slime
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What is known of a surface.
+
+    roughness: the least and the greatest mean that such surfaces have. metallic: 0 or 1; None for what the networks
+    see, where there may be both. relief: from the lowest to the highest point, in widths of a tile.
+    words: those that told so, in the order of the text; none where the user chose the kind and said nothing more.
+    """
+
+    kind: SurfaceKind
+    roughness: tuple[float, float]
+    metallic: float | None
+    relief: float
+    words: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """As it stands in a recipe: "METAL (brushed steel)"."""
+        return f"{self.kind} ({' '.join(self.words)})" if self.words else str(self.kind)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What surfaces of a kind have in common; see `Surface`."""
+
+    roughness: tuple[float, float]
+    metallic: float
+    relief: float
+
+
+FACTS: Mapping[SurfaceKind, Facts] = {
+    SurfaceKind.STONE: Facts((0.6, 0.9), 0.0, 0.016),
+    SurfaceKind.MASONRY: Facts((0.6, 0.9), 0.0, 0.016),
+    SurfaceKind.CERAMIC: Facts((0.1, 0.4), 0.0, 0.016),
+    SurfaceKind.WOOD: Facts((0.3, 0.6), 0.0, 0.016),
+    SurfaceKind.METAL: Facts((0.2, 0.5), 1.0, 0.016),
+    SurfaceKind.PLASTIC: Facts((0.3, 0.6), 0.0, 0.016),
+    SurfaceKind.CLOTH: Facts((0.7, 0.95), 0.0, 0.016),
+    SurfaceKind.GROUND: Facts((0.7, 0.95), 0.0, 0.016),
+    SurfaceKind.LIQUID: Facts((0.05, 0.25), 0.0, 0.016),
+}
+
+
+def _table(words: Mapping[SurfaceKind, str]) -> dict[str, SurfaceKind]:
+    return {word: kind for kind, text in words.items() for word in text.split()}
+
+
+# What a surface is made of. Of several the last one counts, as the noun does: "steel blue fabric", "stone ground".
+_MATERIALS = _table(
+    {
+        SurfaceKind.STONE: "stone rock granite basalt slate sandstone limestone concrete cement plaster stucco asphalt"
+        " tarmac boulder cliff lava pumice travertine gypsum chalk adobe clay",
+        SurfaceKind.MASONRY: "brick brickwork masonry cobblestone cobble paving pavement paver gabion terracotta shingle",
+        SurfaceKind.CERAMIC: "ceramic porcelain glass mosaic marble onyx terrazzo azulejo crystal",
+        SurfaceKind.WOOD: "wood timber oak pine walnut birch beech maple cherry mahogany teak rosewood ebony spruce cedar"
+        " bamboo parquet plywood veneer driftwood plank floorboard hardwood bark cork wicker basket rattan",
+        SurfaceKind.METAL: "metal steel iron copper brass bronze gold silver aluminium aluminum chrome tin zinc titanium"
+        " nickel platinum pewter foil tinfoil",
+        SurfaceKind.PLASTIC: "plastic rubber vinyl leather paint lacquer latex linoleum silicone pvc acrylic resin wax"
+        " skin snakeskin",
+        SurfaceKind.CLOTH: "fabric cloth carpet wool linen cotton silk satin velvet denim felt canvas burlap tweed"
+        " corduroy lace fur rug upholstery textile jute hessian paper wallpaper cardboard rope towel",
+        SurfaceKind.GROUND: "ground soil dirt earth mud sand gravel grass lawn moss leaf leaves forest meadow snow pebble"
+        " straw hay mulch desert turf ivy foliage clover",
+        SurfaceKind.LIQUID: "water ice slime puddle river liquid",
+    }
+)
+# What is usually made of something, where nothing else is said.
+_SHAPES = _table(
+    {
+        SurfaceKind.STONE: "wall road street rubble ruin cave castle sidewalk facade",
+        SurfaceKind.MASONRY: "roof chimney",
+        SurfaceKind.CERAMIC: "tile tiling",
+        SurfaceKind.WOOD: "wooden board fence deck siding crate barrel",
+        SurfaceKind.METAL: "rust armor armour rivet grate grating plate",
+        SurfaceKind.CLOTH: "knit knitted weave woven quilt quilted plaid tartan",
+    }
+)
+# Words whose parts say something else.
+_PHRASES = {
+    r"roof(?:ing)? tiles?": "shingle",
+    r"paving ?stones?": "paving",
+    r"terra cotta": "terracotta",
+    r"(gold|silver) leaf": r"\1",
+    r"(marble|onyx) stone": r"\1",
+    r"steel wool": "steel",
+    r"carbon fib(?:er|re)": "plastic",
+    r"(?:brick|rust) (red|brown)": r"\1",
+    r"(?:slate|stone|steel|iron|sand|silver) (gr[ae]y|blue|beige|colou?red)": r"\1",
+}
+# How a surface is differs from its kind's roughness: what is left of that, or of what it lacks to 1.
+_GLOSS = {0.45: "wet polished glossy shiny glazed lacquered varnished waxed oily icy", 0.7: "smooth damp silk satin"}
+_DULL = {0.5: "rough coarse matte rusty rust corroded sandblasted", 0.7: "worn weathered dusty dirty scratched mossy"}
+_COATED = frozenset("painted paint lacquered enamelled enameled coated varnished".split())
+_MIXED = frozenset("rusty rusted rust corroded oxidized oxidised patina mossy muddy dirty".split())
+
+_WORD = re.compile(r"[^\W\d_]+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # as in "PavingStones"
+# What stands behind one of these is beside the surface, or what it consists of: "stone wall with steel bolts".
+_ASIDE = re.compile(r"\b(?:with|and|on|in|under|between|behind|over|without|of)\b|[,;:(]")
+_KNOWN = frozenset(
+    (*_MATERIALS, *_SHAPES, *_COATED, *_MIXED, *(w for table in (_GLOSS, _DULL) for t in table.values() for w in t.split()))
+)
+
+
+def surface_of(kind: SurfaceKind, text: str) -> Surface | None:
+    """The surface of a kind that was chosen, or with `AUTO` of the one that a text speaks of; None where it does not.
+
+    text: a prompt, in English or any language of `foreign_words`; or the name of a picture or its file. Words such as
+    "wet" and "rusty" count whichever kind was chosen.
+    """
+    if kind is SurfaceKind.NONE:
+        return None
+    text = " ".join(re.split(r"[\d_-]+", _HUMP.sub(" ", text)))
+    own, english = text.lower(), prompts.read(text, _KNOWN).read_as.lower()
+    found = next((found for found in (_Found.of(own), _Found.of(english)) if found is not None), None)
+    if kind is SurfaceKind.AUTO and found is None:
+        return None
+    said = dict.fromkeys((*_words(own), *_words(english)))
+    chosen = found.kind if kind is SurfaceKind.AUTO and found is not None else kind
+    return _surface(chosen, found, list(said))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a text speaks of. word: that told. others: the kinds that it names besides."""
+
+    kind: SurfaceKind
+    word: str
+    others: frozenset[SurfaceKind]
+
+    @classmethod
+    def of(cls, text: str) -> "_Found | None":
+        """text: in lower case. None where it names nothing."""
+        for pattern, instead in _PHRASES.items():
+            text = re.sub(rf"\b{pattern}\b", instead, text)
+        parts = [list(_words(part)) for part in _ASIDE.split(text)]
+        named = {_MATERIALS[word] for part in parts for word in part if word in _MATERIALS}
+        for table in (_MATERIALS, _SHAPES):
+            for part in parts:
+                for word in reversed(part):
+                    if word in table:
+                        own = {_MATERIALS[other] for other in part if other in _MATERIALS}
+                        return cls(table[word], word, frozenset(named - own))
+        return None
+
+
+def _surface(kind: SurfaceKind, found: _Found | None, said: list[str]) -> Surface:
+    coated, mixed = (bool(words.intersection(said)) for words in (_COATED, _MIXED))
+    is_metal = kind is SurfaceKind.METAL
+    if is_metal and coated:
+        kind = SurfaceKind.PLASTIC
+    facts = FACTS[kind]
+    others = found.others if found is not None and found.kind is kind else frozenset()
+    metallic: float | None = facts.metallic
+    if (is_metal and (mixed or others)) or SurfaceKind.METAL in others:
+        metallic = None
+    states = [word for word in said if word in _STATES]
+    factors = [_STATES[word] for word in states]
+    gloss = min((factor for factor in factors if factor > 0), default=1.0)
+    dull = max((factor for factor in factors if factor < 0), default=-1.0)
+    low, high = (1 - (1 - value * gloss) * -dull for value in facts.roughness)
+    words = [word for word in said if word in _STATES or word in _COATED or (found is not None and word == found.word)]
+    return Surface(kind, (low, high), metallic, facts.relief, tuple(words))
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a text, those of our tables in their singular."""
+    for match in _WORD.finditer(text):
+        word = match.group()
+        forms = (word, word.removesuffix("s"), word.removesuffix("es"))
+        yield next((form for form in forms if form in _KNOWN), word)
+
+
+_STATES = {word: factor for factor, text in _GLOSS.items() for word in text.split()} | {
+    word: -factor for factor, text in _DULL.items() for word in text.split()
+}
