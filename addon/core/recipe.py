@@ -17,7 +17,8 @@ from .surface_kinds import Surface, surface_of
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
-SURFACE, ALBEDO = "surface", "albedo"  # as what it was read, and what was found amiss of its colors, in `environment`
+# In `environment`: as what it was read, what was found amiss of its colors, and what its height stands for, in widths.
+SURFACE, ALBEDO, RELIEF = "surface", "albedo", "relief"
 NETWORK = "network "  # before the names of upscalers and map networks, in `environment`
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
@@ -67,6 +68,15 @@ class Recipe:
         source = self.source
         said = [*([source.request.prompt] if source else []), self.request.prompt]
         return surface_of(self.request.finish.kind, ", ".join(said))
+
+    @property
+    def relief(self) -> float | None:
+        """What a height of 0 to 1 stands for on such a surface, in widths of the picture; None where that is not known."""
+        try:
+            value = float(self.environment[RELIEF])
+        except (KeyError, ValueError):
+            return None
+        return value if 0.0 < value <= 1.0 else None
 
     @property
     def networks(self) -> list[str]:

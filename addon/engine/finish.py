@@ -31,7 +31,7 @@ from .canvas import Canvas, Easel, canvases, to_dtype
 from .devices import Device, is_out_of_memory, probe
 from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
-from .maps import LUMA, Map, Source, check_network, make_maps
+from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
 from .watcher import Watcher
@@ -204,18 +204,21 @@ def _write_files(
         if task.finish.maps and (problem := _albedo_problem(visible, surface)):
             note(problem)
             made = made.noting({recipe.ALBEDO: problem})
+        maps: dict[MapKind, Map] = {}
+        if task.finish.maps:
+            maps = _maps(color, task, networks.sources, surface, cache, free, easel, watch)
+        if surface is not None and MapKind.HEIGHT in maps:
+            made = made.noting({recipe.RELIEF: f"{relief_of(maps[MapKind.HEIGHT], surface):.4g}"})
         text = {recipe.PNG_KEY: made.dumps()}
         files = write_color(draft, color.array, visible.array, made, color, watch.check)
         visible.release()
-        if task.finish.maps:
-            maps = _maps(color, task, networks.sources, surface, cache, free, easel, watch)
-            for number, (kind, made_map) in enumerate(maps.items()):
-                # Each file is a sign of life: five of 16384 pixels take minutes.
-                watch.progress(Phase.SAVING, task.image, number, len(maps))
-                files[kind.value] = f"{kind.value}.png"
-                path = draft.folder / files[kind.value]
-                depth = _MAP_DTYPES.get(kind, np.uint8)
-                pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
+        for number, (kind, made_map) in enumerate(maps.items()):
+            # Each file is a sign of life: five of 16384 pixels take minutes.
+            watch.progress(Phase.SAVING, task.image, number, len(maps))
+            files[kind.value] = f"{kind.value}.png"
+            path = draft.folder / files[kind.value]
+            depth = _MAP_DTYPES.get(kind, np.uint8)
+            pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
     watch.progress(Phase.SAVING, task.image)
     return Files(files, made, score)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
-from ..core.image_networks import HEIGHT_DEPTH
+from ..core.image_networks import HEIGHT_DEPTH, RELIEF
 from ..core.pbr import normals_of_patch, unit_normals
 from ..core.requests.finish import MapKind
 from ..core.requests.picture import Content
@@ -35,6 +35,8 @@ _BLOCK = 512
 # Radii (standard deviations) in pixels at the base size that occlusion looks at, and how dark it gets. Chosen by eye.
 _OCCLUSION_RADII = (1.5, 4.0, 10.0)
 _OCCLUSION_STRENGTH = 0.7
+_LEVELS = 4096  # of heights, where their spread is looked at
+_MOST_STEEPER = 8.0  # by how much the relief of a height may be made deeper or flatter: all of it is a guess
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec.709
 
 
@@ -357,6 +359,23 @@ def shifted(roughness: NDArray[np.float32], mean: float, bounds: tuple[float, fl
     if wanted > mean:
         return 1 - (1 - roughness) * np.float32((1 - wanted) / (1 - mean))
     return roughness
+
+
+def relief_of(height: Map, surface: Surface) -> float:
+    """What a height of 0 to 1 should stand for on such a surface, in widths of the picture.
+
+    `RELIEF`, which is what the normals hold, unless what lies between the lowest and the highest hundredth would be more
+    or less than such surfaces have: then what brings that to the nearest they have.
+    """
+    counts = np.zeros(_LEVELS, np.int64)
+    for top in range(0, height.array.shape[0], 64):
+        levels = (height.array[top : top + 64] * (_LEVELS - 1)).round().astype(np.int64)
+        counts += np.bincount(levels.reshape(-1), minlength=_LEVELS)
+        height.canvas.touched(levels.nbytes)
+    share = np.cumsum(counts) / counts.sum()
+    span = max(float(np.searchsorted(share, 0.99) - np.searchsorted(share, 0.01)), 1.0) / (_LEVELS - 1)
+    wanted = min(max(span * RELIEF, surface.relief[0]), surface.relief[1])
+    return RELIEF * min(max(wanted / (span * RELIEF), 1 / _MOST_STEEPER), _MOST_STEEPER)
 
 
 def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[MapKind, Source]:

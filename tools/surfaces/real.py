@@ -43,7 +43,7 @@ class Surface:
     def is_judged(self) -> bool:
         """Whether it is of the half that figures are told of; the other half is what numbers are fitted to.
 
-        By its asset's name without number and letters behind it, so that no surface's twin is in the other half.
+        By its asset, so that files of one surface are on one side.
         """
         return hashlib.sha256(self.asset.lower().encode()).digest()[0] % 2 == 1
 

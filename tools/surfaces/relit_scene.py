@@ -40,7 +40,7 @@ def _mesh(height: NDArray[np.float32], color: NDArray[np.float32], roughness: ND
     mesh.update(calc_edges=True)
     mesh.shade_smooth()
     colors = np.concatenate((color, np.ones((h, w, 1))), -1).astype(np.float32)
-    mesh.attributes.new("color", "FLOAT_COLOR", "POINT").data.foreach_set("color", colors.reshape(-1))
+    mesh.attributes.new("albedo", "FLOAT_COLOR", "POINT").data.foreach_set("color", colors.reshape(-1))
     values = mesh.attributes.new("roughness", "FLOAT", "POINT").data
     values.foreach_set("value", roughness.reshape(-1).astype(np.float32))
     return mesh
@@ -51,7 +51,7 @@ def _material() -> Any:
     material.use_nodes = True
     tree = material.node_tree
     principled = tree.nodes["Principled BSDF"]
-    for name, socket, output in (("color", "Base Color", "Color"), ("roughness", "Roughness", "Fac")):
+    for name, socket, output in (("albedo", "Base Color", "Color"), ("roughness", "Roughness", "Fac")):
         node = tree.nodes.new("ShaderNodeAttribute")
         node.attribute_name = name
         tree.links.new(node.outputs[output], principled.inputs[socket])

@@ -16,6 +16,7 @@ from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ...core.results import SEAM_THRESHOLD
+from ...core.surface_kinds import SurfaceKind
 from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
@@ -183,12 +184,19 @@ class TILEWRIGHT_OT_make_maps(_Asking):
 
     bl_idname = "tilewright.make_maps"
     bl_label = "Make Material from Image"
-    asked = ("map_networks", "axes")
+    asked = ("kind", "delight", "map_networks", "axes")
 
+    kind: properties.kind_property(options={"SKIP_SAVE"})
+    delight: properties.delight_property(options={"SKIP_SAVE"})
     map_networks: properties.map_networks_property()
 
     def act(self, context: bpy.types.Context) -> None:
-        finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
+        finish = Finish(
+            maps=tuple(MapKind),
+            map_networks=network(self.map_networks),
+            kind=SurfaceKind(self.kind),
+            delight=self.delight,
+        )
         self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 
 
@@ -197,12 +205,13 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
 
     bl_idname = "tilewright.make_tileable"
     bl_label = "Make Tileable"
-    asked = ("axes", "content")
+    asked = ("axes", "content", "delight")
 
     axes: EnumProperty(
         name="Tiling", items=_AXES[:3], description="Where the picture should repeat", options={"SKIP_SAVE"}
     )
     content: _content_property()
+    delight: properties.delight_property(options={"SKIP_SAVE"})
 
     def draw(self, context: bpy.types.Context) -> None:
         image = find(context, self.image)
@@ -214,7 +223,8 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
         super().draw(context)
 
     def act(self, context: bpy.types.Context) -> None:
-        self.start(context, tileable=True, title=self._title(context, "tileable"))
+        finish = Finish(delight=self.delight)
+        self.start(context, tileable=True, finish=finish, title=self._title(context, "tileable"))
 
 
 class TILEWRIGHT_MT_image(bpy.types.Menu):
