@@ -6,7 +6,7 @@ The one way by which generated and foreign pictures are finished; `generate` and
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from ..core.surface_kinds import Surface
 from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
+from .delight import delight
 from .devices import Device, is_out_of_memory, probe
 from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
@@ -161,9 +162,9 @@ def _load(
     if upscaler is not None:
         check_upscaler(upscaler, finish.upscale)
     sources: dict[MapKind, Source] = {}
-    if finish.maps:
+    if finish.maps or finish.delight:
         found = image_networks.map_networks(finish.map_networks)
-        needed = set(finish.maps)
+        needed = set(finish.maps) | ({MapKind.NORMAL} if finish.delight else set())
         of_height = {MapKind.OCCLUSION, MapKind.NORMAL} - {kind for network in found for kind in network.makes}
         if needed & of_height:
             needed.add(MapKind.HEIGHT)
@@ -192,6 +193,8 @@ def _write_files(
         made = made.noting({recipe.PERIODIC: upscaler.periodic})
     free = device.free
     with canvases(draft.folder) as easel, results.disk_errors(draft.root):
+        if task.finish.delight:
+            task = replace(task, pixels=_delit(task, networks.sources, cache, free, easel, watch))
         color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
         visible = _visible(color, task, easel)
         score = None
@@ -221,6 +224,27 @@ def _write_files(
             pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
     watch.progress(Phase.SAVING, task.image)
     return Files(files, made, score)
+
+
+def _delit(
+    task: FinishTask,
+    sources: dict[MapKind, Source],
+    cache: NetworkCache,
+    free: int,
+    easel: Easel,
+    watch: Watcher,
+) -> NDArray[Any]:
+    """The picture without its shading. Before it is made tileable: until then light may fall off across it."""
+    watch.progress(Phase.MAPPING, task.image)
+
+    def step(done: int, total: int) -> None:
+        watch.progress(Phase.MAPPING, task.image, done, total)
+
+    axes = Axes.NONE if task.tileable else task.axes
+    canvas = delight(
+        task.pixels, sources, axes, task.content, easel, cache.limits, free, check=watch.check, step=step
+    )
+    return canvas.array
 
 
 def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:
