@@ -101,7 +101,7 @@ class _Picture:
             count = matrix.shape[0]
             # a trace of a ridge: a picture without colors has no chromaticity to tell anything
             factors = np.linalg.solve(matrix[:, :count] + 1e-6 * total * np.eye(count), matrix[:, count])
-        lights = 2 + 2 * (not self._axes.x) + 2 * (not self._axes.y)
+        lights = 2 + (not self._axes.x) + (not self._axes.y)
         return _Fit(factors[:lights], matrix[count - 1, :lights] / matrix[count - 1, count - 1])
 
     def without(self, block: Block, fit: _Fit) -> NDArray[Any]:
@@ -132,10 +132,10 @@ class _Picture:
         height, width = self._pixels.shape[:2]
         if not self._axes.x:
             place = np.broadcast_to((np.arange(columns.start, columns.stop) + 0.5)[None] / width, light[0].shape)
-            light += [np.cos(np.pi * place), np.cos(2 * np.pi * place)]
+            light.append(np.cos(np.pi * place))
         if not self._axes.y:
             place = np.broadcast_to((np.arange(rows.start, rows.stop) + 0.5)[:, None] / height, light[0].shape)
-            light += [np.cos(np.pi * place), np.cos(2 * np.pi * place)]
+            light.append(np.cos(np.pi * place))
         u, v = np.log(colors[..., 0] / colors[..., 1]), np.log(colors[..., 2] / colors[..., 1])
         paint = [u, v, u * u, v * v, u * v]
         log = np.log(colors @ LUMA.astype(np.float64))

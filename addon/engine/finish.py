@@ -241,9 +241,7 @@ def _delit(
         watch.progress(Phase.MAPPING, task.image, done, total)
 
     axes = Axes.NONE if task.tileable else task.axes
-    canvas = delight(
-        task.pixels, sources, axes, task.content, easel, cache.limits, free, check=watch.check, step=step
-    )
+    canvas = delight(task.pixels, sources, axes, task.content, easel, cache.limits, free, check=watch.check, step=step)
     return canvas.array
 
 

@@ -9,9 +9,8 @@ from addon.core import recipe
 from addon.core.image_networks import RELIEF
 from addon.core.recipe import Recipe, read_png
 from addon.core.requests.finish import FILTER, Finish, MapKind
-from addon.core.requests.picture import PictureRequest
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes, TextureRequest
-from addon.core.requests.picture import Content
 from addon.core.surface_kinds import SurfaceKind, surface_of
 from addon.engine import image_networks
 from addon.engine.canvas import canvases

@@ -108,11 +108,15 @@ def judge(surfaces: list[real.Surface], cache: Path | None) -> dict[str, float]:
                 metal["truth"].append(is_metal.reshape(-1))
                 metal["networks"].append(said.reshape(-1))
                 metal["kinds"].append(by_kind.reshape(-1))
-    figures = {f"roughness error, {name}": float(np.mean(rows[f"error {name}"])) for name in ("networks", "kinds", "constant")}
+    figures = {
+        f"roughness error, {name}": float(np.mean(rows[f"error {name}"])) for name in ("networks", "kinds", "constant")
+    }
     for name in ("networks", "kinds"):
         correlation = np.corrcoef(rows["truth"], rows[f"mean {name}"])[0, 1]
         figures[f"roughness means' correlation, {name}"] = float(correlation)
-    weights = np.concatenate([np.full(len(part), 1 / len(part)) for part in metal["truth"]])  # each surface counts alike
+    weights = np.concatenate(
+        [np.full(len(part), 1 / len(part)) for part in metal["truth"]]
+    )  # each surface counts alike
     truth = np.concatenate(metal["truth"])
     for name in ("networks", "kinds"):
         said = np.concatenate(metal[name])

@@ -3,9 +3,11 @@
 
     python -m tools.surfaces.relit --real FOLDER --work FOLDER [--side N] [NAME ...]
 
-Errors are of the luminance's logarithm without its mean, against the base color that was rendered: 0.10 is 10 %. Last,
-what de-lighting changes of the base color itself, where there is nothing to take out. Renders stay in the work folder;
-those that are there are not made again. Imports numpy and the engine; Cycles runs in the environment with bpy.
+Errors are of the luminance's logarithm without its mean, against the base color that was rendered: 0.10 is 10 %. Then
+what de-lighting changes of the base color itself, where there is nothing to take out; and the error before and after
+where the light of one of the renders falls off across it as well, as in a photo that does not repeat. Renders stay in the
+work folder; those that are there are not made again. Imports numpy and the engine; Cycles runs in the environment with
+bpy.
 """
 
 import argparse
@@ -30,12 +32,10 @@ from .. import environments
 from . import kinds, real
 
 # Of every kind that is not metal, whose color is no paint.
-SURFACES = (
-    "asphalt014 bark014 bricks059 bricks097 carpet008 concrete022 fabric030 grass001 gravel022 ground037 pavingstones070"
-    " ph_stone_wall plaster002 rock024 rock058 roofingtiles010 tiles036 tiles049 wood048 woodsiding008"
-).split()
+SURFACES = ["asphalt014", "bark014", "bricks059", "bricks097", "carpet008", "concrete022", "fabric030", "grass001", "gravel022", "ground037", "pavingstones070", "ph_stone_wall", "plaster002", "rock024", "rock058", "roofingtiles010", "tiles036", "tiles049", "wood048", "woodsiding008"]
 _MARGIN = 64  # as in `relit_scene`, which cannot be imported without bpy
 _SCENE = Path(__file__).with_name("relit_scene.py")
+_FALL = 0.3  # from the middle to a side, in the logarithm
 _EXPOSURE = 0.8  # of the renders, so that what faces the sun is not clipped
 
 
@@ -58,15 +58,23 @@ def _log(linear: NDArray[np.float32]) -> NDArray[np.float64]:
     return values
 
 
-def _without(linear: NDArray[np.float32], sources: dict[MapKind, Source]) -> NDArray[np.float32]:
+def _error(linear: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    return float((_log(linear) - _log(truth)).std())
+
+
+def _without(
+    linear: NDArray[np.float32], sources: dict[MapKind, Source], axes: Axes = Axes.XY
+) -> NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as folder, canvases(Path(folder)) as easel:
-        canvas = delight(linear, sources, Axes.NONE, Content.LINEAR, easel, TileLimits(), real.FREE)
+        canvas = delight(linear, sources, axes, Content.LINEAR, easel, TileLimits(), real.FREE)
         return np.array(canvas.array)
 
 
 def judge(folder: Path) -> dict[str, list[float]]:
-    """By name of the surface: mean error before, after, and the change of the base color itself. Prints as it goes."""
+    """By name of the surface, the figures above in that order. Prints as it goes."""
     sources = real.sources()
+    heading = ("before", "after", "plain", "falling", "after")
+    print(f"{'':20s}" + "".join(f" {title:>7s}" for title in heading), flush=True)
     figures: dict[str, list[float]] = {}
     for path in sorted(folder.glob("*.npz")):
         with np.load(path) as file:
@@ -74,10 +82,14 @@ def judge(folder: Path) -> dict[str, list[float]]:
         errors: dict[str, list[float]] = defaultdict(list)
         for render in sorted(folder.glob(f"{path.stem}-*.npy")):
             lit = np.load(render).astype(np.float32) * np.float32(_EXPOSURE)
-            errors["before"].append(float((_log(lit) - _log(truth)).std()))
-            errors["after"].append(float((_log(_without(lit, sources)) - _log(truth)).std()))
-        plain = float((_log(_without(truth, sources)) - _log(truth)).std())
-        figures[path.stem] = [float(np.mean(errors["before"])), float(np.mean(errors["after"])), plain]
+            errors["before"].append(_error(lit, truth))
+            errors["after"].append(_error(_without(lit, sources), truth))
+        errors["plain"] = [_error(_without(truth, sources), truth)]
+        width = truth.shape[1]
+        falling = lit * np.exp(_FALL * np.cos(np.pi * (np.arange(width, dtype=np.float32) + 0.5) / width))[:, None]
+        errors["falling"] = [_error(falling, truth)]
+        errors["after falling"] = [_error(_without(falling, sources, Axes.NONE), truth)]
+        figures[path.stem] = [float(np.mean(values)) for values in errors.values()]
         print(f"{path.stem:20s}" + "".join(f" {value:7.3f}" for value in figures[path.stem]), flush=True)
     return figures
 
@@ -95,7 +107,6 @@ def main() -> None:
             prepare(surface, options.side, options.work)
     python = environments.ensure(environments.BLENDER)
     subprocess.run([python, _SCENE, options.work], check=True, stdout=subprocess.DEVNULL)
-    print(f"{'':20s}  before   after   plain", flush=True)
     figures = judge(options.work)
     print(f"{'mean':20s}" + "".join(f" {value:7.3f}" for value in np.mean(list(figures.values()), 0)), flush=True)
 
