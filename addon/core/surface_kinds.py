@@ -121,7 +121,9 @@ _PHRASES = {
 # How a surface is differs from its kind's roughness: what is left of that, or of what it lacks to 1.
 _GLOSS = {0.45: "wet polished glossy shiny glazed lacquered varnished waxed oily icy", 0.7: "smooth damp silk satin"}
 _DULL = {0.5: "rough coarse matte rusty rust corroded sandblasted", 0.7: "worn weathered dusty dirty scratched mossy"}
-_DEEP = frozenset(["corrugated", "ribbed", "embossed", "carved", "quilted", "siding", "bark", "log", "logs", "cliff", "boulder"])
+_DEEP = frozenset(
+    ["corrugated", "ribbed", "embossed", "carved", "quilted", "siding", "bark", "log", "logs", "cliff", "boulder"]
+)
 _COATED = frozenset(["painted", "paint", "lacquered", "enamelled", "enameled", "coated", "varnished"])
 _MIXED = frozenset(["rusty", "rusted", "rust", "corroded", "oxidized", "oxidised", "patina", "mossy", "muddy", "dirty"])
 

@@ -11,6 +11,7 @@ those of one half are taken for the other half, and the other way round. Kinds a
 import argparse
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -81,44 +82,65 @@ def settled(found: Surface, bounds: Mapping[SurfaceKind, Range]) -> Range:
     return tuple(least + factor * (value - low) for value in bounds[found.kind])  # type: ignore[return-value]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What is known of one surface from others: of the half that it is not in.
+
+    found: by its caption. roughness: the bounds of its mean, None where no kind is known. constant: for every pixel.
+    """
+
+    found: Surface | None
+    roughness: Range | None
+    constant: float
+
+    def roughened(self, seen: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Roughness as the networks see it, brought into the bounds."""
+        return seen if self.roughness is None else shifted(seen, float(seen.mean()), self.roughness)
+
+
+def crossed(surfaces: list[real.Surface]) -> dict[str, Told]:
+    """By name of the surface."""
+    told = {}
+    for half in (False, True):
+        others = [surface for surface in surfaces if surface.is_judged is not half]
+        bounds = {kind: rough for kind, (count, rough, _depth) in fit(others).items() if count >= _FEWEST}
+        constant = float(np.median([s.maps["roughness"].mean() for s in others if "roughness" in s.maps]))
+        for surface in surfaces:
+            if surface.is_judged is half:
+                found = kind_of(surface)
+                told[surface.name] = Told(found, settled(found, bounds) if found else None, constant)
+    return told
+
+
 def judge(surfaces: list[real.Surface], cache: Path | None) -> dict[str, float]:
     """Roughness' mean error and the surfaces' means; metallic's balanced accuracy, and metal said where none is."""
-    halves = {half: [surface for surface in surfaces if surface.is_judged is half] for half in (False, True)}
     rows: dict[str, list[float]] = defaultdict(list)
     metal: dict[str, list[NDArray[np.bool_]]] = defaultdict(list)
-    for half, judged in halves.items():
-        others = fit(halves[not half])
-        bounds = {kind: roughness for kind, (count, roughness, _depth) in others.items() if count >= _FEWEST}
-        constant = float(np.median([s.maps["roughness"].mean() for s in halves[not half] if "roughness" in s.maps]))
-        for surface in judged:
-            found, made = kind_of(surface), real.predicted(surface, cache)
-            size = made["roughness"].shape[:2]
-            if "roughness" in surface.maps:
-                truth, seen = surface.maps["roughness"][: size[0], : size[1]], made["roughness"]
-                mean = float(seen.mean())
-                told = shifted(seen, mean, settled(found, bounds)) if found else seen
-                rows["truth"].append(float(truth.mean()))
-                for name, values in (("networks", seen), ("kinds", told), ("constant", np.full_like(seen, constant))):
-                    rows[f"error {name}"].append(float(np.abs(values - truth).mean()))
-                    rows[f"mean {name}"].append(float(values.mean()))
-            if "metallic" in surface.maps:
-                is_metal = surface.maps["metallic"][: size[0], : size[1]] > 0.5
-                said = made["metallic"] > 0.5
-                by_kind = said if found is None or found.metallic is None else np.full_like(said, found.metallic > 0.5)
-                metal["truth"].append(is_metal.reshape(-1))
-                metal["networks"].append(said.reshape(-1))
-                metal["kinds"].append(by_kind.reshape(-1))
-    figures = {
-        f"roughness error, {name}": float(np.mean(rows[f"error {name}"])) for name in ("networks", "kinds", "constant")
-    }
-    for name in ("networks", "kinds"):
+    known = crossed(surfaces)
+    for surface in surfaces:
+        told, made = known[surface.name], real.predicted(surface, cache)
+        rows_, columns = made["roughness"].shape[:2]
+        if "roughness" in surface.maps:
+            truth, seen = surface.maps["roughness"][:rows_, :columns], made["roughness"]
+            rows["truth"].append(float(truth.mean()))
+            constant = np.full_like(seen, told.constant)
+            for name, values in (("networks", seen), ("kinds", told.roughened(seen)), ("constant", constant)):
+                rows[f"error {name}"].append(float(np.abs(values - truth).mean()))
+                rows[f"mean {name}"].append(float(values.mean()))
+        if "metallic" in surface.maps:
+            said = made["metallic"] > 0.5
+            metallic = told.found.metallic if told.found else None
+            metal["truth"].append((surface.maps["metallic"][:rows_, :columns] > 0.5).reshape(-1))
+            metal["networks"].append(said.reshape(-1))
+            metal["kinds"].append((said if metallic is None else np.full_like(said, metallic > 0.5)).reshape(-1))
+    ways = ("networks", "kinds", "constant")
+    figures = {f"roughness error, {name}": float(np.mean(rows[f"error {name}"])) for name in ways}
+    for name in ways[:2]:
         correlation = np.corrcoef(rows["truth"], rows[f"mean {name}"])[0, 1]
         figures[f"roughness means' correlation, {name}"] = float(correlation)
-    weights = np.concatenate(
-        [np.full(len(part), 1 / len(part)) for part in metal["truth"]]
-    )  # each surface counts alike
+    weights = np.concatenate([np.full(len(part), 1 / len(part)) for part in metal["truth"]])  # surfaces count alike
     truth = np.concatenate(metal["truth"])
-    for name in ("networks", "kinds"):
+    for name in ways[:2]:
         said = np.concatenate(metal[name])
         found_share = float((weights * (said & truth)).sum() / (weights * truth).sum())
         false_share = float((weights * (said & ~truth)).sum() / (weights * ~truth).sum())

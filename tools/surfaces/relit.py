@@ -32,7 +32,28 @@ from .. import environments
 from . import kinds, real
 
 # Of every kind that is not metal, whose color is no paint.
-SURFACES = ["asphalt014", "bark014", "bricks059", "bricks097", "carpet008", "concrete022", "fabric030", "grass001", "gravel022", "ground037", "pavingstones070", "ph_stone_wall", "plaster002", "rock024", "rock058", "roofingtiles010", "tiles036", "tiles049", "wood048", "woodsiding008"]
+SURFACES = [
+    "asphalt014",
+    "bark014",
+    "bricks059",
+    "bricks097",
+    "carpet008",
+    "concrete022",
+    "fabric030",
+    "grass001",
+    "gravel022",
+    "ground037",
+    "pavingstones070",
+    "ph_stone_wall",
+    "plaster002",
+    "rock024",
+    "rock058",
+    "roofingtiles010",
+    "tiles036",
+    "tiles049",
+    "wood048",
+    "woodsiding008",
+]
 _MARGIN = 64  # as in `relit_scene`, which cannot be imported without bpy
 _SCENE = Path(__file__).with_name("relit_scene.py")
 _FALL = 0.3  # from the middle to a side, in the logarithm
@@ -62,9 +83,7 @@ def _error(linear: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
     return float((_log(linear) - _log(truth)).std())
 
 
-def _without(
-    linear: NDArray[np.float32], sources: dict[MapKind, Source], axes: Axes = Axes.XY
-) -> NDArray[np.float32]:
+def _without(linear: NDArray[np.float32], sources: dict[MapKind, Source], axes: Axes = Axes.XY) -> NDArray[np.float32]:
     with tempfile.TemporaryDirectory() as folder, canvases(Path(folder)) as easel:
         canvas = delight(linear, sources, axes, Content.LINEAR, easel, TileLimits(), real.FREE)
         return np.array(canvas.array)

@@ -869,7 +869,7 @@ TEXTS = {
     "What the networks make of the picture alone": "Was die Netze allein aus dem Bild machen",
     "The prompt says: {kind}.": "Der Prompt sagt: {kind}.",
     "Read as {kind}.": "Gelesen als {kind}.",
-    "De-light": "Schatten entfernen",
+    "De-light": "Ohne Schatten",
     "First remove shading from the colors, as photos have it": "Zuerst Licht und Schatten aus den Farben nehmen, wie "
     "Fotos sie haben",
     "Suggested Relief": "Vorgeschlagenes Relief",

@@ -16,7 +16,7 @@ from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ...core.results import SEAM_THRESHOLD
-from ...core.surface_kinds import SurfaceKind
+from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
@@ -66,6 +66,15 @@ def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
     if error := sources.problem(image):
         raise error
     return image
+
+
+def _kind(context: bpy.types.Context, name: str) -> SurfaceKind:
+    """AUTO, unless the image's own words name no kind of surface and the active material's name does."""
+    image, material = find(context, name), context.object.active_material if context.object else None
+    if image is None or material is None or surface_of(SurfaceKind.AUTO, image.name):
+        return SurfaceKind.AUTO
+    asked, found = _asked_of(image), surface_of(SurfaceKind.AUTO, material.name)
+    return found.kind if found and not (asked and surface_of(SurfaceKind.AUTO, asked.prompt)) else SurfaceKind.AUTO
 
 
 def _asked_of(image: bpy.types.Image) -> Request | None:
@@ -194,7 +203,7 @@ class TILEWRIGHT_OT_make_maps(_Asking):
         finish = Finish(
             maps=tuple(MapKind),
             map_networks=network(self.map_networks),
-            kind=SurfaceKind(self.kind),
+            kind=_kind(context, self.image) if self.kind == SurfaceKind.AUTO else SurfaceKind(self.kind),
             delight=self.delight,
         )
         self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))

@@ -96,6 +96,10 @@ def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     chosen = {"map_networks": "filter", "kind": "CLOTH", "delight": True}
     assert bpy.ops.tilewright.make_maps(image=image.name, **chosen) == {"FINISHED"}
     assert "Read as Cloth, Paper." in bpy.context.window_manager.tilewright.outcome
+    kind = addon("jobs.picture_operators")._kind
+    bpy.data.objects["Cube"].active_material.name = "Oak table"
+    assert kind(bpy.context, bpy.data.images.new("IMG 7", 4, 4).name) == "WOOD"
+    assert kind(bpy.context, bpy.data.images.new("Brushed steel", 4, 4).name) == "AUTO", "its own name tells more"
     new = next(image for image in made() if addon("settings.properties").recipe_of(image))
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
     shown = [node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]
