@@ -71,7 +71,7 @@ class Recipe:
 
     @property
     def relief(self) -> float | None:
-        """What a height of 0 to 1 stands for on such a surface, in widths of the picture; None where that is not known."""
+        """What a height of 0 to 1 stands for on such a surface, in widths of the picture; None where unknown."""
         try:
             value = float(self.environment[RELIEF])
         except (KeyError, ValueError):

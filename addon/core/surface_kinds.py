@@ -80,18 +80,19 @@ _MATERIALS = _table(
     {
         SurfaceKind.STONE: "stone rock granite basalt slate sandstone limestone concrete cement plaster stucco asphalt"
         " tarmac boulder cliff lava pumice travertine gypsum chalk adobe clay",
-        SurfaceKind.MASONRY: "brick brickwork masonry cobblestone cobble paving pavement paver gabion terracotta shingle",
+        SurfaceKind.MASONRY: "brick brickwork masonry cobblestone cobble paving pavement paver gabion terracotta"
+        " shingle",
         SurfaceKind.CERAMIC: "ceramic porcelain glass mosaic marble onyx terrazzo azulejo crystal",
-        SurfaceKind.WOOD: "wood timber oak pine walnut birch beech maple cherry mahogany teak rosewood ebony spruce cedar"
-        " bamboo parquet plywood veneer driftwood plank floorboard hardwood bark cork wicker basket rattan",
-        SurfaceKind.METAL: "metal steel iron copper brass bronze gold silver aluminium aluminum chrome tin zinc titanium"
-        " nickel platinum pewter foil tinfoil",
+        SurfaceKind.WOOD: "wood timber oak pine walnut birch beech maple cherry mahogany teak rosewood ebony spruce"
+        " cedar bamboo parquet plywood veneer driftwood plank floorboard hardwood bark cork wicker basket rattan",
+        SurfaceKind.METAL: "metal steel iron copper brass bronze gold silver aluminium aluminum chrome tin zinc"
+        " titanium nickel platinum pewter foil tinfoil",
         SurfaceKind.PLASTIC: "plastic rubber vinyl leather paint lacquer latex linoleum silicone pvc acrylic resin wax"
         " skin snakeskin",
         SurfaceKind.CLOTH: "fabric cloth carpet wool linen cotton silk satin velvet denim felt canvas burlap tweed"
         " corduroy lace fur rug upholstery textile jute hessian paper wallpaper cardboard rope towel",
-        SurfaceKind.GROUND: "ground soil dirt earth mud sand gravel grass lawn moss leaf leaves forest meadow snow pebble"
-        " straw hay mulch desert turf ivy foliage clover",
+        SurfaceKind.GROUND: "ground soil dirt earth mud sand gravel grass lawn moss leaf leaves forest meadow snow"
+        " pebble straw hay mulch desert turf ivy foliage clover",
         SurfaceKind.LIQUID: "water ice slime puddle river liquid",
     }
 )

@@ -4,8 +4,8 @@
 The logarithm of the luminance is taken for a sum: of what the light does, a x + b y of the unit normal, of what the
 paint does, a polynomial of the chromaticity, which light of one color leaves alone, and a rest. Fitted to all pixels by
 least absolute deviations, near enough (Huber's weights); then the part of the light is divided out. Sums over the whole
-picture in float64 are all that is global: a roll of the input rolls the output. Where the picture does not repeat, light
-that falls off across it is part of the fit too; across a picture that repeats there is none.
+picture in float64 are all that is global: a roll of the input rolls the output. Where the picture does not repeat,
+light that falls off across it is part of the fit too; across a picture that repeats there is none.
 """
 
 from collections.abc import Mapping

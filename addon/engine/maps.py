@@ -90,8 +90,8 @@ def make_maps(
 
     sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
     roughness from luminance, metallic none at all. Occlusion always comes from the height.
-    surface: what the picture is known to show. Its metallic goes before what networks see, and its roughness is one that
-    such surfaces have (see `shifted`).
+    surface: what the picture is known to show. Its metallic goes before what networks see, and its roughness is one
+    that such surfaces have (see `shifted`).
     """
     height, width = color.shape[:2]
     scale = base_scale(height, width)
@@ -202,7 +202,7 @@ class _Work:
         return Map(canvas, slice(0, 1))
 
     def shift(self, roughness: Map, bounds: tuple[float, float]) -> None:
-        """`shifted`, by the mean of the whole picture: in float64, so that in which order it is summed tells nothing."""
+        """`shifted`, by the mean of the whole picture: in float64, so that the order of summing tells nothing."""
         total = 0.0
         for top in range(0, roughness.array.shape[0], 64):
             self._pulse()
@@ -364,8 +364,8 @@ def shifted(roughness: NDArray[np.float32], mean: float, bounds: tuple[float, fl
 def relief_of(height: Map, surface: Surface) -> float:
     """What a height of 0 to 1 should stand for on such a surface, in widths of the picture.
 
-    `RELIEF`, which is what the normals hold, unless what lies between the lowest and the highest hundredth would be more
-    or less than such surfaces have: then what brings that to the nearest they have.
+    `RELIEF`, which is what the normals hold, unless what lies between the lowest and the highest hundredth would be
+    more or less than such surfaces have: then what brings that to the nearest they have.
     """
     counts = np.zeros(_LEVELS, np.int64)
     for top in range(0, height.array.shape[0], 64):

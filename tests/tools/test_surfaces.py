@@ -21,7 +21,7 @@ def height():
 
 @pytest.fixture
 def folder(tmp_path):
-    columns = "name maps caption licence author asset repository".split()
+    columns = ["name", "maps", "caption", "licence", "author", "asset", "repository"]
     lines = ["\t".join(columns)]
     rng = np.random.default_rng(2)
     for number, (asset, caption) in enumerate(CAPTIONS.items()):
@@ -104,7 +104,9 @@ def test_the_page_gets_its_table_its_picture_and_its_sources(folder, cache, tmp_
     page.PAGE.write_text(text, encoding="utf-8")
     page.main()
     made = page.PAGE.read_text(encoding="utf-8")
-    assert made.startswith("before\n") and made.endswith("\nafter\n") and "old" not in made
+    assert made.startswith("before\n")
+    assert made.endswith("\nafter\n")
+    assert "old" not in made
     assert "| **all** | 5 | 0." in made, "the normals are the true ones"
     assert "Bricks02 by Ada, from somebody/things" in made
     with Image.open(page.PICTURE) as image:

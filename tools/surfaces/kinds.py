@@ -27,7 +27,7 @@ _FEWEST = 3  # surfaces that a kind's numbers are taken from; below that the tab
 
 
 def relief(normal: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The periodic height (H, W), in pixels, whose slopes come nearest to those of normals (Frankot, Chellappa 1988)."""
+    """The periodic height (H, W), in pixels, whose slopes come nearest to the normals' (Frankot, Chellappa 1988)."""
     vector = normal.astype(np.float64) * 2 - 1
     across, down = -vector[..., 0] / vector[..., 2].clip(0.05), vector[..., 1] / vector[..., 2].clip(0.05)
     rows, columns = normal.shape[:2]

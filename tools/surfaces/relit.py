@@ -5,9 +5,9 @@
 
 Errors are of the luminance's logarithm without its mean, against the base color that was rendered: 0.10 is 10 %. Then
 what de-lighting changes of the base color itself, where there is nothing to take out; and the error before and after
-where the light of one of the renders falls off across it as well, as in a photo that does not repeat. Renders stay in the
-work folder; those that are there are not made again. Imports numpy and the engine; Cycles runs in the environment with
-bpy.
+where the light of one of the renders falls off across it as well, as in a photo that does not repeat. Renders stay in
+the work folder; those that are there are not made again. Imports numpy and the engine; Cycles runs in the environment
+with bpy.
 """
 
 import argparse

@@ -34,7 +34,7 @@ class Finish:
     upscale: 1 (not at all), 2, 4 or 8. upscaler: "starter", "lanczos", or the path of a file that spandrel loads.
     maps: which maps to make, at the final size, each once, in the order of `MapKind`.
     map_networks: "starter", "filter", or the path of a folder with 1x networks named after the maps they make.
-    kind: of surface, which tells how rough it is and whether it is metal; AUTO: what the words say, see `Recipe.surface`.
+    kind: of surface, which tells how rough it is and whether it is metal; AUTO: as the words say (`Recipe.surface`).
     delight: whether shading is taken out of the colors first.
     """
 

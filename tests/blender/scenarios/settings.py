@@ -181,7 +181,12 @@ def rule_presets_hold_no_other_sets(folder: Path) -> None:
 def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
     commands = addon("shell.commands")
     assert {setting.option for setting in _table() if setting.option} == set(OPTIONS)
-    line = ["generate", "--output", str(folder), *(word for pair in OPTIONS.items() for word in pair if word is not None)]
+    line = [
+        "generate",
+        "--output",
+        str(folder),
+        *(word for pair in OPTIONS.items() for word in pair if word is not None),
+    ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == addon("settings.request").from_settings(_change())
 
