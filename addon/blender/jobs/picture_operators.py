@@ -69,12 +69,15 @@ def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
 
 
 def _kind(context: bpy.types.Context, name: str) -> SurfaceKind:
-    """AUTO, unless the image's own words name no kind of surface and the active material's name does."""
+    """The one that was chosen when the image was made. Else AUTO, unless the image's own words name no kind of surface
+    and the active material's name does."""
     image, material = find(context, name), context.object.active_material if context.object else None
-    if image is None or material is None or surface_of(SurfaceKind.AUTO, image.name):
-        return SurfaceKind.AUTO
-    asked, found = _asked_of(image), surface_of(SurfaceKind.AUTO, material.name)
-    return found.kind if found and not (asked and surface_of(SurfaceKind.AUTO, asked.prompt)) else SurfaceKind.AUTO
+    asked = _asked_of(image) if image else None
+    if asked and asked.finish.kind is not SurfaceKind.AUTO:
+        return asked.finish.kind
+    said = [image.name if image else "", asked.prompt if asked else ""]
+    found = surface_of(SurfaceKind.AUTO, material.name) if material else None
+    return SurfaceKind.AUTO if found is None or surface_of(SurfaceKind.AUTO, ", ".join(said)) else found.kind
 
 
 def _asked_of(image: bpy.types.Image) -> Request | None:

@@ -97,6 +97,8 @@ def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     assert bpy.ops.tilewright.make_maps(image=image.name, **chosen) == {"FINISHED"}
     assert "Read as Cloth, Paper." in bpy.context.window_manager.tilewright.outcome
     kind = addon("jobs.picture_operators")._kind
+    made_as_cloth = next(image for image in made() if addon("settings.properties").recipe_of(image))
+    assert kind(bpy.context, made_as_cloth.name) == "CLOTH", "what was chosen once is kept"
     bpy.data.objects["Cube"].active_material.name = "Oak table"
     assert kind(bpy.context, bpy.data.images.new("IMG 7", 4, 4).name) == "WOOD"
     assert kind(bpy.context, bpy.data.images.new("Brushed steel", 4, 4).name) == "AUTO", "its own name tells more"
