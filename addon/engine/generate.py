@@ -58,7 +58,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
         image_networks.upscaler_file(request.finish.upscaler)
-    if request.finish.maps:
+    if request.finish.maps or request.finish.delight:
         image_networks.map_networks(request.finish.map_networks)
     watch.progress(Phase.LOADING)
     if request.finish.does_something:

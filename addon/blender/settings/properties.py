@@ -21,6 +21,7 @@ from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
 from ...core.results import BASE_COLOR, Result
+from ...core.surface_kinds import SurfaceKind
 from ..common import phases, preferences, reporting, state, targets
 from ..common.targets import Target
 from . import models
@@ -39,6 +40,19 @@ MAP_ITEMS = (
     (MapKind.ROUGHNESS.name, "Roughness", "How blurred reflections are", "NONE", 4),
     (MapKind.METALLIC.name, "Metallic", "Where the surface is metal", "NONE", 8),
     (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light gets in", "NONE", 16),
+)
+KIND_ITEMS = (
+    (SurfaceKind.AUTO.value, "Auto", "What the prompt or the picture's name says"),
+    (SurfaceKind.STONE.value, "Stone", "Rock, concrete, plaster, asphalt"),
+    (SurfaceKind.MASONRY.value, "Brick, Paving", "Bricks, paving stones, roof tiles"),
+    (SurfaceKind.CERAMIC.value, "Ceramic, Glass", "Tiles, porcelain, glass, polished stone"),
+    (SurfaceKind.WOOD.value, "Wood", "Planks, parquet, bark"),
+    (SurfaceKind.METAL.value, "Metal", "Bare metal: all of it is metallic, unless the words say rusty"),
+    (SurfaceKind.PLASTIC.value, "Paint, Plastic", "Paint, also on metal; plastic, rubber, leather"),
+    (SurfaceKind.CLOTH.value, "Cloth, Paper", "Fabric, carpet, wallpaper"),
+    (SurfaceKind.GROUND.value, "Ground, Plants", "Soil, sand, gravel, grass, leaves, snow"),
+    (SurfaceKind.LIQUID.value, "Water, Ice", "Water, ice, slime"),
+    (SurfaceKind.NONE.value, "As Seen", "What the networks make of the picture alone"),
 )
 
 
@@ -88,6 +102,27 @@ def map_networks_property() -> Any:
         description='"starter", "filter", or a folder of 1x networks named after their maps',
         default=STARTER,
         subtype="DIR_PATH",
+    )
+
+
+def kind_property(**others: Any) -> Any:
+    """What is shown; operators on images ask the same."""
+    return EnumProperty(
+        name="Kind",
+        description="What it is made of: tells how rough and deep it can be, and whether it is metal",
+        items=KIND_ITEMS,
+        default=SurfaceKind.AUTO.value,
+        **others,
+    )
+
+
+def delight_property(**others: Any) -> Any:
+    """Whether shading goes first; operators on images ask the same."""
+    return BoolProperty(
+        name="De-light",
+        description="First remove shading from the colors, as photos have it",
+        default=False,
+        **others,
     )
 
 
@@ -191,6 +226,8 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
     )
     map_networks: map_networks_property()
+    kind: kind_property()
+    delight: delight_property()
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",
@@ -266,6 +303,11 @@ def settings_of(scene: bpy.types.Scene) -> TILEWRIGHT_PG_settings:
 def facts_of(image: bpy.types.Image) -> TILEWRIGHT_PG_image:
     """`image.tilewright`, with its type."""
     return image.tilewright  # type: ignore[attr-defined]
+
+
+def kind_title(kind: SurfaceKind) -> str:
+    """What the interface calls a kind of surface, in English."""
+    return next(title for value, title, _told in KIND_ITEMS if value == kind)
 
 
 def chosen_target(context: bpy.types.Context) -> Target:
