@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
-# for Python where a hook is on every layer (SDXL at 1024 on an H100: 10 % of a step): there once a block.
+# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block.
 _LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
