@@ -12,26 +12,31 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
+from ...core.requests.template import Template
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from ..common.languages import rpt_
 from . import models
 from .properties import TILEWRIGHT_PG_settings
 
 
-def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -> TextureRequest:
+def from_settings(
+    settings: TILEWRIGHT_PG_settings, prompt: str | None = None, template: Template | None = None
+) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-    prompt: instead of the one that is set.
+    prompt: instead of the one that is set. template: of its images, see `jobs.templates`. What is random of a variation
+    is which, and not of what.
     """
     vocabulary = models.vocabulary(settings.model)
     typed = settings.prompt if prompt is None else prompt
+    varies, random = settings.variation > 0, settings.use_random_seed
     return make(
         prompt=prompts.final(settings.template, typed, vocabulary).text,
         negative_prompt=prompts.read(settings.negative_prompt, vocabulary).text,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
         guidance_scale=settings.guidance_scale or None,
-        seed=None if settings.use_random_seed else settings.seed,
+        seed=None if random and not varies else settings.seed,
         count=settings.count,
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
@@ -42,7 +47,15 @@ def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -
             settings.get_maps(),
             network(settings.map_networks),
         ),
+        template=template,
+        variation=settings.variation,
+        variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
+
+
+def new_seed() -> int:
+    """One by chance."""
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def network(choice: str) -> str:
@@ -88,7 +101,7 @@ def make(
         size=size or Size(info.defaults.size, info.defaults.size),
         steps=info.defaults.steps if steps is None else steps,
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
-        seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
+        seed=new_seed() if seed is None else seed,
         scheduler=_fitting(scheduler, info),
     )
 
