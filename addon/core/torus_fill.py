@@ -11,15 +11,15 @@ from statistics import median
 
 Point = tuple[float, float]
 _LINES = 16  # neighbouring rows, and columns, that the cut is compared with
-_JUMP = 1.6  # times the usual difference of two neighbouring lines: cuts of photographs have 2 to 10, of tiles 1
+_JUMP = 1.6  # times the usual difference of two neighbouring lines: photographs have 2 to 10, tiles 1
 _INVISIBLE = 1 / 255
 
 
 def fill(triangles: Iterable[Sequence[Point]], width: int, height: int) -> list[bytearray]:
     """One byte a pixel, 1 where a triangle touches it, in rows of `width`. Corners in pixels; what is outside wraps.
 
-    A pixel counts as touched half a pixel around the triangle's span on the row's middle: so faces side by side leave no
-    gap. Triangles with corners that are not finite are passed over.
+    A pixel counts where the triangle's span on the middle of its row touches it, so faces side by side leave no gap.
+    Triangles with corners that are not finite are passed over.
     """
     rows = [bytearray(width) for _ in range(height)]
     for corners in triangles:
@@ -58,7 +58,7 @@ def _mark(row: bytearray, begin: int, end: int) -> None:
 def looks_cut(pixels: "array[float]", width: int, height: int, channels: int) -> bool:
     """Whether the picture's edges do not go on into each other: a guess from a few lines, for a switch's default.
 
-    pixels: row by row, 0 to 1. The seam score (`seams`) is the measurement; it needs numpy, and every pixel's surrounds.
+    pixels: row by row, 0 to 1. The seam score (`seams`) is the measurement; it needs numpy.
     """
     if min(width, height) < 4:
         return True

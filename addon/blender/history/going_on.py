@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What goes on from a result: its seam repaired, larger, grown, worn, or as the template of the next. Imports bpy, core.
+"""What goes on from a result: its seam repaired, larger, grown, worn, or as the next one's template. Imports bpy, core.
 
 Each but the last is a job like those of Generate: it waits in the queue and goes into the material.
 """
@@ -222,7 +222,7 @@ class TILEWRIGHT_OT_use_as_template(reporting.Operator):
         if self.filepath:
             return images.load_file(bpy.path.abspath(self.filepath))
         if self.image:
-            image = bpy.data.images.get(self.image)
+            image: bpy.types.Image | None = bpy.data.images.get(self.image)
             if image is None:
                 raise UserError(ErrorKind.REQUEST, rpt_("There is no image {name}.").format(name=repr(self.image)))
             return image
@@ -233,7 +233,7 @@ class TILEWRIGHT_OT_use_as_template(reporting.Operator):
 
 
 class TILEWRIGHT_FH_template(bpy.types.FileHandler):
-    """A picture that is dropped onto our panel. For a PNG Blender asks whether its settings are meant, or the picture."""
+    """A picture that is dropped onto our panel. For a PNG Blender asks whether its settings are meant, or itself."""
 
     bl_idname = "TILEWRIGHT_FH_template"
     bl_label = "Use as Tilewright Template"

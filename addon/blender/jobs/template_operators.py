@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the buttons of the template box do: masks to paint, masks from faces, the texture's size. Imports bpy and core."""
+"""What the buttons of the template box do: masks to paint, masks from faces, the size. Imports bpy and core."""
 
 from array import array
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def _mask_of(settings: TILEWRIGHT_PG_settings) -> bpy.types.Image:
 
 
 class TILEWRIGHT_OT_paint_mask(_OnTemplate):
-    """Paint what is made anew: white on black, in an Image Editor or a new window. Makes the mask where there is none"""
+    """Paint what is made anew, white on black, in an Image Editor or a new window. Adds a mask where there is none"""
 
     bl_idname = "tilewright.paint_mask"
     bl_label = "Paint Mask"
@@ -110,7 +110,7 @@ class TILEWRIGHT_OT_mask_from_faces(_OnTemplate):
 
 
 def _triangles(obj: Any, name: str, matrix: Matrix) -> Iterator[list[Point]]:
-    """The selected faces as triangles in the texture, whose sides are 1 long. name: of the UV map, "" for the active."""
+    """The selected faces as triangles in the texture, whose sides are 1. name: of the UV map, "" for the active one."""
     mesh = bmesh.new()
     try:
         source = bmesh.from_edit_mesh(obj.data) if obj.mode == "EDIT" else mesh

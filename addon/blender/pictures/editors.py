@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An image in an Image Editor: one that is open, or a new window, so that no part of the layout changes. Imports bpy."""
+"""An image in an Image Editor: one that is open, or a new window, so that the layout stays. Imports bpy."""
 
 import bpy
 
 
 def show(context: bpy.types.Context, image: bpy.types.Image) -> bpy.types.SpaceImageEditor:
-    """Show the image in an Image Editor of the screen that is not pinned to another; where there is none, in a window."""
+    """Show the image in an Image Editor of the screen that is not pinned to another, or else in a new window."""
     areas = context.screen.areas if context.screen else ()
     spaces = (area.spaces.active for area in areas)
     editors = [space for space in spaces if isinstance(space, bpy.types.SpaceImageEditor)]

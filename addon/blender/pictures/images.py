@@ -200,7 +200,7 @@ def _copy_of(image: bpy.types.Image, stores: Collection[Path], here: Path, befor
 
 
 def pack_made() -> list[str]:
-    """Pack masks and templates that exist in Blender only, or were painted on. Names those that could not be, and why."""
+    """Pack masks and templates that are in no file, or were painted on. Names those that could not be, and why."""
     return _each(_pack_made, lambda image: facts_of(image).kind in (MASK, TEMPLATE))
 
 

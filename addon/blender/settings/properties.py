@@ -273,7 +273,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     keep_edges: BoolProperty(
         name="Keep Edges",
-        description="Leave the pixels along the edges as they are, so textures made from one image tile with each other",
+        description="Leave the pixels along the edges as they are, so textures from one image tile with each other",
         default=False,
     )
     tiling: EnumProperty(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The template box below the prompt: a picture to start from, how far to go, which part. Draws only. Imports bpy, core."""
+"""The template box below the prompt: a picture to start from, how far, which part. Draws only. Imports bpy, core."""
 
 from typing import Any
 

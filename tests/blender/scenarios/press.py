@@ -89,6 +89,8 @@ class Watched:
                     self._drawn.switches.append((given[0], positional[1]))
                 case "menu" | "popover":
                     self._drawn.menus.append(positional[0] if positional else named["panel"])
+            if isinstance(result, tuple):  # a header, and what is below it
+                return tuple(part and Watched(part, self._drawn, self._place) for part in result)
             return Watched(result, self._drawn, self._place) if isinstance(result, bpy.types.UILayout) else result
 
         return call
