@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
 from addon.core.requests import Request
-from addon.core.requests.texture import Size
+from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import BASE_COLOR, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
 
 
@@ -177,7 +178,7 @@ class Worker:
         if not exists:
             at(Phase.DECODING)
         at(Phase.SAVING)
-        recipe = Recipe(request if exists else request.single(index), "fake", {"worker": "fake"})
+        recipe = Recipe(request if exists else hashed(request.single(index)), "fake", {"worker": "fake"})
         with draft(Path(start.store), request.prompt, recipe.request.seed) as part:
             result = self.save(part, recipe, index, time.monotonic() - begin)
         if result is None:
@@ -326,6 +327,16 @@ class Fault:
     def full(worker: Worker, fault: dict[str, Any]) -> None:
         """Let no file grow over `bytes` bytes, as on a full disk."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault.get("bytes", 100), resource.RLIM_INFINITY))
+
+
+def hashed(request: TextureRequest) -> TextureRequest:
+    """With the hashes of its template's files, as the real worker's recipes have them; "" for one that is gone."""
+    template = request.template
+    if template is None:
+        return request
+    files = [Path(path) if path else None for path in (template.source, template.mask)]
+    sha256, mask_sha256 = (hashlib.sha256(f.read_bytes()).hexdigest() if f and f.is_file() else "" for f in files)
+    return replace(request, template=replace(template, sha256=sha256, mask_sha256=mask_sha256))
 
 
 def keep(request: Request, folder: Path) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ..common.languages import iface_, rpt_
 from ..pictures import images, sources
 from ..settings import properties
 from ..settings.properties import settings_of
-from ..settings.request import new_seed
+from ..settings.request import decimal, new_seed
 from . import browse
 from .recipes import Again, is_our_panel
 
@@ -126,7 +126,7 @@ class TILEWRIGHT_OT_larger_again(_OnGenerated):
 
     def request(self, result: Result) -> TextureRequest:
         size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
-        return ways.larger(result, size, self.strength)
+        return ways.larger(result, size, decimal(self.strength))
 
 
 class TILEWRIGHT_OT_grow(_OnGenerated):
@@ -187,7 +187,8 @@ class TILEWRIGHT_OT_wear(_OnGenerated):
     count: _count_property(3)
 
     def request(self, result: Result) -> TextureRequest:
-        wanted = ways.anew(result, Region.WEAR, amount=self.amount, strength=self.strength, keep_edges=True)
+        shares = {"amount": decimal(self.amount), "strength": decimal(self.strength)}
+        wanted = ways.anew(result, Region.WEAR, keep_edges=True, **shares)
         prompt = f"{self.words.strip()} {wanted.prompt}".strip()
         return replace(wanted, prompt=prompt, seed=new_seed(), count=self.count)
 

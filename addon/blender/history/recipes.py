@@ -24,7 +24,7 @@ from ..jobs.picture_operators import TILEWRIGHT_MT_image
 from ..pictures import images
 from ..settings import models, properties
 from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
-from ..settings.request import new_seed
+from ..settings.request import decimal, new_seed
 from . import browse
 
 _NEAR = 0.3  # what the dialog of Variations proposes
@@ -208,7 +208,7 @@ class TILEWRIGHT_OT_variations(Again):
     def act(self, context: bpy.types.Context) -> None:
         result = browse.result(self.result)
         if self.amount < 1:
-            wanted = ways.varied(result, self.amount, new_seed(), self.count)
+            wanted = ways.varied(result, decimal(self.amount), new_seed(), self.count)
         else:
             wanted = replace(ways.again(result), seed=new_seed(), count=self.count, variation=0.0)
         self.submit(context, wanted)

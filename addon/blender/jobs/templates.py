@@ -20,6 +20,7 @@ from ..common.languages import rpt_
 from ..pictures import sources
 from ..settings import properties
 from ..settings.properties import TILEWRIGHT_PG_settings
+from ..settings.request import decimal
 
 _HALF_A_LEVEL = 0.5 / 255
 
@@ -55,13 +56,13 @@ def _template(settings: TILEWRIGHT_PG_settings, folder: Path) -> Template:
         mask = str(_mask(settings.mask, folder / "mask"))
     return Template(
         str(source),
-        settings.strength,
+        decimal(settings.strength),
         Fit(settings.fit),
         settings.make_tileable and settings.tiling != "NONE",
         region,
         mask,
-        settings.feather,
-        settings.wear_amount,
+        decimal(settings.feather),
+        decimal(settings.wear_amount),
         settings.keep_edges,
         source_recipe=properties.as_source(image),
     )

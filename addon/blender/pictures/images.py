@@ -206,7 +206,7 @@ def pack_made() -> list[str]:
 
 def _pack_made(image: bpy.types.Image) -> None:
     if image.is_dirty or image.source == "GENERATED":
-        image.pack()
+        pack(image)
 
 
 def _each(

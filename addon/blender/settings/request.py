@@ -48,9 +48,14 @@ def from_settings(
             network(settings.map_networks),
         ),
         template=template,
-        variation=settings.variation,
+        variation=decimal(settings.variation),
         variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
+
+
+def decimal(value: float) -> float:
+    """The number as it is shown: Blender's properties have 32 bits, and 0.3 is 0.30000001192092896 there."""
+    return round(value, 6)
 
 
 def new_seed() -> int:
