@@ -33,6 +33,7 @@ SEAM_THRESHOLD = (
 )
 SEAM_CHANCE = 0.01  # a seam that random rolls do worse than less often than that is no chance
 RECIPE_SCORE, RECIPE_P = "seam score", "seam p"  # in a recipe's environment
+RECIPE_BEFORE = "seam score before"  # of a template whose seam was repaired
 PART = ".part-"
 _INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .requests.texture import Axes
 
-_BAND = 6  # the part of a side, on either edge, in which a path may run
+BAND = 6  # the part of a side, on either edge, in which a path may run
 _LEAST = 48  # pixels; in a narrower picture there is no room for a path
 _FEATHER = 24  # the part of a band over which the two are mixed
 
@@ -31,13 +31,18 @@ def make_tileable(picture: Pixels, axes: Axes, check: Callable[[], None] = lambd
     for channel in range(picture.shape[2]):
         check()
         result[..., channel] = periodic_component(picture[..., channel], axes)
-    if axes.x and result.shape[1] >= _LEAST:
+    return joined(result, axes, check).clip(low, high)
+
+
+def joined(picture: Pixels, axes: Axes, check: Callable[[], None] = lambda: None) -> Pixels:
+    """A picture (H, W, C) with what stands in its middle at the edges of these axes; all within `BAND` of them."""
+    if axes.x and picture.shape[1] >= _LEAST:
         check()
-        result = _join(result, closed=axes.y)
-    if axes.y and result.shape[0] >= _LEAST:
+        picture = _join(picture, closed=axes.y)
+    if axes.y and picture.shape[0] >= _LEAST:
         check()
-        result = _join(result.swapaxes(0, 1), closed=axes.x).swapaxes(0, 1)
-    return np.ascontiguousarray(result).clip(low, high)
+        picture = _join(picture.swapaxes(0, 1), closed=axes.x).swapaxes(0, 1)
+    return np.ascontiguousarray(picture)
 
 
 def periodic_component(channel: NDArray[np.float32], axes: Axes) -> Pixels:
@@ -66,7 +71,7 @@ def periodic_component(channel: NDArray[np.float32], axes: Axes) -> Pixels:
 def _join(picture: Pixels, closed: bool) -> Pixels:
     """The picture (H, W, C) with what stands in its middle at its left and right edges; closed: the paths meet ends."""
     width = picture.shape[1]
-    band = max(width // _BAND, 8)
+    band = max(width // BAND, 8)
     feather = max(band // _FEATHER, 1)
     moved = np.roll(picture, width // 2, 1)
     difference = ((picture - moved) ** 2).sum(-1)

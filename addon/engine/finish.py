@@ -18,7 +18,7 @@ from ..core import image_networks, recipe, results, seams
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
-from ..core.protocol import Phase
+from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish, MapKind
 from ..core.requests.picture import Content
@@ -85,6 +85,28 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
             raise
         # No fault of the networks: a model of an earlier job may be in the way, and be freed before they are used.
         log.warning("out of memory while the networks were checked", exc_info=True)
+
+
+def height(
+    pixels: NDArray[np.uint8], map_networks: str, axes: Axes, cache: NetworkCache, start: Start, watch: Watcher
+) -> NDArray[np.float32]:
+    """The height (H, W), 0 to 1, of a color (H, W, 3). Raises `UserError`, or what `watch` raises."""
+    wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=map_networks)
+    found = probe(start.device)
+    networks = _load(wanted, cache, found, watch, watch.note)
+    with canvases(Path(start.store)) as easel:
+        maps = make_maps(
+            pixels,
+            wanted.maps,
+            networks.sources,
+            axes,
+            Content.COLOR,
+            easel,
+            cache.limits,
+            found.free,
+            check=watch.check,
+        )
+        return maps[MapKind.HEIGHT].array[..., 0].copy()
 
 
 def write_files(

@@ -24,13 +24,16 @@ from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Result
+from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import is_out_of_memory
 from .files import write_color
 from .latents import decode as decode_latents
+from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
 from .seamless import seamless
+from .template import Ground, ground
 from .watcher import Watcher, cancellable
 
 log = logging.getLogger(__name__)
@@ -56,35 +59,54 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         from . import finish
 
         finish.check_networks(request.finish, cache.networks, start.device, watch)
-    with previews(store, start.previews, watch.preview) as shown:
+
+    def height_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        from . import finish
+
+        return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
+
+    with (
+        ground(request, store, watch.check, watch.note, height_of) as base,
+        previews(store, start.previews, watch.preview) as shown,
+    ):
         for index in range(request.count):
-            _make_image(cache, start, index, watch, shown)
+            _make_image(cache, start, index, watch, shown, base)
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was sampled and is in no file yet. begun: by `time.monotonic`."""
+    """A picture that was sampled and is in no file yet. base: what it was made on. begun: by `time.monotonic`."""
 
     index: int
     request: TextureRequest
     pixels: NDArray[np.uint8]
     made_from: Recipe
+    base: Ground | None
     begun: float
 
 
-def _make_image(cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None) -> None:
+def _make_image(
+    cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None, base: Ground | None
+) -> None:
     begun = time.monotonic()
     request = start.request.as_texture().single(index)
+    if base is not None:
+        request = base.of(request)
     notes: list[str] = []
 
     def note(text: str) -> None:
         notes.append(text)
         watch.note(text)
 
-    pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown)
+    if base is not None and base.is_whole:
+        pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
+    else:
+        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base)
+    if base is not None:
+        made_from = base.recipe(made_from)
     watch.check()
     problem = ""
-    done = _Picture(index, request, pixels, made_from, begun)
+    done = _Picture(index, request, pixels, made_from, base, begun)
     before = tuple(notes)
     try:
         _finish_and_publish(cache, start, done, notes, note, watch)
@@ -124,6 +146,8 @@ def _finish_and_publish(
             score, words = seams.judge(pixels, request.axes, made_from.is_exact)
             made_from = made_from.noting(words)
             files = write_color(draft, pixels, pixels, made_from)
+        if picture.base is not None:
+            files |= picture.base.keep(draft)
         result = Result(
             folder=draft.folder,
             files=files,
@@ -143,6 +167,7 @@ def _with_one_leaner_retry(
     watch: Watcher,
     note: Callable[[str], None],
     shown: Previews | None,
+    base: Ground | None,
 ) -> tuple[NDArray[np.uint8], Recipe]:
     """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
     for lean in (False, True):
@@ -153,7 +178,7 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown)
+            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
             return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -178,6 +203,7 @@ def _sample_and_decode(
     watch: Watcher,
     note: Callable[[str], None],
     shown: Previews | None,
+    base: Ground | None,
 ) -> NDArray[np.uint8]:
     pipeline = loaded.pipeline
     try:
@@ -188,9 +214,15 @@ def _sample_and_decode(
             warning = loaded.info.warning(request.steps, request.scheduler)
             for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
                 note(text)
-            latents = sample(loaded, request, embeddings, index, watch, shown)
+
+            def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
+                return encode(loaded, picture, note, store, request.axes)
+
+            beginning = begin(loaded, request, base, encode_for)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
             watch.progress(Phase.DECODING, index)
-            return decode(loaded, latents, note, store, request.axes)
+            pixels = decode(loaded, latents, note, store, request.axes)
+            return pixels if base is None else base.blend(pixels)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
 
@@ -202,39 +234,66 @@ def sample(
     index: int,
     watch: Watcher,
     shown: Previews | None = None,
+    beginning: Beginning = PLAIN,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline = loaded.pipeline
+    probe = make_late(make_scheduler(loaded, request.scheduler), request)
     try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it no less than 8
-        make_scheduler(loaded, request.scheduler).set_timesteps(request.steps)
+        probe.set_timesteps(request.steps)
     except ValueError as error:
         raise UserError(
             ErrorKind.REQUEST,
             f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
             "Choose another number of steps, or another scheduler.",
         ) from error
-    pipeline.scheduler = make_scheduler(loaded, request.scheduler)
-    watch.progress(Phase.SAMPLING, index, 0, request.steps)
+    pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+    steps = len(probe.timesteps) if is_late(probe) else request.steps
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    first: dict[str, Any] = {}
+    sampling = None
+    if beginning is not PLAIN or request.variation:
+        dtype = embeddings["prompt_embeds"].dtype
+        noise = first_noise(loaded, request, generator, dtype)
+        sampling = Sampling(beginning, noise, pipeline.scheduler)
+        first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
+    watch.progress(Phase.SAMPLING, index, 0, steps)
 
     def step_ended(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         watch.check()
-        done = min(step + 1, request.steps)
-        watch.progress(Phase.SAMPLING, index, done, request.steps)
-        if shown and done < request.steps:
+        done = min(step + 1, steps)
+        watch.progress(Phase.SAMPLING, index, done, steps)
+        if sampling is not None:
+            tensors["latents"] = sampling.put_back(tensors["latents"], step)
+        if shown and done < steps:
             shown.offer(loaded, tensors["latents"], request.size, index, done)
         return tensors
 
-    latents: torch.Tensor = pipeline(
-        **embeddings,
-        **loaded.adapter.arguments(request),
-        width=request.size.width,
-        height=request.size.height,
-        num_inference_steps=request.steps,
-        generator=torch.Generator("cpu").manual_seed(request.seed),
-        output_type="latent",
-        callback_on_step_end=step_ended,
-    ).images
+    with beside(loaded, beginning):
+        latents: torch.Tensor = pipeline(
+            **embeddings,
+            **loaded.adapter.arguments(request),
+            **first,
+            width=request.size.width,
+            height=request.size.height,
+            num_inference_steps=request.steps,
+            generator=generator,
+            output_type="latent",
+            callback_on_step_end=step_ended,
+        ).images
     return loaded.adapter.unpack(pipeline, latents, request.size)
+
+
+def encode(
+    loaded: LoadedModel, picture: NDArray[np.uint8], note: Callable[[str], None], folder: Path, axes: Axes
+) -> torch.Tensor:
+    """The latents of a picture (H, W, 3), as the denoiser has them: float32, on the processor. Raises as `decode`."""
+    vae = ready_vae(loaded)
+
+    def run() -> torch.Tensor:
+        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device)
+
+    return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
 
 def decode(
@@ -253,21 +312,34 @@ def decode(
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
     vae = ready_vae(loaded)
     latents = loaded.adapter.to_vae(vae.config, latents.float())
+
+    def run() -> torch.Tensor:
+        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder)
+
+    image = _in_either_precision(vae, run, note, "decoder")
+    (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")
+    return (picture * 255).round().astype(np.uint8)
+
+
+def _in_either_precision(
+    vae: Any, run: Callable[[], torch.Tensor], note: Callable[[str], None], part: str
+) -> torch.Tensor:
+    """What `run` gives in the autoencoder's usual precision, or else in float32. part: what it is called."""
     usual = vae.dtype
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
             vae.to(dtype)
-            image = decode_latents(vae, latents.to(loaded.plan.vae_device, dtype), axes, folder)
-            if torch.isfinite(image).all():
+            values = run()
+            if torch.isfinite(values).all():
                 break
-            log.warning("the decoder gave numbers that are not finite, in %s", dtype)
+            log.warning("the %s gave numbers that are not finite, in %s", part, dtype)
             if dtype is torch.float32:
-                raise _not_finite("The decoder gave invalid numbers, even in float32.", "Choose another model.")
-            note("The decoder gave invalid numbers; decoding once more in float32.")
+                raise _not_finite(f"The {part} gave invalid numbers, even in float32.", "Choose another model.")
+            doing = part.replace("er", "ing")
+            note(f"The {part} gave invalid numbers; {doing} once more in float32.")
     finally:
         vae.to(usual)
-    (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")
-    return (picture * 255).round().astype(np.uint8)
+    return values
 
 
 def _not_finite(message: str, hint: str) -> UserError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decodes latents, large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
+"""Decodes latents, encodes pictures; large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
 and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: see `layers`.
@@ -22,6 +22,9 @@ from .subpixel import fast_decoder
 from .tiles import MIN_TILE, NotFinite, Reach, TileLimits, Tiler, measure_reach
 
 _TILE = 512  # pixels
+# Pixels that an encoder is taken to see at most: 13 convolutions of 3x3 at an eighth of the size see 104, and some
+# before them. The starter's halo is 160.
+_ENCODER_REACH = 256
 
 _limits = TileLimits()
 
@@ -53,6 +56,52 @@ def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.
     if not reach.exact:
         return network(latents)
     return _in_tiles(network, latents, reach, factor, axes)
+
+
+def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device: str) -> torch.Tensor:
+    """The latents (1, C, h, w) of a picture (H, W, 3), as the autoencoder gives them: the middle of its distribution.
+
+    Drawn from it instead, as diffusers does, they would have noise of their own, which a rolled picture would not roll.
+    device: where the autoencoder runs; offloaded, it does not say so itself. folder: as in `decode`.
+    """
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    large = max(pixels.shape[:2]) > WHOLE
+    if large and isinstance(vae, AutoencoderTiny):
+        return _encode_tiles(vae, pixels, axes, factor, device)
+    picture = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1).to(vae.dtype)
+    if large and layers.runs(vae):
+        with canvases(folder, in_memory=free_main_memory() // 4) as easel:
+            return layers.Layers(vae, axes, easel, _limits).encode(picture).chunk(2, 1)[0]
+    return _mean(vae.encode(picture.to(device)))
+
+
+def _mean(encoded: Any) -> torch.Tensor:
+    latents: torch.Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+    return latents
+
+
+def _encode_tiles(
+    vae: AutoencoderTiny, pixels: NDArray[np.uint8], axes: Axes, factor: int, device: str
+) -> torch.Tensor:
+    def network(tile: torch.Tensor) -> torch.Tensor:
+        return _mean(vae.encode(tile * 2 - 1))
+
+    height, width = pixels.shape[:2]
+    latents = torch.empty((height // factor, width // factor, vae.config.latent_channels))
+
+    def write(rows: slice, columns: slice, values: NDArray[np.float32]) -> None:
+        latents[rows, columns] = torch.from_numpy(values)
+
+    scale = Fraction(1, factor)
+    reach = measure_reach(
+        network, 3, scale=scale, grid=factor, device=device, dtype=vae.dtype, probes=(_ENCODER_REACH,)
+    )
+    tiler = Tiler(network, scale, reach.halo, factor, _TILE, device, vae.dtype, _limits)
+    try:
+        tiler.run(pixels, write, axes)
+    except NotFinite:
+        latents[:] = torch.nan
+    return latents.permute(2, 0, 1)[None]
 
 
 def _in_tiles(network: Any, latents: torch.Tensor, reach: Reach, factor: int, axes: Axes) -> torch.Tensor:

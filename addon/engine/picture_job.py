@@ -11,10 +11,9 @@ import spandrel
 import torch
 
 from ..core import results
-from ..core.errors import UserError
 from ..core.protocol import Phase, Start
-from ..core.recipe import EXACTLY, PERIODIC, Recipe, read_png
-from ..core.requests.picture import Content, PictureRequest
+from ..core.recipe import EXACTLY, PERIODIC, Recipe
+from ..core.requests.picture import Content
 from ..core.results import Result
 from . import pictures
 from .devices import probe
@@ -51,7 +50,8 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
         "device": device.title or device.name,
         "threads": str(torch.get_num_threads()),
     }
-    if _repeats_exactly(request):
+    # not by `source_recipe`, which may be of what somebody has painted over since
+    if not request.tileable and pictures.repeats_exactly(source, request.axes):
         environment[PERIODIC] = EXACTLY
     made_from = Recipe(request, pictures.fingerprint(source), environment)
     task = FinishTask(pixels, request.finish, request.axes, content, request.tileable)
@@ -66,20 +66,3 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
             notes=tuple(notes),
         )
         watch.publish(0, draft, result)
-
-
-def _repeats_exactly(request: PictureRequest) -> bool:
-    """Whether the picture that is worked on is periodic by construction, on the axes of the request.
-
-    By the recipe in its own file: `source_recipe` may be of what somebody has painted over since.
-    """
-    if request.tileable:
-        return False
-    try:
-        made = read_png(Path(request.source))
-    except (UserError, OSError):  # no PNG, mostly
-        return False
-    if made is None or not made.is_exact:
-        return False
-    axes, kept = request.axes, made.request.axes
-    return kept.x >= axes.x and kept.y >= axes.y

@@ -21,7 +21,9 @@ from torchvision.io import ImageReadMode, decode_png
 from ..core.errors import ErrorKind, UserError
 from ..core.exr import ExrWriter
 from ..core.png import PngWriter
+from ..core.recipe import read_png
 from ..core.requests.finish import MAX_RESULT_SIDE
+from ..core.requests.texture import Axes
 from .canvas import Canvas, to_dtype
 
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBa": "RGBA"}
@@ -79,6 +81,18 @@ def fingerprint(path: Path) -> str:
     """The hash of a file's bytes, 16 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def repeats_exactly(path: Path, axes: Axes) -> bool:
+    """Whether a picture is periodic by construction, on these axes: by the recipe in its own file, if it has any."""
+    try:
+        made = read_png(path)
+    except (UserError, OSError):  # no PNG, mostly
+        return False
+    if made is None or not made.is_exact:
+        return False
+    kept = made.request.axes
+    return kept.x >= axes.x and kept.y >= axes.y
 
 
 def _read_array(path: Path) -> NDArray[Any]:

@@ -259,13 +259,15 @@ def measure_reach(
     grid: int = 1,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
+    probes: tuple[int, ...] = _PROBES,
 ) -> Reach:
     """How far a network sees, measured: a patch of not-a-number turns all that depends on it into not-a-number.
 
     So what counts is what the network may look at, not what it makes of it; rounding plays no part. Networks with
     global statistics, and those that see further than `MAX_HALO`, turn all of it and get an effective halo.
+    probes: the reaches that are looked for, in pixels.
     """
-    for probe in _PROBES:
+    for probe in probes:
         reach = -(-probe // grid) * grid
         if (seen := _spread(network, channels, reach, scale, grid, device, dtype)) is not None:
             return Reach(-(-seen // grid) * grid, exact=True)

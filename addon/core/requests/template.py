@@ -40,11 +40,11 @@ class Region(StrEnum):
 # How far from the template each region's new part may go where nobody says; judged by eye with the starter.
 USUAL_STRENGTH = {
     Region.ALL: 0.6,
-    Region.MASK: 0.9,
-    Region.ALPHA: 0.9,
-    Region.SEAM: 0.9,
-    Region.GROW: 1.0,
-    Region.WEAR: 0.7,
+    Region.MASK: 0.6,
+    Region.ALPHA: 0.6,
+    Region.SEAM: 0.6,
+    Region.GROW: 0.6,
+    Region.WEAR: 0.95,
 }
 
 
@@ -59,7 +59,10 @@ class Template:
     tileable: make the fitted template periodic first, as *Make Tileable* does, so that any photo becomes a tile.
     region: which part is made anew.
     mask: an absolute path, for `Region.MASK` alone: a picture whose white is made anew, whose black stays.
-    feather: how soft the new part's border is, 0 to 0.25 of the shorter side, inwards: outside nothing changes.
+    cover: for `Region.MASK`, cover what is inside with what fits from elsewhere in the template first, so that a
+        scratch is gone and not only changed. What is transparent always is.
+    feather: how soft the new part's border is, 0 to 0.25 of the shorter side, inwards: outside nothing changes. Wear
+        has a border of its own.
     amount: for `Region.WEAR`, the share of the picture that wears, 0 to 1.
     keep_edges: leave the pixels along the edges as they are, so that textures made from one template tile with each
         other: clean beside worn beside mossy.
@@ -74,7 +77,8 @@ class Template:
     tileable: bool = False
     region: Region = Region.ALL
     mask: str = ""
-    feather: float = 1 / 32
+    cover: bool = True
+    feather: float = 1 / 64
     amount: float = 0.5
     keep_edges: bool = False
     sha256: str = ""
@@ -87,7 +91,7 @@ class Template:
             object.__setattr__(self, name, _share(_TITLES[name], getattr(self, name), high))
         if not isinstance(self.fit, Fit) or not isinstance(self.region, Region):
             raise bad_request("The template's fit or region is not known.")
-        if not isinstance(self.tileable, bool) or not isinstance(self.keep_edges, bool):
+        if not all(isinstance(value, bool) for value in (self.tileable, self.cover, self.keep_edges)):
             raise bad_request("The settings are not those of a template.")
         if self.region is Region.MASK:
             if not self.mask:

@@ -35,12 +35,15 @@ class Adapter:
     embeddings: the pipeline's arguments that its `encode_prompt` returns, in that order.
     periodic: the networks, by the names of diffusers' classes, that obey the law of `seamless`, each with what has to
         be set on it besides its convolutions. What no adapter lists here is refused where a picture is to repeat.
+    takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, and what `unpack` takes, are
+        then latents as `from_vae` gives them.
     """
 
     family: Family
     periodic: Mapping[str, Changes]
     text_encoders: tuple[tuple[str, str], ...] = (("tokenizer", "text_encoder"),)
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
+    takes_templates: bool = False
 
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
         """The pipeline's arguments for these prompts. guided: whether there is an unconditional half."""
@@ -57,6 +60,11 @@ class Adapter:
     def arguments(self, request: TextureRequest) -> dict[str, Any]:
         """What the pipeline is called with besides embeddings, size, steps, generator and callback."""
         return {"guidance_scale": request.guidance_scale}
+
+    def noise_shape(self, pipeline: Any, size: Size) -> tuple[int, ...]:
+        """The shape of the noise that the pipeline draws for one picture, where it takes templates."""
+        channels, factor = pipeline.vae.config.latent_channels, pipeline.vae_scale_factor
+        return 1, channels, size.height // factor, size.width // factor
 
     def unpack(self, _pipeline: Any, latents: torch.Tensor, _size: Size) -> torch.Tensor:
         """Latents (1, channels, height / f, width / f) of what the sampler holds for a picture of that size."""

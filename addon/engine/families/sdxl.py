@@ -10,4 +10,5 @@ ADAPTER = Adapter(
     PERIODIC,
     text_encoders=(("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")),
     embeddings=("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),
+    takes_templates=True,
 )

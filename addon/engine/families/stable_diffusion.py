@@ -5,4 +5,4 @@ from ...core.families.stable_diffusion import STABLE_DIFFUSION
 from .adapter import Adapter
 from .u_net import PERIODIC
 
-ADAPTER = Adapter(STABLE_DIFFUSION, PERIODIC)
+ADAPTER = Adapter(STABLE_DIFFUSION, PERIODIC, takes_templates=True)

@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes a template ready: read, fitted on the torus, and how much of each pixel is made anew. Imports core, engine.
+
+All of it is periodic on the axes on which the texture repeats: a rolled template, with its mask rolled, gives a rolled
+ground. Only rolls by whole pixels that the fit maps to whole pixels can be seen as such: of a template of the wanted
+size those are all.
+"""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..core import results, seams
+from ..core.color import to_encoded
+from ..core.errors import UserError, bad_request
+from ..core.recipe import EXACTLY, PERIODIC, Recipe
+from ..core.requests.template import Fit, Region, Template
+from ..core.requests.texture import Axes, Size, TextureRequest
+from ..core.results import Draft
+from ..core.tileable import joined, make_tileable
+from . import pictures
+from .canvas import to_dtype
+from .cover import cover
+from .masks import depth_weight, frame, seam_band, wear
+from .resampling import Taps, lanczos_taps, mean_taps, resample
+from .tiles import indices
+
+_STRIP = 64  # rows of the result that are resampled at once: the source may be 64 times as large as the texture
+_RIM = 0.1  # Lanczos swings over by a few hundredths
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+Floats = NDArray[np.float32]
+Check = Callable[[], None]
+HeightOf = Callable[[NDArray[np.uint8]], Floats]  # a color (H, W, 3) -> its height (H, W), 0 to 1
+
+
+@dataclass
+class Ground:
+    """A template made ready, for all pictures of a job.
+
+    pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it. weight: how much of each pixel is made anew, (H, W), 0 to 1;
+    None: all of each. request: with the hashes of the files. words: what the recipe says besides. copies: the files as
+    they were read, by their kind in a result. exact: whether `pixels` are periodic by construction.
+    latents: of `start`, by the memory mode in which they were encoded.
+    """
+
+    pixels: NDArray[np.uint8]
+    start: NDArray[np.uint8]
+    weight: Floats | None
+    request: TextureRequest
+    words: dict[str, str]
+    copies: dict[str, Path]
+    exact: bool
+    latents: dict[str, torch.Tensor] = field(default_factory=dict)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the template itself is wanted, and no model."""
+        template = self.request.template
+        return template is not None and template.strength == 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the template's file; see `Recipe.model_fingerprint`."""
+        template = self.request.template
+        return template.sha256[:16] if template else ""
+
+    def recipe(self, made: Recipe) -> Recipe:
+        """The recipe of a picture that was made on it."""
+        template = self.request.template
+        is_forgotten = template is not None and template.strength == 1 and self.weight is None
+        is_exact = (self.is_whole or made.is_exact) and (self.exact or is_forgotten)
+        return made.noting({**self.words, PERIODIC: EXACTLY if is_exact else "as measured"})
+
+    def of(self, request: TextureRequest) -> TextureRequest:
+        """One picture's request with the hashes of the files."""
+        return replace(request, template=self.request.template)
+
+    def latent_weight(self, factor: int) -> torch.Tensor | None:
+        """Which latents are denoised, (1, 1, h, w), 0 or 1: those with any pixel that is made anew."""
+        if self.weight is None:
+            return None
+        height, width = self.weight.shape
+        cells = self.weight.reshape(height // factor, factor, width // factor, factor).max((1, 3)) > 0
+        return torch.from_numpy(cells.astype(np.float32))[None, None]
+
+    def blend(self, made: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture that was made inside, the template outside, bit for bit."""
+        if self.weight is None:
+            return made
+        result = np.empty_like(made)
+        for top in range(0, len(made), _STRIP):
+            rows = slice(top, top + _STRIP)
+            old, new, weight = self.pixels[rows].astype(np.float32), made[rows], self.weight[rows, :, None]
+            result[rows] = np.rint(old + weight * (new - old))
+        return result
+
+    def keep(self, draft: Draft) -> dict[str, str]:
+        """Put the files beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""
+        with results.disk_errors(draft.root):
+            for path in self.copies.values():
+                shutil.copyfile(path, draft.folder / path.name)
+        return {kind: path.name for kind, path in self.copies.items()}
+
+
+@contextmanager
+def ground(
+    request: TextureRequest, store: Path, check: Check, note: Callable[[str], None], height_of: HeightOf
+) -> Iterator[Ground | None]:
+    """The ground of a job while the block runs, None where its request has no template.
+
+    store: where the files are copied for as long: what becomes of the originals no longer matters.
+    height_of: for `Region.WEAR`. Raises `UserError` (kinds `REQUEST`, `NUMERICS`, `DISK`), or what `check` raises.
+    """
+    if request.template is None:
+        yield None
+        return
+    with results.draft(store, "template", 0) as scratch:
+        yield _ground(request, request.template, scratch.folder, check, note, height_of)
+
+
+def _ground(
+    request: TextureRequest,
+    template: Template,
+    folder: Path,
+    check: Check,
+    note: Callable[[str], None],
+    height_of: HeightOf,
+) -> Ground:
+    copies = {results.TEMPLATE: _copy("The template", Path(template.source), folder, results.TEMPLATE, template.sha256)}
+    if template.mask:
+        copies[results.MASK] = _copy("The mask", Path(template.mask), folder, results.MASK, template.mask_sha256)
+    hashes = {kind: _hash(path) for kind, path in copies.items()}
+    known = replace(template, sha256=hashes[results.TEMPLATE], mask_sha256=hashes.get(results.MASK, ""))
+    source = _read(copies[results.TEMPLATE], Path(template.source).name)
+    if source.shape[2] in (2, 4) and template.region is not Region.ALPHA and _is_transparent(source):
+        note("The template's transparency is left out.")
+    pixels, opacity = _colors(source, request, template, check)
+    words = {}
+    if template.region is Region.SEAM:
+        words[results.RECIPE_BEFORE] = f"{seams.measure(pixels, request.axes).value:.3f}"
+    inside = _inside(request, known, copies, pixels, opacity, check, height_of)
+    exact = (
+        template.fit is not Fit.CROP
+        and not template.tileable
+        and pictures.repeats_exactly(copies[results.TEMPLATE], request.axes)
+    )
+    weight = None
+    if inside is not None or template.keep_edges:
+        inside = np.ones(pixels.shape[:2], np.float32) if inside is None else inside
+        if template.keep_edges:
+            inside = inside * frame(inside.shape, request.axes)
+        feather = 0 if template.region is Region.WEAR else round(template.feather * min(inside.shape))
+        weight = depth_weight(inside, feather, request.axes, check)
+    start = pixels
+    if template.strength > 0 and template.region is Region.SEAM:
+        start = to_dtype(joined(pixels.astype(np.float32) / 255, request.axes, check), np.uint8)
+    elif template.strength > 0 and inside is not None and _is_covered(template):
+        # Also what shows through the feather: a scratch is not to be seen in it. A seam may be, to meet what is outside.
+        start = pixels = cover(pixels, inside > 0, request.axes, check)
+    return Ground(pixels, start, weight, replace(request, template=known), words, copies, exact)
+
+
+def _is_covered(template: Template) -> bool:
+    return template.region is Region.ALPHA or (template.region is Region.MASK and template.cover)
+
+
+def _inside(
+    request: TextureRequest,
+    template: Template,
+    copies: dict[str, Path],
+    pixels: NDArray[np.uint8],
+    opacity: Floats | None,
+    check: Check,
+    height_of: HeightOf,
+) -> Floats | None:
+    """What is made anew, before the feather, (H, W), 0 to 1; None: all. Raises `UserError` where it is nothing."""
+    size = request.size
+    match template.region:
+        case Region.ALL:
+            return None
+        case Region.MASK:
+            mask = _read(copies[results.MASK], Path(template.mask).name)
+            inside = _mask(fit(mask, size, template.fit, request.axes, check))
+            if not inside.any():
+                hint = "Paint white where the texture is to be made anew."
+                raise bad_request("The mask is all black: nothing would be made anew.", hint)
+            return None if (inside == 1).all() else inside
+        case Region.ALPHA:
+            inside = np.zeros((size.height, size.width), np.float32) if opacity is None else _decided(1 - opacity)
+            if not inside.any():
+                hint = "Erase what is to be made anew, or paint a mask."
+                raise bad_request("The template is nowhere transparent: nothing would be made anew.", hint)
+            return inside
+        case Region.SEAM:
+            return seam_band(pixels.shape[:2], request.axes)
+        case Region.GROW:
+            return _grown(pixels.shape[:2], template, copies[results.TEMPLATE], size)
+        case Region.WEAR:
+            # by the template alone, so that all that is made from one wears at the same places
+            seed = int(template.sha256[:8], 16)
+            return wear(height_of(pixels), template.amount, request.axes, seed)
+
+
+def _grown(shape: tuple[int, ...], template: Template, copy: Path, size: Size) -> Floats:
+    source = _read(copy, Path(template.source).name)
+    across, down = _copies(source, size, Fit.TILE)
+    if across == down == 1:
+        raise bad_request(
+            f"The template has about the texture's size, {size}: there is no room to grow.", "Choose a larger size."
+        )
+    inside = np.ones(shape, np.float32)
+    inside[: shape[0] // down, : shape[1] // across] = 0
+    return inside
+
+
+# --- files
+
+
+def _copy(title: str, source: Path, folder: Path, kind: str, sha256: str) -> Path:
+    """A copy of the file, whose name is its kind. Raises `UserError` where it cannot be read, or is another by now."""
+    suffix = source.suffix.lower()
+    target = folder / (kind + (suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""))
+    try:
+        file = source.open("rb")
+    except OSError as error:
+        raise bad_request(f"{title} {source} cannot be read: {error.strerror}.", "Choose it again.") from error
+    with file, results.disk_errors(folder.parent), target.open("wb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+    if sha256 and _hash(target) != sha256:
+        raise bad_request(
+            f"{title} {source.name} has changed since.", "Choose it again to take it as it is, or put the old one back."
+        )
+    return target
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(copy: Path, name: str) -> NDArray[Any]:
+    """The pixels of a copy. Raises `UserError`, with the name of the original."""
+    try:
+        pixels = pictures.read(copy)
+    except UserError as error:
+        message = error.message.replace(str(copy), name).replace(copy.name, name)
+        raise UserError(error.kind, message, error.hint) from error
+    if pixels.dtype == np.float32:
+        pictures.extent(pixels)
+    return pixels
+
+
+# --- fitting
+
+
+def _colors(
+    source: NDArray[Any], request: TextureRequest, template: Template, check: Check
+) -> tuple[NDArray[np.uint8], Floats | None]:
+    """The fitted colors (H, W, 3), 8-bit, and the opacity (H, W), None where the template has none.
+
+    Where it is wholly transparent its colors are of no account, and its mean stands instead.
+    """
+    count = 3 if source.shape[2] >= 3 else 1
+    has_alpha = source.shape[2] in (2, 4)
+
+    def fitted(pixels: NDArray[Any], tileable: bool) -> Floats:
+        return fit(pixels, request.size, template.fit, request.axes, check, tileable)
+
+    if not has_alpha:
+        colors, opacity = fitted(_floats(source), template.tileable), None
+    else:
+        straight = _floats(source)
+        alpha = straight[..., count:]
+        mean = (straight[..., :count] * alpha).sum((0, 1)) / max(float(alpha.sum()), 1e-6)
+        visible = np.where(alpha > 0, straight[..., :count], mean.astype(np.float32))
+        colors = fitted(visible, template.tileable)
+        opacity = fitted(alpha, False)[..., 0].clip(0, 1)
+    if count == 1:
+        colors = np.repeat(colors, 3, -1)
+    return to_dtype(colors.clip(0, 1), np.uint8), opacity
+
+
+def _floats(source: NDArray[Any]) -> NDArray[Any]:
+    """sRGB-encoded shares of 1. Floats are taken for linear light, as everywhere; whole numbers stay what they are."""
+    if source.dtype != np.float32:
+        return source
+    colors = source.shape[2] - (source.shape[2] in (2, 4))
+    return np.concatenate((to_encoded(source[..., :colors]), source[..., colors:]), -1)
+
+
+def fit(
+    source: NDArray[Any], size: Size, how: Fit, axes: Axes, check: Check = lambda: None, tileable: bool = False
+) -> Floats:
+    """A picture (h, w, C) of any size as one of the texture's, (H, W, C) in shares of 1.
+
+    Downwards by means, upwards by Lanczos; a picture of the wanted size stays what it is. axes: where the source
+    repeats; with `tileable` it does not yet, and is made to there. check: called often, may raise.
+    """
+    across, down = _copies(source, size, how)
+    if how is Fit.CROP:
+        source = _middle(source, size)
+    axes_before = Axes.NONE if tileable or how is Fit.CROP else axes
+    result = _scaled(source, size.height // down, size.width // across, axes_before, check)
+    if tileable:
+        result = make_tileable(result, axes, check)
+    result = _repeated(result, down, 0, axes.y)
+    return _repeated(result, across, 1, axes.x)
+
+
+def _copies(source: NDArray[Any], size: Size, how: Fit) -> tuple[int, int]:
+    """How often the source stands beside itself in the texture: across and down."""
+    if how is not Fit.TILE:
+        return 1, 1
+
+    def nearest(wanted: int, own: int) -> int:
+        """Of the numbers that cut a side into whole pixels, that whose copies are scaled least."""
+        whole = [number for number in range(1, wanted + 1) if wanted % number == 0 and wanted // number >= 8]
+        return min(whole, key=lambda number: abs(np.log(wanted / number / own)))
+
+    return nearest(size.width, source.shape[1]), nearest(size.height, source.shape[0])
+
+
+def _middle(source: NDArray[Any], size: Size) -> NDArray[Any]:
+    height, width = source.shape[:2]
+    kept_width = min(width, max(round(height * size.width / size.height), 1))
+    kept_height = min(height, max(round(width * size.height / size.width), 1))
+    top, left = (height - kept_height) // 2, (width - kept_width) // 2
+    return source[top : top + kept_height, left : left + kept_width]
+
+
+def _scaled(source: NDArray[Any], height: int, width: int, axes: Axes, check: Check) -> Floats:
+    result = np.empty((height, width, source.shape[2]), np.float32)
+    columns = _taps(slice(0, width), width, source.shape[1])
+    across = indices(columns.start, columns.stop, source.shape[1], axes.x)
+    share = np.float32(np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1)
+    for top in range(0, height, _STRIP):
+        check()
+        part = slice(top, min(top + _STRIP, height))
+        rows = _taps(part, height, source.shape[0])
+        down = indices(rows.start, rows.stop, source.shape[0], axes.y)
+        patch = source[down][:, across].astype(np.float32) / share
+        result[part] = resample(patch, rows, columns)
+    return result
+
+
+def _taps(part: slice, wanted: int, own: int) -> Taps:
+    return mean_taps(part, wanted, own) if wanted <= own else lanczos_taps(part, own, wanted)
+
+
+def _repeated(picture: Floats, copies: int, axis: int, repeats: bool) -> Floats:
+    """The picture beside itself along an axis; where it does not repeat, every other copy is mirrored."""
+    if copies == 1:
+        return picture
+    other = picture if repeats else np.flip(picture, axis)
+    return np.concatenate([other if number % 2 else picture for number in range(copies)], axis)
+
+
+def _mask(picture: Floats) -> Floats:
+    """How white a fitted mask is, (H, W); what is transparent is black."""
+    colors = picture[..., : 3 if picture.shape[2] >= 3 else 1]
+    white = colors @ _LUMA if colors.shape[2] == 3 else colors[..., 0]
+    if picture.shape[2] in (2, 4):
+        white = white * picture[..., -1]
+    return _decided(white)
+
+
+def _decided(mask: Floats) -> Floats:
+    """A scaled mask without the rims that Lanczos leaves beside hard edges, which must not count as painted."""
+    return np.where(mask < _RIM, 0, np.where(mask > 1 - _RIM, 1, mask)).astype(np.float32)
+
+
+def _is_transparent(source: NDArray[Any]) -> bool:
+    top = np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1
+    return bool((source[..., -1] < top).any())
