@@ -242,6 +242,9 @@ TEXTS = {
     "Select one, and faces of it in Edit Mode.": "Wählen Sie eines und im Editiermodus Flächen davon.",
     "No face with UV coordinates is selected.": "Keine Fläche mit UV-Koordinaten ist gewählt.",
     "Select faces in Edit Mode.": "Wählen Sie im Editiermodus Flächen.",
+    "Remove What's There": "Entfernen, was da ist",
+    "Cover the masked part with what fits from elsewhere in the image first, so a scratch is gone and not only changed": ""
+    "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und nicht nur anders",
     "Feather": "Weiche Kante",
     "How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, nothing "
     "changes": "Wie weich der Rand des Neuen ist, als Anteil der kürzeren Seite. Er geht nach innen: außerhalb "

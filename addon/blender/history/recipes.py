@@ -106,7 +106,7 @@ def _restore_template(
     settings.region = template.region.value  # before the strength, which it changes
     settings.strength, settings.fit = template.strength, template.fit.value
     settings.make_tileable, settings.keep_edges = template.tileable, template.keep_edges
-    settings.feather, settings.wear_amount = template.feather, template.amount
+    settings.cover, settings.feather, settings.wear_amount = template.cover, template.feather, template.amount
     return ""
 
 

@@ -55,15 +55,16 @@ def _template(settings: TILEWRIGHT_PG_settings, folder: Path) -> Template:
     if region is Region.MASK:
         mask = str(_mask(settings.mask, folder / "mask"))
     return Template(
-        str(source),
-        decimal(settings.strength),
-        Fit(settings.fit),
-        settings.make_tileable and settings.tiling != "NONE",
-        region,
-        mask,
-        decimal(settings.feather),
-        decimal(settings.wear_amount),
-        settings.keep_edges,
+        source=str(source),
+        strength=decimal(settings.strength),
+        fit=Fit(settings.fit),
+        tileable=settings.make_tileable and settings.tiling != "NONE",
+        region=region,
+        mask=mask,
+        cover=settings.cover,
+        feather=decimal(settings.feather),
+        amount=decimal(settings.wear_amount),
+        keep_edges=settings.keep_edges,
         source_recipe=properties.as_source(image),
     )
 

@@ -3,6 +3,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import bpy
@@ -20,7 +21,7 @@ from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
-from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region
+from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import (
     GRID,
     MAX_GUIDANCE,
@@ -66,6 +67,7 @@ REGION_ITEMS = (
     (Region.GROW.value, "New Part", "Grow: the image stays in one corner, and the rest is made to go with it"),
     (Region.WEAR.value, "Wear", "Hollows and edges, where dirt, rust and moss begin. The rest keeps its pixels"),
 )
+_USUAL: dict[str, Any] = {field.name: field.default for field in fields(Template)}
 _MOST_MEASURED = 1 << 25  # pixels; of larger images nobody waits for a guess
 
 
@@ -253,12 +255,18 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     mask: PointerProperty(
         type=bpy.types.Image, name="Mask", description="White is made anew, black stays. Paint Mask makes one"
     )
+    cover: BoolProperty(
+        name="Remove What's There",
+        description="Cover the masked part with what fits from elsewhere in the image first, so a scratch is gone and not "
+        "only changed",
+        default=True,
+    )
     feather: FloatProperty(
         name="Feather",
         description="How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, "
         "nothing changes",
         subtype="FACTOR",
-        default=1 / 32,
+        default=_USUAL["feather"],
         min=0.0,
         max=MAX_FEATHER,
         precision=3,
@@ -267,7 +275,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         name="Amount",
         description="Share of the picture that wears",
         subtype="FACTOR",
-        default=0.5,
+        default=_USUAL["amount"],
         min=0.0,
         max=1.0,
     )

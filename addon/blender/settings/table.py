@@ -51,6 +51,7 @@ SETTINGS = (
     Setting("fit", "template.fit", "--fit", preset=False),
     Setting("make_tileable", "template.tileable", "--tileable", preset=False),
     Setting("mask", "template.mask", "--mask", preset=False),
+    Setting("cover", "template.cover", "--no-cover", preset=False),
     Setting("feather", "template.feather", "--feather", preset=False),
     Setting("wear_amount", "template.amount", "--wear-amount", preset=False),
     Setting("keep_edges", "template.keep_edges", "--keep-edges", preset=False),

@@ -13,13 +13,14 @@ from ..history import browse
 from ..material import color_node
 from ..settings.properties import REGION_ITEMS, TILEWRIGHT_PG_settings
 
-_WITH_FEATHER = {Region.MASK, Region.ALPHA, Region.SEAM, Region.WEAR}
+_WITH_FEATHER = {Region.MASK, Region.ALPHA, Region.SEAM}  # wear has a border of its own
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
     """One line until it is opened. layout: of the panel itself."""
     header, body = layout.panel("TILEWRIGHT_template", default_closed=True)
-    header.label(text=_heading(settings), icon="IMAGE_REFERENCE", translate=False)
+    text = iface_("Template Image") if body or settings.template_image is None else _chosen(settings)
+    header.label(text=text, icon="IMAGE_REFERENCE", translate=False)
     if body is None:
         return
     column: Any = body.column()
@@ -41,13 +42,13 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEW
     column.prop(settings, "keep_edges")
 
 
-def _heading(settings: TILEWRIGHT_PG_settings) -> str:
-    """What is started from, also while the box is closed."""
-    image = settings.template_image
-    if image is None:
-        return iface_("Template Image")
+def _chosen(settings: TILEWRIGHT_PG_settings) -> str:
+    """What is started from, while the box is closed; the name comes last, for it may be cut."""
     part = next(name for value, name, *_rest in REGION_ITEMS if value == settings.region)
-    return f"{image.name}, {iface_(part)}, {settings.strength:.0%}"
+    words = [f"{settings.strength:.0%}"]
+    if settings.region != Region.ALL:
+        words.append(iface_(part))
+    return ", ".join([*words, settings.template_image.name])
 
 
 def _draw_sources(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -76,6 +77,7 @@ def _draw_region(layout: Any, context: bpy.types.Context, settings: TILEWRIGHT_P
         row.operator("tilewright.paint_mask", icon="BRUSH_DATA")
         row.operator("tilewright.mask_from_faces", text="From Faces", icon="UV_FACESEL")
         layout.use_property_split = True
+        layout.prop(settings, "cover")
     elif region is Region.SEAM and settings.tiling == "NONE":
         paragraph(layout, context, "Tiling is off, so there is no seam.", icon="INFO")
     elif region is Region.GROW:

@@ -36,8 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--tileable", choices=("auto", "yes", "no"), help="make it repeat first (auto: where it doesn't)"
     )
     parser.add_argument("--mask", metavar="FILE", help="white is made anew, black stays")
+    parser.add_argument("--no-cover", action="store_true", help="don't cover what is masked before it is made anew")
     parser.add_argument(
-        "--feather", type=float, metavar="F", help="softness of the border, 0 to 0.25 of a side (0.031)"
+        "--feather", type=float, metavar="F", help="softness of the border, 0 to 0.25 of a side (0.016)"
     )
     parser.add_argument("--wear-amount", type=float, metavar="F", help="for --region wear: the share that wears (0.5)")
     parser.add_argument("--keep-edges", action="store_true", help="leave the edges, so variants tile with each other")
@@ -74,23 +75,21 @@ class Templates:
             return None, None
         region = self._region(wish)
         size, is_cut = self._known(name)
-        usual = USUAL_STRENGTH[region]
         mask = self._named(wish, "mask")
         tileable = {"yes": True, "no": False}.get(self._options.tileable or "", is_cut)
+        strength, fit = self._chosen(wish, "strength"), self._chosen(wish, "fit")
+        shares = {"feather": self._options.feather, "amount": self._options.wear_amount}
         template = Template(
-            str(self._readable(name)),
-            usual if (strength := self._chosen(wish, "strength")) is None else strength,
-            _one_of(Fit, self._chosen(wish, "fit") or Fit.STRETCH.value, "way to fit a picture"),
-            tileable and axes is not Axes.NONE,
-            region,
-            str(self._readable(mask)) if mask is not None else "",
-            **{
-                field: value
-                for field, option in (("feather", "feather"), ("amount", "wear_amount"))
-                if (value := getattr(self._options, option)) is not None
-            },
+            source=str(self._readable(name)),
+            strength=USUAL_STRENGTH[region] if strength is None else strength,
+            fit=_one_of(Fit, fit or Fit.STRETCH.value, "way to fit a picture"),
+            tileable=tileable and axes is not Axes.NONE,
+            region=region,
+            mask=str(self._readable(mask)) if mask is not None else "",
+            cover=not self._options.no_cover,
             keep_edges=self._options.keep_edges,
             source_recipe=picture_commands.recipe_in(name),
+            **{field: value for field, value in shares.items() if value is not None},
         )
         return template, self._size(region, size)
 

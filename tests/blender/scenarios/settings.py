@@ -36,6 +36,7 @@ CHANGED: dict[str, Any] = {
     "fit": "CROP",
     "make_tileable": False,
     "mask": None,
+    "cover": False,
     "feather": 0.125,
     "wear_amount": 0.25,
     "keep_edges": True,
@@ -65,9 +66,10 @@ OPTIONS = {
     "--fit": "crop",
     "--tileable": "no",
     "--mask": "",
+    "--no-cover": None,  # takes no value
     "--feather": "0.125",
     "--wear-amount": "0.25",
-    "--keep-edges": None,  # takes no value
+    "--keep-edges": None,
 }
 
 FOLDER = Path()
@@ -224,7 +226,12 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
     commands = addon("shell.commands")
     assert {setting.option for setting in _table() if setting.option} == set(OPTIONS)
     settings = _change()
-    line = ["generate", "--output", str(folder), *(word for pair in OPTIONS.items() for word in pair if word is not None)]
+    line = [
+        "generate",
+        "--output",
+        str(folder),
+        *(word for pair in OPTIONS.items() for word in pair if word is not None),
+    ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == _asked(settings)
 

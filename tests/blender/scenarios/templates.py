@@ -158,7 +158,9 @@ def mask_is_made_and_saved(folder: str, file: str) -> None:
 
 def _plane(uvs: list[tuple[float, float]]) -> Any:
     mesh = bpy.data.meshes.new("two faces")
-    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (2, 0, 0), (2, 1, 0)], [], [(0, 1, 2, 3), (1, 4, 5, 2)])
+    mesh.from_pydata(
+        [(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0), (2, 0, 0), (2, 1, 0)], [], [(0, 1, 2, 3), (1, 4, 5, 2)]
+    )
     layer = mesh.uv_layers.new(name="UVMap")
     for loop, uv in zip(layer.data, uvs, strict=True):
         loop.uv = uv
