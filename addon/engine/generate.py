@@ -69,8 +69,13 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
     ):
-        for index in range(request.count):
-            _make_image(cache, start, index, watch, shown, base)
+        made = [_make_image(cache, start, index, watch, shown, base) for index in range(request.count)]
+    if not any(made):
+        raise UserError(
+            ErrorKind.REQUEST,
+            "The model's safety checker blanked all there was to see; no texture was made.",
+            "Change the prompt or the seed.",
+        )
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,8 @@ class _Picture:
 
 def _make_image(
     cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None, base: Ground | None
-) -> None:
+) -> bool:
+    """Whether there is one: not where the model's safety checker blanks it, which is said."""
     begun = time.monotonic()
     request = start.request.as_texture().single(index)
     if base is not None:
@@ -98,6 +104,7 @@ def _make_image(
         notes.append(text)
         watch.note(text)
 
+    pixels: NDArray[np.uint8] | None
     if base is not None and base.is_whole:
         pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
     else:
@@ -105,6 +112,9 @@ def _make_image(
     if base is not None:
         made_from = base.recipe(made_from)
     watch.check()
+    if pixels is None:
+        watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
+        return False
     problem = ""
     done = _Picture(index, request, pixels, made_from, base, begun)
     before = tuple(notes)
@@ -123,6 +133,7 @@ def _make_image(
         notes[:] = [*before, problem.rstrip()]
         _finish_and_publish(cache, start, done, notes, note, watch)
         watch.note(notes[-1])  # only now is it true
+    return True
 
 
 def _finish_and_publish(
@@ -168,8 +179,11 @@ def _with_one_leaner_retry(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
-) -> tuple[NDArray[np.uint8], Recipe]:
-    """The picture and its recipe. Out of memory, the model is loaded once in a leaner mode, and stays in it."""
+) -> tuple[NDArray[np.uint8] | None, Recipe]:
+    """The picture, None where the model's safety checker blanks it, and its recipe.
+
+    Out of memory, the model is loaded once in a leaner mode, and stays in it.
+    """
     for lean in (False, True):
         try:
             loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
@@ -179,7 +193,8 @@ def _with_one_leaner_retry(
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
             pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
-            return pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
+            is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
+            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

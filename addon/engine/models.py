@@ -24,9 +24,11 @@ from ..core.model_files.configs import read_config
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
+from . import safety
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
 from .families import adapter_of
 from .families.adapter import Adapter
+from .safety import SafetyChecker
 
 if TYPE_CHECKING:
     from .image_networks import NetworkCache
@@ -53,6 +55,7 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
+    safety: the checker that the folder brings, if it does.
     """
 
     info: ModelInfo
@@ -63,6 +66,7 @@ class LoadedModel:
     scheduler: Any
     embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
+    safety: SafetyChecker | None = None
 
     @property
     def adapter(self) -> Adapter:
@@ -177,6 +181,7 @@ class ModelCache:
         pipeline = load_pipeline(wanted.folder, wanted.plan)
         scheduler = pipeline.scheduler
         self._loaded = LoadedModel(wanted.info, wanted.folder, wanted.plan, pipeline, wanted.parameters, scheduler)
+        self._loaded.safety = safety.load(wanted.folder.folder)
         return self._loaded
 
 

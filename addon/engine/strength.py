@@ -23,13 +23,17 @@ def begin_late(scheduler: Any, strength: float) -> None:
     The steps asked for are made where the schedule has so many different ones in that part, otherwise fewer.
     """
     whole = scheduler.set_timesteps
+    if not hasattr(scheduler, "sigmas"):
+        # "Leading" ones, their usual, end with a step at next to no noise: of one step at 0.5 nothing would be left.
+        scheduler.register_to_config(timestep_spacing="trailing")
     if isinstance(scheduler, PNDMScheduler):  # its Runge-Kutta steps only know the beginning of a whole schedule
         scheduler.register_to_config(skip_prk_steps=True)
 
     def late(steps: int, device: Any = None) -> None:
         if isinstance(scheduler, LCMScheduler):  # it knows how
-            most = int(scheduler.config.original_inference_steps * strength)
-            whole(max(min(steps, most), 1), device=device, strength=strength)
+            own = scheduler.config.original_inference_steps
+            most = max(int(own * strength), 1)
+            whole(min(steps, most), device=device, strength=max(strength, 1 / own))
         elif hasattr(scheduler, "sigmas"):
             whole(_FINE, device=device)
             _keep(scheduler, np.unique(np.rint(_FINE * (1 - strength * np.linspace(1, 0, steps + 1))).astype(int)))

@@ -47,9 +47,10 @@ HeightOf = Callable[[NDArray[np.uint8]], Floats]  # a color (H, W, 3) -> its hei
 class Ground:
     """A template made ready, for all pictures of a job.
 
-    pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it. weight: how much of each pixel is made anew, (H, W), 0 to 1;
-    None: all of each. request: with the hashes of the files. words: what the recipe says besides. copies: the files as
-    they were read, by their kind in a result. exact: whether `pixels` are periodic by construction.
+    pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it.
+    weight: how much of each pixel is made anew, (H, W), 0 to 1; None: all of each.
+    request: with the hashes of the files. words: what the recipe says besides.
+    copies: the files as they were read, by their kind in a result. exact: whether they are periodic by construction.
     latents: of `start`, by the memory mode in which they were encoded.
     """
 
@@ -165,7 +166,7 @@ def _ground(
     if template.strength > 0 and template.region is Region.SEAM:
         start = to_dtype(joined(pixels.astype(np.float32) / 255, request.axes, check), np.uint8)
     elif template.strength > 0 and inside is not None and _is_covered(template):
-        # Also what shows through the feather: a scratch is not to be seen in it. A seam may be, to meet what is outside.
+        # also what shows through the feather: a scratch is not to be seen in it, a seam may be
         start = pixels = cover(pixels, inside > 0, request.axes, check)
     return Ground(pixels, start, weight, replace(request, template=known), words, copies, exact)
 
@@ -277,9 +278,11 @@ def _colors(
         return fit(pixels, request.size, template.fit, request.axes, check, tileable)
 
     if not has_alpha:
-        colors, opacity = fitted(_floats(source), template.tileable), None
+        colors, opacity = fitted(_encoded(source), template.tileable), None
     else:
-        straight = _floats(source)
+        straight = _encoded(source)
+        if straight.dtype != np.float32:
+            straight = straight.astype(np.float32) / np.float32(np.iinfo(straight.dtype).max)
         alpha = straight[..., count:]
         mean = (straight[..., :count] * alpha).sum((0, 1)) / max(float(alpha.sum()), 1e-6)
         visible = np.where(alpha > 0, straight[..., :count], mean.astype(np.float32))
@@ -290,8 +293,8 @@ def _colors(
     return to_dtype(colors.clip(0, 1), np.uint8), opacity
 
 
-def _floats(source: NDArray[Any]) -> NDArray[Any]:
-    """sRGB-encoded shares of 1. Floats are taken for linear light, as everywhere; whole numbers stay what they are."""
+def _encoded(source: NDArray[Any]) -> NDArray[Any]:
+    """sRGB-encoded: floats are taken for linear light, as everywhere; whole numbers are encoded already."""
     if source.dtype != np.float32:
         return source
     colors = source.shape[2] - (source.shape[2] in (2, 4))

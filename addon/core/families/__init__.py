@@ -10,4 +10,6 @@ FAMILIES: tuple[Family, ...] = (STABLE_DIFFUSION, SDXL)
 
 def by_pipeline(name: object) -> Family | None:
     """The family of a folder that names this pipeline, None where it is not known. name: anything, as files may say."""
-    return next((family for family in FAMILIES if family.pipeline == name), None)
+    if not isinstance(name, str) or not name:
+        return None
+    return next((family for family in FAMILIES if name in (family.pipeline, family.inpainting)), None)

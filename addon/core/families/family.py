@@ -57,6 +57,8 @@ class Family:
     step_bytes: what a step holds besides the weights, per pixel of the picture, at 2 bytes a number and with both
         halves of the guidance in one batch; counted, not guessed (tests/engine/test_devices.py).
     grid: folder -> pixels by whose multiples a picture can be rolled, and of which its sides must be multiples.
+    inpainting: diffusers' class for its inpainting checkpoints, which have the same parts and a denoiser that reads a
+        mask and a masked picture as well; "" where there are none.
     side: folder -> pixels of a side that the model was trained at, None where it does not say. Both read
         configurations only, and raise `UserError` (kind `MODEL`).
     """
@@ -70,3 +72,4 @@ class Family:
     step_bytes: int
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
+    inpainting: str = ""

@@ -22,4 +22,5 @@ SDXL = Family(
     step_bytes=330,  # 318 counted
     grid=u_net.grid,
     side=u_net.side,
+    inpainting="StableDiffusionXLInpaintPipeline",
 )

@@ -26,4 +26,5 @@ STABLE_DIFFUSION = Family(
     step_bytes=530,  # 521 counted, of SD 1.5
     grid=u_net.grid,
     side=u_net.side,
+    inpainting="StableDiffusionInpaintPipeline",
 )

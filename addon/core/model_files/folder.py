@@ -19,7 +19,7 @@ from ..families import by_pipeline
 from ..families.family import Component, Family
 from .configs import is_twin, read_config
 
-# Named by many folders, never loaded by us.
+# Named by many folders, and not needed to run them. `engine.safety` asks for the first two (`check_part`).
 _IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
 
 # By these a configuration makes diffusers or transformers load other files than those that were checked, or code.
@@ -93,6 +93,16 @@ def verify(folder: Path) -> ModelFolder:
             digest.update(_sample(file))
         sizes[name] = sum(file.stat().st_size for file in weights.get(name, ()))
     return ModelFolder(folder, family, weights, sizes, variants, digest.hexdigest()[:16], family.grid(folder))
+
+
+def check_part(folder: Path, name: str, has_weights: bool = True) -> None:
+    """Check a part that transformers loads, and that is not needed to run the model. Raises `UserError` as `verify`."""
+    _refuse_code(folder, [name])
+    if has_weights:
+        part = {name: Component("transformers", ())}
+        variants = _variants(folder, part)
+        for file in _weight_files(folder, name, part[name], variants[name]):
+            check_safetensors(file)
 
 
 def check_safetensors(path: Path) -> None:

@@ -40,9 +40,9 @@ class Region(StrEnum):
 # How far from the template each region's new part may go where nobody says; judged by eye with the starter.
 USUAL_STRENGTH = {
     Region.ALL: 0.6,
-    Region.MASK: 0.6,
-    Region.ALPHA: 0.6,
-    Region.SEAM: 0.6,
+    Region.MASK: 0.5,
+    Region.ALPHA: 0.5,
+    Region.SEAM: 0.4,
     Region.GROW: 0.6,
     Region.WEAR: 0.95,
 }
