@@ -36,6 +36,7 @@ from ...core.requests.texture import (
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.torus_fill import looks_cut
 from ..common import phases, preferences, reporting, state, targets
+from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
 from . import models
 
@@ -93,6 +94,7 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
 def _template_changed(self: Any, context: bpy.types.Context) -> None:
     if self.template_image is not None:
         self.make_tileable = is_cut(self.template_image)
+    redraw_sidebars()  # the box has more lines now, or fewer
 
 
 def is_cut(image: bpy.types.Image) -> bool:
@@ -111,6 +113,7 @@ def is_cut(image: bpy.types.Image) -> bool:
 
 def _region_changed(self: Any, context: bpy.types.Context) -> None:
     self.strength = USUAL_STRENGTH[Region(self.region)]
+    redraw_sidebars()
 
 
 def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:

@@ -39,7 +39,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEW
     row = column.row()
     row.active = settings.tiling != "NONE"
     row.prop(settings, "make_tileable")
-    column.prop(settings, "keep_edges")
+    if settings.region in (Region.ALL, Region.WEAR):
+        column.prop(settings, "keep_edges")
 
 
 def _chosen(settings: TILEWRIGHT_PG_settings) -> str:
