@@ -242,9 +242,10 @@ TEXTS = {
     "Select one, and faces of it in Edit Mode.": "Wählen Sie eines und im Editiermodus Flächen davon.",
     "No face with UV coordinates is selected.": "Keine Fläche mit UV-Koordinaten ist gewählt.",
     "Select faces in Edit Mode.": "Wählen Sie im Editiermodus Flächen.",
-    "Remove What's There": "Entfernen, was da ist",
-    "Cover the masked part with what fits from elsewhere in the image first, so a scratch is gone and not only changed": ""
-    "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und nicht nur anders",
+    "Cover First": "Erst überdecken",
+    "Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and not only changed": ""
+    "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und nicht nur "
+    "anders",
     "Feather": "Weiche Kante",
     "How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, nothing "
     "changes": "Wie weich der Rand des Neuen ist, als Anteil der kürzeren Seite. Er geht nach innen: außerhalb "
@@ -252,8 +253,8 @@ TEXTS = {
     "Amount": "Maß",
     "Share of the picture that wears": "Anteil des Bildes, der altert",
     "Keep Edges": "Ränder behalten",
-    "Leave the pixels along the edges as they are, so textures from one image tile with each other": "Die "
-    "Pixel an den Rändern lassen, wie sie sind, damit Texturen aus einem Bild aneinanderpassen",
+    "Leave the pixels along the edges as they are, so textures from one image tile with each other": "Die Pixel an "
+    "den Rändern lassen, wie sie sind, damit Texturen aus einem Bild aneinanderpassen",
     "Tiling is off, so there is no seam.": "Das Kacheln ist aus, also gibt es keine Naht.",
     "Size of the Image": "Größe des Bildes",
     "Set the texture's size to the image's, or a multiple of it": "Die Textur so groß machen wie das Bild, oder ein "

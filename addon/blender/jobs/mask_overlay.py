@@ -13,7 +13,34 @@ from gpu_extras.batch import batch_for_shader
 from ..settings.properties import settings_of
 
 _SHARE = 0.6  # of the template; what is left is the mask, so that white is lighter and black darker
+_VERTEX = "void main() { place = texCoord; gl_Position = ModelViewProjectionMatrix * vec4(pos, 0.0, 1.0); }"
+# Blender gives textures in linear light (5.2), and draws editors in sRGB.
+_FRAGMENT = "void main() { color = vec4(pow(max(texture(image, place).rgb, vec3(0.0)), vec3(1.0 / 2.2)), share); }"
 _handle: Any = None
+_shader: Any = None  # compiled when it is first needed
+
+
+def _compiled() -> Any:
+    global _shader
+    if _shader is None:
+        _shader = _compile()
+    return _shader
+
+
+def _compile() -> gpu.types.GPUShader:
+    between = gpu.types.GPUStageInterfaceInfo("tilewright_mask")  # type: ignore[call-arg]
+    between.smooth("VEC2", "place")
+    info = gpu.types.GPUShaderCreateInfo()
+    info.push_constant("MAT4", "ModelViewProjectionMatrix")
+    info.push_constant("FLOAT", "share")
+    info.sampler(0, "FLOAT_2D", "image")
+    info.vertex_in(0, "VEC2", "pos")
+    info.vertex_in(1, "VEC2", "texCoord")
+    info.vertex_out(between)
+    info.fragment_out(0, "VEC4", "color")
+    info.vertex_source(_VERTEX)
+    info.fragment_source(_FRAGMENT)
+    return gpu.shader.create_from_info(info)
 
 
 def _draw() -> None:
@@ -31,13 +58,15 @@ def _draw() -> None:
         return
     view: Any = context.region.view2d
     (left, bottom), (right, top) = view.view_to_region(0, 0, clip=False), view.view_to_region(1, 1, clip=False)
-    shader = gpu.shader.from_builtin("IMAGE_COLOR")
+    shader = _compiled()
     corners = ((left, bottom), (right, bottom), (right, top), (left, top))
     places = ((0, 0), (1, 0), (1, 1), (0, 1))
     batch = batch_for_shader(shader, "TRI_FAN", {"pos": corners, "texCoord": places})
     gpu.state.blend_set("ALPHA")
     shader.bind()
-    shader.uniform_float("color", (1.0, 1.0, 1.0, _SHARE))
+    shader.uniform_float("share", _SHARE)
+    matrix: Any = gpu.matrix.get_projection_matrix() @ gpu.matrix.get_model_view_matrix()
+    shader.uniform_float("ModelViewProjectionMatrix", matrix)
     shader.uniform_sampler("image", texture)
     batch.draw(shader)
     gpu.state.blend_set("NONE")
@@ -50,7 +79,8 @@ def register() -> None:
 
 
 def unregister() -> None:
-    global _handle
+    global _handle, _shader
     if _handle is not None:
         bpy.types.SpaceImageEditor.draw_handler_remove(_handle, "WINDOW")
         _handle = None
+    _shader = None

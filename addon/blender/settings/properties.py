@@ -259,9 +259,9 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         type=bpy.types.Image, name="Mask", description="White is made anew, black stays. Paint Mask makes one"
     )
     cover: BoolProperty(
-        name="Remove What's There",
-        description="Cover the masked part with what fits from elsewhere in the image first, so a scratch is gone and not "
-        "only changed",
+        name="Cover First",
+        description="Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and "
+        "not only changed",
         default=True,
     )
     feather: FloatProperty(

@@ -185,7 +185,7 @@ def _marked(mask: Any) -> list[str]:
 
 
 def mask_from_faces() -> list[str]:
-    """Only selected faces, across the edge of the texture, through a Mapping; from Edit Mode too; and what is refused."""
+    """Selected faces alone, across the edge of the texture, through a Mapping; from Edit Mode; and what is refused."""
     second = [(x + 0.875, y + 0.75) for x, y in _SQUARE]
     obj = _plane([*_SQUARE, *second])
     settings = wish(template_image=_painted(width=8, height=4))
@@ -237,7 +237,8 @@ def tileable_is_guessed(folder: str) -> None:
 
 def strength_follows_the_region() -> None:
     settings = wish(template_image=_painted())
-    for region in settings.bl_rna.properties["region"].enum_items.keys():
+    for item in settings.bl_rna.properties["region"].enum_items:
+        region = item.identifier
         settings.region = region
         usual = {str(kind): value for kind, value in addon("settings.properties").USUAL_STRENGTH.items()}
         assert abs(settings.strength - usual[region]) < 1e-6
