@@ -276,8 +276,11 @@ def is_our_panel(context: bpy.types.Context) -> bool:
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """In the submenu of the editors that show one image."""
     image = image_at_hand(context)
-    if image is not None and facts_of(image).recipe:
-        self.layout.separator()
+    if image is None:
+        return
+    self.layout.separator()
+    self.layout.operator("tilewright.use_as_template").image = image.name
+    if facts_of(image).recipe:
         self.layout.operator("tilewright.restore_settings", text="Restore Settings").image = image.name
 
 

@@ -14,8 +14,9 @@ from ..settings.properties import settings_of
 
 _SHARE = 0.6  # of the template; what is left is the mask, so that white is lighter and black darker
 _VERTEX = "void main() { place = texCoord; gl_Position = ModelViewProjectionMatrix * vec4(pos, 0.0, 1.0); }"
-# Blender gives textures in linear light (5.2), and draws editors in sRGB.
-_FRAGMENT = "void main() { color = vec4(pow(max(texture(image, place).rgb, vec3(0.0)), vec3(1.0 / 2.2)), share); }"
+# Textures come in linear light, and so they are to be drawn: what an editor is drawn into is sRGB by itself. The shaders
+# that Blender has take colors that are encoded, and would make the picture too dark (5.2).
+_FRAGMENT = "void main() { color = vec4(texture(image, place).rgb, share); }"
 _handle: Any = None
 _shader: Any = None  # compiled when it is first needed
 
