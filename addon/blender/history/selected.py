@@ -51,7 +51,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row = box.row(align=True)
     row.prop(place, "comparing", text="Compare", toggle=True)
     row.menu("TILEWRIGHT_MT_going_on")
-    row.menu("TILEWRIGHT_MT_result", text="More")
+    row.menu("TILEWRIGHT_MT_result", text="", icon="DOWNARROW_HLT")
     if worn and viewport.blind(context):  # the last: it goes when it is pressed, and nothing may move under the mouse
         row = box.row(align=True)
         row.operator("tilewright.show_in_viewport", icon="SHADING_TEXTURE").shading = "MATERIAL"
