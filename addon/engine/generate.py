@@ -159,6 +159,9 @@ def _finish_and_publish(
             files = write_color(draft, pixels, pixels, made_from)
         if picture.base is not None:
             files |= picture.base.keep(draft)
+        before = made_from.environment.get(results.RECIPE_BEFORE)
+        if before is not None and score is not None:
+            note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
         result = Result(
             folder=draft.folder,
             files=files,

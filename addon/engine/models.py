@@ -181,7 +181,7 @@ class ModelCache:
         pipeline = load_pipeline(wanted.folder, wanted.plan)
         scheduler = pipeline.scheduler
         self._loaded = LoadedModel(wanted.info, wanted.folder, wanted.plan, pipeline, wanted.parameters, scheduler)
-        self._loaded.safety = safety.load(wanted.folder.folder)
+        self._loaded.safety = safety.load(wanted.folder.folder, self._loaded.adapter)
         return self._loaded
 
 

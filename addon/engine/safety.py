@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The safety checker that some model folders bring: honoured where it is there. Imports core, engine, diffusers.
+"""The safety checker that some model folders bring: honoured where it is there. Imports core, engine, transformers.
 
 It runs apart from the pipeline, which decodes no pictures here, on the processor: of each job's time it takes little.
 """
@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..core.errors import ErrorKind, UserError
 from ..core.model_files import folder as model_folder
+from .families.adapter import Adapter
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +36,23 @@ class SafetyChecker:
         return bool(found[0])
 
 
-def load(folder: Path) -> SafetyChecker | None:
-    """The checker of a model's folder, None where it brings none that is whole.
+def load(folder: Path, adapter: Adapter) -> SafetyChecker | None:
+    """The checker of a model's folder, None where it brings none that is whole, or its family has none.
 
     Raises `UserError` (kind `MODEL`) where it is there and cannot be loaded: a model is not run without its checker.
     """
-    if not all((folder / part).is_dir() for part in (_CHECKER, _EXTRACTOR)):
+    if adapter.safety_checker is None or not all((folder / part).is_dir() for part in (_CHECKER, _EXTRACTOR)):
         return None
     model_folder.check_part(folder, _CHECKER)
     model_folder.check_part(folder, _EXTRACTOR, has_weights=False)
     try:
-        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
         from transformers import CLIPImageProcessor
 
-        network = StableDiffusionSafetyChecker.from_pretrained(
-            str(folder / _CHECKER), local_files_only=True, use_safetensors=True
+        cls = adapter.safety_checker()
+        network = cls.from_pretrained(str(folder / _CHECKER), local_files_only=True, use_safetensors=True)
+        extractor = CLIPImageProcessor.from_pretrained(
+            str(folder / _EXTRACTOR), local_files_only=True, use_safetensors=True
         )
-        extractor = CLIPImageProcessor.from_pretrained(str(folder / _EXTRACTOR), local_files_only=True)
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
         log.exception("loading the safety checker of %s failed", folder)
         raise UserError(

@@ -238,6 +238,8 @@ def test_the_seam_of_a_repaired_picture_is_in_its_recipe_before_and_after(studio
     words = recipe.read_png(made.path()).environment  # type: ignore[union-attr]
     assert float(words[results.RECIPE_BEFORE]) > 0
     assert float(words[results.RECIPE_SCORE]) == pytest.approx(made.seam_score, abs=1e-3)
+    before = float(words[results.RECIPE_BEFORE])
+    assert made.notes == (f"Seam score {before:.2f} before, {made.seam_score:.2f} after the repair.",)
 
 
 def test_wear_follows_the_networks_height_or_the_filters(studio: Studio, wall: Path) -> None:

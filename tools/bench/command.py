@@ -59,6 +59,8 @@ MEASURES = {
     "tiled_over_untiled": Measure("picture_figures:tiled_over_untiled", "ratio", 1.15),
     "upscale_color_drift": Measure("picture_figures:upscale_color_drift", "dE00", 1),
     "periodicity_worst": Measure("picture_figures:periodicity_worst", "ratio", 1e-5),
+    "template_encode_over_bare": Measure("template_figures:template_encode_over_bare", "ratio", 1.05),
+    "template_memory_ratio": Measure("template_figures:template_memory_ratio", "ratio", 1.1),
     "material_2048_s": Measure("picture_figures:material_2048_s", "s", None),
 }
 

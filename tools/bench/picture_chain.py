@@ -2,6 +2,7 @@
 """Upscaling and maps, measured inside a process like the worker's. Imports core, engine, tools.starter, pillow."""
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,6 +48,15 @@ def _status(name: str) -> int:
     raise KeyError(name)
 
 
+def peak_while(work: Callable[[], object]) -> dict[str, float]:
+    """Bytes that this process holds "before" some work, and at most while it does it ("peak"); its "seconds"."""
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts over (proc(5))
+    begun = time.monotonic()
+    work()
+    return {"before": before, "peak": _status("VmHWM"), "seconds": time.monotonic() - begun}
+
+
 def upscale_peak(side: int, factor: int) -> dict[str, float]:
     """Bytes that a process holds before enlarging a picture, and at most while it does, canvases in mapped files."""
     means = Means(image_networks.load(known.UPSCALER_FILE), TileLimits(), CPU.free)
@@ -54,12 +64,7 @@ def upscale_peak(side: int, factor: int) -> dict[str, float]:
     with TemporaryDirectory() as folder, canvases(Path(folder), in_memory=0) as easel:
         # what is made once, such as the convolutions' plans, is no part of it
         upscale(picture[:64, :64], 2, means, Axes.XY, Content.COLOR, easel)
-        before = _status("VmRSS")
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts over (proc(5))
-        begun = time.monotonic()
-        upscale(picture, factor, means, Axes.XY, Content.COLOR, easel)
-        seconds = time.monotonic() - begun
-        return {"before": before, "peak": _status("VmHWM"), "seconds": seconds}
+        return peak_while(lambda: upscale(picture, factor, means, Axes.XY, Content.COLOR, easel))
 
 
 @torch.inference_mode()
@@ -74,13 +79,8 @@ def decode_peak(side: int, width: int) -> dict[str, float]:
         with seamless(vae, Axes.XY):
             by_layer = Layers(vae, Axes.XY, easel, TileLimits())
             by_layer.decode(latents[..., :8, :8])
-            before = _status("VmRSS")
-            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-            begun = time.monotonic()
-            by_layer.decode(latents)
-            seconds = time.monotonic() - begun
             planned = 2.0 * strips_bytes(side * side)  # 4 bytes a number
-            return {"before": before, "peak": _status("VmHWM"), "planned": planned, "seconds": seconds}
+            return {**peak_while(lambda: by_layer.decode(latents)), "planned": planned}
 
 
 def tiled_and_whole(side: int, runs: int) -> dict[str, list[float]]:

@@ -35,6 +35,7 @@ class Adapter:
     embeddings: the pipeline's arguments that its `encode_prompt` returns, in that order.
     periodic: the networks, by the names of diffusers' classes, that obey the law of `seamless`, each with what has to
         be set on it besides its convolutions. What no adapter lists here is refused where a picture is to repeat.
+    safety_checker: gives diffusers' class for the safety checker that its folders may bring; None: they bring none.
     takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, and what `unpack` takes, are
         then latents as `from_vae` gives them.
     """
@@ -43,6 +44,7 @@ class Adapter:
     periodic: Mapping[str, Changes]
     text_encoders: tuple[tuple[str, str], ...] = (("tokenizer", "text_encoder"),)
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
+    safety_checker: Callable[[], Any] | None = None
     takes_templates: bool = False
 
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
