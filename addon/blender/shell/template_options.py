@@ -94,10 +94,10 @@ class Templates:
         return template, self._size(region, size)
 
     def _size(self, region: Region, size: tuple[int, int]) -> Size | None:
-        """Where a part stays, it stays as it is at the picture's own size."""
+        """Where a part stays, it stays as it is at the picture's own size; where it grows, at a multiple of that."""
         if region is Region.ALL or not all(size):
             return None
-        times = _GROWN[self._options.grow] if self._options.grow else (1, 1)
+        times = _GROWN[self._options.grow or "2x"] if region is Region.GROW else (1, 1)
         sides = (round(side * factor / GRID) * GRID for side, factor in zip(size, times, strict=True))
         return Size(*(min(max(side, MIN_SIDE), MAX_SIDE) for side in sides))
 
