@@ -243,7 +243,7 @@ def _generate(wanted: Sequence[Wanted], output: Path, options: argparse.Namespac
     failed = 0
     try:
         for item in wanted:
-            made.name, made.profile = item.name, item.profile
+            made.name, made.profile, made.notes = item.name, item.profile, item.notes
             job = session.submit(item.request)
             _run(session, job, made, interruptions)
             error = job.error or made.error
@@ -278,7 +278,7 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
 class _Made:
     """Moves each result out of the temporary store as soon as it is whole, and tells about it.
 
-    error: why a result could not be moved. name, profile: as `Wanted` has them, for what is made now.
+    error: why a result could not be moved. name, profile, notes: as `Wanted` has them, for what is made now.
     is_closed: nobody reads any more.
     """
 
@@ -288,6 +288,7 @@ class _Made:
         self._export = export
         self.error: UserError | None = None
         self.name, self.profile = "", b""
+        self.notes: tuple[str, ...] = ()
         self.is_closed = False
 
     def collect(self, events: list[Event]) -> None:
@@ -312,6 +313,7 @@ class _Made:
                     picture_commands.move(source, target)
                     maps[kind.value] = target.name
             exported = self._written(file, maps)
+            notes = [*self.notes, *result.notes]
             line = json.dumps(
                 {
                     "file": file.name,
@@ -320,12 +322,12 @@ class _Made:
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
-                    **({"notes": list(result.notes)} if result.notes else {}),
+                    **({"notes": notes} if notes else {}),
                 }
             )
             with (self._output / "results.jsonl").open("a", encoding="ascii") as index:
                 index.write(line + "\n")
-        for note in result.notes:
+        for note in notes:
             print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
         self._say(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s")
