@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the host starts as a process: `[python, -I, -X, utf8, start.py, worker | installer, ...]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | installer | exporter, ...]`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 
 PACKAGE = "tilewright"
-MODULES = {"worker": "engine.bootstrap", "installer": "host.installer_start"}
+MODULES = {
+    "worker": "engine.bootstrap",
+    "installer": "host.installer_start",
+    "exporter": "blender.material.export_job",  # in a Blender
+}
 
 
 def load_package(folder: Path) -> None:
@@ -28,7 +32,8 @@ def load_package(folder: Path) -> None:
 
 def main() -> int:
     """Run what the first argument names, with the others; returns its exit code."""
-    what, *arguments = sys.argv[1:]
+    own = sys.argv.index("--") if "--" in sys.argv else 0  # before that stands what is Blender's
+    what, *arguments = sys.argv[own + 1 :]
     load_package(Path(__file__).resolve().parent)
     return int(importlib.import_module(f"{PACKAGE}.{MODULES[what]}").main(arguments))
 

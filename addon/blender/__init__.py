@@ -10,8 +10,8 @@ from .history import panel as history_panel
 from .install import operators as setup_operators
 from .install import setup
 from .jobs import mask_overlay, operators, picture_operators, pump, render_handover, status, template_operators
+from .material import export_job, physical_size
 from .material import operators as material_operators
-from .material import physical_size
 from .settings import presets, properties
 from .shell import commands, preferences, sidebar
 
@@ -46,6 +46,7 @@ _PARTS = (
     recipes,
     setup_operators,
     pump,
+    export_job,
     status,
     browse,
     render_handover,

@@ -223,10 +223,10 @@ def _sample_and_decode(
     shown: Previews | None,
     base: Ground | None,
 ) -> NDArray[np.uint8]:
-    pipeline = loaded.pipeline
+    pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
         networks = diffusers_networks(pipeline)
-        with seamless(pipeline, request.axes), cancellable(networks, _LAYERS, watch.check):
+        with seamless(pipeline, axes), cancellable(networks, _LAYERS, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
@@ -234,12 +234,12 @@ def _sample_and_decode(
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
-                return encode(loaded, picture, note, store, request.axes)
+                return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
             latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
             watch.progress(Phase.DECODING, index)
-            pixels = decode(loaded, latents, note, store, request.axes)
+            pixels = decode(loaded, latents, note, store, axes)
             return pixels if base is None else base.blend(pixels)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back

@@ -342,10 +342,12 @@ def _middle(source: NDArray[Any], size: Size) -> NDArray[Any]:
 
 
 def _scaled(source: NDArray[Any], height: int, width: int, axes: Axes, check: Check) -> Floats:
+    share = np.float32(np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1)
+    if source.shape[:2] == (height, width):
+        return source.astype(np.float32) / share
     result = np.empty((height, width, source.shape[2]), np.float32)
     columns = _taps(slice(0, width), width, source.shape[1])
     across = indices(columns.start, columns.stop, source.shape[1], axes.x)
-    share = np.float32(np.iinfo(source.dtype).max if np.issubdtype(source.dtype, np.integer) else 1)
     for top in range(0, height, _STRIP):
         check()
         part = slice(top, min(top + _STRIP, height))

@@ -10,6 +10,8 @@ from addon.core.recipe import Recipe, read_png
 from .conftest import Blender
 from .test_command_line import records
 from .test_maps import ALL
+from .test_window import WINDOW
+from .test_window import pytestmark as needs_window
 
 
 @pytest.mark.parametrize("file_format", ["gltf", "usd", "obj", "fbx"])
@@ -22,6 +24,20 @@ def test_whole_material_arrives(blender: Blender, tmp_path: Path, file_format: s
 def test_maps_are_named_packed_and_turned_as_a_game_engine_wants_them(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake(ALL)
     blender.run("exports.export_maps", folder=str(tmp_path))
+
+
+def test_maps_are_written_by_a_second_blender_so_that_this_one_is_not_blocked(blender: Blender, tmp_path: Path) -> None:
+    seconds = blender.run("exports.export_elsewhere", folder=str(tmp_path))
+    assert max(seconds.values()) < 0.2, "what happens here is no more than copying"
+
+
+@needs_window
+def test_blender_goes_on_while_maps_are_written(blender: Blender, tmp_path: Path) -> None:
+    blender.window = WINDOW
+    blender.seconds = 400
+    told = blender.run("exports.export_from_the_panel", folder=str(tmp_path))
+    assert max(told["pressed"], told["watched"]) < min(0.2, told["blocked"]), told
+    print(told)
 
 
 def test_command_line_exports_maps(blender: Blender, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from .conftest import Blender, make_blender
 from .test_maps import ALL
+from .test_window import WINDOW
+from .test_window import pytestmark as needs_window
 
 SHOWN = (
     "plain",
@@ -67,3 +69,28 @@ def test_material_that_is_pinned_in_the_shader_editor_is_filled(blender: Blender
 def test_group_is_as_before_after_a_walk_through_the_history(blender: Blender) -> None:
     blender.use_fake(ALL)
     blender.run("seen.group_is_tried_on_and_compared")
+
+
+def test_shared_group_is_asked_about(blender: Blender, tmp_path: Path) -> None:
+    blender.use_fake(ALL)
+    blender.run("seen.shared_group_is_asked_about", hard_exit=True, folder=str(tmp_path))
+
+
+@needs_window
+def test_what_is_shown_is_seen_in_eevee_too(blender: Blender, tmp_path: Path) -> None:
+    blender.use_fake({})
+    blender.window = WINDOW
+    blender.seconds = 900  # a screen without a graphics card compiles EEVEE's shaders first
+    told = blender.run("seen.outcomes_in_eevee", folder=str(tmp_path))
+    assert {case for case, (red, _outcome) in told.items() if red} == {*SHOWN} & {*told}
+    assert len({*SHOWN} & {*told}) == 4
+    for case in {*TOLD} & {*told}:
+        assert TOLD[case] in told[case][1]
+
+
+@needs_window
+def test_material_that_is_pinned_is_filled_by_a_click_beside_it(blender: Blender) -> None:
+    blender.use_fake({})
+    blender.window = WINDOW
+    if lack := blender.run("seen.pinned_editor_in_the_window"):
+        pytest.skip(lack)

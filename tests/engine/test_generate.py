@@ -356,6 +356,13 @@ def test_other_steps_and_samplers_than_the_starter_was_distilled_for_are_told(tm
     assert "4 steps of its own scheduler" in note
 
 
+def test_the_starter_knows_a_torus_alone_so_no_tiling_has_dark_borders(tmp_path: Path) -> None:
+    starter = Studio(tmp_path / "store", Path(STARTER))
+    both, *others = (starter.pixels(steps=4, guidance_scale=1.0, axes=axes) for axes in Axes)
+    for pixels in others:
+        assert np.array_equal(pixels, both)
+
+
 # --- cancelling
 
 

@@ -144,6 +144,22 @@ def test_half_precision_of_the_unet_alone_and_8_bit_weights_are_loaded(sd_folder
     assert torch.equal(loaded.pipeline.vae.decoder.conv_in.weight, plain.pipeline.vae.decoder.conv_in.weight)
 
 
+@pytest.mark.parametrize("scale", ["scale_weight", "weight_scale"])
+def test_8_bit_weights_with_scales_of_their_own_are_refused_as_such(
+    sd_folder: Path, copy_of: CopyOf, scale: str
+) -> None:
+    folder = copy_of(sd_folder)
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    small = {name: tensor.to(torch.float8_e4m3fn) for name, tensor in load_file(file).items()}
+    scaled = next(name for name, tensor in small.items() if name.endswith(".weight") and tensor.ndim == 4)
+    name = f"{scaled.removesuffix('.weight')}.{scale}"
+    save_file(small | {name: torch.tensor(0.5)}, file)
+    error = refused(folder)
+    assert str(file) in error.message
+    assert f"its weights have scales of their own ({name}), which are not read" in error.message
+    assert error.hint == "Download the model again, or choose another folder."
+
+
 @pytest.mark.parametrize("upcast", [True, False])
 def test_an_autoencoder_that_asks_for_it_decodes_in_float32(
     sd_folder: Path, copy_of: CopyOf, monkeypatch: pytest.MonkeyPatch, upcast: bool

@@ -120,7 +120,7 @@ def threads() -> str:
 
 
 def generate() -> Story:
-    """Seconds from Generate to the node, warm; and what the worker took of them."""
+    """Seconds from Generate to the node, warm; what the worker took of them; the same with all maps."""
     install()
     seconds, worker = [], []
     for number in range(SETTINGS["runs"] + 2):
@@ -129,11 +129,18 @@ def generate() -> Story:
         if number >= 2:
             seconds.append(took)
             worker.append(newest().tilewright.seconds)
+    steps, used = bpy.context.scene.tilewright.steps, threads()
+    bpy.context.scene.tilewright.maps = True
+    material = []
+    for number in range(SETTINGS["runs"] // 2 + 2):  # two that warm up: networks are loaded, nodes are made
+        material.append((yield from timed_texture(SETTINGS["runs"] + number + 3)))
+        yield from settle()
     return {
         "seconds": seconds,
+        "material": material[2:],
         "worker": worker,
-        "steps": bpy.context.scene.tilewright.steps,
-        "threads": threads(),
+        "steps": steps,
+        "threads": used,
     }
 
 

@@ -161,6 +161,30 @@ TEXTS = {
     "Still from the previous texture: {maps}.": "Noch von der vorigen Textur: {maps}.",
     "Something else feeds {input}: the node {node} is not linked.": ""
     "Etwas anderes speist {input}: der Node {node} ist mit nichts verbunden.",
+    "Blender {version} cannot read the Combined of {name}.": "Blender {version} kann „Combined“ in {name} nicht lesen.",
+    "Use Blender 4.5 or 5.2, or save it as a plain OpenEXR.": (
+        "Nehmen Sie Blender 4.5 oder 5.2, oder speichern Sie es als einfaches OpenEXR."
+    ),
+    "Exporting {done} of {count}": "Exportiere {done} von {count}",
+    "The export was cancelled.": "Der Export wurde abgebrochen.",
+    "Cannot export: {reason}.": "Export nicht möglich: {reason}.",
+    "Cannot export: the Blender that writes the maps ended with {code}.": (
+        "Export nicht möglich: Das Blender, das die Maps schreibt, endete mit {code}."
+    ),
+    "Look into the log.": "Sehen Sie im Protokoll nach.",
+    "Copy": "Kopie",
+    "Maps are being exported.": "Es werden gerade Maps exportiert.",
+    "Wait for them, or cancel that.": "Warten Sie darauf, oder brechen Sie das ab.",
+    "Cancel the export of maps, or close what is told of it": (
+        "Den Export der Maps abbrechen, oder die Meldung schließen"
+    ),
+    "Wait": "Warten",
+    "Return when the files are written. From the file browser they are written in the background": (
+        "Erst fertig sein, wenn die Dateien geschrieben sind. Aus dem Dateibrowser wird im Hintergrund geschrieben"
+    ),
+    "{name} has several layers. The Combined of the first is used.": (
+        "{name} hat mehrere Ebenen. Verwendet wird „Combined“ der ersten."
+    ),
     "{name} is {kind}, not one picture.": "{name} ist {kind}, nicht ein einzelnes Bild.",
     "a movie": "ein Film",
     "a sequence": "eine Sequenz",
@@ -745,10 +769,26 @@ TEXTS = {
     "Der Faktor {amount:g} von {node} verbirgt einen seiner Shader: ändern und „Anwenden“ drücken.",
     "Its Principled BSDF is in the group {name}, which comes from another file. Make it local first.": ""
     "Sein Principled BSDF ist in der Gruppe {name}, die aus einer anderen Datei kommt: zuerst lokal machen.",
-    "Its Principled BSDF is in the group {name}, which is used {count} times. To change only this one, click the "
-    "number beside its name and press Apply.": ""
-    "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: um nur diese zu ändern, "
-    "auf die Zahl neben ihrem Namen klicken und „Anwenden“ drücken.",
+    "Its Principled BSDF is in the group {name}, which is used {count} times. Edit it for all, or make a copy for this "
+    "material.": ""
+    "Sein Principled BSDF ist in der Gruppe {name}, die {count}-mal verwendet wird: für alle bearbeiten, oder eine "
+    "Kopie für dieses Material anlegen.",
+    "Edit for All {count} Users": "Für alle {count} Benutzer bearbeiten",
+    "Make a Copy for This Material": "Kopie für dieses Material anlegen",
+    "Apply in Group": "In der Gruppe anwenden",
+    "Put the texture into the node group that the material's Principled BSDF is in, though others use the group too": (
+        "Die Textur in die Node-Gruppe legen, in der der Principled BSDF ist, auch wenn andere sie benutzen"
+    ),
+    "Give this material a copy of the group first": "Diesem Material zuerst eine Kopie der Gruppe geben",
+    "Give this material its own copy of the group, and put the texture there": (
+        "Diesem Material eine eigene Kopie der Gruppe geben und die Textur dort einsetzen"
+    ),
+    "Put the texture into the group: all that use it show it": (
+        "Die Textur in die Gruppe legen: alle, die sie benutzen, zeigen sie"
+    ),
+    "The Principled BSDF is in no group that others use.": (
+        "Der Principled BSDF ist in keiner Gruppe, die andere benutzen."
+    ),
     "It has no Material Output for this render engine. Add one and press Apply.": ""
     "Es hat keine Materialausgabe für diese Render-Engine: eine anlegen und „Anwenden“ drücken.",
     "The view layer shows {other} on everything. Clear its Material Override to see it.": ""

@@ -69,6 +69,7 @@ class State:
     step_previews: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
+    export: the export of maps that runs or was the last, a `material.export_job.Export`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
@@ -99,6 +100,7 @@ class State:
     view: View = field(default_factory=View)
     setup: Setup = field(default_factory=Setup)
     environments: Environments | None = None
+    export: Any = None
 
     @property
     def results(self) -> list[Result]:

@@ -7,9 +7,10 @@ from bpy.props import BoolProperty, IntProperty, StringProperty
 from ...core.errors import ErrorKind, UserError
 from ...core.history import Which
 from ...core.naming import title
-from ..common import preferences, reporting, state
+from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..jobs import delivery
+from ..material import color_node, shown
 from ..pictures import editors, images
 from ..settings.properties import chosen_target, target_problem
 from . import browse
@@ -79,17 +80,57 @@ class TILEWRIGHT_OT_apply(reporting.Operator):
         return target_problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
-        current = state.current
-        result = browse.result(self.result) if self.result else current.result
-        if result is None:
-            raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
-        target = chosen_target(context)
-        # a job that waits for a tool to end is delivered by this, and not a second time
-        if current.last in current.waiting and result == current.result:
-            current.waiting.remove(current.last)
-            current.targets.pop(current.last.id, None)
-        delivery.tell(delivery.deliver([result], target), result.folder.name)
-        browse.note_use(result.folder.name)
+        _apply(context, self.result)
+
+
+def _apply(context: bpy.types.Context, name: str) -> None:
+    current = state.current
+    result = browse.result(name) if name else current.result
+    if result is None:
+        raise UserError(ErrorKind.REQUEST, "There is no texture yet.", "Generate one.")
+    target = chosen_target(context)
+    # a job that waits for a tool to end is delivered by this, and not a second time
+    if current.last in current.waiting and result == current.result:
+        current.waiting.remove(current.last)
+        current.targets.pop(current.last.id, None)
+    delivery.tell(delivery.deliver([result], target), result.folder.name)
+    browse.note_use(result.folder.name)
+
+
+class TILEWRIGHT_OT_apply_in_group(reporting.Operator):
+    """Put the texture into the node group that the material's Principled BSDF is in, though others use the group too"""
+
+    bl_idname = "tilewright.apply_in_group"
+    bl_label = "Apply in Group"
+    bl_options = {"REGISTER", "UNDO"}
+    keeps_error = True
+
+    result: StringProperty(
+        description="The result's folder in the history. Empty: the latest texture",
+        options={"SKIP_SAVE", "HIDDEN"},
+    )
+    own: BoolProperty(
+        name="Copy", description="Give this material a copy of the group first", options={"SKIP_SAVE", "HIDDEN"}
+    )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        if properties.own:
+            return rpt_("Give this material its own copy of the group, and put the texture there")
+        return rpt_("Put the texture into the group: all that use it show it")
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        material = targets.material_of(context)
+        if material is None or material.node_tree is None or shown.surface(material.node_tree).shared is None:
+            return targets.refusal("The Principled BSDF is in no group that others use.")
+        return target_problem(context)
+
+    def act(self, context: bpy.types.Context) -> None:
+        tree = targets.material_of(context).node_tree
+        (shown.make_own if self.own else shown.edit_for_all)(tree)
+        color_node.remove_set_aside(tree)
+        _apply(context, self.result)
 
 
 class TILEWRIGHT_OT_favourite(_OnResult):
@@ -226,6 +267,7 @@ CLASSES = (
     TILEWRIGHT_OT_select,
     TILEWRIGHT_OT_turn_page,
     TILEWRIGHT_OT_apply,
+    TILEWRIGHT_OT_apply_in_group,
     TILEWRIGHT_OT_favourite,
     TILEWRIGHT_OT_delete,
     TILEWRIGHT_OT_open_in_image_editor,

@@ -13,10 +13,10 @@ from ...core.history import Entry
 from ...core.naming import title
 from ...core.requests.texture import Axes
 from ...core.results import BASE_COLOR, Result
-from ..common import drawing, state
+from ..common import drawing, state, targets
 from ..common.drawing import paragraph
 from ..common.languages import iface_
-from ..material import color_node, old_maps
+from ..material import color_node, old_maps, shown
 from ..settings.properties import facts_of
 from . import browse, viewport
 
@@ -45,6 +45,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     _draw_notes(box, context, result, _where(image, worn))
     if worn and image is not None:
         _draw_old_maps(box, context, image, result)
+    if not worn and image is not None:
+        _draw_group(box, context, name)
     row = box.row(align=True)
     row.operator("tilewright.apply").result = name
     row.operator("tilewright.try_on", icon="HIDE_OFF").result = name
@@ -146,6 +148,22 @@ def _draw_old_maps(
         button: Any = row.operator("tilewright.make_maps", text="Remake Maps", icon="FILE_REFRESH")
         button.image, button.axes = image.name, result.recipe.request.axes.value
         row.operator("tilewright.unlink_old_maps", icon="UNLINKED")
+
+
+def _draw_group(layout: bpy.types.UILayout, context: bpy.types.Context, name: str) -> None:
+    """What to do with a group that the material's Principled BSDF is in and that others use too."""
+    material = targets.material_of(context)
+    shared = shown.surface(material.node_tree).shared if material and material.node_tree else None
+    if shared is None:
+        return
+    column = layout.column(align=True)
+    words = iface_("Edit for All {count} Users")
+    button: Any = column.operator(
+        "tilewright.apply_in_group", text=words.format(count=shown.users(shared.node_tree)), icon="LINKED"
+    )
+    button.result, button.own = name, False
+    button = column.operator("tilewright.apply_in_group", text="Make a Copy for This Material", icon="DUPLICATE")
+    button.result, button.own = name, True
 
 
 def _draw_make_tileable(layout: bpy.types.UILayout, result: Result) -> None:

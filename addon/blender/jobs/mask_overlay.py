@@ -14,8 +14,8 @@ from ..settings.properties import settings_of
 
 _SHARE = 0.6  # of the template; what is left is the mask, so that white is lighter and black darker
 _VERTEX = "void main() { place = texCoord; gl_Position = ModelViewProjectionMatrix * vec4(pos, 0.0, 1.0); }"
-# Textures come in linear light, and so they are to be drawn: what an editor is drawn into is sRGB by itself. The shaders
-# that Blender has take colors that are encoded, and would make the picture too dark (5.2).
+# Textures come in linear light, and that is what is to be drawn: an editor is drawn into sRGB by itself. Blender's own
+# shaders take colors that are encoded, and would make the picture too dark (5.2).
 _FRAGMENT = "void main() { color = vec4(texture(image, place).rgb, share); }"
 _handle: Any = None
 _shader: Any = None  # compiled when it is first needed

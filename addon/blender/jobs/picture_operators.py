@@ -120,6 +120,9 @@ class _OnImage(reporting.Operator):
         except BaseException:  # nobody is left who would read what was written
             shutil.rmtree(folder, ignore_errors=True)
             raise
+        if sources.has_layers(image):
+            words = rpt_("{name} has several layers. The Combined of the first is used.")
+            self.report({"INFO"}, words.format(name=image.name))
         current.folders[job.id] = folder
         current.targets[job.id] = replace(target, look=sources.look(image), source=image.session_uid)
         pump.ensure_running()

@@ -100,6 +100,29 @@ def _set_aside(tree: bpy.types.NodeTree, image: bpy.types.Image, beside: bpy.typ
     return placed
 
 
+def remove_set_aside(tree: bpy.types.NodeTree) -> None:
+    """Remove the nodes of ours that were set aside, linked to nothing but each other. Their images stay."""
+    nodes: Any = tree.nodes
+    ours = [node for node in nodes if node.name.startswith(PREFIX) or _is_coordinates_of_ours(node)]
+    names = {node.name for node in ours}
+    links = [(link.from_node.name, link.to_node.name) for link in tree.links]
+    used = {start for start, end in links if start in names and end not in names}
+    while more := {start for start, end in links if end in used and start in names} - used:
+        used |= more
+    framed = {node.parent.name for node in nodes if node.parent is not None and node.name not in names - used}
+    for node in ours:
+        if node.name not in used | framed:
+            if node.bl_idname == IMAGE:
+                images.keep(node.image)
+            nodes.remove(node)
+
+
+def _is_coordinates_of_ours(node: Any) -> bool:
+    """Whether it is a Mapping or a Texture Coordinate in our frame, where they have Blender's own names."""
+    coordinates = node.bl_idname in ("ShaderNodeMapping", "ShaderNodeTexCoord")
+    return coordinates and node.parent is not None and node.parent.name.startswith(PREFIX)
+
+
 def image_node(
     material: bpy.types.Material, kind: str = "BASE_COLOR", node_name: str = ""
 ) -> bpy.types.ShaderNodeTexImage | None:

@@ -53,10 +53,17 @@ def targets(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wi
     return {folder / f"{texture.name.format(name=name)}{suffix}": texture for texture in needed}
 
 
-def write(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wish: Wish) -> list[Path]:
+def write(
+    pictures: Mapping[str, bpy.types.Image],
+    folder: Path,
+    name: str,
+    wish: Wish,
+    written: Callable[[], object] = lambda: None,
+) -> list[Path]:
     """Write the textures beside each other. Files of these names are replaced, each whole or not at all.
 
-    pictures: by kind, `BASE_COLOR` or a `MapKind`. Raises `UserError` (kind `DISK`; `REQUEST` for one without pixels).
+    pictures: by kind, `BASE_COLOR` or a `MapKind`. written: called after each.
+    Raises `UserError` (kind `DISK`; `REQUEST` for one without pixels).
     """
     directx = SCHEMES[wish.scheme].directx if wish.directx is None else wish.directx
     files = targets(pictures, folder, name, wish)
@@ -67,6 +74,7 @@ def write(pictures: Mapping[str, bpy.types.Image], folder: Path, name: str, wish
             try:
                 _write_texture(pictures, texture, part, wish, directx and MapKind.NORMAL in texture.kinds)
                 os.replace(part, path)
+                written()
             except RuntimeError as error:  # Blender's own, in several lines that name another file
                 raise UserError(
                     ErrorKind.DISK,

@@ -10,10 +10,11 @@ from ...core.errors import ErrorKind, UserError
 from ...core.map_files import DEFAULTS
 from ...core.naming import slug
 from ...core.requests.texture import MAX_SIDE
-from ..common import preferences, reporting, targets
+from ..common import preferences, reporting, state, targets
 from ..common.languages import rpt_
+from ..pictures import sources
 from ..settings.properties import settings_of
-from . import assets, export_maps, map_nodes, old_maps, physical_size, shown
+from . import assets, export_job, export_maps, map_nodes, old_maps, physical_size, shown
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -220,6 +221,12 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
         ],
     )
     overwrite: BoolProperty(name="Overwrite", description="Replace existing files", options={"SKIP_SAVE"})
+    wait: BoolProperty(
+        name="Wait",
+        description="Return when the files are written. From the file browser they are written in the background",
+        default=True,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
 
     @classmethod
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
@@ -228,6 +235,7 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
         return None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        self.wait = False
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -252,9 +260,27 @@ class TILEWRIGHT_OT_export_maps(_OnMaterial):
                 rpt_("{path} already exists.").format(path=there[0]),
                 "Turn on Overwrite, or choose another name or folder.",
             )
+        if not self.wait and not bpy.app.background:
+            if export_job.is_running():
+                raise UserError(ErrorKind.REQUEST, "Maps are being exported.", "Wait for them, or cancel that.")
+            export_job.start(pictures, folder, name, wish, sources.new_folder())
+            return
         files = export_maps.write(pictures, folder, name, wish)
         names = ", ".join(path.name for path in files)
         self.report({"INFO"}, rpt_("In {folder}: {names}.").format(folder=folder, names=names))
+
+
+class TILEWRIGHT_OT_close_export(reporting.Operator):
+    """Cancel the export of maps, or close what is told of it"""
+
+    bl_idname = "tilewright.close_export"
+    bl_label = "Close"
+
+    def act(self, context: bpy.types.Context) -> None:
+        if export_job.is_running():
+            state.current.export.cancel()
+        else:
+            state.current.export = None
 
 
 CLASSES = (
@@ -264,4 +290,5 @@ CLASSES = (
     TILEWRIGHT_OT_unlink_old_maps,
     TILEWRIGHT_OT_mark_asset,
     TILEWRIGHT_OT_export_maps,
+    TILEWRIGHT_OT_close_export,
 )

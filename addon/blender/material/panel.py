@@ -4,6 +4,8 @@
 import bpy
 
 from ...core.errors import UserError
+from ..common import drawing, state
+from ..common.languages import iface_, message_of, rpt_
 from . import color_node, map_nodes, physical_size
 from . import operators as material_operators
 
@@ -33,5 +35,30 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         multiplied = map_nodes.multiply_node(material) is not None
         layout.operator("tilewright.multiply_occlusion", depress=multiplied)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
-    layout.operator("tilewright.export_maps", icon="EXPORT")
+    _draw_export(layout, context)
     layout.operator("tilewright.mark_asset", text=text, icon="ASSET_MANAGER")
+
+
+def _draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The button, or how far its export is; below, what came of the last one."""
+    export = state.current.export
+    if export is None:
+        layout.operator("tilewright.export_maps", icon="EXPORT")
+        return
+    if not export.is_over:
+        row = layout.row(align=True)
+        text = iface_("Exporting {done} of {count}").format(done=min(export.made + 1, export.count), count=export.count)
+        row.progress(factor=export.made / export.count, text=text)
+        row.operator("tilewright.close_export", text="", icon="X")
+        return
+    layout.operator("tilewright.export_maps", icon="EXPORT")
+    if export.error:
+        told, icon = message_of(export.error), "ERROR"
+    elif export.is_cancelled and not export.files:
+        told, icon = iface_("The export was cancelled."), "INFO"
+    else:
+        names = ", ".join(path.name for path in export.files)
+        told, icon = rpt_("In {folder}: {names}.").format(folder=export.folder, names=names), "CHECKMARK"
+    row = layout.row()
+    drawing.paragraph(row, context, told, icon=icon, margin=1)
+    row.operator("tilewright.close_export", text="", icon="X", emboss=False)

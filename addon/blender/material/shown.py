@@ -15,6 +15,8 @@ from ..common.languages import rpt_
 from . import feeds
 
 PRINCIPLED = "ShaderNodeBsdfPrincipled"
+_FOR_ALL = "tilewright_for_all"  # on a group: the user wants it edited for all who use it; undo takes that back too
+_DEEPEST = 16  # groups in each other
 _ENGINES = {"CYCLES": "CYCLES", "BLENDER_EEVEE": "EEVEE", "BLENDER_EEVEE_NEXT": "EEVEE"}  # others take any output
 _ENDS = 1e-6  # of a Mix Shader's factor
 
@@ -28,11 +30,13 @@ def output(tree: Any) -> Any:
 class Surface:
     """What is behind an output. principled: the selected one of several, or else the nearest; None where none is shown.
 
-    why: a sentence that says why there is none, and what to do.
+    why: a sentence that says why there is none, and what to do. shared: there is none because it is in the group of
+    this node, which others use too: `edit_for_all` or `make_own` changes that.
     """
 
     principled: Any = None
     why: str = ""
+    shared: Any = None
 
 
 @dataclass
@@ -42,6 +46,7 @@ class _Walk:
     found: list[Any] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     groups: list[Any] = field(default_factory=list)  # that the way has entered
+    shared: list[Any] = field(default_factory=list)  # the nodes of groups that others use too
 
     def behind(self, sockets: list[Any]) -> None:
         waiting = list(sockets)
@@ -99,28 +104,35 @@ class _Walk:
 
     def _enter(self, node: Any, link: Any) -> None:
         group = node.node_tree
-        if group is None or len(self.groups) > 16 or any(entered.node_tree == group for entered in self.groups):
+        if group is None or len(self.groups) > _DEEPEST or any(entered.node_tree == group for entered in self.groups):
             return
         inner = _Walk(groups=[*self.groups, node])
         for end in group.nodes:
             if end.bl_idname == "NodeGroupOutput" and end.is_active_output:
                 inner.behind([entry for entry in end.inputs if entry.identifier == link.from_socket.identifier])
         self.reasons += inner.reasons
-        if not inner.found:
+        if not inner.found and not inner.shared:
             return
         if group.library is not None or group.override_library is not None:
             words = rpt_(
                 "Its Principled BSDF is in the group {name}, which comes from another file. Make it local first."
             )
             self.reasons.append(words.format(name=group.name))
-        elif group.users - group.use_fake_user > 1:
+        elif users(group) > 1 and not group.get(_FOR_ALL):
+            self.shared.append(node)
             words = rpt_(
-                "Its Principled BSDF is in the group {name}, which is used {count} times. To change only this one, "
-                "click the number beside its name and press Apply."
+                "Its Principled BSDF is in the group {name}, which is used {count} times. Edit it for all, or make a "
+                "copy for this material."
             )
-            self.reasons.append(words.format(name=group.name, count=group.users - group.use_fake_user))
+            self.reasons.insert(0, words.format(name=group.name, count=users(group)))
         else:
             self.found += inner.found
+            self.shared += inner.shared
+
+
+def users(group: Any) -> int:
+    """How many use a group."""
+    return int(group.users - group.use_fake_user)
 
 
 def _curves(moving: Any) -> list[Any]:
@@ -143,7 +155,23 @@ def surface(tree: Any) -> Surface:
     walk.behind([end.inputs["Surface"]])
     found = walk.found
     chosen = next((node for node in found if node.select and len(found) > 1), found[0] if found else None)
-    return Surface(chosen, "" if chosen else next(iter(walk.reasons), ""))
+    if chosen is not None:
+        return Surface(chosen)
+    return Surface(why=next(iter(walk.reasons), ""), shared=next(iter(walk.shared), None))
+
+
+def edit_for_all(tree: Any) -> None:
+    """Let the Principled BSDF be edited where it is, in a group that others use too."""
+    for _ in range(_DEEPEST):
+        if (node := surface(tree).shared) is not None:
+            node.node_tree[_FOR_ALL] = True
+
+
+def make_own(tree: Any) -> None:
+    """Put copies in place of the groups that others use too, down to the Principled BSDF; the outermost first."""
+    for _ in range(_DEEPEST):
+        if (node := surface(tree).shared) is not None:
+            node.node_tree = node.node_tree.copy()
 
 
 def principled(tree: Any) -> Any:
@@ -168,7 +196,7 @@ def own_groups(material: bpy.types.Material) -> list[int]:
     tree: Any = material.node_tree
     for node in tree.nodes if tree is not None else ():
         group = node.node_tree if node.bl_idname == "ShaderNodeGroup" else None
-        if group is None or group.library is not None or group.users - group.use_fake_user != 2:
+        if group is None or group.library is not None or (users(group) != 2 and not group.get(_FOR_ALL)):
             continue
         if any(inner.bl_idname == PRINCIPLED for inner in group.nodes):
             node.node_tree = group.copy()

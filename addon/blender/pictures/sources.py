@@ -119,6 +119,10 @@ def _write(image: bpy.types.Image, folder: Path) -> Path:
     if _is_read_as_it_is(image):
         target = target.with_suffix(_suffix(image))
         target.write_bytes(image.packed_file.data)
+    elif _suffix(image) == ".exr" and not all(image.size):
+        with _combined(image, target.with_suffix(".exr")) as combined:
+            target = target.with_suffix(".npy")
+            _write_array(combined, target)
     elif image.is_float:
         target = target.with_suffix(".npy")
         _write_array(image, target)
@@ -152,6 +156,47 @@ def _suffix(image: bpy.types.Image) -> str:
     if head[:4] == b"RIFF" and head[8:] == b"WEBP":
         found = ".webp"
     return found or _path(image).suffix.lower()
+
+
+def has_layers(image: bpy.types.Image) -> bool:
+    """Whether it is an EXR of several layers or passes, once `prepare` has read it: its result is of the first."""
+    return image.type == "MULTILAYER"
+
+
+@contextmanager
+def _combined(image: bpy.types.Image, path: Path) -> Iterator[bpy.types.Image]:
+    """An image of what an EXR of several layers shows first, the Combined pass of its first layer; it goes again.
+
+    Such an image has neither size nor pixels in Python, but what Blender writes of it as a render has them (4.2 to
+    5.2, every compression), in linear colors and without the scene's view. Writes `path`, of floats.
+    """
+    scene = bpy.data.scenes.new("Tilewright")
+    try:
+        settings: Any = scene.render.image_settings
+        if hasattr(settings, "media_type"):  # from 5.0 on
+            settings.media_type = "IMAGE"
+        settings.file_format, settings.color_mode = "OPEN_EXR", "RGBA"
+        settings.color_depth, settings.exr_codec = "32", "NONE"
+        try:
+            image.save_render(str(path), scene=scene)
+        except RuntimeError:
+            if not image.has_data:  # a broken file
+                _refuse_without_pixels(image)
+            raise
+    finally:
+        bpy.data.scenes.remove(scene)
+    combined = bpy.data.images.load(str(path), check_existing=False)
+    try:
+        combined.colorspace_settings.is_data = image.colorspace_settings.is_data
+        if not any(_pixels_of(combined)):  # 5.0 writes zeros where the file is its own, which has a part for each pass
+            words = rpt_("Blender {version} cannot read the Combined of {name}.")
+            raise _refusal(
+                words.format(version=bpy.app.version_string, name=image.name),
+                "Use Blender 4.5 or 5.2, or save it as a plain OpenEXR.",
+            )
+        yield combined
+    finally:
+        bpy.data.images.remove(combined)
 
 
 def _write_png(image: bpy.types.Image, path: Path) -> None:

@@ -479,7 +479,7 @@ _POINTERS = (
 
 @persistent
 def _on_load(*_: object) -> None:
-    """What Generate made last is what it makes in a new file, where that file says nothing else."""
+    """What Generate made last, at first a whole material, is what it makes in a file that says nothing else."""
     for scene in bpy.data.scenes:
         settings = settings_of(scene)
         if preferences.get().whole_material and not settings.is_property_set("maps"):
@@ -491,10 +491,13 @@ def register() -> None:
         owner.tilewright = PointerProperty(type=group)
     if not bpy.app.background:  # what a script gets depends on no choice that was made by hand
         bpy.app.handlers.load_post.append(_on_load)
+        bpy.app.timers.register(_on_load, first_interval=0.0)  # the file that is open: no scene is there yet
 
 
 def unregister() -> None:
     if _on_load in bpy.app.handlers.load_post:
         bpy.app.handlers.load_post.remove(_on_load)
+    if bpy.app.timers.is_registered(_on_load):
+        bpy.app.timers.unregister(_on_load)
     for owner, _group in reversed(_POINTERS):
         del owner.tilewright

@@ -139,7 +139,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
-    template, own_size = templates.of(wish, Axes(tile))
+    template, own_size, notes = templates.of(wish, Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
@@ -156,7 +156,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         **template_options.variation(options),
     )
     is_chosen = chosen("seed") is not None and (not options.variation or options.variation_seed is not None)
-    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen)
+    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes)
 
 
 def _final(template: str, prompt: str, model: str) -> str:
@@ -252,7 +252,7 @@ def _generate(wanted: Sequence[Wanted], output: Path, options: argparse.Namespac
     failed = 0
     try:
         for item in wanted:
-            made.name, made.profile = item.name, item.profile
+            made.name, made.profile, made.notes = item.name, item.profile, item.notes
             job = session.submit(item.request)
             _run(session, job, made, interruptions)
             error = job.error or made.error
@@ -287,7 +287,7 @@ def _run(session: Session, job: Job, made: "_Made", interruptions: list[int]) ->
 class _Made:
     """Moves each result out of the temporary store as soon as it is whole, and tells about it.
 
-    error: why a result could not be moved. name, profile: as `Wanted` has them, for what is made now.
+    error: why a result could not be moved. name, profile, notes: as `Wanted` has them, for what is made now.
     is_closed: nobody reads any more.
     """
 
@@ -297,6 +297,7 @@ class _Made:
         self._export = export
         self.error: UserError | None = None
         self.name, self.profile = "", b""
+        self.notes: tuple[str, ...] = ()
         self.is_closed = False
 
     def collect(self, events: list[Event]) -> None:
@@ -321,6 +322,7 @@ class _Made:
                     picture_commands.move(source, target)
                     maps[kind.value] = target.name
             exported = self._written(file, maps)
+            notes = [*self.notes, *result.notes]
             line = json.dumps(
                 {
                     "file": file.name,
@@ -329,12 +331,12 @@ class _Made:
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),
-                    **({"notes": list(result.notes)} if result.notes else {}),
+                    **({"notes": notes} if notes else {}),
                 }
             )
             with (self._output / "results.jsonl").open("a", encoding="ascii") as index:
                 index.write(line + "\n")
-        for note in result.notes:
+        for note in notes:
             print(f"Note: {note}", file=sys.stderr, flush=True)
         score = "not measured" if result.seam_score is None else f"{result.seam_score:.2f}"
         self._say(line if self._as_json else f"{file}  seam {score}  {result.seconds:.1f} s")

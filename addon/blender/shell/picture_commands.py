@@ -35,13 +35,14 @@ _SCALES = ", ".join(str(scale) for scale in SCALES[1:])
 class Wanted:
     """A request. name: of its files, "" for one of the prompt. is_seed_chosen: it was not left to chance.
 
-    profile: the ICC profile that the colors keep, b"" for none.
+    profile: the ICC profile that the colors keep, b"" for none. notes: sentences about the picture that it is made of.
     """
 
     request: Request
     name: str = ""
     is_seed_chosen: bool = False
     profile: bytes = b""
+    notes: tuple[str, ...] = ()
 
 
 def add_parsers(commands: Any, program: str) -> None:
@@ -126,7 +127,7 @@ def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[W
         axes = Axes((options.tile or ("none" if tiles else "xy")).upper())
         for file in tiles or [path(text)]:
             facts = facts_of(file)
-            source, content = readable(file, Content(options.content.upper()), facts)
+            source, content, notes = readable(file, Content(options.content.upper()), facts)
             asked = PictureRequest(
                 source=str(source),
                 finish=finish(options),
@@ -137,7 +138,9 @@ def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[W
                 source_recipe=recipe_in(file),
             )
             profile = facts.profile if facts.is_rgb and content is Content.COLOR else b""
-            wanted.append(Wanted(asked, profile=profile))
+            if facts.profile and not facts.is_rgb and content is Content.COLOR:
+                notes += (f"{file.name} has a color profile that is not of RGB colors. It is not kept.",)
+            wanted.append(Wanted(asked, profile=profile, notes=notes))
     return wanted
 
 
@@ -164,8 +167,8 @@ def facts_of(file: Path) -> Facts:
         return Facts()
 
 
-def readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content]:
-    """What the worker reads of a picture: itself, or what Blender makes of it. Raises `UserError`.
+def readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content, tuple[str, ...]]:
+    """What the worker reads of a picture: itself, or what Blender makes of it; and notes. Raises `UserError`.
 
     A file of a kind that only Blender knows (EXR, HDR, PSD ...) is written out by it; one that is to be turned, as a
     camera's, is turned: in Blender pictures lie as they are, and there textures fit them.
@@ -174,28 +177,24 @@ def readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content]
         with file.open("rb") as stream:
             head = stream.read(12)
     except OSError:
-        return file, content  # the worker says why
+        return file, content, ()  # the worker says why
     if facts.orientation == 1 and (head.startswith(_KNOWN_TO_WORKER) or head[8:] == b"WEBP" or file.suffix == ".npy"):
-        return file, content
+        return file, content, ()
     try:
         image = bpy.data.images.load(str(file), check_existing=False)
     except RuntimeError:
-        return file, content
+        return file, content, ()
     try:
         image.colorspace_settings.is_data = image.colorspace_settings.is_data or content is not Content.COLOR
-        if not all(image.size):
-            if head.startswith(_EXR):
-                raise UserError(
-                    ErrorKind.REQUEST,
-                    f"{file.name} is an EXR of several layers or parts.",
-                    "Save its Combined layer as a plain OpenEXR.",
-                )
-            return file, content
+        if not all(image.size) and not head.startswith(_EXR):
+            return file, content, ()
         place = sources.new_folder()
         if facts.orientation != 1:
-            return turned.write(image, facts.orientation, place / f"{file.stem}.png"), content
+            return turned.write(image, facts.orientation, place / f"{file.stem}.png"), content, ()
         made, found = sources.prepare(image, place)
-        return made, content if content is not Content.COLOR else found
+        note = f"{file.name} has several layers. The Combined of the first is used."
+        notes = (note,) if sources.has_layers(image) else ()
+        return made, content if content is not Content.COLOR else found, notes
     finally:
         bpy.data.images.remove(image)
 

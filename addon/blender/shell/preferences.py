@@ -144,7 +144,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
     )
     # not shown: the choice beside Generate sets it
     whole_material: BoolProperty(
-        name="Whole Material", description="What Generate makes in a new file: maps too", default=False
+        name="Whole Material", description="What Generate makes in a new file: maps too", default=True
     )
     models: StringProperty(
         name="Models",

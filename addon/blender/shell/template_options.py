@@ -61,18 +61,18 @@ class Templates:
 
     def __init__(self, options: argparse.Namespace, path: Callable[[str], Path], folder: Path | None = None) -> None:
         self._options, self._path, self._folder = options, path, folder
-        self._files: dict[Path, Path] = {}
+        self._files: dict[Path, tuple[Path, tuple[str, ...]]] = {}
         self._facts: dict[Path, tuple[tuple[int, int], bool]] = {}
 
-    def of(self, wish: Wish, axes: Axes) -> tuple[Template | None, Size | None]:
-        """The template that a line asks for, and the size that goes with it; None where that is the model's.
+    def of(self, wish: Wish, axes: Axes) -> tuple[Template | None, Size | None, tuple[str, ...]]:
+        """The template that a line asks for, the size that goes with it, None where that is the model's, and notes.
 
         Raises `UserError`.
         """
         name = self._named(wish, "template_image")
         if name is None:
             self._refuse_options(wish)
-            return None, None
+            return None, None, ()
         region = self._region(wish)
         size, is_cut = self._known(name)
         mask = self._named(wish, "mask")
@@ -91,7 +91,8 @@ class Templates:
             source_recipe=picture_commands.recipe_in(name),
             **{field: value for field, value in shares.items() if value is not None},
         )
-        return template, self._size(region, size)
+        notes = self._files[name][1] + (self._files[mask][1] if mask is not None else ())
+        return template, self._size(region, size), notes
 
     def _size(self, region: Region, size: tuple[int, int]) -> Size | None:
         """Where a part stays, it stays as it is at the picture's own size; where it grows, at a multiple of that."""
@@ -130,8 +131,9 @@ class Templates:
     def _readable(self, file: Path) -> Path:
         if file not in self._files:
             facts = picture_commands.facts_of(file)
-            self._files[file] = picture_commands.readable(file, Content.COLOR, facts)[0]
-        return self._files[file]
+            path, _content, notes = picture_commands.readable(file, Content.COLOR, facts)
+            self._files[file] = path, notes
+        return self._files[file][0]
 
     def _known(self, file: Path) -> tuple[tuple[int, int], bool]:
         """Width and height, 0 where Blender cannot read it, and whether it has to be made tileable."""

@@ -11,7 +11,7 @@ from .. import families
 from ..errors import ErrorKind, UserError
 from ..model_files import configs
 from ..model_files.configs import read_config
-from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler
+from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler
 from .family import Defaults, Family
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
@@ -20,7 +20,7 @@ _CHECKPOINTS = {".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin"}
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
 # to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
-_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True)
+_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True, periodic=True)
 # Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
 FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "19f46b39cd658788": (1, 10),
@@ -47,6 +47,13 @@ class ModelInfo:
     schedulers: tuple[Scheduler, ...]
     licence: str
     exact: bool = True
+
+    def sampled_on(self, asked: Axes) -> Axes:
+        """The axes on which its networks are periodic where a texture is to repeat on `asked`.
+
+        A model that knows a torus alone repeats on the other axis as well, which does no harm; dark borders would.
+        """
+        return Axes.XY if self.defaults.periodic else asked
 
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""

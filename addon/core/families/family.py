@@ -18,6 +18,7 @@ class Defaults:
     weighing: the guidance scale where there is a negative prompt, for models whose usual one is too low to weigh it; a
     second pass a step, which costs time, is then worth it.
     distilled: the weights were trained for exactly these steps of the model's own scheduler.
+    periodic: they were trained as functions on a torus alone, and paint dark borders where an edge is free.
     """
 
     steps: int
@@ -25,6 +26,7 @@ class Defaults:
     size: int
     weighing: float | None = None
     distilled: bool = False
+    periodic: bool = False
 
     def guidance_for(self, negative_prompt: str) -> float:
         """The guidance scale that suits a request with this negative prompt."""

@@ -59,15 +59,48 @@ def readable(lines: list[list[str]], folder: str) -> list[list[dict]]:
     return told
 
 
-def make_exr(file: str, layers: bool) -> None:
-    """As Blender renders it; with layers it has a Combined layer among others."""
+def make_exr(file: str, codec: str = "ZIP", bits: str = "32", layers: bool = False) -> None:
+    """As Blender renders it, of (0.25, 0.5, 2) everywhere; with layers it has a Combined among other passes."""
     fresh()
     scene = bpy.context.scene
     scene.render.engine, scene.cycles.samples = "CYCLES", 1
+    scene.cycles.use_denoising = False
     scene.render.resolution_x, scene.render.resolution_y = 8, 4
+    world = bpy.data.worlds.new("")
+    world.use_nodes = True
+    world.node_tree.nodes["Background"].inputs["Color"].default_value = (0.25, 0.5, 2.0, 1.0)
+    scene.world, scene.camera = world, bpy.data.objects.new("", bpy.data.cameras.new(""))
+    scene.collection.objects.link(scene.camera)
+    scene.camera.location.z = -50.0  # it looks down, away from what there is
     settings = scene.render.image_settings
-    if "media_type" in settings.bl_rna.properties:  # from 5.0 on
+    if hasattr(settings, "media_type"):  # from 5.0 on
         settings.media_type = "MULTI_LAYER_IMAGE" if layers else "IMAGE"
     settings.file_format = "OPEN_EXR_MULTILAYER" if layers else "OPEN_EXR"
+    settings.exr_codec, settings.color_depth = codec, bits
+    shown = scene.view_layers[0]
+    shown.use_pass_z, shown.use_pass_ambient_occlusion, shown.use_pass_diffuse_color = layers, layers, layers
+    if layers:
+        shown.aovs.add().name = "AAA"
     scene.render.filepath = file
     bpy.ops.render.render(write_still=True)
+
+
+def combined_of(file: str, folder: str) -> list[list]:
+    """What an image of several layers becomes, from its file and packed. Nothing of the making is left in Blender."""
+    sources, told = addon("pictures.sources"), []
+    fresh()
+    before = (len(bpy.data.images), len(bpy.data.scenes))
+    for packed in (False, True):
+        image = bpy.data.images.load(file)
+        if packed:
+            image.pack()
+            image.filepath_raw = "//gone.exr"
+        path, content = sources.prepare(image, Path(folder) / str(packed))
+        told.append([str(path), content.value, sources.has_layers(image)])
+        bpy.data.images.remove(image)
+        assert (len(bpy.data.images), len(bpy.data.scenes)) == before
+    return told
+
+
+def version() -> str:
+    return bpy.app.version_string

@@ -4,6 +4,7 @@
 It accepts only what this Blender's own layout accepts: functions, parameters, properties, icons, operators.
 """
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -236,6 +237,18 @@ def material_part_tells_what_can_be_done() -> None:
     assert "tilewright.follow_displacement" in _buttons()
     assert bpy.ops.tilewright.mark_asset() == {"FINISHED"}
     assert "Update Asset" in _draw()
+    now = addon("common.state").current
+    now.export = SimpleNamespace(is_over=False, is_cancelled=False, made=1, count=4, files=[], error=None, folder="out")
+    assert "Exporting 2 of 4" in _draw()
+    assert "tilewright.close_export" in _buttons()
+    assert "tilewright.export_maps" not in _buttons()
+    now.export.is_over, now.export.files = True, [Path("brick_Normal.png")]
+    assert "In out: brick_Normal.png." in " ".join(_draw())
+    assert {"tilewright.close_export", "tilewright.export_maps"} <= set(_buttons())
+    now.export.files, now.export.is_cancelled = [], True
+    assert "The export was cancelled." in " ".join(_draw())
+    assert bpy.ops.tilewright.close_export() == {"FINISHED"}
+    assert now.export is None
     cube.active_material = None
     assert "No material is active." in _draw()
 

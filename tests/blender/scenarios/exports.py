@@ -7,12 +7,16 @@ Each answers "" where this Blender lacks the exporter: Debian's has no USD, nor 
 import importlib.util
 import json
 import re
+import tempfile
+import time
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import bpy
-from common import fresh, generate, message_of
+from common import addon, fresh, generate, message_of
 
 
 def _material() -> Any:
@@ -239,3 +243,127 @@ def _exported(place: Path, levels: int, format_: str, bits: int) -> None:
                 # of smoothness 0 one level of 65535 is left, or Blender would write no color there
                 least = step if bits == 16 and index == 3 else 0.0
                 assert worst <= exact + least, (*told, index, worst)
+
+
+def export_elsewhere(folder: str) -> dict[str, float]:
+    """A second Blender writes the same bytes as this one, of files, packed files and painted pixels. Seconds."""
+    export_job, export_maps = addon("material.export_job"), addon("material.export_maps")
+    base = Path(folder)
+    pictures = {kind: _image(kind, 65535 if kind in ("height", "normal") else 255, base) for kind in KINDS}
+    pictures["roughness"].pack()
+    pictures["roughness"].filepath_raw = "//gone.png"
+    pictures["metallic"].pixels[0] = 0.5
+    pictures["normal"].pixels[1] = 0.25
+    assert pictures["metallic"].is_dirty
+    assert pictures["normal"].is_dirty
+
+    seconds = {}
+    for scheme, exr, bits in (("unity", False, 0), ("unreal", True, 0), ("godot", False, 16), ("plain", False, 8)):
+        wish = export_maps.Wish(scheme, exr=exr, bits=bits)
+        here = export_maps.write(pictures, base / f"{scheme}-here", "brick", wish)
+        export, seconds[scheme] = _export(pictures, base / f"{scheme}-there", wish)
+        assert export.error is None, export.error
+        assert [path.name for path in export.files] == [path.name for path in here]
+        for one, other in zip(here, export.files, strict=True):
+            assert _read(one) == _read(other), one.name
+    pictures["occlusion"] = bpy.data.images.load(pictures["occlusion"].filepath)
+    Path(pictures["occlusion"].filepath).unlink()
+    export, _seconds = _export(pictures, base / "missing", export_maps.Wish("plain"))
+    assert "occlusion" in export.error.message
+    assert "is missing" in export.error.message
+
+    # cancelled in the middle: nothing half is left
+    export = export_job.Export(pictures, base / "cancelled", "brick", export_maps.Wish("orm"), _scratch(base))
+    export.finish()
+    assert (export.is_over, export.is_cancelled, export.files, export.error) == (True, True, [], None)
+    assert not list(base.glob("cancelled/.*"))
+    assert not list(base.glob("scratch*")), "folders of exports go with them"
+    return seconds
+
+
+KINDS = ("base_color", "normal", "roughness", "metallic", "occlusion", "height")
+
+
+def _scratch(base: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix="scratch", dir=base))
+
+
+def _export(pictures: dict[str, Any], folder: Path, wish: Any) -> tuple[Any, float]:
+    begin = time.perf_counter()
+    export = addon("material.export_job").Export(pictures, folder, "brick", wish, _scratch(folder.parent))
+    seconds = time.perf_counter() - begin
+    while not export.is_over:
+        time.sleep(0.05)
+    return export, seconds
+
+
+def export_from_the_panel(folder: str) -> Iterator[float]:
+    """In a window: while the maps are written, Blender goes on, and the panel tells how far it is. Seconds."""
+    material = fresh_with_maps(Path(folder))
+    yield 2.0
+    window, now = bpy.context.window_manager.windows[0], addon("common.state").current
+    export_maps, map_nodes = addon("material.export_maps"), addon("material.map_nodes")
+    area = next(area for area in window.screen.areas if area.type == "VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    yield 1.0
+    next(region for region in area.regions if region.type == "UI").active_panel_category = "Tilewright"
+    yield 1.0
+    begin = time.perf_counter()
+    export_maps.write(map_nodes.pictures(material), Path(folder) / "here", "brick", export_maps.Wish("unity"))
+    blocked = time.perf_counter() - begin
+    begin = time.perf_counter()
+    with bpy.context.temp_override(window=window, area=area):
+        done = bpy.ops.tilewright.export_maps(
+            directory=str(Path(folder) / "there"), scheme="unity", name="brick", wait=False
+        )
+        pressed = time.perf_counter() - begin
+        again = message_of(lambda: bpy.ops.tilewright.export_maps(directory=folder, wait=False))
+    assert done == {"FINISHED"}
+    assert "being exported" in again
+    watched, made = 0.0, set()
+    while not now.export.is_over:
+        made.add(now.export.made)
+        before = time.perf_counter()
+        addon("material.export_job")._watch()
+        watched = max(watched, time.perf_counter() - before)
+        yield 0.02
+    seconds = time.perf_counter() - begin
+    yield 1.0
+    assert now.export.error is None, now.export.error
+    assert len(now.export.files) == 5
+    for path in now.export.files:
+        assert path.read_bytes() == (Path(folder) / "here" / path.name).read_bytes(), path.name
+    assert len(made) > 1, "it told nothing on the way"
+    with bpy.context.temp_override(window=window, area=area):
+        done = bpy.ops.tilewright.export_maps(directory=str(Path(folder) / "no"), scheme="orm", wait=False)
+    assert done == {"FINISHED"}
+    yield 0.5
+    assert bpy.ops.tilewright.close_export() == {"FINISHED"}  # as the panel's button cancels it
+    while not now.export.is_over:
+        yield 0.1
+    assert now.export.is_cancelled
+    assert not now.export.files
+    assert not list(Path(folder).glob("no/.*")), "what was half written is still there"
+    assert bpy.ops.tilewright.close_export() == {"FINISHED"}
+    assert now.export is None
+    return {"blocked": blocked, "pressed": pressed, "watched": watched, "seconds": seconds}
+
+
+def fresh_with_maps(folder: Path, side: int = 1024) -> Any:
+    """A material with all maps, as files of that many pixels a side."""
+    fresh()
+    color_node, map_nodes = addon("material.color_node"), addon("material.map_nodes")
+    material = bpy.data.objects["Cube"].active_material
+    images = {}
+    for kind in KINDS:
+        deep = kind in ("height", "normal")
+        made = bpy.data.images.new(kind, side, side, alpha=False, float_buffer=deep, is_data=True)
+        made.pixels.foreach_set(array("f", [0.25, 0.5, 0.75, 1.0]) * (side * side))
+        made.file_format = "PNG"
+        made.save(filepath=str(folder / f"{kind}.png"))
+        bpy.data.images.remove(made)
+        images[kind] = bpy.data.images.load(str(folder / f"{kind}.png"))
+        images[kind].colorspace_settings.is_data = kind != "base_color"
+    placed = color_node.assign(material, images.pop("base_color"), "BASE_COLOR")
+    map_nodes.assign(material, placed, images, "CYCLES")
+    return material

@@ -415,16 +415,21 @@ def rule_a_new_mapping_is_fitted_and_follows_the_tile_size() -> None:
 def rule_the_choice_beside_generate_is_the_setting_and_is_remembered() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     manager, settings = bpy.context.window_manager.tilewright, bpy.context.scene.tilewright
-    assert (manager.makes, settings.maps) == ("COLOR", False)
-    manager.makes = "MATERIAL"
-    assert (settings.maps, preferences.whole_material) == (True, True)
-    fresh()
+    assert (manager.makes, settings.maps) == ("COLOR", False), "a script gets what it asks for"
     addon("settings.properties")._on_load()  # only in a window it is a handler
+    assert (manager.makes, settings.maps) == ("MATERIAL", True), "a beginner gets a whole material"
+    manager.makes = "COLOR"
+    assert (settings.maps, preferences.whole_material) == (False, False)
+    fresh()
+    addon("settings.properties")._on_load()
+    assert bpy.context.window_manager.tilewright.makes == "COLOR"
+    bpy.context.window_manager.tilewright.makes = "MATERIAL"
+    fresh()
+    addon("settings.properties")._on_load()
     assert bpy.context.window_manager.tilewright.makes == "MATERIAL"
     bpy.context.scene.tilewright.maps = False  # a file's own word
     addon("settings.properties")._on_load()
     assert bpy.context.window_manager.tilewright.makes == "COLOR"
-    preferences.whole_material = False
 
 
 def rule_a_new_mapping_is_left_alone_where_that_is_wanted() -> None:

@@ -7,10 +7,13 @@ Each case sets up the cube, generates, and answers whether red was seen and what
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import bpy
-from common import addon, fresh, generate, links, wish
+from by_hand import BUTTON, Hand
+from common import addon, fresh, generate, links, made, message_of, push_undo, undo, wish
+from window import Story, _until, missing_hands
 
 
 def _tree() -> Any:
@@ -206,6 +209,70 @@ def outcomes(folder: str) -> dict[str, tuple[bool, str]]:
     return told
 
 
+def outcomes_in_eevee(folder: str) -> Story:
+    """On a screen: as `outcomes`, rendered by EEVEE, for what it and Cycles could see differently."""
+    told = {}
+    for case in (plain, output_of_the_other_engine, output_of_this_engine, muted_link, mixed_in, mixed_out):
+        _prepare(case)
+        for node in _tree().nodes:  # the cases are told for Cycles
+            if node.bl_idname == "ShaderNodeOutputMaterial" and node.target != "ALL":
+                node.target = "CYCLES" if node.target == "EEVEE" else "EEVEE"
+        engines = bpy.types.RenderSettings.bl_rna.properties["engine"].enum_items.keys()
+        bpy.context.scene.render.engine = next(e for e in ("BLENDER_EEVEE_NEXT", "BLENDER_EEVEE") if e in engines)
+        bpy.context.scene.eevee.taa_render_samples = 4
+        yield from _press(prompt="red brick")
+        told[case.__name__] = (_red_is_seen(Path(folder)), bpy.context.window_manager.tilewright.outcome)
+    return told
+
+
+def _press(**values: Any) -> Story:
+    """Press Generate in the window, and wait until what it makes has come."""
+    wish(**values)
+    count = len(made())
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    yield from _until(lambda: len(made()) > count and not bpy.context.window_manager.tilewright.running)
+    yield from _until(lambda: bpy.context.window_manager.tilewright.outcome)
+
+
+def pinned_editor_in_the_window() -> Story:
+    """A Shader Editor that is pinned while another material is shown: Generate beside it fills what is seen there."""
+    if lack := missing_hands():
+        return lack
+    fresh()
+    other, cube = _other(), bpy.data.objects["Cube"]
+    cube.data.materials.append(other)
+    cube.active_material_index = 1
+    window = bpy.context.window_manager.windows[0]
+    area = max(window.screen.areas, key=lambda area: area.width * area.height)
+    area.type, area.ui_type = "NODE_EDITOR", "ShaderNodeTree"
+    yield 1.0
+    space = area.spaces.active
+    assert space.id == other
+    space.pin = True  # what its header's pin sets
+    cube.active_material_index = 0
+    yield 1.0
+    assert cube.active_material.name == "Material"
+    assert space.node_tree == other.node_tree, "the pinned editor follows the object"
+    space.show_region_ui = True
+    yield 1.0
+    side = next(region for region in area.regions if region.type == "UI")
+    side.active_panel_category = "Tilewright"
+    wish(prompt="brick")
+    yield 1.0
+    hand = Hand(Path(bpy.app.tempdir))
+    for nudge in (3, 0):
+        hand.point(side.x + BUTTON[0] - nudge, side.y + side.height - BUTTON[1])
+        yield 0.5
+    hand.do("click", 1)
+    yield from _until(made)
+    yield from _until(lambda: bpy.context.window_manager.tilewright.outcome)
+    outcome = bpy.context.window_manager.tilewright.outcome
+    assert outcome.startswith("In Green, node Image Texture."), outcome
+    assert not [node for node in _tree().nodes if node.bl_idname == "ShaderNodeTexImage"]
+    return ""
+
+
 def pinned_editor() -> None:
     """What is pinned in the Shader Editor is what the user looks at there, and is filled."""
     fresh()
@@ -253,3 +320,86 @@ def _prepare(case: Callable[[], None]) -> None:
     bpy.context.scene.render.engine = "CYCLES"
     bpy.data.objects["Light"].location = bpy.data.objects["Camera"].location
     case()
+
+
+class _Panel:
+    """What a panel draws into; it keeps the buttons."""
+
+    def __init__(self) -> None:
+        self.buttons: list[tuple[str, SimpleNamespace]] = []
+
+    def column(self, **_how: Any) -> "_Panel":
+        return self
+
+    def operator(self, _name: str, *, text: str, **_how: Any) -> SimpleNamespace:
+        self.buttons.append((text, SimpleNamespace()))
+        return self.buttons[-1][1]
+
+
+def _ask(image: Any) -> dict[str, dict[str, Any]]:
+    """The buttons beside a texture that waits for an answer: what each sets, by its text."""
+    panel = _Panel()
+    addon("history.selected")._draw_group(panel, bpy.context, image.tilewright.result)
+    return {text: vars(values) for text, values in panel.buttons}
+
+
+def shared_group_is_asked_about(folder: str) -> None:
+    """Two materials use a group, which lies in another group: each answer does what it says, and undo takes it back."""
+    for own in (False, True):
+        fresh()
+        inner = _group().node_tree
+        outer = bpy.data.node_groups.new("Outer", "ShaderNodeTree")
+        outer.interface.new_socket("Shader", in_out="OUTPUT", socket_type="NodeSocketShader")
+        entry, end = outer.nodes.new("ShaderNodeGroup"), outer.nodes.new("NodeGroupOutput")
+        entry.node_tree = inner
+        outer.links.new(entry.outputs[0], end.inputs[0])
+        _tree().nodes.remove(_end().inputs["Surface"].links[0].from_node)
+        node, other = _tree().nodes.new("ShaderNodeGroup"), _other().node_tree.nodes.new("ShaderNodeGroup")
+        node.node_tree = other.node_tree = outer
+        _tree().links.new(node.outputs[0], _end().inputs["Surface"])
+        nodes, inside, name = len(_tree().nodes), len(inner.nodes), node.name  # undo takes the node itself away
+
+        image = generate(maps=True)
+        outcome = bpy.context.window_manager.tilewright.outcome
+        assert "group Outer, which is used 2 times. Edit it for all, or make a copy" in outcome, outcome
+        assert len(inner.nodes) == inside, "it was not waited for an answer"
+        assert len(_tree().nodes) > nodes
+        buttons = _ask(image)
+        assert list(buttons) == ["Edit for All 2 Users", "Make a Copy for This Material"]
+        push_undo()
+        text = list(buttons)[own]
+        assert bpy.ops.tilewright.apply_in_group(**buttons[text]) == {"FINISHED"}
+        push_undo()
+        outcome = bpy.context.window_manager.tilewright.outcome
+        assert outcome.startswith("In Material, node Base Color."), outcome
+        assert len(_tree().nodes) == nodes, [(n.name, n.parent and n.parent.name) for n in _tree().nodes]
+        assert _ask(image) == {}
+        filled = _tree().nodes[name].node_tree
+        assert (filled == outer) is not own
+        assert (len(inner.nodes) == inside) is own, "the other material is changed only where it is meant to be"
+        deep = next(n for n in filled.nodes if n.bl_idname == "ShaderNodeGroup").node_tree
+        count = len(deep.nodes)
+        assert count > inside
+        generate(prompt="again", maps=True)
+        assert bpy.context.window_manager.tilewright.outcome.startswith("In Material, node"), "it was asked twice"
+        assert (len(deep.nodes), len(_tree().nodes)) == (count, nodes)
+        undo()  # the second texture, which made no step of its own
+        undo()
+        assert len(bpy.data.node_groups["Surface"].nodes) == inside
+        assert _tree().nodes[name].node_tree.name == "Outer"
+    _prepare(shared_group)
+    image = generate()
+    assert bpy.ops.tilewright.apply_in_group(**_ask(image)["Edit for All 2 Users"]) == {"FINISHED"}
+    group_tree = bpy.data.node_groups["Surface"]
+    before = (links(group_tree), [node.image for node in group_tree.nodes if hasattr(node, "image")])
+    aim = addon("common.targets").choose(bpy.context, "BASE_COLOR", addon("common.state").current.document)
+    trial = addon("history.tryon").Trial(aim, [image.tilewright.result])
+    trial.wear(0)
+    trial.restore()
+    assert bpy.data.node_groups["Surface"] == group_tree
+    assert before == (links(group_tree), [node.image for node in group_tree.nodes if hasattr(node, "image")])
+    assert [tree.name for tree in bpy.data.node_groups if tree.name.startswith("Surface")] == ["Surface"]
+    assert _red_is_seen(Path(folder))
+    fresh()
+    message = message_of(lambda: bpy.ops.tilewright.apply_in_group())
+    assert "The Principled BSDF is in no group that others use." in message
