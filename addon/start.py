@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | installer | exporter, ...]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | installer | exporter, ...]`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -13,6 +13,7 @@ from pathlib import Path
 PACKAGE = "tilewright"
 MODULES = {
     "worker": "engine.bootstrap",
+    "prepare": "engine.prepare",
     "installer": "host.installer_start",
     "exporter": "blender.material.export_job",  # in a Blender
 }

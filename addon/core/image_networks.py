@@ -20,6 +20,8 @@ LICENCE = "GPL-3.0-or-later"  # of these files
 SUFFIXES = (".safetensors", ".pth")
 # Depth that a height of 0 to 1 stands for, in pixels of a picture at which the networks judge it (about 512 wide).
 HEIGHT_DEPTH = 8.0
+# That relief as a part of the tile's width: the whole tile is taken for 512 pixels.
+RELIEF = HEIGHT_DEPTH / 512
 
 _NETWORK_MAPS = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
 

@@ -13,9 +13,12 @@ from .errors import ErrorKind, UserError
 from .requests import Request, recipe_json, request_from_json
 from .requests.template import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
+from .surface_kinds import Surface, surface_of
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
+# In `environment`: as what it was read, what was found amiss of its colors, and what its height stands for, in widths.
+SURFACE, ALBEDO, RELIEF = "surface", "albedo", "relief"
 NETWORK = "network "  # before the names of upscalers and map networks, in `environment`
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 100_000  # the reader waits in front of the screen; a picture of 2048x2048 has some hundreds
@@ -55,6 +58,25 @@ class Recipe:
             return Recipe.loads(self.request.source_recipe)
         except UserError:
             return None
+
+    @property
+    def surface(self) -> Surface | None:
+        """What the picture shows, as far as it is of a kind that was chosen, or that the words name; else None.
+
+        The words: of the prompt, or of the picture's name; of a picture's source before its own.
+        """
+        source = self.source
+        said = [*([source.request.prompt] if source else []), self.request.prompt]
+        return surface_of(self.request.finish.kind, ", ".join(said))
+
+    @property
+    def relief(self) -> float | None:
+        """What a height of 0 to 1 stands for on such a surface, in widths of the picture; None where unknown."""
+        try:
+            value = float(self.environment[RELIEF])
+        except (KeyError, ValueError):
+            return None
+        return value if 0.0 < value <= 1.0 else None
 
     @property
     def networks(self) -> list[str]:

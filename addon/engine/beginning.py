@@ -78,20 +78,20 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
     return Beginning(latents, inside, beside)
 
 
-def first_noise(
-    loaded: LoadedModel, request: TextureRequest, generator: torch.Generator, dtype: torch.dtype
-) -> torch.Tensor:
-    """The noise that the pipeline itself would draw; a variation's turned towards that of its other seed.
+def first_noise(loaded: LoadedModel, request: TextureRequest, generator: torch.Generator) -> torch.Tensor:
+    """The noise that the pipeline itself would draw in float32; a variation's turned towards that of its other seed.
 
+    In float32 whatever the model computes in: with 16 bits a number, torch draws others (2.11: all of them; 2.14.1:
+    where their count is no multiple of 16), so a card would make another picture than a processor.
     As two noises are at right angles to each other, sine and cosine make this the spherical way between them, and what
     comes out has the deviation of noise.
     """
     shape = loaded.adapter.noise_shape(loaded.pipeline, request.size)
-    noise: torch.Tensor = randn_tensor(shape, generator=generator, dtype=dtype).float()
+    noise: torch.Tensor = randn_tensor(shape, generator=generator, dtype=torch.float32)
     if request.variation:
         other = torch.Generator("cpu").manual_seed(request.variation_seed)
         angle = torch.tensor(request.variation * torch.pi / 2)
-        noise = angle.cos() * noise + angle.sin() * randn_tensor(shape, generator=other, dtype=dtype).float()
+        noise = angle.cos() * noise + angle.sin() * randn_tensor(shape, generator=other, dtype=torch.float32)
     return noise
 
 

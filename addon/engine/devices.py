@@ -6,9 +6,10 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
 from ..core.errors import ErrorKind, UserError
 from ..core.families.family import Family
@@ -16,12 +17,27 @@ from ..core.requests.texture import Size
 
 # Bytes that the KL autoencoder holds besides its weights while it decodes, per pixel of the picture, at 2 bytes a
 # number. Counted on a full-size network without data (tests/engine/test_devices.py): 2054, which is four tensors of 256
-# channels. Larger pictures are decoded layer by layer (`layers`): then a strip is held, or the middle of the decoder,
-# 96. What a step takes is `Family.step_bytes`.
+# channels. What a step takes is `Family.step_bytes`.
 DECODE_BYTES = 2060
-MIDDLE_BYTES = 100
-WHOLE = 1024  # pixels of a side: what is larger is decoded in parts
+# The same layer by layer (`layers`): a strip, and a pixel's share of the middle of the decoder, or of the sheets between
+# two layers where those stay on the device (512 channels). An H100 held 0.60 and 1.35 GiB at 1024 pixels in float16
+# (torch 2.11), convolutions' workspaces included; both numbers are fitted to that.
+SWEEP_BYTES = 360 << 20
+MIDDLE_BYTES = 250
+SHEET_BYTES = 1030
+WHOLE = 1024  # pixels of a side: what is larger, a processor decodes in parts
 STRIP = 256  # pixels: what the KL autoencoder holds of a large picture at once is like so many squared
+# What is said where memory ran out, beside torch's own exception: by torch on a processor and on Apple's graphics, by
+# the driver, and by the libraries that find no room for a workspace.
+_OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "out of memory",
+    "out_of_host_memory",
+    "Invalid buffer size",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "nable to find an engine",  # cuDNN: none of its ways to convolve fits
+)
 _SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
 _KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
 
@@ -45,6 +61,14 @@ class Mode(StrEnum):
     MINIMAL = "minimal"  # layers take turns on the device
 
 
+class Decoding(StrEnum):
+    """How the autoencoder works, each way leaner and slower than the one before; the pixels are the same but rounding."""
+
+    WHOLE = "whole"
+    SHEETS = "sheets"  # layer by layer; what lies between two layers stays on the graphics card
+    STRIPS = "strips"  # layer by layer; that lies in main memory, or in a mapped file
+
+
 class Offload(StrEnum):
     NONE = "none"
     MODEL = "model"
@@ -65,8 +89,10 @@ _MODES = {
 class Device:
     """A device as it was found.
 
-    name: what torch calls it. free: bytes that may be used, by this process already or by nobody. threads: of the
-    processor.
+    name: what torch calls it. free: bytes that may be used, by this process already or by nobody; held: those of them
+    that tensors of this process take (0 on a processor, where they do not count as free); total: bytes that a card
+    has, 0 elsewhere. threads: of the processor.
+    problem: why a graphics card that is there is not used, a sentence.
     """
 
     kind: Kind
@@ -74,6 +100,14 @@ class Device:
     free: int
     title: str = ""
     threads: int = 1
+    held: int = 0
+    total: int = 0
+    problem: str = ""
+
+    @property
+    def left(self) -> int:
+        """Bytes for new tensors beside those that are held."""
+        return self.free - self.held
 
 
 @dataclass(frozen=True)
@@ -94,12 +128,23 @@ class Plan:
     channels_last: bool
     sentence: str
     upcast_vae: bool = False
+    decoding: Decoding = Decoding.WHOLE
 
     def leaner(self) -> "Plan | None":
-        """The next leaner mode's plan, None where there is none."""
+        """The next leaner mode's plan, decoding in its leanest way; None where there is none."""
         modes = _MODES[self.device.kind]
         following = modes.index(self.mode) + 1
-        return _in_mode(self.device, modes[following], self.upcast_vae) if following < len(modes) else None
+        if following == len(modes):
+            return None
+        return replace(_in_mode(self.device, modes[following], self.upcast_vae), decoding=Decoding.STRIPS)
+
+    def decodings(self, size: Size) -> tuple[Decoding, ...]:
+        """The ways in which pictures of that size can be decoded here, the fastest first."""
+        if self.vae_device != "cpu" and self.device.kind is not Kind.MPS:
+            return tuple(Decoding)
+        # One memory for everything: sheets would save nothing, and strips cost hardly any time.
+        small = max(size.width, size.height) <= WHOLE
+        return (Decoding.WHOLE, Decoding.STRIPS) if small else (Decoding.STRIPS,)
 
 
 def make_plan(
@@ -111,7 +156,9 @@ def make_plan(
     upcast_vae: bool = False,
     memory: str = "auto",
 ) -> Plan:
-    """The fastest mode that should fit, or the leanest if none should; estimates err, so running out is still handled.
+    """The fastest plan that should fit, or the leanest if none should; estimates err, so running out is still handled.
+
+    A larger picture never gets a faster one than a smaller picture does.
 
     family, parameters: the model's; component ("vae", "text_encoder" ...) -> its number of weights.
     size: the picture's. upcast_vae: the autoencoder needs float32 (its configuration's `force_upcast`).
@@ -122,12 +169,19 @@ def make_plan(
         if memory not in modes:
             known = ", ".join(("auto", *modes))
             raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
-        return _in_mode(device, Mode(memory), upcast_vae)
-    for mode in modes:
-        plan = _in_mode(device, mode, upcast_vae)
+        modes = (Mode(memory),)
+    for plan in _plans(device, modes, size, upcast_vae):
         if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
             return plan
     return plan
+
+
+def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool) -> Iterator[Plan]:
+    """From the fastest to the leanest."""
+    for mode in modes:
+        plan = _in_mode(device, mode, upcast_vae)
+        for decoding in plan.decodings(size):
+            yield replace(plan, decoding=decoding)
 
 
 def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
@@ -137,8 +191,7 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
     weights = {name: count * per_number for name, count in parameters.items()}
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
     step = pixels * family.step_bytes * per_number / 2 * _SLACK
-    decode_bytes = pixels * DECODE_BYTES if max(size.width, size.height) <= WHOLE else strips_bytes(pixels)
-    decode = decode_bytes * _bytes(plan.vae_dtype) / 2 * _SLACK
+    decode = decode_bytes(plan.decoding, pixels) * _bytes(plan.vae_dtype) / 2
     if plan.vae_device != plan.device.name:
         decode = weights["vae"] = 0
     match plan.offload:
@@ -151,9 +204,15 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
             return int(step + weights.get(family.denoiser, 0) / 10)
 
 
-def strips_bytes(pixels: int) -> int:
-    """What the KL autoencoder holds while it decodes a picture layer by layer, at 2 bytes a number."""
-    return 2 * STRIP**2 * DECODE_BYTES + pixels * MIDDLE_BYTES  # twice: a processor's mapped files count as well
+def decode_bytes(decoding: Decoding, pixels: int) -> int:
+    """What the KL autoencoder holds besides its weights while it decodes a picture so, at 2 bytes a number."""
+    match decoding:
+        case Decoding.WHOLE:
+            return int(pixels * DECODE_BYTES * _SLACK)
+        case Decoding.SHEETS:
+            return SWEEP_BYTES + pixels * SHEET_BYTES
+        case Decoding.STRIPS:
+            return SWEEP_BYTES + pixels * MIDDLE_BYTES
 
 
 def probe(wanted: str = "auto") -> Device:
@@ -164,24 +223,45 @@ def probe(wanted: str = "auto") -> Device:
     """
     import torch
 
-    name = wanted
+    name, problem = wanted, ""
     if wanted == "auto":
-        name = next((kind for kind in ("cuda", "xpu", "mps") if _available(torch, kind)), "cpu")
+        found = [kind for kind in ("cuda", "xpu", "mps") if _available(torch, kind)]
+        problem = _too_old(torch) if found[:1] == ["cuda"] else ""
+        name = next((kind for kind in found if kind != "cuda" or not problem), "cpu")
     kind_name, _, index = name.partition(":")
     known = kind_name in {"cuda", "xpu", "mps", "cpu"} and (not index or index.isdecimal())
-    if not known or not _available(torch, kind_name, int(index or 0)):
+    number = int(index or 0) if known else 0
+    if not known or not _available(torch, kind_name, number):
         raise UserError(ErrorKind.REQUEST, f"There is no device {wanted!r} on this machine.", "Choose auto or cpu.")
     threads = int(torch.get_num_threads())
     if kind_name == "cpu":
-        return Device(Kind.CPU, "cpu", free_main_memory(), "processor", threads)
+        return Device(Kind.CPU, "cpu", free_main_memory(), "processor", threads, problem=problem)
     if kind_name == "mps":
         return Device(Kind.MPS, "mps", int(torch.mps.recommended_max_memory()), "Apple graphics", threads)
+    if kind_name == "cuda" and (problem := _too_old(torch, number)):
+        raise UserError(ErrorKind.REQUEST, problem, "Choose auto or cpu.")
     module = getattr(torch, kind_name)
-    number = int(index or 0)
     kind = Kind.ROCM if kind_name == "cuda" and torch.version.hip else Kind(kind_name)
-    # what torch holds in this process is ours to use again
-    free = int(module.mem_get_info(number)[0]) + int(module.memory_reserved(number))
-    return Device(kind, f"{kind_name}:{number}", free, str(module.get_device_name(number)), threads)
+    free, total = map(int, module.mem_get_info(number))
+    free += int(module.memory_reserved(number))  # what torch holds in this process is ours to use again
+    title, held = str(module.get_device_name(number)), int(module.memory_allocated(number))
+    return Device(kind, f"{kind_name}:{number}", free, title, threads, held, total)
+
+
+def _too_old(torch: Any, number: int = 0) -> str:
+    """A sentence where torch was built without code that an NVIDIA card can run, else "".
+
+    A build has code for some kinds of card ("sm_86": for 8.6 and the later ones of 8) and text ("compute_90") that later
+    cards compile. ROCm's names are others ("gfx1100"), and say nothing here.
+    """
+    kinds = [name.partition("_") for name in torch.cuda.get_arch_list()]
+    known = [(word, int(digits)) for word, _, digits in kinds if word in ("sm", "compute") and digits.isdecimal()]
+    major, minor = torch.cuda.get_device_capability(number)
+    card = 10 * major + minor
+    if not known or any(value <= card and (word == "compute" or value // 10 == major) for word, value in known):
+        return ""
+    title = torch.cuda.get_device_name(number)
+    return f"The {title} is a kind of card ({major}.{minor}) that this build of torch has no code for."
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -190,9 +270,37 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    # torch on a processor and on Apple's graphics raises a plain RuntimeError
-    texts = ("DefaultCPUAllocator", "out of memory", "out_of_host_memory", "Invalid buffer size")
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether a graphics card failed in such a way that this process cannot use it any more.
+
+    After an illegal access or a launch that failed, CUDA gives the same error to whatever is asked of it.
+    """
+    import torch
+
+    if is_out_of_memory(error):
+        return False
+    return isinstance(error, torch.AcceleratorError) or (isinstance(error, RuntimeError) and "CUDA error" in str(error))
+
+
+def ready(wanted: str = "auto") -> Device:
+    """What `probe` finds, set up for a job: the same recipe gives the same pixels, and float32 is float32.
+
+    On NVIDIA's cards convolutions in float32 run with 10 bits (TF32) unless told otherwise: heights come out up to 42 of
+    65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at what
+    is free now: then memory runs out in words that are understood here.
+    """
+    import torch
+
+    device = probe(wanted)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    if device.kind is Kind.CUDA:
+        torch.cuda.set_per_process_memory_fraction(min(device.free / device.total, 1.0), device.name)
+    return device
 
 
 def empty_cache(device: str) -> None:
@@ -282,4 +390,5 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
             return replace(in_main_memory, offload=Offload.MODEL, sentence=sentence)
         case Mode.MINIMAL:
             sentence = f"Runs on the {where} layer by layer, which is slow, to save its memory."
-            return replace(in_main_memory, offload=Offload.SEQUENTIAL, attention_slicing=True, sentence=sentence)
+            # no slices of attention: fused, one step of SD 1.5 at 1024 takes an eighth of that (0.5 for 4.2 GiB on an H100)
+            return replace(in_main_memory, offload=Offload.SEQUENTIAL, sentence=sentence)

@@ -6,7 +6,7 @@ The one way by which generated and foreign pictures are finished; `generate` and
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core import image_networks, recipe, results, seams
+from ..core import albedo, image_networks, recipe, results, seams
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
@@ -24,13 +24,15 @@ from ..core.requests.finish import Finish, MapKind
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
 from ..core.results import Draft
+from ..core.surface_kinds import Surface
 from ..core.tileable import make_tileable
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
-from .devices import Device, is_out_of_memory, probe
+from .delight import delight
+from .devices import Device, is_out_of_memory, ready
 from .files import write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
-from .maps import Map, Source, check_network, make_maps
+from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
 from .watcher import Watcher
@@ -79,7 +81,7 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
     device: see `protocol.Start`. Raises `UserError`, or what `watch` raises.
     """
     try:
-        _load(finish, cache, probe(device), watch, lambda text: None)
+        _load(finish, cache, ready(device), watch, lambda text: None)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -92,7 +94,7 @@ def height(
 ) -> NDArray[np.float32]:
     """The height (H, W), 0 to 1, of a color (H, W, 3). Raises `UserError`, or what `watch` raises."""
     wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=map_networks)
-    found = probe(start.device)
+    found = ready(start.device)
     networks = _load(wanted, cache, found, watch, watch.note)
     with canvases(Path(start.store)) as easel:
         maps = make_maps(
@@ -103,7 +105,7 @@ def height(
             Content.COLOR,
             easel,
             cache.limits,
-            found.free,
+            found.left,
             check=watch.check,
         )
         return maps[MapKind.HEIGHT].array[..., 0].copy()
@@ -125,7 +127,7 @@ def write_files(
     Not-a-number from a network at 16 bits is tried once more in float32. Raises `UserError`, or what `watch` raises.
     """
     task.finish.check_size(task.pixels.shape[1], task.pixels.shape[0])
-    found = probe(device)
+    found = ready(device)
     for dtype in dict.fromkeys((_precision(task), torch.float32)):  # once where that is the usual one
         try:
             return _write_files(draft, task, made_from, cache, found, watch, note, dtype)
@@ -182,9 +184,9 @@ def _load(
     if upscaler is not None:
         check_upscaler(upscaler, finish.upscale)
     sources: dict[MapKind, Source] = {}
-    if finish.maps:
+    if finish.maps or finish.delight:
         found = image_networks.map_networks(finish.map_networks)
-        needed = set(finish.maps)
+        needed = set(finish.maps) | ({MapKind.NORMAL} if finish.delight else set())
         of_height = {MapKind.OCCLUSION, MapKind.NORMAL} - {kind for network in found for kind in network.makes}
         if needed & of_height:
             needed.add(MapKind.HEIGHT)
@@ -211,28 +213,58 @@ def _write_files(
     made = made_from.noting(networks.used)
     if upscaler is not None and not upscaler.exact:
         made = made.noting({recipe.PERIODIC: upscaler.periodic})
-    free = device.free
+    free = device.left
     with canvases(draft.folder) as easel, results.disk_errors(draft.root):
+        if task.finish.delight:
+            task = replace(task, pixels=_delit(task, networks.sources, cache, free, easel, watch))
         color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
         visible = _visible(color, task, easel)
         score = None
         if min(visible.array.shape[:2]) >= _LEAST_MEASURED:
             score, words = seams.judge(visible.array, task.axes, made.is_exact)
             made = made.noting(words)
+        surface = made.surface if task.finish.maps else None
+        if surface is not None:
+            made = made.noting({recipe.SURFACE: str(surface)})
+        if task.finish.maps and (problem := _albedo_problem(visible, surface)):
+            note(problem)
+            made = made.noting({recipe.ALBEDO: problem})
+        maps: dict[MapKind, Map] = {}
+        if task.finish.maps:
+            maps = _maps(color, task, networks.sources, surface, cache, free, easel, watch)
+        if surface is not None and MapKind.HEIGHT in maps:
+            made = made.noting({recipe.RELIEF: f"{relief_of(maps[MapKind.HEIGHT], surface):.4g}"})
         text = {recipe.PNG_KEY: made.dumps()}
         files = write_color(draft, color.array, visible.array, made, color, watch.check)
         visible.release()
-        if task.finish.maps:
-            maps = _maps(color, task, networks.sources, cache, free, easel, watch)
-            for number, (kind, made_map) in enumerate(maps.items()):
-                # Each file is a sign of life: five of 16384 pixels take minutes.
-                watch.progress(Phase.SAVING, task.image, number, len(maps))
-                files[kind.value] = f"{kind.value}.png"
-                path = draft.folder / files[kind.value]
-                depth = _MAP_DTYPES.get(kind, np.uint8)
-                pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
+        for number, (kind, made_map) in enumerate(maps.items()):
+            # Each file is a sign of life: five of 16384 pixels take minutes.
+            watch.progress(Phase.SAVING, task.image, number, len(maps))
+            files[kind.value] = f"{kind.value}.png"
+            path = draft.folder / files[kind.value]
+            depth = _MAP_DTYPES.get(kind, np.uint8)
+            pictures.write(path, made_map.array, depth, text, made_map.canvas, watch.check)
     watch.progress(Phase.SAVING, task.image)
     return Files(files, made, score)
+
+
+def _delit(
+    task: FinishTask,
+    sources: dict[MapKind, Source],
+    cache: NetworkCache,
+    free: int,
+    easel: Easel,
+    watch: Watcher,
+) -> NDArray[Any]:
+    """The picture without its shading. Before it is made tileable: until then light may fall off across it."""
+    watch.progress(Phase.MAPPING, task.image)
+
+    def step(done: int, total: int) -> None:
+        watch.progress(Phase.MAPPING, task.image, done, total)
+
+    axes = Axes.NONE if task.tileable else task.axes
+    canvas = delight(task.pixels, sources, axes, task.content, easel, cache.limits, free, check=watch.check, step=step)
+    return canvas.array
 
 
 def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: Callable[[str], None]) -> Canvas:
@@ -293,6 +325,7 @@ def _maps(
     color: Canvas,
     task: FinishTask,
     sources: dict[MapKind, Source],
+    surface: Surface | None,
     cache: NetworkCache,
     free: int,
     easel: Easel,
@@ -312,9 +345,20 @@ def _maps(
         easel,
         cache.limits,
         free,
+        surface=surface,
         check=watch.check,
         step=step,
     )
+
+
+def _albedo_problem(visible: Canvas, surface: Surface | None) -> str:
+    """What is amiss of the colors, "" if nothing. visible: 8-bit RGB."""
+    counts = np.zeros(albedo.LEVELS, np.int64)
+    for top in range(0, visible.array.shape[0], 64):
+        strip = visible.array[top : top + 64]
+        counts += albedo.count(strip.astype(np.float32) @ LUMA / 255)
+        visible.touched(strip.nbytes)
+    return albedo.complaint(counts, surface is not None and surface.metallic == 1.0)
 
 
 def _visible(color: Canvas, task: FinishTask, easel: Easel) -> Canvas:

@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
+from diffusers.models.resnet import ResnetBlock2D
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,7 +28,7 @@ from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
-from .devices import is_out_of_memory
+from .devices import Kind, is_out_of_memory
 from .files import write_color
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
@@ -38,7 +41,11 @@ from .watcher import Watcher, cancellable
 
 log = logging.getLogger(__name__)
 
-_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)  # every block has some; a hook on each costs microseconds
+# Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
+# microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
+# for Python where a hook is on every layer (SDXL at 1024 on an H100: 10 % of a step): there once a block.
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
+_BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
 
 def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
@@ -51,7 +58,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
         image_networks.upscaler_file(request.finish.upscaler)
-    if request.finish.maps:
+    if request.finish.maps or request.finish.delight:
         image_networks.map_networks(request.finish.map_networks)
     watch.progress(Phase.LOADING)
     if request.finish.does_something:
@@ -226,11 +233,12 @@ def _sample_and_decode(
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
         networks = diffusers_networks(pipeline)
-        with seamless(pipeline, axes), cancellable(networks, _LAYERS, watch.check):
+        parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
+        with seamless(pipeline, axes), cancellable(networks, parts, watch.check):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning])) if index == 0 else ():
+            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
@@ -270,9 +278,9 @@ def sample(
     generator = torch.Generator("cpu").manual_seed(request.seed)
     first: dict[str, Any] = {}
     sampling = None
-    if beginning is not PLAIN or request.variation:
+    if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
         dtype = embeddings["prompt_embeds"].dtype
-        noise = first_noise(loaded, request, generator, dtype)
+        noise = first_noise(loaded, request, generator)
         sampling = Sampling(beginning, noise, pipeline.scheduler)
         first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
     watch.progress(Phase.SAMPLING, index, 0, steps)
@@ -309,7 +317,7 @@ def encode(
     vae = ready_vae(loaded)
 
     def run() -> torch.Tensor:
-        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device)
+        return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
     return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
@@ -332,7 +340,7 @@ def decode(
     latents = loaded.adapter.to_vae(vae.config, latents.float())
 
     def run() -> torch.Tensor:
-        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder)
+        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)
 
     image = _in_either_precision(vae, run, note, "decoder")
     (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")

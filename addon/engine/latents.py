@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ..core.requests.texture import Axes
 from . import layers
 from .canvas import canvases
-from .devices import WHOLE, free_main_memory
+from .devices import Decoding, free_main_memory
 from .subpixel import fast_decoder
 from .tiles import MIN_TILE, NotFinite, Reach, TileLimits, Tiler, measure_reach
 
@@ -29,22 +29,22 @@ _ENCODER_REACH = 256
 _limits = TileLimits()
 
 
-def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.Tensor:
+def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decoding) -> torch.Tensor:
     """The picture (1, 3, H, W) of scaled latents (1, C, h, w), in float32 where it was decoded in parts.
 
-    folder: for files that hold what lies between two layers, where main memory does not.
+    folder: for files that hold what lies between two layers, where main memory does not. how: see `Plan.decoding`.
     """
     with fast_decoder(vae, axes):
-        return _decode(vae, latents, axes, folder)
+        return _decode(vae, latents, axes, folder, how)
 
 
-def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.Tensor:
+def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decoding) -> torch.Tensor:
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    if max(latents.shape[-2:]) * factor <= WHOLE:
+    if how is Decoding.WHOLE:
         return vae.decode(latents, return_dict=False)[0]
     if layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:  # at most one and a half are full size
-            return layers.Layers(vae, axes, easel, _limits).decode(latents)
+            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).decode(latents)
     if not isinstance(vae, AutoencoderTiny):
         return vae.decode(latents, return_dict=False)[0]
 
@@ -58,20 +58,19 @@ def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path) -> torch.
     return _in_tiles(network, latents, reach, factor, axes)
 
 
-def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device: str) -> torch.Tensor:
+def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device: str, how: Decoding) -> torch.Tensor:
     """The latents (1, C, h, w) of a picture (H, W, 3), as the autoencoder gives them: the middle of its distribution.
 
     Drawn from it instead, as diffusers does, they would have noise of their own, which a rolled picture would not roll.
-    device: where the autoencoder runs; offloaded, it does not say so itself. folder: as in `decode`.
+    device: where the autoencoder runs; offloaded, it does not say so itself. folder, how: as in `decode`.
     """
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
-    large = max(pixels.shape[:2]) > WHOLE
-    if large and isinstance(vae, AutoencoderTiny):
+    if how is not Decoding.WHOLE and isinstance(vae, AutoencoderTiny):
         return _encode_tiles(vae, pixels, axes, factor, device)
     picture = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1).to(vae.dtype)
-    if large and layers.runs(vae):
+    if how is not Decoding.WHOLE and layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:
-            return layers.Layers(vae, axes, easel, _limits).encode(picture).chunk(2, 1)[0]
+            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture).chunk(2, 1)[0]
     return _mean(vae.encode(picture.to(device)))
 
 

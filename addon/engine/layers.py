@@ -3,7 +3,7 @@
 
 Its norms take their statistics from all of the picture, so no tile can be run through to the end alone. But a single
 layer can: it reads a strip of the layer before, one row more on either side, and writes its own. What is between two
-layers lies in main memory (or a mapped file), and each norm's statistics are gathered while it is written. The middle,
+layers lies in main memory, in a mapped file or on the card, and each norm's statistics are gathered while it is written. The middle,
 with its attention, has the size of the latents and runs whole, its queries in parts.
 """
 
@@ -21,7 +21,7 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from torch.nn import functional as F
 
 from ..core.requests.texture import Axes
-from .canvas import Easel
+from .canvas import Canvas, Easel
 from .devices import STRIP, empty_cache, is_out_of_memory
 from .tiles import MIN_TILE, TileLimits
 
@@ -45,14 +45,34 @@ def runs(vae: Any) -> bool:
 
 
 class Sheet:
-    """What one layer gives, for the whole picture: `values` (1, C, H, W) in main memory, and their moments."""
+    """What one layer gives, for the whole picture: `values` (1, C, H, W), and their moments.
 
-    def __init__(self, easel: Easel, shape: tuple[int, int, int], dtype: torch.dtype) -> None:
+    device: where the values lie; None: on one of the easel's canvases.
+    """
+
+    def __init__(self, easel: Easel, shape: tuple[int, int, int], dtype: torch.dtype, device: str | None = None) -> None:
         channels, height, width = shape
-        # numpy has no bfloat16; kept (H, W, C), which is torch's channels_last
-        self.canvas = easel.make((height, width, channels), np.int32 if dtype.itemsize == 4 else np.int16)
-        self.values = torch.from_numpy(self.canvas.array).view(dtype).permute(2, 0, 1)[None]
+        self._easel = easel
+        # kept (H, W, C), which is torch's channels_last
+        self._canvas: Canvas | None = None
+        if device is None:  # numpy has no bfloat16
+            self._canvas = easel.make((height, width, channels), np.int32 if dtype.itemsize == 4 else np.int16)
+            values = torch.from_numpy(self._canvas.array).view(dtype)
+        else:
+            values = torch.empty((height, width, channels), dtype=dtype, device=device)
+        self.values = values.permute(2, 0, 1)[None]
         self.narrow(channels)
+
+    def touched(self, count: int) -> None:
+        """Note that so many bytes of it were used."""
+        if self._canvas is not None:
+            self._canvas.touched(count)
+
+    def drop(self) -> None:
+        """Let go of what is in it, for good."""
+        self.values = self.values[..., :0, :0].clone()
+        if self._canvas is not None:
+            self._easel.drop(self._canvas)
 
     def narrow(self, channels: int) -> "Sheet":
         """Forget what is in it; from now on the first `channels` are used."""
@@ -73,7 +93,7 @@ class Sheet:
     def put(self, rows: slice, strip: torch.Tensor) -> None:
         """Write rows, and add them to the moments (Chan, Golub, LeVeque: updating formulae, 1979)."""
         self.values[:, :, rows] = strip
-        self.canvas.touched(strip.numel() * self.values.itemsize)
+        self.touched(strip.numel() * self.values.itemsize)
         variance, mean = torch.var_mean(strip.float(), (0, 2, 3), correction=0)
         count = strip.shape[2] * strip.shape[3]
         total, mean = self._count + count, mean.cpu().double()
@@ -93,13 +113,17 @@ class Sheet:
 
 
 class Layers:
-    """Runs an autoencoder of which `runs` is true, on its own device, inside `seamless` or outside of it."""
+    """Runs an autoencoder of which `runs` is true, on its own device, inside `seamless` or outside of it.
 
-    def __init__(self, vae: Any, axes: Axes, easel: Easel, limits: TileLimits) -> None:
+    on_device: what lies between two layers stays there too.
+    """
+
+    def __init__(self, vae: Any, axes: Axes, easel: Easel, limits: TileLimits, on_device: bool = False) -> None:
         self._vae, self._axes, self._easel, self._limits = vae, axes, easel, limits
+        self._on_device = on_device
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """What `vae.decode` gives: (1, 3, H, W), in main memory, in float32."""
+        """What `vae.decode` gives: (1, 3, H, W), in float32, where its sheets are."""
         return apply_forward_hook(lambda _vae: self._decode(latents))(self._vae)
 
     def encode(self, picture: torch.Tensor) -> torch.Tensor:
@@ -131,7 +155,7 @@ class Layers:
         return moments if self._vae.quant_conv is None else self._vae.quant_conv(moments)
 
     def _sheet_of(self, values: torch.Tensor) -> Sheet:
-        sheet = Sheet(self._easel, tuple(values.shape[1:]), self._vae.dtype)
+        sheet = self._sheet(tuple(values.shape[1:]))
         sheet.put(slice(None), values)
         return sheet
 
@@ -154,14 +178,18 @@ class Layers:
             return (beside + part.conv2(strip)[:, :, 1:-1]) / part.output_scale_factor
 
         self._sweep(hidden, result, work, part.norm2, (1, 1), Fraction(1))
-        self._easel.drop(hidden.canvas)
+        hidden.drop()
+        del values
         if result is not source:
-            self._easel.drop(source.canvas)
+            source.drop()
         return result
 
     def _like(self, source: Sheet, channels: int, scale: Fraction = Fraction(1)) -> Sheet:
         height, width = (int(side * scale) for side in source.values.shape[2:])
-        return Sheet(self._easel, (channels, height, width), self._vae.dtype)
+        return self._sheet((channels, height, width))
+
+    def _sheet(self, shape: tuple[int, int, int]) -> Sheet:
+        return Sheet(self._easel, shape, self._vae.dtype, str(self._vae.device) if self._on_device else None)
 
     def _layer(
         self,
@@ -181,7 +209,7 @@ class Layers:
 
         self._sweep(source, result, work, norm, halo, scale)
         if norm is None:
-            self._easel.drop(source.canvas)
+            source.drop()
         return result
 
     def _sweep(
@@ -216,7 +244,7 @@ class Layers:
                 self._limits.shrink(device, max(side // 2, MIN_TILE))
                 continue
             result.put(slice(int(rows.start * scale), int(rows.stop * scale)), strip)
-            source.canvas.touched(strip.numel() * strip.itemsize)
+            source.touched(strip.numel() * strip.itemsize)
             first = rows.stop
 
     def _strip(

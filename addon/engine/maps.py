@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from ..core.color import to_encoded
 from ..core.errors import ErrorKind, UserError
-from ..core.image_networks import HEIGHT_DEPTH
+from ..core.image_networks import HEIGHT_DEPTH, RELIEF
 from ..core.pbr import normals_of_patch, unit_normals
 from ..core.requests.finish import MapKind
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
+from ..core.surface_kinds import Surface
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
 from .resampling import lanczos_taps, mean_taps, resample
@@ -34,7 +35,9 @@ _BLOCK = 512
 # Radii (standard deviations) in pixels at the base size that occlusion looks at, and how dark it gets. Chosen by eye.
 _OCCLUSION_RADII = (1.5, 4.0, 10.0)
 _OCCLUSION_STRENGTH = 0.7
-_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LEVELS = 4096  # of heights, where their spread is looked at
+_MOST_STEEPER = 8.0  # by how much the relief of a height may be made deeper or flatter: all of it is a guess
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec.709
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ def make_maps(
     limits: TileLimits,
     free: int,
     *,
+    surface: Surface | None = None,
     check: Check = lambda: None,
     step: Step = lambda done, total: None,
 ) -> dict[MapKind, Map]:
@@ -86,10 +90,15 @@ def make_maps(
 
     sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
     roughness from luminance, metallic none at all. Occlusion always comes from the height.
+    surface: what the picture is known to show. Its metallic goes before what networks see, and its roughness is one
+    that such surfaces have (see `shifted`).
     """
     height, width = color.shape[:2]
     scale = base_scale(height, width)
     work = _Work(color, scale, axes, content, easel, limits, free, check, step)
+    metallic = surface.metallic if surface is not None else None
+    if metallic is not None:  # no network need look for it
+        sources = {kind: source for kind, source in sources.items() if kind is not MapKind.METALLIC}
     work.plan(kinds, sources)
     made: dict[MapKind, Map] = {}
     for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC, MapKind.NORMAL):
@@ -97,7 +106,9 @@ def make_maps(
             made[kind] = work.by_network(sources[kind], kind)
     for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC):
         if kind not in made and (kind in kinds or (kind is MapKind.HEIGHT and _needs_height(kinds, sources))):
-            made[kind] = work.by_filter(kind)
+            made[kind] = work.by_filter(kind, metallic or 0.0)
+    if surface is not None and MapKind.ROUGHNESS in made:
+        work.shift(made[MapKind.ROUGHNESS], surface.roughness)
     if MapKind.NORMAL in kinds and MapKind.NORMAL not in made:
         made[MapKind.NORMAL] = work.normal_of(made[MapKind.HEIGHT])
     if MapKind.OCCLUSION in kinds:
@@ -169,23 +180,36 @@ class _Work:
             self._in_strips(made.canvas, made.channels, decided)
         return made
 
-    def by_filter(self, kind: MapKind) -> Map:
-        """Height: the luminance, its mean at a half and four standard deviations across. Roughness: dark is rough."""
+    def by_filter(self, kind: MapKind, metallic: float = 0.0) -> Map:
+        """Height: the luminance, its mean at a half and four standard deviations across. Roughness: dark is rough.
+
+        metallic: what that map holds everywhere.
+        """
         canvas = self._easel.make((*self._color.shape[:2], 1), np.float32)
         mean, deviation = self._luminance_statistics() if kind is MapKind.HEIGHT else (0.0, 1.0)
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
             rows, columns = block.scaled(Fraction(1))
-            luma = self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA
+            luma = self._encoded(gather(self._color, block, 0, self._axes)) @ LUMA
             if kind is MapKind.HEIGHT:
                 values = 0.5 + (luma - mean) / (4 * max(deviation, 1e-3))
             elif kind is MapKind.ROUGHNESS:
                 values = 0.9 - 0.4 * luma
             else:
-                values = np.zeros_like(luma)
+                values = np.full_like(luma, metallic)
             canvas.array[rows, columns, 0] = values.clip(0, 1)
             canvas.touched(values.nbytes)
             self._tick()
         return Map(canvas, slice(0, 1))
+
+    def shift(self, roughness: Map, bounds: tuple[float, float]) -> None:
+        """`shifted`, by the mean of the whole picture: in float64, so that the order of summing tells nothing."""
+        total = 0.0
+        for top in range(0, roughness.array.shape[0], 64):
+            self._pulse()
+            total += float(roughness.array[top : top + 64].sum(dtype=np.float64))
+            roughness.canvas.touched(roughness.array[top : top + 64].nbytes)
+        mean = total / roughness.array.size
+        self._in_strips(roughness.canvas, roughness.channels, lambda strip: shifted(strip, mean, bounds))
 
     def normal_of(self, height: Map) -> Map:
         canvas = self._easel.make((*self._color.shape[:2], 3), np.float32)
@@ -301,7 +325,7 @@ class _Work:
     def _luminance_statistics(self) -> tuple[float, float]:
         total, squares, count = 0.0, 0.0, 0
         for block in blocks(self._color.shape[0], self._color.shape[1], _BLOCK):
-            luma = (self._encoded(gather(self._color, block, 0, self._axes)) @ _LUMA).astype(np.float64)
+            luma = (self._encoded(gather(self._color, block, 0, self._axes)) @ LUMA).astype(np.float64)
             total, squares, count = total + luma.sum(), squares + (luma**2).sum(), count + luma.size
             self._tick()
         mean = total / count
@@ -322,6 +346,36 @@ def decided(metallic: NDArray[np.float32]) -> NDArray[np.float32]:
     metal looks like none. What is above a half stays above it."""
     t = ((metallic - 0.3) / 0.4).clip(0, 1)
     return t * t * (3 - 2 * t)
+
+
+def shifted(roughness: NDArray[np.float32], mean: float, bounds: tuple[float, float]) -> NDArray[np.float32]:
+    """Roughness whose mean is brought into bounds, by the nearest way; unchanged where it is in there.
+
+    Linear, towards 0 or towards 1: what was rougher stays rougher, nothing leaves 0..1, and 0 (or 1) stays.
+    """
+    wanted = min(max(mean, bounds[0]), bounds[1])
+    if wanted < mean:
+        return roughness * np.float32(wanted / mean)
+    if wanted > mean:
+        return 1 - (1 - roughness) * np.float32((1 - wanted) / (1 - mean))
+    return roughness
+
+
+def relief_of(height: Map, surface: Surface) -> float:
+    """What a height of 0 to 1 should stand for on such a surface, in widths of the picture.
+
+    `RELIEF`, which is what the normals hold, unless what lies between the lowest and the highest hundredth would be
+    more or less than such surfaces have: then what brings that to the nearest they have.
+    """
+    counts = np.zeros(_LEVELS, np.int64)
+    for top in range(0, height.array.shape[0], 64):
+        levels = (height.array[top : top + 64] * (_LEVELS - 1)).round().astype(np.int64)
+        counts += np.bincount(levels.reshape(-1), minlength=_LEVELS)
+        height.canvas.touched(levels.nbytes)
+    share = np.cumsum(counts) / counts.sum()
+    span = max(float(np.searchsorted(share, 0.99) - np.searchsorted(share, 0.01)), 1.0) / (_LEVELS - 1)
+    wanted = min(max(span * RELIEF, surface.relief[0]), surface.relief[1])
+    return RELIEF * min(max(wanted / (span * RELIEF), 1 / _MOST_STEEPER), _MOST_STEEPER)
 
 
 def check_network(network: ImageNetwork, makes: tuple[MapKind, ...]) -> dict[MapKind, Source]:

@@ -4,6 +4,7 @@
 Only local diffusers folders that `core.model_files` has passed, only safetensors, never the hub, never a file's code.
 """
 
+import functools
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
 from . import safety
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, probe
+from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
 from .safety import SafetyChecker
@@ -143,12 +144,13 @@ class ModelCache:
         _check_size(info, folder.grid, request)
         key = (folder.folder, folder.fingerprint, device, memory)
         same = self._wanted is not None and self._wanted.key == key
-        if self._loaded is not None and same and _still_fits(self._loaded, request, device, memory):
+        if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
+            self._loaded.plan = plan
             return self._loaded
         self.free()
         parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
         upcast = bool(read_config(info.folder, "vae/config.json").get("force_upcast", False))
-        plan = make_plan(probe(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -199,9 +201,9 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
         )
 
 
-def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> bool:
-    """Whether a loaded model's plan would be made for this request too; a leaner one than needed is kept."""
-    found = probe(device)
+def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
+    """The plan of a loaded model for this request, None where it needs a leaner mode; one leaner than needed is kept."""
+    found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
         networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
@@ -214,8 +216,13 @@ def _still_fits(loaded: LoadedModel, request: TextureRequest, device: str, memor
         upcast_vae=loaded.plan.upcast_vae,
         memory=memory,
     )
-    order = list(type(plan.mode))
-    return order.index(loaded.plan.mode) >= order.index(plan.mode)
+    order, ways = list(type(plan.mode)), list(type(plan.decoding))
+    if order.index(loaded.plan.mode) < order.index(plan.mode):
+        return None
+    # what decodes in a roomier mode does in a leaner one, or the next way that this one has
+    possible = loaded.plan.decodings(request.size)
+    decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
+    return replace(loaded.plan, decoding=decoding)
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
@@ -223,7 +230,7 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     networks = {
         name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
     }
-    cls = _pipeline_class(folder.family)
+    cls = pipeline_class(folder.family)
     parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
     unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
     try:
@@ -239,7 +246,7 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     return place(pipeline, plan)
 
 
-def _pipeline_class(family: Family) -> Any:
+def pipeline_class(family: Family) -> Any:
     """diffusers' class, imported only now: of many families, few are ever asked for. Raises `UserError`."""
     try:
         return getattr(diffusers, family.pipeline)  # a name of ours, from `core.families`
@@ -254,7 +261,6 @@ def diffusers_networks(pipeline: Any) -> list[Any]:
 
 def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
-    torch.backends.cudnn.deterministic = True  # the same recipe gives the same pixels
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
             network.to(memory_format=torch.channels_last)
@@ -286,11 +292,30 @@ def ready_vae(loaded: LoadedModel) -> Any:
 def make_scheduler(loaded: LoadedModel, scheduler: Scheduler) -> Any:
     """A fresh scheduler with the model's own noise schedule."""
     if scheduler is Scheduler.MODEL:
-        return type(loaded.scheduler).from_config(loaded.scheduler.config)
+        return in_float32(type(loaded.scheduler).from_config(loaded.scheduler.config))
     cls, settings = _SCHEDULERS[scheduler]
     if loaded.info.prediction_type == "flow_prediction":
         settings = settings | {"use_flow_sigmas": True}
-    return cls.from_config(loaded.scheduler.config, **settings)
+    return in_float32(cls.from_config(loaded.scheduler.config, **settings))
+
+
+def in_float32(scheduler: Any) -> Any:
+    """Have a scheduler take its steps in float32, also where the denoiser computes with 16 bits; returns it.
+
+    Those that add noise in every step draw it in the denoiser's precision, and torch draws other numbers there, see
+    `beginning.first_noise`.
+    """
+    plain = scheduler.step
+
+    @functools.wraps(plain)  # pipelines look at its signature
+    def step(model_output: torch.Tensor, timestep: Any, sample: torch.Tensor, *more: Any, **named: Any) -> Any:
+        if model_output.dtype is torch.float32:
+            return plain(model_output, timestep, sample, *more, **named)
+        before, *rest = plain(model_output.float(), timestep, sample.float(), *more, **named | {"return_dict": False})
+        return before.to(sample.dtype), *rest
+
+    scheduler.step = step
+    return scheduler
 
 
 def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:

@@ -16,7 +16,7 @@ from ..core.recipe import EXACTLY, PERIODIC, Recipe
 from ..core.requests.picture import Content
 from ..core.results import Result
 from . import pictures
-from .devices import probe
+from .devices import ready
 from .finish import FinishTask, write_files
 from .image_networks import NetworkCache
 from .watcher import Watcher
@@ -43,7 +43,7 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
         pictures.extent(pixels)
         if content is Content.COLOR:
             content = Content.LINEAR  # and floats are not
-    device = probe(start.device)
+    device = ready(start.device)
     environment = {
         "torch": torch.__version__,
         "spandrel": spandrel.__version__,

@@ -66,16 +66,20 @@ class _WrappedForward:
         self.stride, self.dilation, self.groups = conv.stride, conv.dilation, conv.groups
 
     def __call__(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        input = wrap(input, *self.wrapped)
+        # Group norms on graphics cards hand over plain layout, which the convolution would have to turn around.
+        turn = weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
+        input = wrap(input, *self.wrapped, channels_last=turn)
         if self.fill is not None:
             input = F.pad(input, self.fill, mode=self.mode)
         return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
-def wrap(tensor: torch.Tensor, left: int, right: int, top: int, bottom: int) -> torch.Tensor:
+def wrap(
+    tensor: torch.Tensor, left: int, right: int, top: int, bottom: int, channels_last: bool = False
+) -> torch.Tensor:
     """A (batch, channels, height, width) tensor continued periodically by so many pixels (0 or more, any number).
 
-    Copies the tensor once and keeps channels_last. `F.pad(mode="circular")` loses that, which makes it and the
+    Copies the tensor once and keeps channels_last, or turns to it where asked for. `F.pad(mode="circular")` loses that, which makes it and the
     convolution slower; `torch.cat`, once an axis, copies twice and takes up to twice as long; see
     tests/engine/bench_wrap.py.
     """
@@ -84,7 +88,9 @@ def wrap(tensor: torch.Tensor, left: int, right: int, top: int, bottom: int) -> 
         columns = torch.arange(-left, width + right, device=tensor.device) % width
         rows = torch.arange(-top, height + bottom, device=tensor.device) % height
         return tensor.index_select(-1, columns).index_select(-2, rows)
-    last = tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+    last = channels_last or (
+        tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
+    )
     out = torch.empty(
         (batch, channels, height + top + bottom, width + left + right),
         dtype=tensor.dtype,

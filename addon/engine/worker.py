@@ -315,6 +315,7 @@ class Worker:
                 continue
             if isinstance(work, Free):
                 self._free()
+                self._give_card_back()
                 continue
             self._run_job(work)
             with self._jobs_lock:
@@ -324,6 +325,15 @@ class Worker:
         if self._cache is not None:
             self._cache.free()
         self._output.send(Freed())
+
+    def _give_card_back(self) -> None:
+        """End the process where it has a graphics card open: a render needs all of it, and the driver keeps 0.7 GiB.
+
+        That is what an H100 held after models were freed. The host starts another worker for the next job.
+        """
+        if self._cache is not None and not self._current_jobs() and _holds_card():
+            log.info("the graphics card is given back, and the worker ends")
+            leave(0)
 
     def _look_what_is_loaded(self, job: RunningJob) -> None:
         job.imports = self._cache is None
@@ -352,7 +362,37 @@ class Worker:
             job.finish(Failed(job.id, error))
         except Exception as error:
             log.exception("job %s failed", job.id)
-            job.finish(Failed(job.id, bug(error)))
+            lost = _card_error(error)
+            job.finish(Failed(job.id, lost or bug(error)))
+            if lost:  # whatever this process would ask of it now fails alike; the host starts another worker
+                leave(4)
+
+
+def _card_error(error: Exception) -> UserError | None:
+    """What is told where an error is that of a graphics card which cannot be used any more, None for any other."""
+    try:
+        from .devices import is_device_lost
+
+        lost = is_device_lost(error)
+    except ImportError:  # of torch
+        return None
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return (
+        UserError(
+            ErrorKind.RUNTIME,
+            f"The graphics card failed: {reason}.",
+            "Try again, with a fresh engine. If it fails again, update the card's driver, or choose the device cpu.",
+        )
+        if lost
+        else None
+    )
+
+
+def _holds_card() -> bool:
+    """Whether this process has a graphics card open. Apple's has no memory of its own."""
+    import torch
+
+    return torch.cuda.is_initialized() or torch.xpu.is_initialized()
 
 
 def _import_engine() -> "ModelCache":

@@ -30,6 +30,7 @@ class Stage(StrEnum):
     DOWNLOADING = "DOWNLOADING"
     INSTALLING = "INSTALLING"
     CHECKING = "CHECKING"
+    PREPARING = "PREPARING"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ _SHARES = {
     Stage.LOOKING: (0.0, 0.05),
     Stage.DOWNLOADING: (0.05, 0.75),
     Stage.INSTALLING: (0.75, 0.95),
-    Stage.CHECKING: (0.95, 1.0),
+    Stage.CHECKING: (0.95, 0.97),
+    Stage.PREPARING: (0.97, 1.0),
 }
 
 

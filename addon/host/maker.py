@@ -33,6 +33,7 @@ from .environment import Stamp
 from .installer_messages import InstallerAction, InstallerProgress, InstallerTask, Outcome, Stage, encode
 
 _logger = logging.getLogger(__name__)
+_PREPARE_SECONDS = 600.0  # a processor needs 14 for it; a slow disk longer
 _TELL_SECONDS = 0.2  # between two steps of the same kind
 _WAIT_SECONDS = 0.5
 _UV_FOLDER = "uv"
@@ -118,6 +119,7 @@ class _Maker:
         self._install(uv, missing)
         self._remove_others(uv)
         self._check(missing)
+        self._prepare()
         self._stamp()
         _remove_tree(self._downloads)
         return f"The engine's packages are installed ({(time.monotonic() - begin):.0f} s)."
@@ -263,6 +265,23 @@ class _Maker:
         code, _ = child.run(command, variables=_clean_environment())
         if code != 0:
             raise UserError(ErrorKind.RUNTIME, f"The Python of the new environment does not start: {python}.", "")
+
+    def _prepare(self) -> None:
+        """Have Python compile what the engine imports, so that the first texture need not wait for it.
+
+        The packages are whole and in place: where this fails, the engine says why when it is started.
+        """
+        self._teller.progress(InstallerProgress(Stage.PREPARING))
+        command = [str(environment.executable(self._folder)), "-I", "-X", "utf8", str(child.START), "prepare"]
+        try:
+            code, output = child.run(
+                command, variables=child.environment(), errors=subprocess.STDOUT, limit=_PREPARE_SECONDS
+            )
+        except (OSError, TimeoutError) as error:
+            code, output = -1, str(error)
+        if code != 0:
+            _logger.warning("The engine could not be prepared (%d):\n%s", code, output)
+        self._teller.progress(InstallerProgress(Stage.PREPARING, "", 1, 1))
 
     def _stamp(self) -> None:
         size = environment.size_on_disk(self._folder)

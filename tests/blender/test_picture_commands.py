@@ -11,6 +11,7 @@ from addon.core.recipe import Recipe, read_png
 from addon.core.requests.finish import Finish, MapKind
 from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes
+from addon.core.surface_kinds import SurfaceKind
 
 from .conftest import Blender
 from .test_command_line import records
@@ -39,6 +40,12 @@ ALL = tuple(MapKind)
             ["old-wall-4x.png", "old-wall-4x-height.png", "old-wall-4x-normal.png"],
         ),
         (("tileable",), {"tileable": True}, ["old-wall-tileable.png"]),
+        (
+            ("maps", "--kind", "metal", "--delight", "--maps", "roughness"),
+            {"finish": Finish(maps=(MapKind.ROUGHNESS,), kind=SurfaceKind.METAL, delight=True)},
+            ["old-wall-de-lit.png", "old-wall-de-lit-roughness.png"],
+        ),
+        (("upscale", "--scale", "1", "--delight"), {"finish": Finish(delight=True)}, ["old-wall-de-lit.png"]),
     ],
 )
 def test_the_command_asks_for_what_it_says(blender: Blender, tmp_path: Path, arguments, expected, names) -> None:

@@ -13,9 +13,10 @@ from addon.core.jobs import JobQueue
 from addon.core.protocol import Phase, Progress, Start
 from addon.core.recipe import Recipe
 from addon.core.requests import recipe_json, request_from_json
-from addon.core.requests.finish import Finish, MapKind, absolute, parse_maps
+from addon.core.requests.finish import Finish, MapKind, absolute, parse_kind, parse_maps
 from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes, Size, TextureRequest
+from addon.core.surface_kinds import SurfaceKind
 
 finishes = st.builds(
     Finish,
@@ -23,6 +24,8 @@ finishes = st.builds(
     upscaler=st.sampled_from(["starter", "lanczos", "/models/4x.safetensors"]),
     maps=st.lists(st.sampled_from(list(MapKind)), unique=True).map(tuple),
     map_networks=st.sampled_from(["starter", "filter", "/models/maps"]),
+    kind=st.sampled_from(list(SurfaceKind)),
+    delight=st.booleans(),
 )
 image_requests = st.builds(
     PictureRequest,
@@ -53,6 +56,31 @@ def test_a_textures_request_carries_its_finish_through_the_protocol():
     assert request.finish.maps == (MapKind.HEIGHT, MapKind.NORMAL)  # in one order, so that equal wishes are equal
     (message,) = protocol.FrameReader().feed(protocol.encode(Start("job", request, "/store")))
     assert message == Start("job", request, "/store")
+
+
+def test_a_finish_without_a_kind_is_the_json_it_always_was():
+    assert set(Finish(2, maps=(MapKind.HEIGHT,)).to_json()) == {"upscale", "upscaler", "maps", "map_networks"}
+    assert Finish.from_json({"upscale": 2}) == Finish(2, kind=SurfaceKind.AUTO, delight=False)
+
+
+@pytest.mark.parametrize("name", ["metal", "METAL", "Metal"])
+def test_kinds_are_read_in_any_letters(name):
+    assert parse_kind(name) is SurfaceKind.METAL
+
+
+@pytest.mark.parametrize("name", ["metall", "", 3, None, "name"])
+def test_an_unknown_kind_is_one_sentence_with_those_there_are(name):
+    with pytest.raises(UserError) as caught:
+        Finish.from_json({"kind": name})
+    assert caught.value.message.count(".") == 1
+    assert "stone" in caught.value.hint
+
+
+def test_only_colors_are_delit():
+    assert Finish(delight=True).does_something
+    with pytest.raises(UserError, match="de-lit"):
+        PictureRequest("/a.png", Finish(delight=True), content=Content.NORMAL)
+    assert PictureRequest("/a.png", Finish(delight=True)).file_stem == "a-de-lit"
 
 
 def test_recipes_from_before_there_was_upscaling_are_read():

@@ -37,6 +37,7 @@ from addon.core.requests.template import Region, Template
 from addon.core.requests.texture import STARTER, Axes, Scheduler, Size
 from addon.engine import beginning, generate, latents, layers
 from addon.engine.beginning import Beginning
+from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
 from addon.engine.strength import begin_late, noised
 from tests.engine import networks
@@ -271,7 +272,7 @@ def test_variations_go_from_one_seeds_picture_to_the_others(studio: Studio) -> N
 
 def test_varied_noise_is_noise(studio: Studio) -> None:
     asked = replace(studio.base, variation=0.4, variation_seed=9, size=Size(512, 512))
-    noise = beginning.first_noise(studio.loaded(), asked, torch.Generator("cpu").manual_seed(5), torch.float32)
+    noise = beginning.first_noise(studio.loaded(), asked, torch.Generator("cpu").manual_seed(5))
     assert abs(float(noise.std()) - 1) <= 0.02
 
 
@@ -302,12 +303,11 @@ def test_a_large_picture_is_encoded_in_parts_as_the_whole_is(
     for model in (studio.base.model, STARTER):
         vae = studio.loaded(model=model).pipeline.vae
         with torch.inference_mode(), seamless(vae, axes):
-            whole = latents.encode(vae, picture, axes, tmp_path, "cpu")
+            whole = latents.encode(vae, picture, axes, tmp_path, "cpu", Decoding.WHOLE)
             with monkeypatch.context() as patch:
-                patch.setattr(latents, "WHOLE", 64)
                 patch.setattr(latents, "_TILE", 128)
                 patch.setattr(layers, "_WIDEST", 8)
-                parts = latents.encode(vae, picture, axes, tmp_path, "cpu")
+                parts = latents.encode(vae, picture, axes, tmp_path, "cpu", Decoding.STRIPS)
         # tiles are mirrored at an edge that does not wrap, where the whole sees zeros, as far as the encoder sees
         if model != STARTER or axes is Axes.XY:
             assert off(parts, whole) <= LIMIT

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
@@ -15,7 +17,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.families.family import Family
 from addon.core.requests.texture import Axes, Size
 from addon.engine import devices, layers
-from addon.engine.devices import Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
+from addon.engine.devices import Decoding, Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
 from addon.engine.seamless import seamless
 
 GB = 1 << 30
@@ -45,19 +47,23 @@ def device(kind: Kind, gigabytes: float) -> Device:
     [
         (Kind.CUDA, 24, SDXL, S1024, True, Mode.FULL),
         (Kind.CUDA, 10, SD, S1024, False, Mode.FULL),
-        (Kind.CUDA, 10, SDXL, S1024, True, Mode.OFFLOAD),
+        (Kind.CUDA, 10, SDXL, S1024, True, Mode.FULL),
+        (Kind.CUDA, 12, SDXL, S1024, True, Mode.FULL),
         (Kind.CUDA, 10, SDXL, S2048, True, Mode.FULL),
         (Kind.CUDA, 7.2, SDXL, S2048, True, Mode.OFFLOAD),  # a card of 8 with a screen on it
         (Kind.CUDA, 4, SD, S512, False, Mode.FULL),
-        (Kind.CUDA, 3, SD, S512, False, Mode.OFFLOAD),
+        (Kind.CUDA, 3, SD, S512, False, Mode.FULL),  # decoding in strips
+        (Kind.CUDA, 2.8, SD, S512, False, Mode.OFFLOAD),
         (Kind.CUDA, 4, SDXL, S1024, True, Mode.MINIMAL),
         (Kind.CUDA, 2, SD, S512, False, Mode.MINIMAL),
         (Kind.CUDA, 2, STARTER, S512, False, Mode.FULL),
         (Kind.CUDA, 0.5, SDXL, S2048, True, Mode.MINIMAL),  # will not fit, and is tried in the leanest way
         (Kind.ROCM, 16, SDXL, S1024, False, Mode.FULL),
-        (Kind.ROCM, 8, SDXL, S1024, False, Mode.OFFLOAD),
+        (Kind.ROCM, 8, SDXL, S1024, False, Mode.FULL),
+        (Kind.ROCM, 7, SDXL, S1024, False, Mode.OFFLOAD),
         (Kind.XPU, 16, SDXL, S1024, False, Mode.FULL),
-        (Kind.XPU, 5, SD, S1024, False, Mode.OFFLOAD),
+        (Kind.XPU, 5, SD, S1024, False, Mode.FULL),
+        (Kind.XPU, 3, SD, S1024, False, Mode.OFFLOAD),
         (Kind.MPS, 12, SD, S512, False, Mode.FULL),
         (Kind.MPS, 6, SDXL, S1024, True, Mode.LEAN),
         (Kind.CPU, 32, SDXL, S1024, True, Mode.FULL),
@@ -77,15 +83,15 @@ SETTINGS = {
     (Kind.CUDA, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, True),
     (Kind.CUDA, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, True),
     (Kind.CUDA, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
-    (Kind.CUDA, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, True),
+    (Kind.CUDA, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, True),
     (Kind.ROCM, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, False),
     (Kind.ROCM, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, False),
     (Kind.ROCM, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, False),
-    (Kind.ROCM, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, False),
+    (Kind.ROCM, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, False),
     (Kind.XPU, Mode.FULL): ("float16", "float32", "float16", "xpu:0", Offload.NONE, False, True),
     (Kind.XPU, Mode.OFFLOAD): ("float16", "float32", "float16", "xpu:0", Offload.MODEL, False, True),
     (Kind.XPU, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
-    (Kind.XPU, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, True, True),
+    (Kind.XPU, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, True),
     (Kind.MPS, Mode.FULL): ("float16", "float32", "float16", "mps", Offload.NONE, False, False),
     (Kind.MPS, Mode.LEAN): ("float16", "float16", "float16", "mps", Offload.NONE, True, False),
     (Kind.CPU, Mode.FULL): ("float32", "float32", "float32", "cpu", Offload.NONE, False, True),
@@ -119,11 +125,40 @@ def test_leaner_plans_go_down_to_the_leanest_and_each_needs_less(kind: Kind) -> 
     assert needs == sorted(needs, reverse=True)
 
 
-def test_a_larger_picture_never_gets_a_less_lean_plan() -> None:
-    order = list(Mode)
-    for gigabytes in (2, 4, 6, 8, 12, 24):
-        modes = [make_plan(device(Kind.CUDA, gigabytes), *SDXL, size).mode for size in (S512, S1024, S2048)]
-        assert modes == sorted(modes, key=order.index)
+SIDES = st.integers(1, 32).map(lambda number: 64 * number)
+
+
+@given(
+    kind=st.sampled_from(Kind),
+    gigabytes=st.floats(0.5, 40),
+    model=st.sampled_from([SD, SDXL, STARTER]),
+    upcast=st.booleans(),
+    sides=st.tuples(SIDES, SIDES, SIDES, SIDES),
+)
+def test_a_larger_picture_never_gets_a_roomier_plan(
+    kind: Kind, gigabytes: float, model: Model, upcast: bool, sides: tuple[int, int, int, int]
+) -> None:
+    width, height, *more = sides
+    large = Size(max(width, more[0]), max(height, more[1]))
+    small_plan, large_plan = (
+        make_plan(device(kind, gigabytes), *model, size, upcast_vae=upcast) for size in (Size(width, height), large)
+    )
+    modes, ways = list(Mode), list(Decoding)
+    assert modes.index(small_plan.mode) <= modes.index(large_plan.mode)
+    if small_plan.mode is large_plan.mode:
+        assert ways.index(small_plan.decoding) <= ways.index(large_plan.decoding)
+
+
+@pytest.mark.parametrize(("gigabytes", "decoding"), [(80, "whole"), (14, "whole"), (12, "sheets"), (9.5, "strips")])
+def test_a_card_decodes_by_layers_only_where_memory_asks_for_it(gigabytes: float, decoding: str) -> None:
+    plan = make_plan(device(Kind.CUDA, gigabytes), *SDXL, S1024, upcast_vae=True)
+    assert (plan.mode, plan.decoding.value) == (Mode.FULL, decoding)
+
+
+def test_by_layers_the_plan_is_what_a_card_held() -> None:
+    """0.596 and 1.346 GiB at 1024 pixels in float16, on an H100 with torch 2.11."""
+    for decoding, measured in ((Decoding.STRIPS, 0.596), (Decoding.SHEETS, 1.346)):
+        assert devices.decode_bytes(decoding, 1024**2) / GB == pytest.approx(measured, rel=0.1)
 
 
 @pytest.mark.parametrize(("kind", "memory"), [(Kind.CPU, "offload"), (Kind.MPS, "minimal"), (Kind.CUDA, "turbo")])
@@ -155,6 +190,14 @@ def test_running_out_of_memory_is_recognised_on_every_kind_of_device() -> None:
     assert devices.is_out_of_memory(caught.value)
     assert devices.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
     assert devices.is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 5 GB)"))
+    for text in (
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "GET was unable to find an engine to execute this computation",
+        "FIND was unable to find an engine to execute this computation",
+    ):
+        assert devices.is_out_of_memory(RuntimeError(text))
+        assert not devices.is_device_lost(RuntimeError(text))
     assert not devices.is_out_of_memory(RuntimeError("shape mismatch"))
     assert not devices.is_out_of_memory(ValueError("out of memory"))
 
@@ -238,6 +281,77 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]
     assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
-    assert 0.9 * devices.MIDDLE_BYTES < middle < devices.MIDDLE_BYTES
+    assert middle < devices.MIDDLE_BYTES
     for family, counted in ((SD[0], step), (SDXL[0], large_step)):
         assert 0.9 * family.step_bytes < counted < family.step_bytes
+
+
+@pytest.mark.parametrize(
+    ("error", "lost"),
+    [
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), True),
+        (RuntimeError("CUDA error: unspecified launch failure"), True),
+        (torch.OutOfMemoryError("CUDA out of memory."), False),
+        (RuntimeError("CUDA error: out of memory"), False),
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("CUDA error"), False),
+    ],
+)
+def test_a_card_that_failed_is_told_from_one_that_is_full(error: Exception, lost: bool) -> None:
+    assert devices.is_device_lost(error) is lost
+
+
+class Card:
+    """torch, as far as `probe` asks it of a machine with one NVIDIA card."""
+
+    def __init__(self, capability: tuple[int, int], built_for: list[str]) -> None:
+        self.cuda = self
+        self.get_device_capability = lambda _number: capability
+        self.get_arch_list = lambda: built_for
+        self.get_device_name = lambda _number: "Old Card"
+
+
+TODAY = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
+
+
+@pytest.mark.parametrize(
+    ("capability", "built_for", "runs"),
+    [
+        ((7, 5), TODAY, True),
+        ((8, 9), TODAY, True),  # as 8.6
+        ((9, 0), ["sm_90a", *TODAY], True),
+        ((12, 1), TODAY, True),
+        ((6, 1), TODAY, False),
+        ((5, 0), [*TODAY, "compute_120"], False),
+        ((13, 0), TODAY, False),
+        ((13, 0), [*TODAY, "compute_120"], True),  # compiles what is meant for later cards
+        ((9, 4), ["gfx90a", "gfx942"], True),  # AMD's
+        ((7, 5), [], True),
+    ],
+)
+def test_a_card_that_torch_has_no_code_for_is_named(capability, built_for, runs) -> None:
+    problem = devices._too_old(Card(capability, built_for))
+    assert (problem == "") is runs
+    assert runs or "Old Card" in problem
+
+
+def test_on_a_machine_with_a_card_that_is_too_old_the_processor_does_it_and_says_why(monkeypatch) -> None:
+    monkeypatch.setattr(devices, "_available", lambda torch, kind, index=0: kind in ("cuda", "cpu"))
+    monkeypatch.setattr(devices, "_too_old", lambda torch, number=0: "The card is too old.")
+    found = devices.probe("auto")
+    assert (found.kind, found.problem) == (Kind.CPU, "The card is too old.")
+    with pytest.raises(UserError, match="too old"):
+        devices.probe("cuda")
+
+
+def test_a_job_finds_float32_to_be_float32_and_the_same_way_each_time() -> None:
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.deterministic = False
+    devices.ready("cpu")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+    assert torch.backends.cudnn.deterministic
+
+
+def test_what_tensors_hold_does_not_count_as_left() -> None:
+    assert Device(Kind.CUDA, "cuda:0", 8 * GB, held=5 * GB).left == 3 * GB

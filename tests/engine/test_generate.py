@@ -557,7 +557,7 @@ def test_every_memory_mode_of_a_graphics_card_gives_the_picture_twice(
     """
     expected = studio.pixels().astype(int)
     card = Device(Kind.CUDA, "cpu:0", 1 << 40, "stand-in", 1)
-    monkeypatch.setattr(models, "probe", lambda _wanted: card)
+    monkeypatch.setattr(models, "ready", lambda _wanted: card)
     for count in (1, 2):  # offloading puts things back after each run
         watch = studio.make(memory=mode, count=count)
         for result in watch.done[:1]:

@@ -9,6 +9,7 @@ from addon.core.requests.texture import Axes
 from addon.engine import latents as latents_module
 from addon.engine import layers
 from addon.engine.canvas import canvases
+from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
 from addon.engine.tiles import MIN_TILE, TileLimits
 from tests.engine.networks import kl_autoencoder
@@ -35,9 +36,8 @@ def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
     vae, z = tiny(), torch.randn(1, 4, 24, 40)
     with torch.inference_mode(), seamless(vae, axes):
         whole = vae.decode(z, return_dict=False)[0]
-        monkeypatch.setattr(latents_module, "WHOLE", 64)
         monkeypatch.setattr(latents_module, "_TILE", 96)
-        tiled = latents_module.decode(vae, z, axes, tmp_path)
+        tiled = latents_module.decode(vae, z, axes, tmp_path, Decoding.STRIPS)
     # where an axis does not wrap, the whole pads with zeros and tiles are mirrored: that shows at the border only
     inside = slice(None) if axes.y else slice(80, -80)
     assert tiled.shape == whole.shape
@@ -45,13 +45,16 @@ def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
     assert error <= 1e-6
 
 
+@pytest.mark.parametrize("on_device", [False, True])
 @pytest.mark.parametrize("side", [MIN_TILE, 256])
 @pytest.mark.parametrize("axes", Axes)
-def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_layer(monkeypatch, tmp_path, axes, side):
+def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_layer(
+    monkeypatch, tmp_path, axes, side, on_device
+):
     monkeypatch.setattr(layers, "_WIDEST", 8)  # so that the smaller side cuts the larger layers into many strips
     vae, z, picture = kl_autoencoder(), torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
     with torch.inference_mode(), seamless(vae, axes), canvases(tmp_path, in_memory=1 << 16) as easel:
-        by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}))
+        by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}), on_device)
         for mine, whole in (
             (by_layer.decode(z), vae.decode(z).sample),
             (by_layer.encode(picture), vae.encode(picture).latent_dist.parameters),
@@ -61,12 +64,11 @@ def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_lay
 
 
 def test_layer_by_layer_rolling_the_latents_rolls_the_picture(monkeypatch, tmp_path):
-    monkeypatch.setattr(latents_module, "WHOLE", 64)
     monkeypatch.setattr(layers, "STRIP", 64)
     vae, z = kl_autoencoder(), torch.randn(1, 4, 24, 40)
     with torch.inference_mode(), seamless(vae, Axes.XY):
-        picture = latents_module.decode(vae, z, Axes.XY, tmp_path)
-        rolled = latents_module.decode(vae, z.roll((7, 13), (2, 3)), Axes.XY, tmp_path)
+        picture = latents_module.decode(vae, z, Axes.XY, tmp_path, Decoding.STRIPS)
+        rolled = latents_module.decode(vae, z.roll((7, 13), (2, 3)), Axes.XY, tmp_path, Decoding.STRIPS)
     assert greatest_error(rolled, picture.roll((56, 104), (2, 3))) <= 1e-5
     assert not list(tmp_path.iterdir())
 
@@ -98,10 +100,11 @@ def test_at_16_bits_layer_by_layer_is_as_near_to_the_truth_as_the_whole(tmp_path
     assert greatest_error(mine, truth) <= 1.5 * greatest_error(whole, truth)
 
 
-def test_small_pictures_are_decoded_whole(monkeypatch, tmp_path):
+def test_a_picture_that_fits_is_decoded_whole(monkeypatch, tmp_path):
     monkeypatch.setattr(latents_module, "Tiler", None)  # would fail if they were asked
     monkeypatch.setattr(layers, "Layers", None)
     z = torch.randn(1, 4, 8, 8)
     with torch.inference_mode():
         for vae in (tiny(), kl_autoencoder()):
-            assert torch.equal(latents_module.decode(vae, z, Axes.XY, tmp_path), vae.decode(z).sample)
+            mine = latents_module.decode(vae, z, Axes.XY, tmp_path, Decoding.WHOLE)
+            assert torch.equal(mine, vae.decode(z).sample)

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import MagicMock
 
+import diffusers
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -167,7 +169,7 @@ def test_an_autoencoder_that_asks_for_it_decodes_in_float32(
     folder, plans = copy_of(sd_folder), []
     path = folder / "vae/config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"force_upcast": upcast}))
-    monkeypatch.setattr(models, "probe", lambda _wanted: Device(Kind.CUDA, "cuda:0", 1 << 40))
+    monkeypatch.setattr(models, "ready", lambda _wanted: Device(Kind.CUDA, "cuda:0", 1 << 40))
     monkeypatch.setattr(models, "load_pipeline", lambda _folder, plan: (plans.append(plan), MagicMock())[1])
     load(folder)
     assert plans[0].vae_dtype == ("float32" if upcast else "float16")
@@ -457,3 +459,27 @@ def test_a_configuration_that_diffusers_chokes_on_is_the_models_fault(sd_folder:
         (folder / name).write_text(text)
         refused(folder)
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [diffusers.EulerAncestralDiscreteScheduler, diffusers.LCMScheduler, diffusers.DDPMScheduler],
+)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_scheduler_draws_the_same_noise_whatever_the_denoiser_computes_in(cls: Any, dtype: torch.dtype) -> None:
+    numbers = torch.Generator().manual_seed(0)
+    # 1 x 4 x 5 x 7 is no multiple of 16, where torch 2.14.1 draws others
+    output, sample = (torch.randn((1, 4, 5, 7), generator=numbers).to(dtype) for _ in range(2))
+
+    def taken(kind: torch.dtype) -> torch.Tensor:
+        scheduler = models.in_float32(cls())
+        scheduler.set_timesteps(4)
+        noise = torch.Generator().manual_seed(3)
+        scheduler.scale_model_input(sample.to(kind), scheduler.timesteps[0])
+        step = scheduler.step(
+            output.to(kind), scheduler.timesteps[0], sample.to(kind), generator=noise, return_dict=False
+        )
+        assert step[0].dtype is kind
+        return step[0]
+
+    assert torch.equal(taken(dtype), taken(torch.float32).to(dtype))

@@ -221,6 +221,13 @@ def test_wrap_continues_periodically_however_often_it_goes_around(
             assert torch.equal(wrapped[:, :, row, column], expected)
 
 
+def test_wrap_turns_to_the_layout_of_the_weights_where_asked_for() -> None:
+    x = random_input(4, 12, 10)
+    turned = wrap(x, 1, 2, 3, 4, channels_last=True)
+    assert turned.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(turned, wrap(x, 1, 2, 3, 4))
+
+
 @pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
 def test_wrap_keeps_the_memory_layout(layout: torch.memory_format) -> None:
     x = random_input(8, 6, 6).contiguous(memory_format=layout)

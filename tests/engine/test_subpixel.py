@@ -9,6 +9,7 @@ from diffusers import AutoencoderTiny
 
 from addon.core.requests.texture import Axes
 from addon.engine import latents, subpixel
+from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
 from tests.engine.networks import kl_autoencoder
 
@@ -38,7 +39,7 @@ def test_it_decodes_to_the_same_picture_and_is_a_function_on_a_torus(blocks, tmp
         with subpixel.fast_decoder(vae, Axes.XY):
             assert isinstance(vae.decoder.layers[-1], subpixel.Tail)
             folded = vae.decode(z).sample
-        rolled = latents.decode(vae, z.roll((2, 3), (2, 3)), Axes.XY, tmp_path)
+        rolled = latents.decode(vae, z.roll((2, 3), (2, 3)), Axes.XY, tmp_path, Decoding.WHOLE)
     assert list(vae.decoder.layers) == before
     assert error(folded, layer_by_layer) <= 1e-5
     assert error(rolled, folded.roll((16, 24), (2, 3))) <= 1e-5

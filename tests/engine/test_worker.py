@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -497,3 +498,30 @@ def test_the_worker_leaves_the_processor_to_blender(client: MakeClient) -> None:
     made.wait(Hello)
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert os.getpriority(os.PRIO_PROCESS, made.process.pid) == min(ours + NICENESS, 19)  # the least there is
+
+
+@pytest.mark.slow
+def test_what_install_prepares_is_nearly_all_that_a_job_imports(tmp_path: Path, request_of: TextureRequest) -> None:
+    def run(*arguments: str, told: str = "") -> set[Path]:
+        prefix = ["-I", "-X", "utf8", "-X", f"pycache_prefix={tmp_path / 'compiled'}"]
+        subprocess.run([sys.executable, *prefix, *arguments], input=told, text=True, check=True, capture_output=True)
+        return set((tmp_path / "compiled").rglob("*.pyc"))
+
+    prepared = run(str(START), "prepare")
+    assert len(prepared) > 1000
+    job = f"""
+import sys
+sys.path.insert(0, {str(START.parents[1])!r})
+from pathlib import Path
+from addon.core.protocol import Start
+from addon.core.requests import request_from_json
+from addon.engine import finish, generate, picture_job
+from addon.engine.models import ModelCache
+class Watch:
+    def __getattr__(self, name): return lambda *_, **__: None
+    def publish(self, image, draft, result): draft.publish(result)
+start = Start("j", request_from_json({request_of.to_json()!r}), {str(tmp_path / "store")!r})
+generate.make_images(ModelCache(), start, Watch())
+"""
+    later = {path for path in run("-", told=job) - prepared if "site-packages" in str(path)}
+    assert len(later) < len(prepared) / 50, f"{sorted(later)[:5]} and others were compiled for a job"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import torch
 
 from addon.core import results
 from addon.core.errors import ErrorKind, UserError
@@ -209,6 +210,60 @@ def test_an_error_of_the_diffusion_thread_outside_of_a_job_ends_the_process(monk
     made._work.put(Free())
     made._diffuse_or_leave()
     assert left == [1]
+
+
+@pytest.mark.parametrize(("card", "waiting", "ends"), [(True, False, [0]), (True, True, []), (False, False, [])])
+def test_what_was_asked_to_free_a_card_ends_unless_a_job_waits(
+    monkeypatch: pytest.MonkeyPatch, job: RunningJob, card: bool, waiting: bool, ends: list[int]
+) -> None:
+    from addon.engine import worker
+
+    class Cache:
+        freed = 0
+
+        def free(self) -> None:
+            self.freed += 1
+
+    class Stop(Exception):
+        pass
+
+    def stop() -> None:
+        raise Stop
+
+    left: list[int] = []
+    monkeypatch.setattr(worker, "leave", left.append)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: card)
+    made = worker.Worker(io.BytesIO(), io.BytesIO())
+    made._cache = Cache()  # type: ignore[assignment]
+    if waiting:
+        made._jobs[job.id] = job
+    made._work.put(Free())
+    made._work.put(types.SimpleNamespace(id="x", check=stop))  # type: ignore[arg-type]
+    monkeypatch.setattr(made, "_run_job", lambda work: work.check())
+    with pytest.raises(Stop):
+        made._diffuse()
+    assert left == ends
+    assert made._cache.freed == 1  # type: ignore[union-attr]
+
+
+def test_a_card_that_failed_fails_its_job_in_a_sentence_and_ends_the_worker(
+    monkeypatch: pytest.MonkeyPatch, job: RunningJob, pipe: Pipe
+) -> None:
+    from addon.engine import generate, worker
+
+    def fails(*_: object) -> None:
+        raise torch.AcceleratorError(
+            "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might ..."
+        )
+
+    left: list[int] = []
+    monkeypatch.setattr(worker, "leave", left.append)
+    monkeypatch.setattr(generate, "make_images", fails)
+    worker.Worker(io.BytesIO(), io.BytesIO())._run_job(job)
+    told = pipe.sent[-1]
+    assert isinstance(told, Failed)
+    assert told.error.message == "The graphics card failed: CUDA error: an illegal memory access was encountered."
+    assert left == [4]
 
 
 def test_a_note_is_told_with_its_job(job: RunningJob, pipe: Pipe) -> None:

@@ -132,7 +132,7 @@ def test_an_environment_is_made_and_told_about(site: Site) -> None:
     assert "installed" in outcome.text
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert set(stages) >= {Stage.DOWNLOADING, Stage.INSTALLING, Stage.CHECKING}
+    assert set(stages) >= {Stage.DOWNLOADING, Stage.INSTALLING, Stage.CHECKING, Stage.PREPARING}
     assert site.imports("boulder, pebble, gravel_pit")
     stamp = environment.read_stamp(site.made)
     assert stamp

@@ -21,7 +21,7 @@ from addon.core.requests.texture import Axes
 from addon.core.results import Draft, Result
 from addon.engine import image_networks, picture_job
 from addon.engine.canvas import canvases
-from addon.engine.devices import Device, Kind, free_main_memory, strips_bytes
+from addon.engine.devices import Decoding, Device, Kind, decode_bytes, free_main_memory
 from addon.engine.image_networks import NetworkCache
 from addon.engine.layers import Layers
 from addon.engine.resampling import shrink
@@ -79,7 +79,7 @@ def decode_peak(side: int, width: int) -> dict[str, float]:
         with seamless(vae, Axes.XY):
             by_layer = Layers(vae, Axes.XY, easel, TileLimits())
             by_layer.decode(latents[..., :8, :8])
-            planned = 2.0 * strips_bytes(side * side)  # 4 bytes a number
+            planned = 2.0 * decode_bytes(Decoding.STRIPS, side * side)  # 4 bytes a number
             return {**peak_while(lambda: by_layer.decode(latents)), "planned": planned}
 
 

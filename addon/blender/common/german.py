@@ -267,9 +267,9 @@ TEXTS = {
     "No face with UV coordinates is selected.": "Keine Fläche mit UV-Koordinaten ist gewählt.",
     "Select faces in Edit Mode.": "Wählen Sie im Editiermodus Flächen.",
     "Cover First": "Erst überdecken",
-    "Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and not only changed": ""
-    "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und nicht nur "
-    "anders",
+    "Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and not only "
+    "changed": "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und "
+    "nicht nur anders",
     "Feather": "Weiche Kante",
     "How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, nothing "
     "changes": "Wie weich der Rand des Neuen ist, als Anteil der kürzeren Seite. Er geht nach innen: außerhalb "
@@ -1010,6 +1010,40 @@ TEXTS = {
     "Downloading": "Herunterladen",
     "Installing": "Installieren",
     "Checking": "Prüfen",
+    "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    # kinds of surface
+    "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
+    "und tief es sein kann und ob es Metall ist",
+    "Auto": "Automatisch",
+    "What the prompt or the picture's name says": "Was der Prompt oder der Name des Bildes sagt",
+    "Stone": "Stein",
+    "Rock, concrete, plaster, asphalt": "Fels, Beton, Putz, Asphalt",
+    "Brick, Paving": "Ziegel, Pflaster",
+    "Bricks, paving stones, roof tiles": "Ziegel, Pflastersteine, Dachziegel",
+    "Ceramic, Glass": "Keramik, Glas",
+    "Tiles, porcelain, glass, polished stone": "Fliesen, Porzellan, Glas, polierter Stein",
+    "Wood": "Holz",
+    "Planks, parquet, bark": "Bretter, Parkett, Rinde",
+    "Metal": "Metall",
+    "Bare metal: all of it is metallic, unless the words say rusty": "Blankes Metall: ganz metallisch, außer die Worte "
+    "sagen rostig",
+    "Paint, Plastic": "Lack, Kunststoff",
+    "Paint, also on metal; plastic, rubber, leather": "Lack, auch auf Metall; Kunststoff, Gummi, Leder",
+    "Cloth, Paper": "Stoff, Papier",
+    "Fabric, carpet, wallpaper": "Gewebe, Teppich, Tapete",
+    "Ground, Plants": "Boden, Pflanzen",
+    "Soil, sand, gravel, grass, leaves, snow": "Erde, Sand, Kies, Gras, Laub, Schnee",
+    "Water, Ice": "Wasser, Eis",
+    "Water, ice, slime": "Wasser, Eis, Schleim",
+    "As Seen": "Wie gesehen",
+    "What the networks make of the picture alone": "Was die Netze allein aus dem Bild machen",
+    "The prompt says: {kind}.": "Der Prompt sagt: {kind}.",
+    "Read as {kind}.": "Gelesen als {kind}.",
+    "De-light": "Ohne Schatten",
+    "First remove shading from the colors, as photos have it": "Zuerst Licht und Schatten aus den Farben nehmen, wie "
+    "Fotos sie haben",
+    "Suggested Relief": "Vorgeschlagenes Relief",
+    "Set last for a texture": "Zuletzt für eine Textur gesetzt",
 }

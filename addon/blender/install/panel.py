@@ -19,6 +19,7 @@ _STAGES = {
     Stage.DOWNLOADING: "Downloading",
     Stage.INSTALLING: "Installing",
     Stage.CHECKING: "Checking",
+    Stage.PREPARING: "Preparing the first start",
 }
 
 

@@ -15,7 +15,7 @@ from ..common.languages import rpt_
 from ..common.targets import Target
 from ..material import color_node, coordinates, map_nodes, physical_size, shown
 from ..pictures import images, sources
-from ..settings.properties import facts_of
+from ..settings.properties import facts_of, kind_title, readable_recipe_of
 
 _logger = logging.getLogger(__name__)
 
@@ -76,6 +76,9 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
             bpy.data.materials.remove(material)
             raise targets.refusal(rpt_("{name} did not accept a material.").format(name=obj.name))
     placed = color_node.assign(material, image, target.kind, target.node)
+    recipe = readable_recipe_of(image)
+    if maps and recipe is not None and recipe.relief is not None:
+        physical_size.suggest_relief(material, recipe.relief)
     obj = targets.object_of(target)
     if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
         physical_size.fit_new(obj, material)
@@ -89,6 +92,8 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
     if maps:
         names = ", ".join(rpt_(map_nodes.TITLES[MapKind(kind)]) for kind in maps)
         sentences.append(rpt_("With {maps}.").format(maps=names))
+        if recipe is not None and recipe.surface is not None:
+            sentences.append(rpt_("Read as {kind}.").format(kind=rpt_(kind_title(recipe.surface.kind))))
     if left:
         sentences.append(left)
     if coordinates.lacks_uv_map(placed.node, obj):

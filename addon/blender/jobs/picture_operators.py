@@ -16,6 +16,7 @@ from ...core.requests.finish import Finish, MapKind
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
 from ...core.results import SEAM_THRESHOLD
+from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
@@ -65,6 +66,18 @@ def _choose(context: bpy.types.Context, name: str) -> bpy.types.Image:
     if error := sources.problem(image):
         raise error
     return image
+
+
+def _kind(context: bpy.types.Context, name: str) -> SurfaceKind:
+    """The one that was chosen when the image was made. Else AUTO, unless the image's own words name no kind of surface
+    and the active material's name does."""
+    image, material = find(context, name), context.object.active_material if context.object else None
+    asked = _asked_of(image) if image else None
+    if asked and asked.finish.kind is not SurfaceKind.AUTO:
+        return asked.finish.kind
+    said = [image.name if image else "", asked.prompt if asked else ""]
+    found = surface_of(SurfaceKind.AUTO, material.name) if material else None
+    return SurfaceKind.AUTO if found is None or surface_of(SurfaceKind.AUTO, ", ".join(said)) else found.kind
 
 
 def _asked_of(image: bpy.types.Image) -> Request | None:
@@ -186,12 +199,19 @@ class TILEWRIGHT_OT_make_maps(_Asking):
 
     bl_idname = "tilewright.make_maps"
     bl_label = "Make Material from Image"
-    asked = ("map_networks", "axes")
+    asked = ("kind", "delight", "map_networks", "axes")
 
+    kind: properties.kind_property(options={"SKIP_SAVE"})
+    delight: properties.delight_property(options={"SKIP_SAVE"})
     map_networks: properties.map_networks_property()
 
     def act(self, context: bpy.types.Context) -> None:
-        finish = Finish(maps=tuple(MapKind), map_networks=network(self.map_networks))
+        finish = Finish(
+            maps=tuple(MapKind),
+            map_networks=network(self.map_networks),
+            kind=_kind(context, self.image) if self.kind == SurfaceKind.AUTO else SurfaceKind(self.kind),
+            delight=self.delight,
+        )
         self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 
 
@@ -200,12 +220,13 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
 
     bl_idname = "tilewright.make_tileable"
     bl_label = "Make Tileable"
-    asked = ("axes", "content")
+    asked = ("axes", "content", "delight")
 
     axes: EnumProperty(
         name="Tiling", items=_AXES[:3], description="Where the picture should repeat", options={"SKIP_SAVE"}
     )
     content: _content_property()
+    delight: properties.delight_property(options={"SKIP_SAVE"})
 
     def draw(self, context: bpy.types.Context) -> None:
         image = find(context, self.image)
@@ -217,7 +238,8 @@ class TILEWRIGHT_OT_make_tileable(_Asking):
         super().draw(context)
 
     def act(self, context: bpy.types.Context) -> None:
-        self.start(context, tileable=True, title=self._title(context, "tileable"))
+        finish = Finish(delight=self.delight)
+        self.start(context, tileable=True, finish=finish, title=self._title(context, "tileable"))
 
 
 class TILEWRIGHT_MT_image(bpy.types.Menu):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import bpy
 
-from ...core.image_networks import HEIGHT_DEPTH
+from ...core.image_networks import RELIEF
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, MAPS
 from ..common.languages import rpt_
@@ -36,8 +36,6 @@ _VALUES = {
 }  # the inputs of Principled that take a map as it is
 # Engines that move the surface; others, which are add-ons, may not. Workbench has no say: it shows no material.
 _DISPLACING_ENGINES = {"CYCLES", "BLENDER_EEVEE", "BLENDER_EEVEE_NEXT", "BLENDER_WORKBENCH"}
-# The relief that the networks' normals hold, as a part of the tile size; the whole tile is taken for 512 pixels.
-RELIEF = HEIGHT_DEPTH / 512
 _MOST_STRENGTH = 10.0  # of Blender's Normal Map
 _IMAGE_WIDTH = 240.0
 _SECOND, _THIRD = 160.0, 140.0  # the columns between images and Principled: normal map; bump, displacement, multiply

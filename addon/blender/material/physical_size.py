@@ -51,6 +51,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         update=lambda self, context: map_nodes.set_steepness(self.id_data),
     )
 
+    suggested_relief: FloatProperty(name="Suggested Relief", description="Set last for a texture", options={"HIDDEN"})
     fitted: FloatProperty(
         name="Fitted", description="Tile size the texture was last scaled to; 0: never", options={"HIDDEN"}
     )
@@ -64,6 +65,16 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
 def scale_of(material: bpy.types.Material) -> TILEWRIGHT_PG_material:
     """`material.tilewright`, with its type."""
     return material.tilewright  # type: ignore[attr-defined]
+
+
+def suggest_relief(material: bpy.types.Material, relief: float) -> None:
+    """Give the material the relief that a texture of its kind has, unless the user has set another since."""
+    facts = scale_of(material)
+    if facts.is_property_set("relief") and abs(facts.relief - facts.suggested_relief) > 1e-6:
+        return
+    if abs(facts.relief - relief) > 1e-6:  # else a strength that an artist has tuned would be set anew
+        facts.relief = relief
+    facts.suggested_relief = facts.relief
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from ...core.requests.texture import (
     Scheduler,
 )
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
+from ...core.surface_kinds import SurfaceKind
 from ...core.torus_fill import looks_cut
 from ..common import phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
@@ -67,6 +68,19 @@ REGION_ITEMS = (
     (Region.SEAM.value, "Seam", "A band along the edges, so it repeats. The rest keeps its pixels"),
     (Region.GROW.value, "New Part", "Grow: the image stays in one corner, and the rest is made to go with it"),
     (Region.WEAR.value, "Wear", "Hollows and edges, where dirt, rust and moss begin. The rest keeps its pixels"),
+)
+KIND_ITEMS = (
+    (SurfaceKind.AUTO.value, "Auto", "What the prompt or the picture's name says"),
+    (SurfaceKind.STONE.value, "Stone", "Rock, concrete, plaster, asphalt"),
+    (SurfaceKind.MASONRY.value, "Brick, Paving", "Bricks, paving stones, roof tiles"),
+    (SurfaceKind.CERAMIC.value, "Ceramic, Glass", "Tiles, porcelain, glass, polished stone"),
+    (SurfaceKind.WOOD.value, "Wood", "Planks, parquet, bark"),
+    (SurfaceKind.METAL.value, "Metal", "Bare metal: all of it is metallic, unless the words say rusty"),
+    (SurfaceKind.PLASTIC.value, "Paint, Plastic", "Paint, also on metal; plastic, rubber, leather"),
+    (SurfaceKind.CLOTH.value, "Cloth, Paper", "Fabric, carpet, wallpaper"),
+    (SurfaceKind.GROUND.value, "Ground, Plants", "Soil, sand, gravel, grass, leaves, snow"),
+    (SurfaceKind.LIQUID.value, "Water, Ice", "Water, ice, slime"),
+    (SurfaceKind.NONE.value, "As Seen", "What the networks make of the picture alone"),
 )
 _USUAL: dict[str, Any] = {field.name: field.default for field in fields(Template)}
 _MOST_MEASURED = 1 << 25  # pixels; of larger images nobody waits for a guess
@@ -143,6 +157,27 @@ def map_networks_property() -> Any:
         description='"starter", "filter", or a folder of 1x networks named after their maps',
         default=STARTER,
         subtype="DIR_PATH",
+    )
+
+
+def kind_property(**others: Any) -> Any:
+    """What is shown; operators on images ask the same."""
+    return EnumProperty(
+        name="Kind",
+        description="What it is made of: tells how rough and deep it can be, and whether it is metal",
+        items=KIND_ITEMS,
+        default=SurfaceKind.AUTO.value,
+        **others,
+    )
+
+
+def delight_property(**others: Any) -> Any:
+    """Whether shading goes first; operators on images ask the same."""
+    return BoolProperty(
+        name="De-light",
+        description="First remove shading from the colors, as photos have it",
+        default=False,
+        **others,
     )
 
 
@@ -323,6 +358,8 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         options={"ENUM_FLAG"},
     )
     map_networks: map_networks_property()
+    kind: kind_property()
+    delight: delight_property()
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",
@@ -398,6 +435,11 @@ def settings_of(scene: bpy.types.Scene) -> TILEWRIGHT_PG_settings:
 def facts_of(image: bpy.types.Image) -> TILEWRIGHT_PG_image:
     """`image.tilewright`, with its type."""
     return image.tilewright  # type: ignore[attr-defined]
+
+
+def kind_title(kind: SurfaceKind) -> str:
+    """What the interface calls a kind of surface, in English."""
+    return next(title for value, title, _told in KIND_ITEMS if value == kind)
 
 
 def chosen_target(context: bpy.types.Context) -> Target:

@@ -14,6 +14,7 @@ from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.template import Template
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
 from . import models
 from .properties import TILEWRIGHT_PG_settings
@@ -46,6 +47,8 @@ def from_settings(
             network(settings.upscaler),
             settings.get_maps(),
             network(settings.map_networks),
+            SurfaceKind(settings.kind),
+            settings.delight,
         ),
         template=template,
         variation=decimal(settings.variation),
@@ -71,6 +74,12 @@ def network(choice: str) -> str:
 def reading(settings: TILEWRIGHT_PG_settings) -> Reading:
     """What the chosen model reads of the prompt: with its template, and in English. Reads no disk."""
     return prompts.final(settings.template, settings.prompt, models.vocabulary(settings.model))
+
+
+def read_as(settings: TILEWRIGHT_PG_settings) -> SurfaceKind | None:
+    """The kind of surface that the prompt names; None where it names none."""
+    found = surface_of(SurfaceKind.AUTO, reading(settings).text)
+    return found.kind if found else None
 
 
 def make(

@@ -40,6 +40,8 @@ SETTINGS = (
     Setting("maps", "finish.maps", "--maps"),
     Setting("map_kinds", "finish.maps", "--maps"),
     Setting("map_networks", "finish.map_networks", "--map-networks"),
+    Setting("kind", "finish.kind", "--kind"),
+    Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
     Setting("scheduler", "scheduler", "--scheduler"),
     Setting("variation", "variation", "--variation", preset=False),

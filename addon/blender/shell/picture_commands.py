@@ -17,9 +17,10 @@ from ...core.map_files import SCHEMES
 from ...core.picture_facts import Facts
 from ...core.recipe import read_png
 from ...core.requests import Request
-from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_maps
+from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS, Finish, absolute, parse_kind, parse_maps
 from ...core.requests.picture import Content, PictureRequest
 from ...core.requests.texture import Axes
+from ...core.surface_kinds import SurfaceKind
 from ..material import export_maps
 from ..pictures import sources
 from . import turned
@@ -83,7 +84,10 @@ def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> N
         metavar="NAME|FILE",
         help=f"{STARTER_NETWORKS}, {LANCZOS} or a network's file, whose seamlessness is measured",
     )
+    parser.add_argument("--delight", action="store_true", help="first remove shading from the colors")
     if maps:
+        kinds = ", ".join(kind.value.lower() for kind in SurfaceKind)
+        parser.add_argument("--kind", default="auto", metavar="KIND", help=f"what it is made of: {kinds} (auto)")
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"
         )
@@ -107,6 +111,8 @@ def finish(options: argparse.Namespace) -> Finish:
         upscaler=absolute(options.upscaler),
         maps=parse_maps(names),
         map_networks=absolute(getattr(options, "map_networks", STARTER_NETWORKS)),
+        kind=parse_kind(getattr(options, "kind", SurfaceKind.AUTO.value)),
+        delight=options.delight,
     )
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
+from ...core.surface_kinds import SurfaceKind
 from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
@@ -17,7 +18,7 @@ from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
-from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of, target_problem
+from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
 from . import template_box
 
 
@@ -129,6 +130,11 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     if settings.maps:
         _draw_map_kinds(layout, settings)
         layout.prop(settings, "map_networks")
+        layout.prop(settings, "kind")
+        if settings.kind == SurfaceKind.AUTO and (kind := request.read_as(settings)):
+            words = iface_("The prompt says: {kind}.").format(kind=iface_(kind_title(kind)))
+            paragraph(layout, context, words, icon="RIGHTARROW_THIN")
+    layout.prop(settings, "delight")
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
     row = layout.row()

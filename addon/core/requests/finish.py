@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to a picture after it is made or read: upscaling and maps. Imports core only."""
+"""What is done to a picture after it is made or read: shading out, upscaling, maps. Imports core only."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Any
 
 from ..errors import bad_request
+from ..surface_kinds import SurfaceKind
 
 SCALES = (1, 2, 4, 8)
 MAX_RESULT_SIDE = 16384  # pixels; what graphics cards take as a texture
@@ -33,12 +34,16 @@ class Finish:
     upscale: 1 (not at all), 2, 4 or 8. upscaler: "starter", "lanczos", or the path of a file that spandrel loads.
     maps: which maps to make, at the final size, each once, in the order of `MapKind`.
     map_networks: "starter", "filter", or the path of a folder with 1x networks named after the maps they make.
+    kind: of surface, which tells how rough it is and whether it is metal; AUTO: as the words say (`Recipe.surface`).
+    delight: whether shading is taken out of the colors first.
     """
 
     upscale: int = 1
     upscaler: str = STARTER_NETWORKS
     maps: tuple[MapKind, ...] = ()
     map_networks: str = STARTER_NETWORKS
+    kind: SurfaceKind = SurfaceKind.AUTO
+    delight: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.upscale, bool) or self.upscale not in SCALES:
@@ -46,6 +51,8 @@ class Finish:
         if not all(isinstance(kind, MapKind) for kind in self.maps):
             raise bad_request(f"The maps must be from {_listed(MapKind)}.")
         object.__setattr__(self, "maps", tuple(kind for kind in MapKind if kind in self.maps))
+        if not isinstance(self.kind, SurfaceKind) or not isinstance(self.delight, bool):
+            raise bad_request("The kind of surface, or whether to de-light it, is not known.")
         for title, value, known in (
             ("The upscaler", self.upscaler, (STARTER_NETWORKS, LANCZOS)),
             ("The choice of map networks", self.map_networks, (STARTER_NETWORKS, FILTER)),
@@ -57,7 +64,7 @@ class Finish:
 
     @property
     def does_something(self) -> bool:
-        return self.upscale > 1 or bool(self.maps)
+        return self.upscale > 1 or bool(self.maps) or self.delight
 
     def check_size(self, width: int, height: int) -> None:
         """Raise `UserError` where a picture of that size would grow over what a texture may have."""
@@ -69,23 +76,28 @@ class Finish:
             )
 
     def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON. kind and delight only where they are no defaults: so recipes stay what they were."""
         return {
             "upscale": self.upscale,
             "upscaler": self.upscaler,
             "maps": [kind.value for kind in self.maps],
             "map_networks": self.map_networks,
+            **({"kind": self.kind.value} if self.kind is not SurfaceKind.AUTO else {}),
+            **({"delight": True} if self.delight else {}),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Finish":
         """The reverse of `to_json`; missing fields take their defaults. Raises `UserError` on anything else."""
-        if not isinstance(data, Mapping) or not set(data) <= {"upscale", "upscaler", "maps", "map_networks"}:
+        if not isinstance(data, Mapping) or not set(data) <= {field.name for field in fields(cls)}:
             raise bad_request("The settings for upscaling and maps are not known.")
         values = dict(data)
         if "maps" in values:
             if not isinstance(values["maps"], list | tuple):
                 raise bad_request("The maps must be a list.")
             values["maps"] = parse_maps(values["maps"])
+        if "kind" in values:
+            values["kind"] = parse_kind(values["kind"])
         return cls(**values)
 
 
@@ -100,6 +112,14 @@ def parse_maps(names: Iterable[object]) -> tuple[MapKind, ...]:
         else:
             raise bad_request(f"There is no map {name!r}.", f"Choose from {_listed(MapKind)}, or all.")
     return tuple(kinds)
+
+
+def parse_kind(name: object) -> SurfaceKind:
+    """A kind of surface from its name, in small letters or large ones. Raises `UserError`."""
+    if isinstance(name, str) and name.upper() in SurfaceKind.__members__:
+        return SurfaceKind[name.upper()]
+    names = (kind.value.lower() for kind in SurfaceKind)
+    raise bad_request(f"There is no kind of surface {name!r}.", f"Choose {_listed(names)}.")
 
 
 def absolute(choice: str) -> str:

@@ -59,12 +59,14 @@ class PictureRequest:
             raise bad_request("The settings are not those of a picture.")
         if not self.tileable and not self.finish.does_something:
             raise bad_request(
-                "There is nothing to do with the picture.", "Choose a factor, maps, or making it tileable."
+                "There is nothing to do with the picture.", "Choose a factor, maps, de-lighting or making it tileable."
             )
         if self.tileable and self.axes is Axes.NONE:
             raise bad_request("Making a picture tileable needs an axis.", "Choose both, X or Y.")
         if self.finish.maps and self.content in (Content.DATA, Content.NORMAL):
             raise bad_request("Maps are made from colors, not from other maps.", "Choose the base color.")
+        if self.finish.delight and self.content in (Content.DATA, Content.NORMAL):
+            raise bad_request("Only colors are de-lit, not other maps.", "Choose the base color.")
 
     # What a texture's request has as well; see there.
 
@@ -113,6 +115,8 @@ class PictureRequest:
             words.append("tileable")
         if self.finish.upscale > 1:
             words.append(f"{self.finish.upscale}x")
+        if self.finish.delight:
+            words.append("de-lit")
         if len(words) == 1:
             words.append("base-color")
         return "-".join(words)

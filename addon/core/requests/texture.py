@@ -250,6 +250,7 @@ class TextureRequest:
         guided = "guided" if self.guidance_scale > 1 else "not guided"
         finish = self.finish
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
+        after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
         return f"{self.size} | {guided} | {after}{before}"
 

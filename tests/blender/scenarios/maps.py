@@ -740,6 +740,24 @@ def rule_the_normal_map_has_the_relief_too() -> None:
     assert strength.default_value == 10
 
 
+def rule_a_kinds_relief_is_set_until_somebody_sets_another() -> None:
+    suggest = addon("material.physical_size").suggest_relief
+    generate(prompt="brushed steel")
+    assert "Read as Metal." in bpy.context.window_manager.tilewright.outcome
+    facts, strength = _material().tilewright, _source(_principled(), "Normal").inputs["Strength"]
+    suggest(_material(), 0.004)
+    assert abs(facts.relief - 0.004) < 1e-6
+    assert abs(strength.default_value - 0.004 * 512 / 8) < 1e-5, "normal map and height hold one relief"
+    strength.default_value = 0.7
+    suggest(_material(), 0.004)
+    assert abs(strength.default_value - 0.7) < 1e-5, "tuned by an artist"
+    suggest(_material(), 0.03)
+    assert abs(facts.relief - 0.03) < 1e-6, "the next texture may be of another kind"
+    facts.relief = 0.1
+    suggest(_material(), 0.004)
+    assert abs(facts.relief - 0.1) < 1e-6, "the user's own stays"
+
+
 def _unwrap(cube: Any, size: float) -> None:
     """Give each face of the cube a square of the UV map that is so wide."""
     layer = cube.data.uv_layers.active

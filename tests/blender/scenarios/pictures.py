@@ -93,7 +93,15 @@ def _menu_is_enabled() -> bool:
 
 def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     image = _image(folder)
-    assert bpy.ops.tilewright.make_maps(image=image.name, map_networks="filter") == {"FINISHED"}
+    chosen = {"map_networks": "filter", "kind": "CLOTH", "delight": True}
+    assert bpy.ops.tilewright.make_maps(image=image.name, **chosen) == {"FINISHED"}
+    assert "Read as Cloth, Paper." in bpy.context.window_manager.tilewright.outcome
+    kind = addon("jobs.picture_operators")._kind
+    made_as_cloth = next(image for image in made() if addon("settings.properties").recipe_of(image))
+    assert kind(bpy.context, made_as_cloth.name) == "CLOTH", "what was chosen once is kept"
+    bpy.data.objects["Cube"].active_material.name = "Oak table"
+    assert kind(bpy.context, bpy.data.images.new("IMG 7", 4, 4).name) == "WOOD"
+    assert kind(bpy.context, bpy.data.images.new("Brushed steel", 4, 4).name) == "AUTO", "its own name tells more"
     new = next(image for image in made() if addon("settings.properties").recipe_of(image))
     nodes = bpy.data.objects["Cube"].active_material.node_tree.nodes
     shown = [node.image.name for node in nodes if node.bl_idname == "ShaderNodeTexImage" and node.image]

@@ -26,6 +26,8 @@ CHANGED: dict[str, Any] = {
     "maps": True,
     "map_kinds": {"HEIGHT", "NORMAL"},
     "map_networks": "filter",
+    "kind": "METAL",
+    "delight": True,
     "model": "",  # a folder, which the test makes
     "scheduler": "UNIPC",
     "variation": 0.25,
@@ -56,6 +58,8 @@ OPTIONS = {
     "--upscaler": "lanczos",
     "--maps": "height,normal",
     "--map-networks": "filter",
+    "--kind": "metal",
+    "--delight": None,  # without a value
     "--model": "",
     "--scheduler": "unipc",
     "--variation": "0.25",
@@ -234,6 +238,24 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
     ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == _asked(settings)
+
+
+def rule_the_kind_that_the_prompt_names_is_told(folder: Path) -> None:
+    settings, read_as = bpy.context.scene.tilewright, addon("settings.request").read_as
+    for prompt, kind in (("brushed steel", "METAL"), ("roter Samt", "CLOTH"), ("red", None)):
+        settings.prompt = prompt
+        assert read_as(settings) == kind, prompt
+
+
+def rule_an_unknown_kind_is_one_sentence(folder: Path) -> None:
+    commands = addon("shell.commands")
+    line = ["generate", "--output", str(folder), "--prompt", "wall", "--kind", "metall"]
+    try:
+        commands._requests(commands._parser().parse_args(line))
+        said = ""
+    except commands.UserError as error:
+        said = str(error)
+    assert said.startswith("There is no kind of surface 'metall'. Choose auto, none, stone, "), said
 
 
 def rule_scripts_set_maps_as_ever(folder: Path) -> None:
