@@ -10,12 +10,14 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import struct
 import sys
 import threading
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,9 @@ from addon.core.errors import ErrorKind, UserError, bug
 from addon.core.pace import Pace
 from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
-from addon.core.requests.texture import Size
-from addon.core.results import BASE_COLOR, PART, THUMBNAIL, Draft, Result, disk_errors, draft
+from addon.core.requests import Request
+from addon.core.requests.texture import Size, TextureRequest
+from addon.core.results import BASE_COLOR, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
 
 
 class Cancelled(Exception):
@@ -175,7 +178,7 @@ class Worker:
         if not exists:
             at(Phase.DECODING)
         at(Phase.SAVING)
-        recipe = Recipe(request if exists else request.single(index), "fake", {"worker": "fake"})
+        recipe = Recipe(request if exists else hashed(request.single(index)), "fake", {"worker": "fake"})
         with draft(Path(start.store), request.prompt, recipe.request.seed) as part:
             result = self.save(part, recipe, index, time.monotonic() - begin)
         if result is None:
@@ -218,6 +221,7 @@ class Worker:
                 picture = png(width, height, f"{request.prompt} {kind}", request.seed, recipe.dumps(), noise)
                 (part.folder / files[str(kind)]).write_bytes(picture)
             self.faults("WRITING", request.prompt, index, 0)
+            files |= keep(request, part.folder)
             (part.folder / files[THUMBNAIL]).write_bytes(png(128, 128, request.prompt, request.seed, ""))
         result = Result(part.folder, files, recipe, seam_score=self.behaviour.get("seam_score", 0.5), seconds=seconds)
         return part.publish(result, allowed=lambda: not self.cancel.is_set())
@@ -323,6 +327,29 @@ class Fault:
     def full(worker: Worker, fault: dict[str, Any]) -> None:
         """Let no file grow over `bytes` bytes, as on a full disk."""
         resource.setrlimit(resource.RLIMIT_FSIZE, (fault.get("bytes", 100), resource.RLIM_INFINITY))
+
+
+def hashed(request: TextureRequest) -> TextureRequest:
+    """With the hashes of its template's files, as the real worker's recipes have them; "" for one that is gone."""
+    template = request.template
+    if template is None:
+        return request
+    files = [Path(path) if path else None for path in (template.source, template.mask)]
+    sha256, mask_sha256 = (hashlib.sha256(f.read_bytes()).hexdigest() if f and f.is_file() else "" for f in files)
+    return replace(request, template=replace(template, sha256=sha256, mask_sha256=mask_sha256))
+
+
+def keep(request: Request, folder: Path) -> dict[str, str]:
+    """Copy the template and the mask beside the result, as the real worker does: kind -> name."""
+    template = getattr(request, "template", None)
+    sources = {TEMPLATE: template.source, MASK: template.mask} if template else {}
+    names = {kind: f"{kind}{Path(path).suffix}" for kind, path in sources.items() if path}
+    for kind, name in names.items():
+        try:
+            shutil.copyfile(sources[kind], folder / name)
+        except OSError as error:
+            raise UserError(ErrorKind.REQUEST, f"The {kind} {sources[kind]} cannot be read.") from error
+    return names
 
 
 def png(width: int, height: int, prompt: str, seed: int, recipe: str, noise: bool = False) -> bytes:

@@ -4,12 +4,12 @@
 import bpy
 
 from .common import languages, package
-from .history import browse, compare, recipes, tryon, viewport
+from .history import browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import operators as setup_operators
 from .install import setup
-from .jobs import operators, picture_operators, pump, render_handover, status
+from .jobs import mask_overlay, operators, picture_operators, pump, render_handover, status, template_operators
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
@@ -23,11 +23,13 @@ _CLASSES = (
     *setup_operators.CLASSES,
     *material_operators.CLASSES,
     *picture_operators.CLASSES,
+    *template_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
     *viewport.CLASSES,
     *recipes.CLASSES,
+    *going_on.CLASSES,
     *presets.CLASSES,
     *sidebar.CLASSES,
     *history_panel.CLASSES,
@@ -38,6 +40,7 @@ _PARTS = (
     properties,
     physical_size,
     picture_operators,
+    mask_overlay,
     history_panel,
     presets,
     recipes,

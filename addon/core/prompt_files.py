@@ -14,13 +14,22 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float}
-_OTHER_NAMES = {"negative_prompt": "negative", "guidance_scale": "guidance", "cfg": "guidance"}
+_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float, "strength": float}
+_OTHER_NAMES = {
+    "negative_prompt": "negative",
+    "guidance_scale": "guidance",
+    "cfg": "guidance",
+    "template": "template_image",
+    "init_image": "template_image",
+    "denoising_strength": "strength",
+}
 
 
 @dataclass(frozen=True)
 class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
+
+    template_image, mask: files, relative to this one.
 
     line: where it stands in the file, counted from 1.
     """
@@ -36,6 +45,11 @@ class Wish:
     tile: str | None = None
     scheduler: str | None = None
     name: str | None = None
+    template_image: str | None = None
+    strength: float | None = None
+    fit: str | None = None
+    region: str | None = None
+    mask: str | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")

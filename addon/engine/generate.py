@@ -340,9 +340,7 @@ def decode(
     latents = loaded.adapter.to_vae(vae.config, latents.float())
 
     def run() -> torch.Tensor:
-        return decode_latents(
-            vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding
-        )
+        return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)
 
     image = _in_either_precision(vae, run, note, "decoder")
     (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")

@@ -58,9 +58,7 @@ def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Deco
     return _in_tiles(network, latents, reach, factor, axes)
 
 
-def encode(
-    vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device: str, how: Decoding
-) -> torch.Tensor:
+def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device: str, how: Decoding) -> torch.Tensor:
     """The latents (1, C, h, w) of a picture (H, W, 3), as the autoencoder gives them: the middle of its distribution.
 
     Drawn from it instead, as diffusers does, they would have noise of their own, which a rolled picture would not roll.

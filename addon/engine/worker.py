@@ -377,11 +377,15 @@ def _card_error(error: Exception) -> UserError | None:
     except ImportError:  # of torch
         return None
     reason = str(error).strip().partition("\n")[0].rstrip(".")
-    return UserError(
-        ErrorKind.RUNTIME,
-        f"The graphics card failed: {reason}.",
-        "Try again, with a fresh engine. If it fails again, update the card's driver, or choose the device cpu.",
-    ) if lost else None
+    return (
+        UserError(
+            ErrorKind.RUNTIME,
+            f"The graphics card failed: {reason}.",
+            "Try again, with a fresh engine. If it fails again, update the card's driver, or choose the device cpu.",
+        )
+        if lost
+        else None
+    )
 
 
 def _holds_card() -> bool:

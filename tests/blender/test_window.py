@@ -35,6 +35,13 @@ def test_history_shows_what_earlier_sessions_left(blender: Blender) -> None:
     blender.run("window.history_shows_what_earlier_sessions_left")
 
 
+def test_a_mask_is_painted_with_a_stroke(blender: Blender) -> None:
+    blender.window = WINDOW
+    lack = blender.run("window.a_mask_is_painted_with_a_stroke")
+    if lack:
+        pytest.skip(lack)
+
+
 def test_heights_keep_their_levels_in_eevee(blender: Blender) -> None:
     blender.use_fake({"maps": ["height"]})
     blender.window = WINDOW

@@ -39,6 +39,7 @@ def test_each_family_in_the_list_has_one_module_in_each_room_and_no_module_is_le
 @pytest.mark.parametrize("family", families.FAMILIES, ids=lambda family: family.pipeline)
 def test_a_descriptor_is_complete(family: Family) -> None:
     assert families.by_pipeline(family.pipeline) is family
+    assert not family.inpainting or families.by_pipeline(family.inpainting) is family
     assert family.components[family.denoiser].has_weights
     assert {"vae", "scheduler"} <= set(family.components)
     assert family.prediction_type in family.schedulers

@@ -35,7 +35,18 @@ PACKAGES = {
         "spandrel",
         "torchvision",
     },
-    "blender": {"bl_operators", "bl_ui", "bpy", "bpy_extras", "bpy_types", "blf", "gpu", "gpu_extras", "mathutils"},
+    "blender": {
+        "bl_operators",
+        "bl_ui",
+        "bpy",
+        "bpy_extras",
+        "bpy_types",
+        "bmesh",
+        "blf",
+        "gpu",
+        "gpu_extras",
+        "mathutils",
+    },
 }
 # Standard library, but a way to run what came from a file.
 NEVER = {"pickle", "marshal", "shelve"}

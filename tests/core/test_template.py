@@ -75,6 +75,7 @@ def test_a_templates_defaults_are_left_out():
         ({"amount": -1}, "amount of wear"),
         ({"fit": "STRETCH"}, "fit"),
         ({"tileable": 1}, "template"),
+        ({"cover": None}, "template"),
         ({"region": Region.MASK}, "no mask"),
         ({"region": Region.MASK, "mask": "m.png"}, "whole path"),
         ({"mask": "/m.png"}, "region of the mask"),

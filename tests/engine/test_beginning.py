@@ -434,12 +434,20 @@ def test_a_picture_that_it_blanks_is_said_and_not_counted(
     assert done == [1]
 
 
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("config.json", "safety checker in .* cannot be loaded"),
+        ("checker.py", "is code"),
+        ("model.safetensors", "short"),
+    ],
+)
 def test_a_checker_that_cannot_be_loaded_keeps_the_model_from_running(
-    tmp_path: Path, sd_folder: Path, copy_of: Any
+    tmp_path: Path, sd_folder: Path, copy_of: Any, file: str, words: str
 ) -> None:
     folder = _with_checker(copy_of(sd_folder), 2.0)
-    (folder / "safety_checker" / "config.json").write_text("{}")
-    with pytest.raises(UserError, match="safety checker"):
+    (folder / "safety_checker" / file).write_text("{}")
+    with pytest.raises(UserError, match=words):
         Studio(tmp_path / "store", folder).make()
 
 

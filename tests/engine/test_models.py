@@ -476,7 +476,9 @@ def test_a_scheduler_draws_the_same_noise_whatever_the_denoiser_computes_in(cls:
         scheduler.set_timesteps(4)
         noise = torch.Generator().manual_seed(3)
         scheduler.scale_model_input(sample.to(kind), scheduler.timesteps[0])
-        step = scheduler.step(output.to(kind), scheduler.timesteps[0], sample.to(kind), generator=noise, return_dict=False)
+        step = scheduler.step(
+            output.to(kind), scheduler.timesteps[0], sample.to(kind), generator=noise, return_dict=False
+        )
         assert step[0].dtype is kind
         return step[0]
 

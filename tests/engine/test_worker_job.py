@@ -252,7 +252,9 @@ def test_a_card_that_failed_fails_its_job_in_a_sentence_and_ends_the_worker(
     from addon.engine import generate, worker
 
     def fails(*_: object) -> None:
-        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors might ...")
+        raise torch.AcceleratorError(
+            "CUDA error: an illegal memory access was encountered\nCUDA kernel errors might ..."
+        )
 
     left: list[int] = []
     monkeypatch.setattr(worker, "leave", left.append)

@@ -193,6 +193,137 @@ TEXTS = {
     "{name} has no file.": "{name} hat keine Datei.",
     "The file of {name} is missing: {path}.": "Die Datei von {name} fehlt: {path}.",
     "{name} has no pixels.": "{name} hat keine Pixel.",
+    # a picture as template
+    "Template Image": "Vorlagenbild",
+    "A picture to start from, such as a photo. It is only read": "Ein Bild, von dem ausgegangen wird, etwa ein "
+    "Foto. Es wird nur gelesen",
+    "There is no template image.": "Es gibt kein Vorlagenbild.",
+    "Choose one first.": "Wählen Sie zuerst eines.",
+    "This Texture": "Diese Textur",
+    "Selected Result": "Gewähltes Ergebnis",
+    "Use as Template": "Als Vorlage nehmen",
+    "Use as Tilewright Template": "Als Vorlage für Tilewright nehmen",
+    "Start the next texture from this picture": "Die nächste Textur von diesem Bild ausgehen lassen",
+    "Or a picture's file": "Oder die Datei eines Bildes",
+    "Generate starts from {name} now.": "Erzeugen geht jetzt von {name} aus.",
+    "Cannot read the picture {path}.": "Das Bild {path} ist nicht zu lesen.",
+    "Choose another one.": "Wählen Sie ein anderes.",
+    "Its template image is not here. Choose one.": "Ihr Vorlagenbild ist nicht da; wählen Sie eines.",
+    "Strength": "Stärke",
+    "Denoising strength: how far the texture goes from the image. 0: the image itself; 0.3: its layout and colors; "
+    "0.6: its rough shapes; 1: nothing of it": "Wie weit sich die Textur vom Bild entfernt. 0: das Bild selbst; "
+    "0,3: seine Anordnung und Farben; 0,6: seine groben Formen; 1: nichts davon",
+    "Denoising strength: how far the new part goes from what is there": "Wie weit sich das Neue von dem entfernt, "
+    "was da ist",
+    "Fit": "Einpassen",
+    "How an image of another size becomes one of the texture's size": "Wie ein Bild anderer Größe so groß wird wie "
+    "die Textur",
+    "Stretch": "Strecken",
+    "All of it, scaled to the texture's width and height": "Ganz, auf Breite und Höhe der Textur skaliert",
+    "Crop": "Zuschneiden",
+    "Its middle, without distortion": "Seine Mitte, unverzerrt",
+    "Tile": "Kacheln",
+    "Repeated, about at its own size": "Wiederholt, etwa in seiner eigenen Größe",
+    "Make the image repeat without a seam first. Set by itself when you pick an image": "Das Bild vorher nahtlos "
+    "machen; stellt sich von selbst ein, wenn man ein Bild wählt",
+    "Make Anew": "Neu machen",
+    "Which part of the image is made anew": "Welcher Teil des Bildes neu gemacht wird",
+    "Everything": "Alles",
+    "The whole picture; Strength says how far it goes from the image": "Das ganze Bild; wie weit es sich entfernt, "
+    "sagt die Stärke",
+    "Painted Mask": "Gemalte Maske",
+    "What is white in a mask. The rest keeps its pixels": "Was in einer Maske weiß ist. Alles andere behält seine "
+    "Pixel",
+    "Transparent Parts": "Durchsichtiges",
+    "Where the image is transparent. The rest keeps its pixels": "Wo das Bild durchsichtig ist. Alles andere behält "
+    "seine Pixel",
+    "Seam": "Naht",
+    "A band along the edges, so it repeats. The rest keeps its pixels": "Ein Streifen an den Rändern, damit es sich "
+    "wiederholt. Alles andere behält seine Pixel",
+    "New Part": "Neuer Teil",
+    "Grow: the image stays in one corner, and the rest is made to go with it": "Wachsen: das Bild bleibt in einer "
+    "Ecke, und der Rest wird passend dazu gemacht",
+    "Hollows and edges, where dirt, rust and moss begin. The rest keeps its pixels": "Vertiefungen und Kanten, wo "
+    "Schmutz, Rost und Moos anfangen. Alles andere behält seine Pixel",
+    "Mask": "Maske",
+    "White is made anew, black stays. Paint Mask makes one": "Weißes wird neu gemacht, Schwarzes bleibt. „Maske "
+    "malen“ legt eine an",
+    "Paint Mask": "Maske malen",
+    "Paint what is made anew, white on black, in an Image Editor or a new window. Adds a mask where there is none": ""
+    "Malen, was neu gemacht wird: weiß auf schwarz, in einem Bildeditor oder einem neuen Fenster. Wo es keine Maske "
+    "gibt, entsteht sie",
+    "There is no mask.": "Es gibt keine Maske.",
+    "Press Paint Mask, or choose another part to make anew.": "„Maske malen“ legt eine an; oder wählen Sie einen "
+    "anderen Teil, der neu gemacht wird.",
+    "The mask {name} is all black: nothing would be made anew.": "Die Maske {name} ist ganz schwarz: nichts würde "
+    "neu gemacht.",
+    "Paint white where the texture should be new.": "Malen Sie weiß, wo die Textur neu sein soll.",
+    "From Faces": "Aus Flächen",
+    "Mask from Faces": "Maske aus Flächen",
+    "Add the selected faces of the active mesh to the mask, where they lie in the texture": "Die gewählten Flächen "
+    "des aktiven Meshs zur Maske hinzunehmen, dort, wo sie in der Textur liegen",
+    "No mesh is active.": "Es ist kein Mesh aktiv.",
+    "Select one, and faces of it in Edit Mode.": "Wählen Sie eines und im Editiermodus Flächen davon.",
+    "No face with UV coordinates is selected.": "Keine Fläche mit UV-Koordinaten ist gewählt.",
+    "Select faces in Edit Mode.": "Wählen Sie im Editiermodus Flächen.",
+    "Cover First": "Erst überdecken",
+    "Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and not only "
+    "changed": "Das Maskierte vorher mit dem überdecken, was von anderswo im Bild passt: so ist ein Kratzer weg und "
+    "nicht nur anders",
+    "Feather": "Weiche Kante",
+    "How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, nothing "
+    "changes": "Wie weich der Rand des Neuen ist, als Anteil der kürzeren Seite. Er geht nach innen: außerhalb "
+    "ändert sich nichts",
+    "Amount": "Maß",
+    "Share of the picture that wears": "Anteil des Bildes, der altert",
+    "Keep Edges": "Ränder behalten",
+    "Leave the pixels along the edges as they are, so textures from one image tile with each other": "Die Pixel an "
+    "den Rändern lassen, wie sie sind, damit Texturen aus einem Bild aneinanderpassen",
+    "Tiling is off, so there is no seam.": "Das Kacheln ist aus, also gibt es keine Naht.",
+    "Size of the Image": "Größe des Bildes",
+    "Set the texture's size to the image's, or a multiple of it": "Die Textur so groß machen wie das Bild, oder ein "
+    "Vielfaches davon",
+    "Across": "Quer",
+    "How many times as wide": "Wievielmal so breit",
+    "Down": "Hoch",
+    "How many times as high": "Wievielmal so hoch",
+    "Variation": "Abwandlung",
+    "How far to go from the seed's texture to another one. 0.1 to 0.4 stay near, 1 is another seed. With it, Random "
+    "Seed changes the variation and keeps the seed": "Wie weit es von der Textur des Seeds zu einer anderen geht. "
+    "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
+    "Seed",
+    "Variation Seed": "Seed der Abwandlung",
+    "Which texture the variation goes toward": "Auf welche Textur die Abwandlung zugeht",
+    # what goes on from a result
+    "Make More": "Mehr daraus",
+    "Variations...": "Abwandlungen...",
+    "How far from this one: 0.1 to 0.4 stay near, 1 takes other seeds": "Wie weit von dieser: 0,1 bis 0,4 bleiben "
+    "nah, 1 nimmt andere Seeds",
+    "Repair Seam": "Naht ausbessern",
+    "Make a band along the edges anew, so the texture repeats. Everything else keeps its pixels": "Einen Streifen "
+    "an den Rändern neu machen, damit sich die Textur wiederholt. Alles andere behält seine Pixel",
+    "Larger Again": "Noch einmal größer",
+    "Larger Again...": "Noch einmal größer...",
+    "Make this texture once more at a larger size, with real detail. Upscale keeps the picture; this adds to it": ""
+    "Diese Textur noch einmal größer machen, mit echten Einzelheiten. Vergrößern behält das Bild, dies fügt etwas "
+    "hinzu",
+    "Grow": "Wachsen",
+    "Grow...": "Wachsen...",
+    "Make a larger repeat that keeps this texture in one corner and continues it: fewer repeats are seen": "Eine "
+    "größere Kachel machen, die diese Textur in einer Ecke behält und fortsetzt: man sieht weniger Wiederholungen",
+    "Direction": "Richtung",
+    "Where it grows": "Wohin sie wächst",
+    "Wider": "Breiter",
+    "Higher": "Höher",
+    "Twice as wide": "Doppelt so breit",
+    "Twice as high": "Doppelt so hoch",
+    "Wear": "Alterung",
+    "Wear...": "Altern...",
+    "Wear this texture in its hollows and edges. The results tile with this one and each other: mix them on a wall": ""
+    "Diese Textur in Vertiefungen und an Kanten altern lassen. Die Ergebnisse passen an diese und aneinander: zum "
+    "Mischen auf einer Wand",
+    "Looks": "Aussehen",
+    "How it looks where it wears: goes before the prompt": "Wie es aussieht, wo es altert; kommt vor den Prompt",
     # buttons of the panel
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
@@ -382,8 +513,8 @@ TEXTS = {
     "Settings restored.": "Die Einstellungen sind geholt.",
     "There is no image to take the settings from.": "Es gibt kein Bild, von dem die Einstellungen kommen könnten.",
     "Variations": "Variationen",
-    "Make more textures like this one: same recipe, other seeds": "Mehr Texturen wie diese erzeugen: "
-    "dasselbe Rezept, andere Seeds",
+    "Make more textures like this one: near it, or with other seeds": "Weitere Texturen wie diese machen: nahe an ihr "
+    "oder mit anderen Seeds",
     "How many": "Wie viele",
     "Generate at Another Size": "In anderer Größe erzeugen",
     "Make the same recipe at another size. Same seed, but the picture will differ": ""

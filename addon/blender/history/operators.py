@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the history's buttons do. Each takes the folder name of a result, for scripts. Imports bpy and core."""
 
-from typing import Any
-
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
@@ -13,7 +11,7 @@ from ..common import preferences, reporting, state, targets
 from ..common.languages import iface_, rpt_
 from ..jobs import delivery
 from ..material import color_node, shown
-from ..pictures import images
+from ..pictures import editors, images
 from ..settings.properties import chosen_target, target_problem
 from . import browse
 
@@ -183,14 +181,7 @@ class TILEWRIGHT_OT_open_in_image_editor(_OnResult):
         return reporting.NO_WINDOW if bpy.app.background else None
 
     def act(self, context: bpy.types.Context) -> None:
-        image = images.load(browse.result(self.result))
-        area = next((area for area in context.screen.areas if area.type == "IMAGE_EDITOR"), None)
-        if area is None:
-            bpy.ops.wm.window_new()
-            area = context.window_manager.windows[-1].screen.areas[0]
-            area.type = "IMAGE_EDITOR"
-        editor: Any = area.spaces.active
-        editor.image = image
+        editors.show(context, images.load(browse.result(self.result)))
 
 
 class TILEWRIGHT_OT_show_file(_OnResult):

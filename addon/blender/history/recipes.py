@@ -3,26 +3,31 @@
 
 import io
 import os
-import secrets
 from dataclasses import replace
 from pathlib import Path
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import FloatProperty, IntProperty, StringProperty
 
 from ...core import recipe as core_recipe
+from ...core import ways
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
-from ...core.requests.texture import GRID, MAX_SEED, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
+from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
+from ...core.results import MASK, TEMPLATE, Result
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
 from ..jobs import generation
 from ..jobs.picture_operators import TILEWRIGHT_MT_image
+from ..pictures import images
 from ..settings import models, properties
 from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
+from ..settings.request import decimal, new_seed
 from . import browse
+
+_NEAR = 0.3  # what the dialog of Variations proposes
 
 
 def of_image(image: bpy.types.Image) -> Recipe | None:
@@ -43,11 +48,12 @@ def of_file(path: Path) -> Recipe | None:
         raise UserError(ErrorKind.DISK, rpt_("Cannot read {path}.").format(path=path)) from error
 
 
-def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> str:
+def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, result: Result | None = None) -> str:
     """Set what the recipe says; returns a sentence about what could not be, or "".
 
     own: it comes from the user's history. A file from somebody else may name any path as its model, also on a server
-    that learns of it: there only models are set that this user has.
+    that learns of it: there only models are set that this user has, and no template. result: beside which a copy of its
+    template lies.
     """
     request, note = recipe.texture, ""
     settings.template = ""
@@ -71,6 +77,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
     info = models.try_resolve(settings.model)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
+    note = _restore_template(settings, request, own, result) or note
     own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
@@ -84,11 +91,38 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool) -> s
     return note
 
 
+def _restore_template(
+    settings: TILEWRIGHT_PG_settings, request: TextureRequest, own: bool, result: Result | None
+) -> str:
+    """The template and the variation; a sentence where the template is not here, or ""."""
+    settings.variation, settings.variation_seed = request.variation, request.variation_seed
+    template, settings.template_image = request.template, None
+    if template is None:
+        return ""
+    try:
+        settings.template_image = _kept(result, TEMPLATE, template.source if own else "", template.source_recipe)
+        settings.mask = _kept(result, MASK, template.mask if own else "") if template.mask else None
+    except UserError:
+        return rpt_("Its template image is not here. Choose one.")
+    settings.region = template.region.value  # before the strength, which it changes
+    settings.strength, settings.fit = template.strength, template.fit.value
+    settings.make_tileable, settings.keep_edges = template.tileable, template.keep_edges
+    settings.cover, settings.feather, settings.wear_amount = template.cover, template.feather, template.amount
+    return ""
+
+
+def _kept(result: Result | None, kind: str, source: str, recipe: str = "") -> bpy.types.Image:
+    """The image of the copy beside the result, or of the file itself. Raises `UserError`."""
+    if result is not None and kind in result.files:
+        return images.load_kept(result, kind, recipe)
+    return images.load_file(source)
+
+
 def _is_known(model: str, chosen: str) -> bool:
     return model in (STARTER, chosen) or any(model == name for name, _place in models.candidates(model))
 
 
-class _Again(reporting.Operator):
+class Again(reporting.Operator):
     """What operators share that generate from a result."""
 
     @classmethod
@@ -122,7 +156,8 @@ class TILEWRIGHT_OT_restore_settings(reporting.Operator):
         recipe = self.find(context)
         if recipe is None:
             raise UserError(ErrorKind.REQUEST, rpt_("This picture has no Tilewright recipe."))
-        note = restore(settings_of(context.scene), recipe, own=bool(self.result))
+        result = browse.result(self.result) if self.result else None
+        note = restore(settings_of(context.scene), recipe, own=bool(result), result=result)
         self.report({"WARNING" if note else "INFO"}, note or rpt_("Settings restored."))
 
     def find(self, context: bpy.types.Context) -> Recipe | None:
@@ -142,23 +177,45 @@ def image_at_hand(context: bpy.types.Context) -> bpy.types.Image | None:
     return getattr(context, "edit_image", None) or getattr(node, "image", None)
 
 
-class TILEWRIGHT_OT_variations(_Again):
-    """Make more textures like this one: same recipe, other seeds"""
+class TILEWRIGHT_OT_variations(Again):
+    """Make more textures like this one: near it, or with other seeds"""
 
     bl_idname = "tilewright.variations"
     bl_label = "Variations"
 
     result: StringProperty(description="The result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    amount: FloatProperty(
+        name="Amount",
+        description="How far from this one: 0.1 to 0.4 stay near, 1 takes other seeds",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.01,
+        max=1.0,
+        options={"SKIP_SAVE"},
+    )
     count: IntProperty(
         name="Count", description="How many", default=4, min=1, max=properties.MAX_COUNT, options={"SKIP_SAVE"}
     )
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
+        return self.attempt(lambda: self.ask(context))
+
+    def ask(self, context: bpy.types.Context) -> reporting.Outcome:
+        ways.again(browse.result(self.result))  # what is wrong is said before anything is asked for
+        if not self.properties.is_property_set("amount"):
+            self.amount = _NEAR
+        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
+
     def act(self, context: bpy.types.Context) -> None:
-        request = browse.result(self.result).recipe.texture
-        self.submit(context, replace(request, seed=secrets.randbelow(MAX_SEED + 1), count=self.count))
+        result = browse.result(self.result)
+        if self.amount < 1:
+            wanted = ways.varied(result, decimal(self.amount), new_seed(), self.count)
+        else:
+            wanted = replace(ways.again(result), seed=new_seed(), count=self.count, variation=0.0)
+        self.submit(context, wanted)
 
 
-class TILEWRIGHT_OT_generate_again(_Again):
+class TILEWRIGHT_OT_generate_again(Again):
     """Make the same recipe at another size. Same seed, but the picture will differ"""
 
     bl_idname = "tilewright.generate_again"
@@ -194,7 +251,7 @@ class TILEWRIGHT_OT_generate_again(_Again):
 
     def act(self, context: bpy.types.Context) -> None:
         size = Size(*(max(side // GRID, 1) * GRID for side in (self.width, self.height)))
-        self.submit(context, replace(browse.result(self.result).recipe.texture, size=size))
+        self.submit(context, replace(ways.again(browse.result(self.result)), size=size))
 
 
 class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
@@ -207,17 +264,24 @@ class TILEWRIGHT_FH_recipe(bpy.types.FileHandler):
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:
-        region = context.region
-        return (
-            region is not None and region.type == "UI" and getattr(region, "active_panel_category", "") == package.TITLE
-        )
+        return is_our_panel(context)
+
+
+def is_our_panel(context: bpy.types.Context) -> bool:
+    """Whether the mouse is over our part of a sidebar."""
+    region = context.region
+    category = getattr(region, "active_panel_category", "") if region is not None and region.type == "UI" else ""
+    return bool(category == package.TITLE)
 
 
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """In the submenu of the editors that show one image."""
     image = image_at_hand(context)
-    if image is not None and facts_of(image).recipe:
-        self.layout.separator()
+    if image is None:
+        return
+    self.layout.separator()
+    self.layout.operator("tilewright.use_as_template").image = image.name
+    if facts_of(image).recipe:
         self.layout.operator("tilewright.restore_settings", text="Restore Settings").image = image.name
 
 

@@ -36,6 +36,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     text, icon = _seam_text(result)
     box.label(text=text, icon=icon, translate=False)
     if icon == "ERROR":
+        if result.recipe.request.is_sampled:
+            box.operator("tilewright.repair_seam").result = name
         _draw_make_tileable(box, result)
     _draw_facts(box, result)
     image = _image_of(name)
@@ -50,9 +52,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.try_on", icon="HIDE_OFF").result = name
     row = box.row(align=True)
     row.prop(place, "comparing", text="Compare", toggle=True)
-    if result.recipe.request.is_sampled:
-        row.operator("tilewright.variations").result = name
-    row.menu("TILEWRIGHT_MT_result", text="More")
+    row.menu("TILEWRIGHT_MT_going_on")
+    row.menu("TILEWRIGHT_MT_result", text="", icon="DOWNARROW_HLT")
     if worn and viewport.blind(context):  # the last: it goes when it is pressed, and nothing may move under the mouse
         row = box.row(align=True)
         row.operator("tilewright.show_in_viewport", icon="SHADING_TEXTURE").shading = "MATERIAL"

@@ -16,8 +16,8 @@ from ...host.session import Session
 from ...host.store import Store
 from ..common import package, preferences, state
 from ..settings import request
-from ..settings.properties import chosen_target, settings_of, target_problem
-from . import pump
+from ..settings.properties import TILEWRIGHT_PG_settings, chosen_target, settings_of, target_problem
+from . import pump, templates
 
 
 def start(context: bpy.types.Context) -> Job:
@@ -28,27 +28,38 @@ def start(context: bpy.types.Context) -> Job:
     settings = settings_of(context.scene)
     current = state.current
     try:
-        wanted = request.from_settings(settings)
+        wanted, folder = asked_for(settings)
     except UserError as error:
         current.error = error
         raise
-    job = submit(context, wanted)
-    if settings.use_random_seed:
-        settings.seed = wanted.seed  # so that the user can see and keep it
+    job = submit(context, wanted, folder=folder)
+    if settings.use_random_seed:  # so that the user can see and keep it
+        settings.seed = wanted.seed
+        settings.variation_seed = wanted.variation_seed or settings.variation_seed
     return job
+
+
+def asked_for(settings: TILEWRIGHT_PG_settings) -> tuple[TextureRequest, Path | None]:
+    """What the settings ask for, and the folder of what was written for it, None for nothing. Raises `UserError`."""
+    with templates.prepared(settings) as (template, folder):
+        return request.from_settings(settings, template=template), folder
 
 
 def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
     """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
     settings = settings_of(context.scene)
-    requests = [request.from_settings(settings, text) for text in texts]
-    return [submit(context, wanted, into_history=True) for wanted in requests]
+    with templates.prepared(settings) as (template, folder):
+        requests = [request.from_settings(settings, text, template) for text in texts]
+        return [submit(context, wanted, into_history=True, folder=folder) for wanted in requests]
 
 
-def submit(context: bpy.types.Context, wanted: TextureRequest, *, into_history: bool = False) -> Job:
+def submit(
+    context: bpy.types.Context, wanted: TextureRequest, *, into_history: bool = False, folder: Path | None = None
+) -> Job:
     """Queue a request whose first texture goes where the scene's target says, and return at once. Raises `UserError`.
 
-    Where the user wants previews first, or there is no such place, it goes into the history alone.
+    Where the user wants previews first, or there is no such place, it goes into the history alone. folder: goes when no
+    job reads from it any more.
     """
     current = state.current
     current.error = None
@@ -62,7 +73,10 @@ def submit(context: bpy.types.Context, wanted: TextureRequest, *, into_history: 
         job = here.submit(wanted)
     except UserError as error:
         current.error = error
+        templates.drop(folder)
         raise
+    if folder is not None:
+        current.folders[job.id] = folder
     if target:
         current.targets[job.id] = target
     current.view.follows = True

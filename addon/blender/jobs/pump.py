@@ -26,7 +26,7 @@ from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
 from ..pictures import images
 from ..settings import models
-from . import delivery, previews, status
+from . import delivery, previews, status, templates
 
 _logger = logging.getLogger(__name__)
 _INTERVAL = 0.1  # seconds between ticks
@@ -95,8 +95,8 @@ def handle(events: Iterable[Event]) -> None:
     current = state.current
     for event in events:
         job = event.job
-        if isinstance(event.message, TERMINAL) and job.id in current.folders:
-            shutil.rmtree(current.folders.pop(job.id), ignore_errors=True)
+        if isinstance(event.message, TERMINAL):
+            templates.drop(current.folders.pop(job.id, None))
         match event.message:
             case Preview():
                 previews.show(event.message)
@@ -181,10 +181,11 @@ def _load_thumbnails(job: Job) -> None:
 @persistent
 def _on_save(path: str = "", *_: object) -> None:
     stores = {*state.current.stores, preferences.store_folder()}
+    lost = images.pack_made()
     if preferences.get().on_save == "COPY" and path:
-        lost = images.copy_all(stores, Path(path))
+        lost += images.copy_all(stores, Path(path))
     else:
-        lost = images.pack_all(stores)
+        lost += images.pack_all(stores)
     if lost:
         words = rpt_("Could not be saved into the file: {names}.")
         # not the outcome, which is shown beside a result of this session only

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import bpy
+from mathutils import Matrix
 
 from ..common import targets
 
@@ -79,6 +80,39 @@ def turns(mapping: Node) -> bool:
     if any(abs(math.remainder(angle, math.tau)) > _ALMOST for angle in rotation.default_value):
         return True
     return min(scale.default_value[:2]) <= 0.0
+
+
+def matrix(image: Node) -> Matrix:
+    """From the coordinates that an image node begins with to the place in the image, 1 wide and high, by its Mappings.
+
+    What is linked to a Mapping, and other nodes, are not followed: there it is as if they were not there.
+    """
+    whole = Matrix.Identity(4)
+    socket = image.inputs["Vector"]
+    seen = set()
+    while (
+        link := next((link for link in socket.links if not link.is_muted), None)
+    ) and link.from_node.name not in seen:
+        node: Node = link.from_node
+        seen.add(node.name)
+        if node.bl_idname == "NodeReroute":
+            socket = node.inputs[0]
+        elif node.bl_idname == "ShaderNodeMapping":
+            whole @= _mapped(node)
+            socket = node.inputs["Vector"]
+        else:
+            break
+    return whole
+
+
+def _mapped(mapping: Node) -> Matrix:
+    """What a Mapping does, as Blender's manual has it: Texture is the reverse of Point, and Vector moves nothing."""
+    if mapping.mute or mapping.vector_type == "NORMAL":
+        return Matrix.Identity(4)
+    inputs = mapping.inputs
+    place = None if mapping.vector_type == "VECTOR" else inputs["Location"].default_value
+    done = Matrix.LocRotScale(place, inputs["Rotation"].default_value, inputs["Scale"].default_value)
+    return done.inverted_safe() if mapping.vector_type == "TEXTURE" else done
 
 
 def lacks_uv_map(image: Node | None, obj: bpy.types.Object | None) -> bool:

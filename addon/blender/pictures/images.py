@@ -14,7 +14,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import image_name
-from ...core.results import BASE_COLOR, MAPS, PART, Result
+from ...core.results import BASE_COLOR, MAPS, MASK, PART, TEMPLATE, Result
 from ..common import preferences, state
 from ..common.languages import rpt_
 from ..settings import properties
@@ -64,6 +64,33 @@ def load(result: Result, kind: str = BASE_COLOR) -> bpy.types.Image:
         # relief. Cycles keeps them all anyway, and colors of 11 bits look no different.
         image.use_half_precision = False
     properties.describe(image, result, kind)
+    return image
+
+
+def load_file(path: str) -> bpy.types.Image:
+    """The image of a file, a new one unless it is there. Raises `UserError` where there is none that can be read."""
+    try:
+        return bpy.data.images.load(path, check_existing=True)
+    except RuntimeError as error:
+        words = rpt_("Cannot read the picture {path}.")
+        raise UserError(ErrorKind.REQUEST, words.format(path=path), "Choose another one.") from error
+
+
+def load_kept(result: Result, kind: str, recipe: str = "") -> bpy.types.Image:
+    """The image of a template or mask whose copy lies beside the result. recipe: what made it, where that is known.
+
+    It is saved with the .blend as the result's own images are. Raises `UserError` where it cannot be read.
+    """
+    path, name = result.path(kind), result.folder.name
+    for image in bpy.data.images:
+        facts = facts_of(image)
+        if (facts.result, facts.kind) == (name, kind) and not image.is_dirty and image.library is None:
+            return image
+    image = sources.read_array(path) if path.suffix == ".npy" else load_file(str(path))
+    image.name = image_name(result.recipe.request.prompt, None, kind)
+    facts = facts_of(image)
+    facts.result, facts.kind, facts.recipe = name, kind, recipe
+    state.current.view.placed.add(name)
     return image
 
 
@@ -172,11 +199,24 @@ def _copy_of(image: bpy.types.Image, stores: Collection[Path], here: Path, befor
     image.filepath_raw = _relative(copied, before.parent if before else None)
 
 
-def _each(do: Callable[[bpy.types.Image], None]) -> list[str]:
+def pack_made() -> list[str]:
+    """Pack masks and templates that are in no file, or were painted on. Names those that could not be, and why."""
+    return _each(_pack_made, lambda image: facts_of(image).kind in (MASK, TEMPLATE))
+
+
+def _pack_made(image: bpy.types.Image) -> None:
+    if image.is_dirty or image.source == "GENERATED":
+        pack(image)
+
+
+def _each(
+    do: Callable[[bpy.types.Image], None],
+    wanted: Callable[[bpy.types.Image], object] = lambda image: facts_of(image).result,
+) -> list[str]:
     """Do it with each image of ours; where one fails, the others are done all the same. Names those, and why."""
     lost = []
     for image in list(bpy.data.images):
-        if not facts_of(image).result or image.library:
+        if image.library or not wanted(image):
             continue
         try:
             do(image)
@@ -197,7 +237,7 @@ def _file(image: bpy.types.Image) -> Path | None:
 def _own_stem(image: bpy.types.Image) -> str:
     """The name of an image's file outside of the store, where the files of many results lie side by side."""
     facts = facts_of(image)
-    return f"{facts.result}-{facts.kind}" if facts.kind in MAPS else str(facts.result)
+    return f"{facts.result}-{facts.kind}" if facts.kind in (*MAPS, MASK, TEMPLATE) else str(facts.result)
 
 
 def paths_back() -> None:

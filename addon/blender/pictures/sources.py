@@ -267,6 +267,37 @@ def _write_array(image: bpy.types.Image, path: Path) -> None:
             file.write(values[y * row : (y + 1) * row])
 
 
+def read_array(path: Path) -> bpy.types.Image:
+    """A new float image of a file that `_write_array` wrote. Raises `UserError` where it is none."""
+    try:
+        data = path.read_bytes()
+        length = struct.unpack("<H", data[8:10])[0]
+        height, width, channels = map(
+            int, re.findall(r"[0-9]+", data[10 : 10 + length].decode("ascii").split("shape")[1])
+        )
+        pixels = array("f", data[10 + length :])
+        if len(pixels) != width * height * channels or not 1 <= channels <= 4:
+            raise ValueError("other numbers than its header names")
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise _refusal(rpt_("Cannot read the picture {path}.").format(path=path), "Choose another one.") from error
+    if sys.byteorder == "big":
+        pixels.byteswap()
+    matrix = _to_rec709()
+    if matrix and channels >= 3:
+        _multiply(pixels, channels, matrix.inverted_safe())
+    whole = array("f", [1.0]) * (4 * width * height)  # a new image has four channels
+    for channel in range(4 if channels in (2, 4) else 3):
+        plane = min(channel, channels - 1) if channels > 2 else channel // 3
+        whole[channel::4] = pixels[plane::channels]
+    image = bpy.data.images.new(path.stem, width, height, alpha=channels in (2, 4), float_buffer=True)
+    row = 4 * width
+    turned = array("f")
+    for y in reversed(range(height)):
+        turned.extend(whole[y * row : (y + 1) * row])
+    _pixels(image).foreach_set(turned)
+    return image
+
+
 def working_space() -> str:
     """The color space that float pixels are in. From 5.0 on the user may choose it, for each file.
 

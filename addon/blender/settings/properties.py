@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings on the scene, facts on images, what is going on: all that scripts see too. Imports bpy and core."""
 
+from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from typing import Any
 
 import bpy
@@ -19,10 +21,23 @@ from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
-from ...core.requests.texture import GRID, MAX_GUIDANCE, MAX_SEED, MAX_SIDE, MAX_STEPS, MIN_SIDE, STARTER, Scheduler
-from ...core.results import BASE_COLOR, Result
+from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
+from ...core.requests.texture import (
+    GRID,
+    MAX_GUIDANCE,
+    MAX_SEED,
+    MAX_SIDE,
+    MAX_STEPS,
+    MIN_SIDE,
+    STARTER,
+    Axes,
+    Scheduler,
+)
+from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.surface_kinds import SurfaceKind
+from ...core.torus_fill import looks_cut
 from ..common import phases, preferences, reporting, state, targets
+from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
 from . import models
 
@@ -41,6 +56,19 @@ MAP_ITEMS = (
     (MapKind.METALLIC.name, "Metallic", "Where the surface is metal", "NONE", 8),
     (MapKind.OCCLUSION.name, "Ambient Occlusion", "Where little light gets in", "NONE", 16),
 )
+FIT_ITEMS = (
+    (Fit.STRETCH.value, "Stretch", "All of it, scaled to the texture's width and height"),
+    (Fit.CROP.value, "Crop", "Its middle, without distortion"),
+    (Fit.TILE.value, "Tile", "Repeated, about at its own size"),
+)
+REGION_ITEMS = (
+    (Region.ALL.value, "Everything", "The whole picture; Strength says how far it goes from the image"),
+    (Region.MASK.value, "Painted Mask", "What is white in a mask. The rest keeps its pixels"),
+    (Region.ALPHA.value, "Transparent Parts", "Where the image is transparent. The rest keeps its pixels"),
+    (Region.SEAM.value, "Seam", "A band along the edges, so it repeats. The rest keeps its pixels"),
+    (Region.GROW.value, "New Part", "Grow: the image stays in one corner, and the rest is made to go with it"),
+    (Region.WEAR.value, "Wear", "Hollows and edges, where dirt, rust and moss begin. The rest keeps its pixels"),
+)
 KIND_ITEMS = (
     (SurfaceKind.AUTO.value, "Auto", "What the prompt or the picture's name says"),
     (SurfaceKind.STONE.value, "Stone", "Rock, concrete, plaster, asphalt"),
@@ -54,6 +82,8 @@ KIND_ITEMS = (
     (SurfaceKind.LIQUID.value, "Water, Ice", "Water, ice, slime"),
     (SurfaceKind.NONE.value, "As Seen", "What the networks make of the picture alone"),
 )
+_USUAL: dict[str, Any] = {field.name: field.default for field in fields(Template)}
+_MOST_MEASURED = 1 << 25  # pixels; of larger images nobody waits for a guess
 
 
 def _snap(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], None]:
@@ -73,6 +103,31 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
+
+
+def _template_changed(self: Any, context: bpy.types.Context) -> None:
+    if self.template_image is not None:
+        self.make_tileable = is_cut(self.template_image)
+    redraw_sidebars()  # the box has more lines now, or fewer
+
+
+def is_cut(image: bpy.types.Image) -> bool:
+    """Whether the image needs to be made tileable, as far as that can be told at once: its recipe, or a guess."""
+    recipe, score = readable_recipe_of(image), facts_of(image).seam_score
+    if recipe is not None and recipe.request.axes is not Axes.NONE and score >= 0 and not image.is_dirty:
+        return score > SEAM_THRESHOLD
+    width, height = image.size  # which has Blender read the file
+    if not 0 < width * height <= _MOST_MEASURED:
+        return True
+    source: Any = image.pixels
+    pixels = array("f", [0.0]) * len(source)
+    source.foreach_get(pixels)
+    return looks_cut(pixels, width, height, image.channels)
+
+
+def _region_changed(self: Any, context: bpy.types.Context) -> None:
+    self.strength = USUAL_STRENGTH[Region(self.region)]
+    redraw_sidebars()
 
 
 def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
@@ -189,6 +244,83 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         default=1,
         min=1,
         max=MAX_COUNT,
+    )
+    variation: FloatProperty(
+        name="Variation",
+        description="How far to go from the seed's texture to another one. 0.1 to 0.4 stay near, 1 is another seed. "
+        "With it, Random Seed changes the variation and keeps the seed",
+        subtype="FACTOR",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+    )
+    variation_seed: IntProperty(
+        name="Variation Seed",
+        description="Which texture the variation goes toward",
+        default=0,
+        min=0,
+        max=MAX_SEED,
+    )
+    template_image: PointerProperty(
+        type=bpy.types.Image,
+        name="Template Image",
+        description="A picture to start from, such as a photo. It is only read",
+        update=_template_changed,
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="Denoising strength: how far the texture goes from the image. 0: the image itself; 0.3: its layout "
+        "and colors; 0.6: its rough shapes; 1: nothing of it",
+        subtype="FACTOR",
+        default=USUAL_STRENGTH[Region.ALL],
+        min=0.0,
+        max=1.0,
+    )
+    fit: EnumProperty(
+        name="Fit", description="How an image of another size becomes one of the texture's size", items=FIT_ITEMS
+    )
+    make_tileable: BoolProperty(
+        name="Make Tileable",
+        description="Make the image repeat without a seam first. Set by itself when you pick an image",
+        default=True,
+    )
+    region: EnumProperty(
+        name="Make Anew",
+        description="Which part of the image is made anew",
+        items=REGION_ITEMS,
+        update=_region_changed,
+    )
+    mask: PointerProperty(
+        type=bpy.types.Image, name="Mask", description="White is made anew, black stays. Paint Mask makes one"
+    )
+    cover: BoolProperty(
+        name="Cover First",
+        description="Put what fits from elsewhere in the image over the masked part first, so a scratch is gone and "
+        "not only changed",
+        default=True,
+    )
+    feather: FloatProperty(
+        name="Feather",
+        description="How soft the border of the new part is, as a share of the shorter side. It goes inward: outside, "
+        "nothing changes",
+        subtype="FACTOR",
+        default=_USUAL["feather"],
+        min=0.0,
+        max=MAX_FEATHER,
+        precision=3,
+    )
+    wear_amount: FloatProperty(
+        name="Amount",
+        description="Share of the picture that wears",
+        subtype="FACTOR",
+        default=_USUAL["amount"],
+        min=0.0,
+        max=1.0,
+    )
+    keep_edges: BoolProperty(
+        name="Keep Edges",
+        description="Leave the pixels along the edges as they are, so textures from one image tile with each other",
+        default=False,
     )
     tiling: EnumProperty(
         name="Tiling",

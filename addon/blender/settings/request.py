@@ -12,6 +12,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
+from ...core.requests.template import Template
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
@@ -19,20 +20,24 @@ from . import models
 from .properties import TILEWRIGHT_PG_settings
 
 
-def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -> TextureRequest:
+def from_settings(
+    settings: TILEWRIGHT_PG_settings, prompt: str | None = None, template: Template | None = None
+) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-    prompt: instead of the one that is set.
+    prompt: instead of the one that is set. template: of its images, see `jobs.templates`. What is random of a variation
+    is which, and not of what.
     """
     vocabulary = models.vocabulary(settings.model)
     typed = settings.prompt if prompt is None else prompt
+    varies, random = settings.variation > 0, settings.use_random_seed
     return make(
         prompt=prompts.final(settings.template, typed, vocabulary).text,
         negative_prompt=prompts.read(settings.negative_prompt, vocabulary).text,
         size=Size(settings.width, settings.height),
         steps=settings.steps or None,
         guidance_scale=settings.guidance_scale or None,
-        seed=None if settings.use_random_seed else settings.seed,
+        seed=None if random and not varies else settings.seed,
         count=settings.count,
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
@@ -45,7 +50,20 @@ def from_settings(settings: TILEWRIGHT_PG_settings, prompt: str | None = None) -
             SurfaceKind(settings.kind),
             settings.delight,
         ),
+        template=template,
+        variation=decimal(settings.variation),
+        variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
+
+
+def decimal(value: float) -> float:
+    """The number as it is shown: Blender's properties have 32 bits, and 0.3 is 0.30000001192092896 there."""
+    return round(value, 6)
+
+
+def new_seed() -> int:
+    """One by chance."""
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def network(choice: str) -> str:
@@ -97,7 +115,7 @@ def make(
         size=size or Size(info.defaults.size, info.defaults.size),
         steps=info.defaults.steps if steps is None else steps,
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
-        seed=secrets.randbelow(MAX_SEED + 1) if seed is None else seed,
+        seed=new_seed() if seed is None else seed,
         scheduler=_fitting(scheduler, info),
     )
 

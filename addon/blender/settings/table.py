@@ -44,5 +44,18 @@ SETTINGS = (
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
     Setting("scheduler", "scheduler", "--scheduler"),
+    Setting("variation", "variation", "--variation", preset=False),
+    Setting("variation_seed", "variation_seed", "--variation-seed", preset=False),
+    # What is done with a picture is of that picture, which presets do not have.
+    Setting("template_image", "template.source", "--template-image", preset=False),
+    Setting("region", "template.region", "--region", preset=False),  # before the strength, which it changes
+    Setting("strength", "template.strength", "--strength", preset=False),
+    Setting("fit", "template.fit", "--fit", preset=False),
+    Setting("make_tileable", "template.tileable", "--tileable", preset=False),
+    Setting("mask", "template.mask", "--mask", preset=False),
+    Setting("cover", "template.cover", "--no-cover", preset=False),
+    Setting("feather", "template.feather", "--feather", preset=False),
+    Setting("wear_amount", "template.amount", "--wear-amount", preset=False),
+    Setting("keep_edges", "template.keep_edges", "--keep-edges", preset=False),
     Setting("target", preset=False),  # where the texture goes, not what it is
 )

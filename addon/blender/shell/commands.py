@@ -33,8 +33,9 @@ from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
 from ..settings import models, request
-from . import picture_commands
+from . import picture_commands, template_options
 from .picture_commands import Wanted
+from .template_options import Templates
 
 _MAX_PROMPTS = 16 << 20  # bytes of a file of prompts
 _INTERRUPTED = 130
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
+    template_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
     return parser
@@ -115,17 +117,18 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
     if options.prompts is None:
-        return [_request(options, prompt_files.Wish(options.prompt, 0))]
+        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path))]
     path, wanted = _path(options.prompts), []
+    templates = Templates(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
-            wanted.append(_request(options, wish))
+            wanted.append(_request(options, wish, templates))
         except UserError as error:
             raise UserError(error.kind, f"{path.name}, line {wish.line}: {error.message}", error.hint) from error
     return wanted
 
 
-def _request(options: argparse.Namespace, wish: prompt_files.Wish) -> Wanted:
+def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates) -> Wanted:
     """What a line says goes before what the whole command says."""
 
     def chosen(name: str) -> Any:
@@ -136,11 +139,12 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish) -> Wanted:
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
+    template, own_size, notes = templates.of(wish, Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
         negative_prompt=chosen("negative"),
-        size=None if size is None else Size.parse(size),
+        size=own_size if size is None else Size.parse(size),
         steps=chosen("steps"),
         guidance_scale=chosen("guidance"),
         seed=chosen("seed"),
@@ -148,8 +152,11 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish) -> Wanted:
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
         model=model,
+        template=template,
+        **template_options.variation(options),
     )
-    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=chosen("seed") is not None)
+    is_chosen = chosen("seed") is not None and (not options.variation or options.variation_seed is not None)
+    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes)
 
 
 def _final(template: str, prompt: str, model: str) -> str:
@@ -186,14 +193,15 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
     left = []
     for item in wanted:
         asked = item.request.as_texture()
-        there = seeds.get(_key(asked), [])
         if item.is_seed_chosen:
-            for index, seed in enumerate(asked.seeds()):
-                if seed in there:
-                    there.remove(seed)
+            for single in map(asked.single, range(asked.count)):
+                there = seeds.get(_key(single), [])
+                if single.seed in there:
+                    there.remove(single.seed)
                 else:
-                    left.append(replace(item, request=asked.single(index)))
+                    left.append(replace(item, request=single))
         else:
+            there = seeds.get(_key(asked), [])
             count = max(asked.count - len(there), 0)
             del there[: asked.count]
             if count:
@@ -206,7 +214,8 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
 
 def _key(asked: Request) -> str:
     """What two requests have in common if they make the same texture but for its seed."""
-    return json.dumps({name: value for name, value in asked.to_json().items() if name not in ("seed", "count")})
+    known = template_options.key(asked.to_json(), template_options.template_of(asked))
+    return json.dumps({name: value for name, value in known.items() if name not in ("seed", "count")})
 
 
 def _recipes_in(output: Path) -> Iterator[Request]:

@@ -132,8 +132,8 @@ def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[W
         tiles = _tiles(path(text))
         axes = Axes((options.tile or ("none" if tiles else "xy")).upper())
         for file in tiles or [path(text)]:
-            facts = _facts_of(file)
-            source, content, notes = _readable(file, Content(options.content.upper()), facts)
+            facts = facts_of(file)
+            source, content, notes = readable(file, Content(options.content.upper()), facts)
             asked = PictureRequest(
                 source=str(source),
                 finish=finish(options),
@@ -141,7 +141,7 @@ def requests(options: argparse.Namespace, path: Callable[[str], Path]) -> list[W
                 tileable=options.command == "tileable",
                 content=content,
                 title=file.stem if source != file else "",
-                source_recipe=_recipe_in(file),
+                source_recipe=recipe_in(file),
             )
             profile = facts.profile if facts.is_rgb and content is Content.COLOR else b""
             if facts.profile and not facts.is_rgb and content is Content.COLOR:
@@ -165,7 +165,7 @@ def _tiles(file: Path) -> list[Path]:
     return tiles
 
 
-def _facts_of(file: Path) -> Facts:
+def facts_of(file: Path) -> Facts:
     """What the picture says beside its pixels. Reading those reports what is wrong with a file."""
     try:
         return picture_facts.read(file)
@@ -173,7 +173,7 @@ def _facts_of(file: Path) -> Facts:
         return Facts()
 
 
-def _readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content, tuple[str, ...]]:
+def readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content, tuple[str, ...]]:
     """What the worker reads of a picture: itself, or what Blender makes of it; and notes. Raises `UserError`.
 
     A file of a kind that only Blender knows (EXR, HDR, PSD ...) is written out by it; one that is to be turned, as a
@@ -205,7 +205,7 @@ def _readable(file: Path, content: Content, facts: Facts) -> tuple[Path, Content
         bpy.data.images.remove(image)
 
 
-def _recipe_in(file: Path) -> str:
+def recipe_in(file: Path) -> str:
     """For `PictureRequest.source_recipe`: the recipe in a PNG. Reading its pixels reports what is wrong with a file."""
     try:
         recipe = read_png(file)

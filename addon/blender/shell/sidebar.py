@@ -19,6 +19,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
+from . import template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -35,6 +36,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     else:
         column.prop(settings, "prompt", text="", placeholder=EXAMPLE)
     _draw_reading(column, context, settings)
+    template_box.draw(layout, context, settings)
+    column = layout.column()
     row = column.row(align=True)
     row.prop(context.window_manager.tilewright, "makes", expand=True)  # type: ignore[attr-defined]
     row = column.row(align=True)
@@ -135,8 +138,13 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     layout.prop(settings, "count")
     layout.prop(settings, "use_random_seed")
     row = layout.row()
-    row.active = not settings.use_random_seed
+    row.active = not settings.use_random_seed or settings.variation > 0
     row.prop(settings, "seed")
+    layout.prop(settings, "variation")
+    if settings.variation:
+        row = layout.row()
+        row.active = not settings.use_random_seed
+        row.prop(settings, "variation_seed")
 
 
 def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:

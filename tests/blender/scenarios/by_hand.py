@@ -16,9 +16,9 @@ from common import addon, fresh, made
 from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
-TEXT, BUTTON, CANCEL, CANCEL_ALL = (120, 53), (110, 113), (74, 192), (190, 192)
-SHOW = (100, 522)  # where a whole material has just been made and the view shows none
-THIRD_RESULT, APPLY_SELECTED = (208, 637), (68, 462)  # of the history, below a texture that has just been made
+TEXT, TEMPLATE, BUTTON, CANCEL, CANCEL_ALL = (120, 53), (120, 87), (110, 141), (74, 220), (190, 220)
+SHOW = (100, 550)  # where a whole material has just been made and the view shows none
+THIRD_RESULT, APPLY_SELECTED = (208, 665), (68, 490)  # of the history, below a texture that has just been made
 TABS = 10  # from the right edge
 PATIENCE = 60.0  # seconds
 SEED = 1892  # with which the fake engine's pictures of these prompts differ most, also on the cube's dark sides

@@ -44,7 +44,9 @@ class Layout:
             assert named.get("icon", "NONE") in ICONS, named
             if "text" in named:
                 self._texts.append(named["text"])
-            if name in ("prop", "textbox"):
+            if name == "panel":  # a header, and what is below it while it is open
+                return Layout(self._texts, self._panel), Layout(self._texts, self._panel)
+            if name in ("prop", "textbox", "template_ID"):
                 assert positional[1] in positional[0].bl_rna.properties, positional[1]
             if name == "operator":
                 contexts.setdefault(positional[0], set()).add(self._panel["operator_context"])

@@ -318,17 +318,18 @@ def foreign_recipe_sets_no_model_path(server: str) -> None:
 
 
 def handler_takes_what_is_dropped_on_the_panel() -> None:
-    handler = bpy.types.TILEWRIGHT_FH_recipe
-    assert handler.bl_import_operator == "tilewright.restore_settings"
-    assert "filepath" in bpy.ops.tilewright.restore_settings.get_rna_type().properties
+    handlers = {"recipe": "restore_settings", "template": "use_as_template"}
+    for handler, operator in ((getattr(bpy.types, f"TILEWRIGHT_FH_{kind}"), name) for kind, name in handlers.items()):
+        assert handler.bl_import_operator == f"tilewright.{operator}"
+        assert "filepath" in getattr(bpy.ops.tilewright, operator).get_rna_type().properties
 
-    def drop(kind: str, tab: str) -> bool:
-        return handler.poll_drop(SimpleNamespace(region=SimpleNamespace(type=kind, active_panel_category=tab)))
+        def drop(kind: str, tab: str, handler: Any = handler) -> bool:
+            return handler.poll_drop(SimpleNamespace(region=SimpleNamespace(type=kind, active_panel_category=tab)))
 
-    assert drop("UI", "Tilewright")
-    assert not drop("UI", "Item")
-    assert not drop("WINDOW", "Tilewright")
-    assert not handler.poll_drop(SimpleNamespace(region=None))
+        assert drop("UI", "Tilewright")
+        assert not drop("UI", "Item")
+        assert not drop("WINDOW", "Tilewright")
+        assert not handler.poll_drop(SimpleNamespace(region=None))
 
 
 def variations_and_another_size() -> None:

@@ -29,6 +29,7 @@ ELSEWHERE = {
     "tilewright.dismiss_setup": "test_setting_up.py",
     "screen.userpref_show": "Blender's own",
 }
+TEMPLATE = {f"tilewright.{name}" for name in ("use_as_template", "paint_mask", "mask_from_faces", "size_from_template")}
 
 
 @dataclass
@@ -79,6 +80,8 @@ class Watched:
 
         def call(*positional: Any, **named: Any) -> Any:
             given = [getattr(value, "_real", value) for value in positional]
+            if name == "panel":  # what is closed draws nothing
+                named["default_closed"] = False
             result = real(*given, **named)
             match name:
                 case "operator":
@@ -89,6 +92,8 @@ class Watched:
                     self._drawn.switches.append((given[0], positional[1]))
                 case "menu" | "popover":
                     self._drawn.menus.append(positional[0] if positional else named["panel"])
+            if isinstance(result, tuple):  # a header, and what is below it
+                return tuple(part and Watched(part, self._drawn, self._place) for part in result)
             return Watched(result, self._drawn, self._place) if isinstance(result, bpy.types.UILayout) else result
 
         return call
@@ -315,6 +320,11 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
         "tilewright.try_on",
         "tilewright.load_preset",
     )
+    settings.template_image = made()[0]
+    for region in ("MASK", "GROW", "WEAR"):
+        settings.region = region
+        yield from PRESSER.press_all("VIEW_3D", lambda button: button.name in TEMPLATE)
+    settings.template_image = None
     yield from PRESSER.press_all("VIEW_3D", lambda button: button.name == "tilewright.try_on")
     yield from PRESSER.press_all(
         "VIEW_3D", lambda button: button.name not in (*wins, "tilewright.clear_template", "tilewright.delete")
@@ -326,6 +336,7 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
         settings.property_unset(name)
     settings.width = settings.height = 64
     settings.prompt, settings.count, settings.template = "stuck", 1, ""
+    settings.template_image, settings.variation = None, 0.0
     with PRESSER.over("VIEW_3D"):
         for _ in range(4):
             bpy.ops.tilewright.generate()

@@ -30,6 +30,18 @@ CHANGED: dict[str, Any] = {
     "delight": True,
     "model": "",  # a folder, which the test makes
     "scheduler": "UNIPC",
+    "variation": 0.25,
+    "variation_seed": 5,
+    "template_image": None,  # an image, as "mask"; `_images` makes both
+    "region": "MASK",
+    "strength": 0.75,
+    "fit": "CROP",
+    "make_tileable": False,
+    "mask": None,
+    "cover": False,
+    "feather": 0.125,
+    "wear_amount": 0.25,
+    "keep_edges": True,
     "target": "NEW_NODE",
 }
 OPTIONS = {
@@ -50,11 +62,27 @@ OPTIONS = {
     "--delight": None,  # without a value
     "--model": "",
     "--scheduler": "unipc",
+    "--variation": "0.25",
+    "--variation-seed": "5",
+    "--template-image": "",
+    "--region": "mask",
+    "--strength": "0.75",
+    "--fit": "crop",
+    "--tileable": "no",
+    "--mask": "",
+    "--no-cover": None,  # takes no value
+    "--feather": "0.125",
+    "--wear-amount": "0.25",
+    "--keep-edges": None,
 }
+
+FOLDER = Path()
 
 
 def run_all(model: str, folder: str) -> dict[str, str]:
     """Each rule's name and what went wrong with it, "" if nothing. model: the folder of one."""
+    global FOLDER
+    FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
@@ -67,12 +95,31 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     return outcomes
 
 
+def _images() -> None:
+    """A template and a mask, white in one pixel, as images of files; anew, since each rule begins with a new file."""
+    for name, option in (("template_image", "--template-image"), ("mask", "--mask")):
+        path = FOLDER / f"{name}.png"
+        if not path.is_file():
+            made = bpy.data.images.new(name, 8, 4, alpha=False)
+            made.pixels[:4] = (1.0, 1.0, 1.0, 1.0)
+            made.filepath_raw, made.file_format = str(path), "PNG"
+            made.save()
+            bpy.data.images.remove(made)
+        CHANGED[name] = bpy.data.images.load(str(path), check_existing=True)
+        OPTIONS[option] = str(path)
+
+
+def _asked(settings: Any) -> Any:
+    return addon("jobs.generation").asked_for(settings)[0]
+
+
 def _table() -> Any:
     return addon("settings.table").SETTINGS
 
 
 def _change() -> Any:
     settings = bpy.context.scene.tilewright
+    _images()
     for setting in _table():
         setattr(settings, setting.name, CHANGED[setting.name])
     return settings
@@ -85,7 +132,7 @@ def _unset() -> None:
 
 def _value(request: Any, field: str) -> Any:
     for name in field.split("."):
-        request = getattr(request, name)
+        request = getattr(request, name, None)
     return request
 
 
@@ -95,30 +142,31 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
-    request = addon("settings.request").from_settings(_change())
-    whole = {field.name for field in fields(request)} - {"finish"}
+    request = _asked(_change())
+    whole = {field.name for field in fields(request)} - {"finish", "template"}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
+    whole |= {f"template.{field.name}" for field in fields(request.template)}
+    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}  # of the files themselves
     assert whole == {setting.field for setting in _table() if setting.field}
 
 
 def rule_each_property_changes_its_field(folder: Path) -> None:
-    from_settings = addon("settings.request").from_settings
-    whole = from_settings(_change())
+    whole = _asked(_change())
     settings = bpy.context.scene.tilewright
     for setting in _table():
-        if not setting.field or setting.name == "prompt":  # which may not be empty
+        if not setting.field or setting.name in ("prompt", "mask"):  # which may not be empty
             continue
         settings.property_unset(setting.name)
-        assert _value(from_settings(settings), setting.field) != _value(whole, setting.field), setting.name
+        assert _value(_asked(settings), setting.field) != _value(whole, setting.field), setting.name
         _change()
 
 
 def rule_a_recipe_restores_every_field(folder: Path) -> None:
     settings = _change()
-    made = addon("settings.request").from_settings(settings).single(0)
+    made = _asked(settings).single(0)
     _unset()
     addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
-    assert addon("settings.request").from_settings(settings) == made
+    assert _asked(settings) == made
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
     assert {name: getattr(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
@@ -127,10 +175,10 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
 def rule_a_recipe_of_all_maps_or_none_restores_them(folder: Path) -> None:
     settings = _change()
     settings.map_kinds = set(settings.bl_rna.properties["map_kinds"].enum_items.keys())
-    whole = addon("settings.request").from_settings(settings)
+    whole = _asked(settings)
     assert len(whole.finish.maps) == len(settings.map_kinds) == 5
     settings.maps = False
-    none = addon("settings.request").from_settings(settings)
+    none = _asked(settings)
     assert none.finish.maps == ()
     for request in (whole, none):
         settings.maps, settings.map_kinds = not request.finish.maps, {"NORMAL"}
@@ -181,6 +229,7 @@ def rule_presets_hold_no_other_sets(folder: Path) -> None:
 def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
     commands = addon("shell.commands")
     assert {setting.option for setting in _table() if setting.option} == set(OPTIONS)
+    settings = _change()
     line = [
         "generate",
         "--output",
@@ -188,7 +237,7 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
         *(word for pair in OPTIONS.items() for word in pair if word is not None),
     ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
-    assert wanted.request == addon("settings.request").from_settings(_change())
+    assert wanted.request == _asked(settings)
 
 
 def rule_the_kind_that_the_prompt_names_is_told(folder: Path) -> None:
@@ -213,5 +262,5 @@ def rule_scripts_set_maps_as_ever(folder: Path) -> None:
     settings = bpy.context.scene.tilewright
     settings.prompt = "bricks"
     settings.maps = True
-    kinds = [kind.value for kind in addon("settings.request").from_settings(settings).finish.maps]
+    kinds = [kind.value for kind in _asked(settings).finish.maps]
     assert kinds == ["height", "normal", "roughness", "metallic", "occlusion"]

@@ -165,6 +165,43 @@ def compare_lasts_while_the_button_is_held() -> Story:
     assert not _tools()
 
 
+def a_mask_is_painted_with_a_stroke() -> Story:
+    """Paint Mask opens a window beside the layout, and a stroke there is white; undo takes the stroke back alone."""
+    if lack := missing_hands():
+        return lack
+    fresh()
+    settings, manager = bpy.context.scene.tilewright, bpy.context.window_manager
+    settings.template_image = bpy.data.images.new("photo", 256, 128)
+    layout = [area.type for area in manager.windows[0].screen.areas]
+    push_undo()
+    area = manager.windows[0].screen.areas[0]
+    with bpy.context.temp_override(window=manager.windows[0], area=area, region=area.regions[-1]):
+        assert bpy.ops.tilewright.paint_mask("EXEC_DEFAULT", True) == {"FINISHED"}  # with its undo step, as by a click
+    yield 3.0
+    assert [area.type for area in manager.windows[0].screen.areas] == layout
+    window = manager.windows[-1]
+    area = window.screen.areas[0]
+    editor = area.spaces.active
+    assert (editor.image, editor.mode) == (settings.mask, "PAINT")
+    x = window.x + area.x + area.width // 2
+    y = manager.windows[0].height - (window.y + area.y + area.height // 2)
+    for step in (["mousemove", x - 40, y], ["mousemove", x - 38, y], ["mousedown", 1]):
+        subprocess.run(["xdotool", *map(str, step)], check=True)
+        yield 0.5
+    for place in range(x - 36, x + 40, 4):
+        subprocess.run(["xdotool", "mousemove", str(place), str(y)], check=True)
+        yield 0.05
+
+    def painted() -> tuple[float, float]:
+        values = bpy.context.scene.tilewright.mask.pixels[0::4]  # after undo, what was looked up before is gone
+        return min(values), max(values)
+
+    yield from _xdotool(["mouseup", "1"], lambda: painted() == (0.0, 1.0))
+    yield from _xdotool(["key", "ctrl+z"], lambda: painted() == (0.0, 0.0))
+    assert bpy.context.scene.tilewright.region == "MASK"
+    return ""
+
+
 def history_shows_what_earlier_sessions_left() -> Story:
     """The store is read in the background when Blender has started, and its thumbnails are there."""
     view = addon("common.state").current.view

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The template that the settings name, as files that the worker reads. Imports bpy and core.
+
+The images are written by the way of `sources`, as those of Upscale are: what is painted, packed or float too.
+"""
+
+import shutil
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.errors import ErrorKind, UserError
+from ...core.requests.template import Fit, Region, Template
+from ..common import state
+from ..common.languages import rpt_
+from ..pictures import sources
+from ..settings import properties
+from ..settings.properties import TILEWRIGHT_PG_settings
+from ..settings.request import decimal
+
+_HALF_A_LEVEL = 0.5 / 255
+
+
+@contextmanager
+def prepared(settings: TILEWRIGHT_PG_settings) -> Iterator[tuple[Template | None, Path | None]]:
+    """The template and the folder of what was written for it, None for both where no image is chosen.
+
+    The folder goes where the block raises, unless a job reads from it by then. Raises `UserError`.
+    """
+    if settings.template_image is None:
+        yield None, None
+        return
+    folder = sources.new_folder()
+    try:
+        yield _template(settings, folder), folder
+    except BaseException:
+        drop(folder)
+        raise
+
+
+def drop(folder: Path | None) -> None:
+    """Remove what was written for jobs, unless one still reads from it."""
+    if folder is not None and folder not in state.current.folders.values():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _template(settings: TILEWRIGHT_PG_settings, folder: Path) -> Template:
+    image, region = settings.template_image, Region(settings.region)
+    source, _content = sources.prepare(image, folder)
+    mask = ""
+    if region is Region.MASK:
+        mask = str(_mask(settings.mask, folder / "mask"))
+    return Template(
+        source=str(source),
+        strength=decimal(settings.strength),
+        fit=Fit(settings.fit),
+        tileable=settings.make_tileable and settings.tiling != "NONE",
+        region=region,
+        mask=mask,
+        cover=settings.cover,
+        feather=decimal(settings.feather),
+        amount=decimal(settings.wear_amount),
+        keep_edges=settings.keep_edges,
+        source_recipe=properties.as_source(image),
+    )
+
+
+def _mask(image: bpy.types.Image | None, folder: Path) -> Path:
+    if image is None:
+        raise _refusal("There is no mask.", "Press Paint Mask, or choose another part to make anew.")
+    path, _content = sources.prepare(image, folder)
+    if is_black(image):
+        raise _refusal(
+            rpt_("The mask {name} is all black: nothing would be made anew.").format(name=image.name),
+            "Paint white where the texture should be new.",
+        )
+    return path
+
+
+def is_black(image: bpy.types.Image) -> bool:
+    """Whether no pixel of it is brighter than black; reads them all."""
+    source: Any = image.pixels
+    pixels = array("f", [0.0]) * len(source)
+    source.foreach_get(pixels)
+    channels = image.channels
+    colors = channels if channels in (1, 3) else channels - 1  # alpha is the last
+    return all(max(pixels[channel::channels], default=0.0) <= _HALF_A_LEVEL for channel in range(colors))
+
+
+def _refusal(message: str, hint: str) -> UserError:
+    return UserError(ErrorKind.REQUEST, message, hint)
