@@ -50,7 +50,9 @@ class Sheet:
     device: where the values lie; None: on one of the easel's canvases.
     """
 
-    def __init__(self, easel: Easel, shape: tuple[int, int, int], dtype: torch.dtype, device: str | None = None) -> None:
+    def __init__(
+        self, easel: Easel, shape: tuple[int, int, int], dtype: torch.dtype, device: str | None = None
+    ) -> None:
         channels, height, width = shape
         self._easel = easel
         # kept (H, W, C), which is torch's channels_last

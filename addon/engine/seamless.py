@@ -88,9 +88,7 @@ def wrap(
         columns = torch.arange(-left, width + right, device=tensor.device) % width
         rows = torch.arange(-top, height + bottom, device=tensor.device) % height
         return tensor.index_select(-1, columns).index_select(-2, rows)
-    last = channels_last or (
-        tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
-    )
+    last = channels_last or (tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous())
     out = torch.empty(
         (batch, channels, height + top + bottom, width + left + right),
         dtype=tensor.dtype,
