@@ -19,9 +19,9 @@ from ..core.requests.texture import Size
 # number. Counted on a full-size network without data (tests/engine/test_devices.py): 2054, which is four tensors of 256
 # channels. What a step takes is `Family.step_bytes`.
 DECODE_BYTES = 2060
-# The same layer by layer (`layers`): a strip, and a pixel's share of the middle of the decoder, or of the sheets between
-# two layers where those stay on the device (512 channels). An H100 held 0.60 and 1.35 GiB at 1024 pixels in float16
-# (torch 2.11), convolutions' workspaces included; both numbers are fitted to that.
+# The same layer by layer (`layers`): a strip, and a pixel's share of the middle of the decoder, or of the sheets
+# between two layers where those stay on the device (512 channels). An H100 held 0.60 and 1.35 GiB at 1024 pixels in
+# float16 (torch 2.11), convolutions' workspaces included; both numbers are fitted to that.
 SWEEP_BYTES = 360 << 20
 MIDDLE_BYTES = 250
 SHEET_BYTES = 1030
@@ -62,7 +62,7 @@ class Mode(StrEnum):
 
 
 class Decoding(StrEnum):
-    """How the autoencoder works, each way leaner and slower than the one before; the pixels are the same but rounding."""
+    """How the autoencoder works, each way leaner and slower than the one before; pixels differ by rounding alone."""
 
     WHOLE = "whole"
     SHEETS = "sheets"  # layer by layer; what lies between two layers stays on the graphics card
@@ -251,8 +251,8 @@ def probe(wanted: str = "auto") -> Device:
 def _too_old(torch: Any, number: int = 0) -> str:
     """A sentence where torch was built without code that an NVIDIA card can run, else "".
 
-    A build has code for some kinds of card ("sm_86": for 8.6 and the later ones of 8) and text ("compute_90") that later
-    cards compile. ROCm's names are others ("gfx1100"), and say nothing here.
+    A build has code for some kinds of card ("sm_86": for 8.6 and the later ones of 8) and text ("compute_90") that
+    later cards compile. ROCm's names are others ("gfx1100"), and say nothing here.
     """
     kinds = [name.partition("_") for name in torch.cuda.get_arch_list()]
     known = [(word, int(digits)) for word, _, digits in kinds if word in ("sm", "compute") and digits.isdecimal()]
@@ -288,8 +288,8 @@ def is_device_lost(error: BaseException) -> bool:
 def ready(wanted: str = "auto") -> Device:
     """What `probe` finds, set up for a job: the same recipe gives the same pixels, and float32 is float32.
 
-    On NVIDIA's cards convolutions in float32 run with 10 bits (TF32) unless told otherwise: heights come out up to 42 of
-    65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at what
+    On NVIDIA's cards convolutions in float32 run with 10 bits (TF32) unless told otherwise: heights come out up to 42
+    of 65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at what
     is free now: then memory runs out in words that are understood here.
     """
     import torch
@@ -390,5 +390,5 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
             return replace(in_main_memory, offload=Offload.MODEL, sentence=sentence)
         case Mode.MINIMAL:
             sentence = f"Runs on the {where} layer by layer, which is slow, to save its memory."
-            # no slices of attention: fused, one step of SD 1.5 at 1024 takes an eighth of that (0.5 for 4.2 GiB on an H100)
+            # No slices of attention: fused, a step of SD 1.5 at 1024 takes an eighth of that (0.5 for 4.2 GiB, H100).
             return replace(in_main_memory, offload=Offload.SEQUENTIAL, sentence=sentence)

@@ -3,8 +3,8 @@
 
 Its norms take their statistics from all of the picture, so no tile can be run through to the end alone. But a single
 layer can: it reads a strip of the layer before, one row more on either side, and writes its own. What is between two
-layers lies in main memory, in a mapped file or on the card, and each norm's statistics are gathered while it is written. The middle,
-with its attention, has the size of the latents and runs whole, its queries in parts.
+layers lies in main memory, in a mapped file or on the card, and each norm's statistics are gathered while it is
+written. The middle, with its attention, has the size of the latents and runs whole, its queries in parts.
 """
 
 import logging
@@ -181,7 +181,6 @@ class Layers:
 
         self._sweep(hidden, result, work, part.norm2, (1, 1), Fraction(1))
         hidden.drop()
-        del values
         if result is not source:
             source.drop()
         return result

@@ -202,7 +202,7 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
 
 
 def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
-    """The plan of a loaded model for this request, None where it needs a leaner mode; one leaner than needed is kept."""
+    """A loaded model's plan for this request, None where it needs a leaner mode; one leaner than needed is kept."""
     found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
         networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]

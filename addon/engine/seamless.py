@@ -79,9 +79,9 @@ def wrap(
 ) -> torch.Tensor:
     """A (batch, channels, height, width) tensor continued periodically by so many pixels (0 or more, any number).
 
-    Copies the tensor once and keeps channels_last, or turns to it where asked for. `F.pad(mode="circular")` loses that, which makes it and the
-    convolution slower; `torch.cat`, once an axis, copies twice and takes up to twice as long; see
-    tests/engine/bench_wrap.py.
+    Copies the tensor once and keeps channels_last, or turns to it where asked for. `F.pad(mode="circular")` loses that,
+    which makes it and the convolution slower; `torch.cat`, once an axis, copies twice and takes up to twice as long;
+    see tests/engine/bench_wrap.py.
     """
     batch, channels, height, width = tensor.shape
     if max(left, right) > width or max(top, bottom) > height:  # more than once around
