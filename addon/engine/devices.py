@@ -289,8 +289,8 @@ def ready(wanted: str = "auto") -> Device:
     """What `probe` finds, set up for a job: the same recipe gives the same pixels, and float32 is float32.
 
     On NVIDIA's cards convolutions in float32 run with 10 bits (TF32) unless told otherwise: heights come out up to 42
-    of 65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at what
-    is free now: then memory runs out in words that are understood here.
+    of 65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at
+    what is free now: then memory runs out in words that are understood here.
     """
     import torch
 
