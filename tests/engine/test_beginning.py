@@ -305,7 +305,7 @@ def test_a_large_picture_is_encoded_in_parts_as_the_whole_is(
             whole = latents.encode(vae, picture, axes, tmp_path, "cpu")
             with monkeypatch.context() as patch:
                 patch.setattr(latents, "WHOLE", 64)
-                patch.setattr(latents, "_TILE", 128)
+                patch.setattr(latents, "_ENCODER_TILE", 128)
                 patch.setattr(layers, "_WIDEST", 8)
                 parts = latents.encode(vae, picture, axes, tmp_path, "cpu")
         # tiles are mirrored at an edge that does not wrap, where the whole sees zeros, as far as the encoder sees
