@@ -8,6 +8,7 @@ whatever else its job makes.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ from .prompts import embed
 from .seamless import seamless
 from .template import Ground, ground
 from .watcher import Watcher, cancellable
+from .windows import in_windows
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +297,7 @@ def sample(
             shown.offer(loaded, tensors["latents"], request.size, index, done)
         return tensors
 
-    with beside(loaded, beginning):
+    with beside(loaded, beginning), _windows(loaded, request):
         latents: torch.Tensor = pipeline(
             **embeddings,
             **loaded.adapter.arguments(request),
@@ -308,6 +310,17 @@ def sample(
             callback_on_step_end=step_ended,
         ).images
     return loaded.adapter.unpack(pipeline, latents, request.size)
+
+
+def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+    """The denoiser in windows of its own size, where a template says what a picture over twice as large shows."""
+    own = loaded.info.defaults.size
+    template = request.template
+    if template is None or template.strength == 1 or max(request.size.width, request.size.height) <= 2 * own:
+        return nullcontext()
+    denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    axes = loaded.info.sampled_on(request.axes)
+    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed)
 
 
 def encode(

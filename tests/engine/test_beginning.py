@@ -451,6 +451,26 @@ def test_a_checker_that_cannot_be_loaded_keeps_the_model_from_running(
         Studio(tmp_path / "store", folder).make()
 
 
+@pytest.mark.parametrize(("side", "strength", "windows"), [(192, 0.6, True), (128, 0.6, False), (192, 1.0, False)])
+def test_far_over_the_models_own_size_a_template_is_denoised_in_windows_of_it(
+    studio: Studio, wall: Path, side: int, strength: float, windows: bool
+) -> None:
+    unet, seen = studio.loaded().pipeline.unet, []
+    forward = unet.forward
+
+    def watched(latents: torch.Tensor, *arguments: Any, **named: Any) -> Any:
+        seen.append(max(latents.shape[-2:]))
+        return forward(latents, *arguments, **named)
+
+    unet.forward = watched
+    try:
+        studio.pixels(template=Template(str(wall), strength), size=Size(side, side))
+    finally:
+        del unet.forward
+    assert studio.loaded().info.defaults.size == 64
+    assert max(seen) == (8 if windows else side // 8)
+
+
 # --- faults
 
 
