@@ -305,7 +305,7 @@ def test_a_large_picture_is_encoded_in_parts_as_the_whole_is(
         with torch.inference_mode(), seamless(vae, axes):
             whole = latents.encode(vae, picture, axes, tmp_path, "cpu", Decoding.WHOLE)
             with monkeypatch.context() as patch:
-                patch.setattr(latents, "_TILE", 128)
+                patch.setattr(latents, "_ENCODER_TILE", 128)
                 patch.setattr(layers, "_WIDEST", 8)
                 parts = latents.encode(vae, picture, axes, tmp_path, "cpu", Decoding.STRIPS)
         # tiles are mirrored at an edge that does not wrap, where the whole sees zeros, as far as the encoder sees

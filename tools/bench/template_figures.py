@@ -23,7 +23,7 @@ def template_memory_ratio(setup: Setup) -> list[Figure]:
         float(child.call(setup.python, "template_chain:peak", side, is_from_picture, seconds=PATIENCE))
         for is_from_picture in (False, True)
     )
-    layers, width = (128, 8) if setup.quick else (1024, 64)
+    layers, width = (128, 8) if setup.quick else (512, 64)
     told = child.call(setup.python, "template_chain:kl_peaks", layers, width, seconds=PATIENCE)
     note = f"starter, {side}x{side}: from words {words / 1e6:.0f} MB, from a picture {picture / 1e6:.0f} MB"
     parts = f"KL autoencoder, layer by layer, {layers}x{layers}: " + ", ".join(
