@@ -17,7 +17,7 @@ from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
 TEXT, TEMPLATE, BUTTON, CANCEL, CANCEL_ALL = (120, 53), (120, 87), (110, 141), (74, 220), (190, 220)
-SHOW = (100, 550)  # where a whole material has just been made and the view shows none
+SHOW = (100, 572)  # where a whole material has just been made and the view shows none
 THIRD_RESULT, APPLY_SELECTED = (208, 665), (68, 490)  # of the history, below a texture that has just been made
 TABS = 10  # from the right edge
 PATIENCE = 60.0  # seconds
