@@ -32,8 +32,8 @@ from .upscale import Check, Step, give_low_frequencies
 BASE_SIDE = 512  # pixels: the size at which a texture's features are as large as the networks were taught
 _BLOCK = 512
 # Radii (standard deviations) in pixels at the base size that occlusion looks at, and how dark it gets. Chosen by eye.
-# Made from the true heights of 25 real surfaces it correlates by 0.54 with their authors' maps; where these say something
-# (16) it is 0.06 off in the mean, and three quarters as dark.
+# Made from the true heights of 25 real surfaces it correlates by 0.54 with their authors' maps; where these say
+# something (16) it is 0.06 off in the mean, and three quarters as dark.
 _OCCLUSION_RADII = (1.5, 4.0, 10.0)
 _OCCLUSION_STRENGTH = 1.0
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

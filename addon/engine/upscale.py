@@ -336,9 +336,9 @@ def _adapted(network: ImageNetwork, colors: int, span: Span, content: Content, e
 def _by_mean(module: Any, picture: torch.Tensor, scale: int) -> torch.Tensor:
     """Colors (1, 3, H, W) by a one-channel network: Lanczos, and what the network adds to the mean of the channels.
 
-    Detail of materials is nearly grey: with that of the true mean real textures come 3 to 28 dB (mean 19) above Lanczos. Of
-    detail that is not, all that the mean shows is right for the sum of the channels, so colors come out no worse than by
-    Lanczos; with luminance in place of the mean those of a green picture would.
+    Detail of materials is nearly grey: with that of the true mean, real textures come 3 to 28 dB (19 in the mean) above
+    Lanczos. All that is added is a projection on grey, which can't come out worse than Lanczos where the mean is right;
+    with luminance in its place a green picture would.
     """
     grey = picture.mean(1, keepdim=True)
     lanczos = Lanczos(scale).to(picture.device)
