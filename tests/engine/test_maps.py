@@ -92,6 +92,15 @@ def test_hollows_are_occluded_and_plains_are_not(tmp_path):
     assert occlusion[0].min() > 0.99
 
 
+@pytest.mark.parametrize("side", [96, 1100])
+def test_grain_is_no_hollow(tmp_path, side):
+    """Single dark pixels, as grains and noise are, make no black specks: they are less dark than a groove as deep."""
+    color = np.full((side, side, 3), 200, np.uint8)
+    color[42:46] = color[70:80:5, ::24] = 150
+    occlusion = make(color, {}, tmp_path, (MapKind.OCCLUSION,))[MapKind.OCCLUSION][..., 0]
+    assert occlusion[70:80].min() > occlusion[42:46].min()
+
+
 def test_a_large_picture_takes_its_low_frequencies_from_the_small_one(networks, tmp_path, monkeypatch):
     """Shrunk back, the maps of a picture enlarged are about those of the picture."""
     monkeypatch.setattr(maps_module, "BASE_SIDE", 32)

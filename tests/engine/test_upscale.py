@@ -96,6 +96,21 @@ def test_the_starter_upscaler_sees_each_channel_by_itself(easel):
     assert np.abs(whole[..., 1] - 90 / 255).max() < 0.01
 
 
+def test_the_starter_upscaler_looks_at_the_mean_of_colors(easel):
+    """All channels get the same detail: a picture that is grey stays grey, and what its mean does not show comes out as
+    by Lanczos, here green against red and blue."""
+    starter = image_networks.load(UPSCALER_FILE)
+    grey = np.repeat(texture(24, 20)[..., :1], 3, -1)
+    large = enlarge(grey, 4, starter, easel)
+    assert np.abs(large - large[..., :1]).max() <= 2e-6
+    picture = np.full((24, 20, 3), 120, np.uint8)
+    wave = np.rint(30 * np.sin(np.arange(20) * 2 * np.pi / 5)).astype(int)
+    picture[..., 1] = 120 + wave
+    picture[..., 0] = picture[..., 2] = 120 - wave / 2
+    made, plain = (enlarge(picture, 2, used, easel, content=Content.COLOR) for used in (starter, None))
+    assert np.abs(made - plain).max() < 0.02
+
+
 def test_alpha_is_kept_exactly_where_it_is_flat(network, easel):
     picture = texture(16, 16, 4)
     picture[..., 3] = 255

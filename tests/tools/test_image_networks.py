@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The making of upscaler and map networks, on data small enough for seconds."""
 
+import io
+import json
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+from spandrel.architectures.Compact import Compact
 from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, maps, material, networks, pairs
+from tools.image_networks import degrade, export, judging, maps, material, networks, pairs, real
+from tools.image_networks.crops import Examples, Origin, Source
+from tools.image_networks.real import Surface
 from tools.image_networks.train import TRAININGS
 from tools.starter import cache
 from tools.starter.textures import FAMILIES
@@ -22,6 +30,46 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
     pairs.make_pairs(folder, COUNTS, seed=3)
     return pairs.read_pairs(folder, COUNTS)
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    """Nine rocks of 64 px."""
+    folder = tmp_path_factory.mktemp("sets")
+    rng, rows = np.random.default_rng(5), ["name\ttiles"]
+    for number in range(9):
+        place = folder / "sets" / f"rock{number:03d}"
+        place.mkdir(parents=True)
+        height = rng.random((64, 64)).astype(np.float32)
+        maps_of_it = {
+            "color": rng.random((64, 64, 3)),
+            "normal": normals_of_height(height, 2.0),
+            "roughness": np.repeat(height[..., None], 3, -1),
+        }
+        for name, values in maps_of_it.items():
+            Image.fromarray(np.rint(values * 255).astype(np.uint8)).save(place / f"{name}.webp", lossless=True)
+        rows.append(f"{place.name}\tyes (seam ratio 1.0)")
+    (folder / "index.tsv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    """Color tiles of rocks and metals, of noise."""
+    folder = tmp_path_factory.mktemp("tiles")
+    rng, files, labels, sources = np.random.default_rng(6), [], [], []
+    for category in ("Rock", "Metal"):
+        for number in range(20):
+            file = io.BytesIO()
+            Image.fromarray(rng.integers(256, size=(128, 128, 3), dtype=np.uint8)).save(file, "JPEG")
+            files.append(file.getvalue())
+            labels.append({"category": category})
+            sources.append(f"previews/{category}.webp#{category.lower()}_{number:03d}.png")
+    data = np.frombuffer(b"".join(files), np.uint8)
+    np.savez(folder / "real128.npz", data=data, sizes=[len(file) for file in files])
+    (folder / "real128.json").write_text(json.dumps(labels))
+    (folder / "sources128.json").write_text(json.dumps(sources))
+    return folder
 
 
 def test_pairs_are_the_textures_at_one_size(made):
@@ -82,7 +130,8 @@ def test_the_normals_trained_for_are_those_of_the_engine():
 
 def test_turned_and_mirrored_maps_still_belong_together(made):
     np.random.seed(0)
-    color, surface, normal = maps.draw(made, np.random.default_rng(0), 4)
+    drawn = maps.draw(made, np.random.default_rng(0), 4)
+    color, surface, normal = drawn.color, drawn.surface, drawn.normal
     assert color.shape == surface.shape == normal.shape == (4, 3, 128, 128)
     assert torch.allclose(normal.square().sum(1), torch.ones(4, 128, 128), atol=1e-5)
     rows = np.sort(np.random.default_rng(0).integers(len(made), size=4))
@@ -90,11 +139,11 @@ def test_turned_and_mirrored_maps_still_belong_together(made):
     assert torch.equal(normal, maps.normals(surface[:, :1], depth))
 
 
-def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, tmp_path):
-    steps = []
+def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, sets, tiles, tmp_path):
+    steps, read = [], real.read_real(sets, tiles)
     for _ in range(2):  # the second finds its time used up
         for train in TRAININGS.values():
-            train(tmp_path, 0.01, 1, made)
+            train(tmp_path, maps.Options(0.01, 1), made, read)
         steps.append([cache.load(tmp_path / f"{name}.ckpt")["step"] for name in TRAININGS])
     assert steps[0] == steps[1]
     files = export.export(tmp_path, tmp_path / "models")
@@ -128,7 +177,104 @@ def test_what_is_hardly_ever_metal_is_not_called_metal():
     values = torch.linspace(0, 1, 101)
     y = values.view(101, 1, 1, 1).expand(101, 3, 1, 40)
     for metals, metal in ((1, False), (10, True)):
-        truth = torch.zeros(101, 1, 40)
-        truth[..., :metals] = 1
-        losses = [float(material.loss(y[i : i + 1], truth[i : i + 1], y[i : i + 1, 1])[0]) for i in range(101)]
+        surface = torch.zeros(1, 3, 1, 40)
+        surface[:, 2, :, :metals] = 1
+        losses = []
+        for i in range(101):
+            surface[:, 1] = values[i]
+            of = Examples(Origin.DRAWN, torch.zeros_like(surface), torch.zeros_like(surface), surface)
+            losses.append(float(material.loss(y[i : i + 1], of)[0]))
         assert (values[int(np.argmin(losses))] > 0.5) == metal
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_normals_turn_with_the_crop(turns):
+    """Those of the turned height are the turned ones: nothing is mirrored where it must not be."""
+    size = 48
+    rng = np.random.default_rng(turns)
+    waves = rng.normal(size=(size, size)).astype(np.float32)
+    fy, fx = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
+    height = np.fft.ifft2(np.fft.fft2(waves) * np.exp(-400 * (fx**2 + fy**2))).real.astype(np.float32)
+    normal = normals_of_height(height, 8.0) * 2 - 1
+    color = np.full((size, size, 3), 0.5, np.float32)
+    surface = Surface("rock001", "stone", True, color, normal)
+    crop = Source([surface]).draw(rng, 1, size, lit=0)
+    ours = maps.normals(crop.surface[:, :1], torch.tensor([8.0]))
+    assert real.degrees(ours[0].permute(1, 2, 0).numpy(), crop.normal[0].permute(1, 2, 0).numpy()) < 1.5
+
+
+def test_a_height_comes_back_from_its_normals():
+    places = 2 * np.pi * np.arange(64) / 64
+    height = (3 * np.sin(places)[None] + 2 * np.cos(2 * places)[:, None]).astype(np.float32)
+    normal = normals_of_height(height, 1.0) * 2 - 1
+    assert np.abs(real.integral(*real.slopes(normal)) - height).max() < 0.05
+
+
+def test_the_split_is_by_surface(sets, tiles):
+    """A third of each kind, twins together, and none of the color tiles that may be one of them is trained on."""
+    names = [f"rock{number:03d}" for number in range(9)] + ["tiles011", "tiles107", "tiles001", "tiles002"]
+    judged = real.held_out(names)
+    assert len([name for name in judged if name.startswith("rock")]) == 3
+    assert ("tiles011" in judged) == ("tiles107" in judged)
+    assert judged == real.held_out(names[::-1])
+    read = real.read_real(sets, tiles)
+    parts = [{surface.name for surface in part} for part in (read.training, read.watched, read.judged)]
+    assert parts[2]
+    assert sum(len(part) for part in parts) == len(set().union(*parts)) == 9
+    assert read.tiles is not None
+    suspects = {f"rock_{int(name[4:]) - back:03d}" for name in parts[2] for back in (0, 1)}
+    assert suspects & {f"rock_{number:03d}" for number in range(20)}
+    assert not suspects & set(read.tiles.names)
+
+
+def test_maps_of_a_set_are_read_for_what_they_are(sets):
+    surface = real.read_sets(sets)[0]
+    assert surface.kind == "stone"
+    assert surface.color.shape == (64, 64, 3)
+    assert np.allclose(np.linalg.norm(surface.normal, axis=-1), 1, atol=1e-4)
+    assert surface.metallic.max() == 0  # nothing says that a rock is metal
+    assert surface.height is None
+    assert surface.relief.std() > 0
+
+
+def test_the_truth_is_judged_as_such(sets):
+    surface = real.read_sets(sets)[0]
+    made = {
+        judging.MapKind.NORMAL: (surface.normal + 1) / 2,
+        judging.MapKind.ROUGHNESS: surface.roughness[..., None],
+        judging.MapKind.METALLIC: surface.metallic[..., None],
+    }
+    row = judging.surface_figures(made, surface)
+    assert row["angle"] < 0.1 < row["flat angle"]
+    assert row["slopes' correlation"] == pytest.approx(1)
+    assert row["roughness error"] == row["false metal"] == 0
+
+
+def test_a_wider_upscaler_begins_as_the_narrow_one():
+    narrow = Compact(num_in_ch=1, num_out_ch=1, num_feat=16, num_conv=8, upscale=2)
+    wide = networks.make_upscaler()
+    networks.widen(wide, narrow.state_dict())
+    x = torch.rand(1, 1, 12, 12)
+    with torch.no_grad():
+        assert torch.allclose(wide(x), narrow(x), atol=1e-6)
+
+
+def test_specks_are_counted():
+    truth = np.full((64, 64, 3), 0.5, np.float32)
+    made = truth.copy()
+    made[10, 10] = 0.9
+    assert judging.specks(truth, truth) == 0
+    assert judging.specks(made, truth) == pytest.approx(1e6 / 64**2)
+
+
+def test_a_filter_of_its_own_finds_what_the_color_shows():
+    """All there is to see where the color is the height, nothing where it has nothing to do with it."""
+    rng = np.random.default_rng(0)
+    fields = [gaussian_filter(rng.normal(size=(64, 64)), 2, mode="wrap").astype(np.float32) for _ in range(2)]
+    shown, hidden = (field / field.std() for field in fields)
+    color = np.repeat((0.5 + 0.1 * shown)[..., None], 3, -1)
+    for height, low, high in ((shown, 0.95, 1.0), (hidden, -0.6, 0.6)):
+        surface = Surface("rock001", "stone", True, color, normals_of_height(height, 0.5) * 2 - 1)
+        row = judging.own_filter(surface)
+        assert low < row["slopes' correlation"] <= high
+        assert (row["angle"] < 0.5 * row["flat angle"]) == (height is shown)

@@ -52,7 +52,7 @@ def report(models: Path, unseen: int = PER_FAMILY, known: int = PER_KNOWN_FAMILY
 
 
 @contextmanager
-def _easel() -> Iterator[Easel]:
+def easel() -> Iterator[Easel]:
     with tempfile.TemporaryDirectory() as folder, canvases(Path(folder)) as easel:
         yield easel
 
@@ -72,11 +72,11 @@ def upscaler_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
             half = halve(tensor, kernel)[0].permute(1, 2, 0).clamp(0, 1).numpy()
             small = np.rint(half * 255).astype(np.uint8)
             for name, used in (("network", network), ("lanczos", None)):
-                with _easel() as easel:
-                    canvas = upscale(small, 2, Means(used, TileLimits(), FREE), Axes.XY, Content.COLOR, easel)
+                with easel() as used:
+                    canvas = upscale(small, 2, Means(used, TileLimits(), FREE), Axes.XY, Content.COLOR, used)
                     result = np.array(canvas.array)
                 rows.setdefault(f"psnr {kernel} {name}", []).append(psnr(result, large))
-                rows.setdefault(f"spectrum {kernel} {name}", []).append(_spectral(result, large))
+                rows.setdefault(f"spectrum {kernel} {name}", []).append(spectral(result, large))
                 if name == "network" and kernel == "lanczos":
                     back = to_encoded(shrink(to_linear(result), 2))
                     rows.setdefault("color drift (mean dE00)", []).append(float(delta_e(small / 255, back).mean()))
@@ -87,7 +87,7 @@ def upscaler_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
     return figures
 
 
-def _spectral(one: np.ndarray, other: np.ndarray) -> float:
+def spectral(one: np.ndarray, other: np.ndarray) -> float:
     """Mean difference of the local log amplitudes, in nepers."""
     a, b = (local_amplitudes(torch.from_numpy(x).permute(2, 0, 1)[None] * 2 - 1) for x in (one, other))
     return float((a - b).abs().mean())
@@ -109,8 +109,8 @@ def map_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
                 worse = maps.worsen(torch.from_numpy(color).permute(2, 0, 1)[None].contiguous())
                 color = worse[0].permute(1, 2, 0).contiguous().numpy()
             for way, used in (("network", sources), ("filter", {})):
-                with _easel() as easel:
-                    result = make_maps(color, kinds, used, Axes.XY, Content.COLOR, easel, TileLimits(), FREE)
+                with easel() as used:
+                    result = make_maps(color, kinds, used, Axes.XY, Content.COLOR, used, TileLimits(), FREE)
                     for kind, value in result.items():
                         made[way].setdefault(kind, []).append(np.array(value.array))
         figures |= _map_errors(name, textures, made)

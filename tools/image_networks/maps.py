@@ -2,6 +2,7 @@
 """What the trainings of the map networks share: their examples, and their loop. May import numpy and torch."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,27 @@ from torch.nn import functional
 from ..starter import cache
 from ..starter.schedule import Stage
 from ..starter.torus import wrap
+from .crops import MARGIN, Examples, Origin
 from .degrade import foreign_colors, some_blur, some_jpegs, some_noise
+from .export import shipped
 from .networks import even_out, with_noise_level
 from .pairs import DEPTH, Pairs
 
-Examples = tuple[torch.Tensor, ...]  # colors (N, 3, H, W), and what is wanted of them
 Loss = tuple[torch.Tensor, dict[str, float]]  # and what it is made of
+
+
+@dataclass(frozen=True)
+class Options:
+    """minutes: of training in all. fresh: from nothing, and not from the weights in the package. batch: how many times
+    as many examples a step as a processor's core takes well."""
+
+    minutes: float
+    seed: int
+    device: str = "cpu"
+    fresh: bool = False
+    batch: int = 1
+    peak: float = 1e-3
+    judge_every: int = 250
 
 
 def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -28,15 +44,15 @@ def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
     return functional.normalize(torch.cat((-slope_x * depth, slope_down * depth, torch.ones_like(height)), 1), dim=1)
 
 
-def worsen(x: torch.Tensor) -> torch.Tensor:
-    """What foreign pictures look like; a third of the batch stays as it is."""
-    kept = torch.rand(len(x), 1, 1, 1) < 0.33
+def worsen(x: torch.Tensor, kept_share: float = 0.33) -> torch.Tensor:
+    """What foreign pictures look like; that share of the batch stays as it is."""
+    kept = torch.rand(len(x), 1, 1, 1) < kept_share
     worse = some_jpegs(some_noise(some_blur(foreign_colors(x), 0.4, 1.5), 0.4, 0.03), 0.25, 50, 95).clamp(0, 1)
     return torch.where(kept, x, worse)
 
 
-def draw(pairs: Pairs, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Colors (N, 3, H, W), surface maps (N, 3, H, W: height, roughness, metallic), normals; turned and mirrored."""
+def draw(pairs: Pairs, rng: np.random.Generator, count: int) -> Examples:
+    """Drawings, whole tiles, turned and mirrored."""
     rows = np.sort(rng.integers(len(pairs), size=count))
     stacked = np.concatenate(
         (
@@ -51,37 +67,67 @@ def draw(pairs: Pairs, rng: np.random.Generator, count: int) -> tuple[torch.Tens
     turned = [one[:, ::-1] if np.random.rand() < 0.5 else one for one in turned]
     tensor = torch.from_numpy(np.ascontiguousarray(turned)).permute(0, 3, 1, 2)
     depth = torch.from_numpy(DEPTH * pairs.magnification[rows])
-    return tensor[:, :3], tensor[:, 3:], normals(tensor[:, 3:4], depth)
+    return Examples(Origin.DRAWN, tensor[:, :3], normals(tensor[:, 3:4], depth), tensor[:, 3:])
+
+
+def correlation_loss(made: torch.Tensor, truth: torch.Tensor, least: float) -> torch.Tensor:
+    """1 - r of each example (N, ...), the mean of all; those whose truth hardly varies (about `least`) count less."""
+    made, truth = (x.flatten(1) - x.flatten(1).mean(1, keepdim=True) for x in (made, truth))
+    deviations = truth.square().mean(1).sqrt()
+    r = (made * truth).sum(1) / (made.square().sum(1) * truth.square().sum(1) + 1e-8).sqrt()
+    weight = deviations / (deviations + least)
+    return ((1 - r) * weight).sum() / weight.sum().clamp(min=1e-3)
+
+
+def inner(x: torch.Tensor) -> torch.Tensor:
+    """Without the margin of crops (..., H, W)."""
+    return x[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
 
 
 def train(
     name: str,
     network: nn.Module,
     folder: Path,
-    minutes: float,
-    seed: int,
-    batch: Callable[[np.random.Generator], Examples],
+    options: Options,
+    examples: Callable[[np.random.Generator], list[Examples]],
     loss: Callable[..., Loss],
+    judge: Callable[[nn.Module], dict[str, float]] | None = None,
 ) -> nn.Module:
-    """Train, or go on, for `minutes` in all; returns the averaged network, wrapped.
+    """Train, or go on, for `options.minutes` in all; returns the averaged network, wrapped.
 
-    loss: of what the network (one of `networks`' U-Nets) makes of the worsened colors, and of what is wanted.
+    loss: of what the network (one of `networks`' U-Nets) makes of each part of the examples, and these. judge: measures
+    the averaged network now and then, for the log; what it takes is not counted.
     """
+    device = torch.device(options.device)
 
-    def picture(color: torch.Tensor) -> torch.Tensor:
-        return with_noise_level(worsen(color)).contiguous(memory_format=torch.channels_last)
+    def picture(of: Examples) -> torch.Tensor:
+        # real ones are foreign by themselves
+        color = worsen(of.color, 0.33 if of.origin is Origin.DRAWN else 0.6)
+        return with_noise_level(color).to(device).contiguous(memory_format=torch.channels_last)
 
-    cache.seed_everything(seed)
-    network = wrap(network).to(memory_format=torch.channels_last)
-    even_out(network, picture(batch(np.random.default_rng(seed))[0]))
-    stage = Stage(name, network, folder, minutes, peak=1e-3, seed=seed, decay=0.998)
-    rng = np.random.default_rng((seed, stage.step))
+    cache.seed_everything(options.seed)
+    network = wrap(network).to(device, memory_format=torch.channels_last)
+    if options.fresh:
+        even_out(network, picture(examples(np.random.default_rng(options.seed))[0]))
+    else:
+        network.load_state_dict(shipped(name))
+    stage = Stage(name, network, folder, options.minutes, peak=options.peak, seed=options.seed, decay=0.998)
+    rng = np.random.default_rng((options.seed, stage.step))
     while not stage.done:
-        color, *wanted = batch(rng)
-        with cache.mixed_precision():
-            y = stage.model(picture(color)).float()
-        total, figures = loss(y, *wanted)
+        total, figures = torch.zeros((), device=device), {}
+        for part in examples(rng):
+            with cache.mixed_precision(device):
+                y = stage.model(picture(part)).float()
+            summand, more = loss(y, part.to(device))
+            total, figures = total + summand, figures | more
         stage.update(total)
         if stage.step % 100 == 0:
             stage.report(**figures)
+        if judge is not None and stage.step % options.judge_every == 0:
+            print(
+                f"{name}: judged",
+                " ".join(f"{key} {value:.3f}" for key, value in judge(stage.average).items()),
+                flush=True,
+            )
+            stage.pause()
     return stage.average

@@ -5,6 +5,7 @@ What a material is shows in its texture and not in a pixel: this network sees fa
 in each step.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -13,36 +14,75 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from . import maps
+from addon.core.requests.finish import MapKind
+
+from . import judging, maps
+from .crops import Examples, Origin, Source, TileSource
 from .networks import make_material_network
 from .pairs import SIDE, Pairs
+from .real import Real
 
-BATCH = 16
-PART = 64  # pixels of each example that a step sees
-METAL = 22.0  # how much more a pixel of metal counts: one in twelve is, and metals of a new kind are missed first
+DRAWN, REAL, TILES, FLAT = 8, 3, 4, 1  # examples a step
+MAKES = (MapKind.METALLIC, MapKind.ROUGHNESS)
+PART = 64  # pixels of each drawing that a step sees
+CROP = 128  # of each real one: what a material is shows further around
+METAL = 22.0  # how much more a drawn pixel of metal counts: one in twelve is, and metals of a new kind are missed first
+REAL_METALS = 0.3  # share of real crops and tiles that are metals
+NO_METAL = 2.0  # how much more a real pixel counts that is none: stone that shines like steel is seen first
 ROUGH = 8.0
 SHARPNESS = 8.0  # log odds from 0 to 1: a metallic of 1 is a chance of 98 in 100
 
 
-def batch(pairs: Pairs, rng: np.random.Generator) -> maps.Examples:
-    """Colors (N, 3, S, S), metallic and roughness (N, S, S). A part wraps, with an edge where it is cut."""
-    color, surface, _ = maps.draw(pairs, rng, BATCH)
-    top, left = rng.integers(SIDE - PART + 1, size=2)
-    part = (..., slice(top, top + PART), slice(left, left + PART))
-    return color[part], surface[part][:, 2], surface[part][:, 1]
-
-
-def loss(y: torch.Tensor, metallic: torch.Tensor, roughness: torch.Tensor) -> maps.Loss:
+def loss(y: torch.Tensor, of: Examples) -> maps.Loss:
     """Of outputs (N, 3, S, S): metallic, roughness, and one that is not used.
 
     Metallic as log odds: with absolute differences nothing would be metal, since most things are not.
     """
-    odds = (y[:, 0] - 0.5) * SHARPNESS
-    metal = functional.binary_cross_entropy_with_logits(odds, metallic, 1 + METAL * metallic)
-    rough = (y[:, 1] - roughness).square().mean()
-    return metal + ROUGH * rough, {"metallic": metal.item(), "roughness": rough.item()}
+    metallic, roughness = of.surface[:, 2], of.surface[:, 1]
+    if of.origin is not Origin.DRAWN:
+        y, metallic, roughness = maps.inner(y), maps.inner(metallic), maps.inner(roughness)
+    odds, rough = (y[:, 0] - 0.5) * SHARPNESS, y[:, 1]
+    known = (~metallic.isnan()).float()
+    metallic = metallic.nan_to_num()
+    weight = 1 + METAL * metallic if of.origin is Origin.DRAWN else 1 + (NO_METAL - 1) * (1 - metallic)
+    metal = functional.binary_cross_entropy_with_logits(odds, metallic, weight * known)
+    if of.origin is Origin.DRAWN:
+        square = (rough - roughness).square().mean()
+        return metal + ROUGH * square, {"metallic": metal.item(), "roughness": square.item()}
+    of_mean = (rough.mean((1, 2)) - roughness.mean((1, 2))).abs().nanmean().nan_to_num()
+    figures = {f"{of.origin} metallic": metal.item(), "mean": of_mean.item()}
+    if of.origin is Origin.TILE:
+        return metal + of_mean, figures
+    places = (rough - roughness).abs().nanmean().nan_to_num()
+    detail = maps.correlation_loss(rough, roughness.nan_to_num(), 0.05)
+    return metal + 2 * of_mean + 2 * places + 0.2 * detail, figures | {"places": places.item()}
 
 
-def train(folder: Path, minutes: float, seed: int, pairs: Pairs) -> nn.Module:
+def part(examples: Examples, rng: np.random.Generator) -> Examples:
+    """A part of drawings; it wraps, with an edge where it is cut."""
+    top, left = rng.integers(SIDE - PART + 1, size=2)
+    return examples.cut(slice(top, top + PART), slice(left, left + PART))
+
+
+def train(folder: Path, options: maps.Options, pairs: Pairs, real: Real | None = None) -> nn.Module:
     """See `maps.train`."""
-    return maps.train("material", make_material_network(), folder, minutes, seed, partial(batch, pairs), loss)
+    sources: list[Callable[[np.random.Generator], Examples]] = []
+    if real:
+        metals = np.array([one.metallic is not None and one.metallic.mean() > 0.5 for one in real.training])
+        source = Source(real.training, _balanced(metals))
+        sources.append(lambda rng: source.draw(rng, REAL * options.batch, CROP, lit=0.1))
+        if real.tiles is not None:
+            tiles = TileSource(real.tiles, _balanced(real.tiles.metal == 1), real.training)
+            sources.append(lambda rng: tiles.draw(rng, TILES * options.batch, FLAT * options.batch))
+
+    def examples(rng: np.random.Generator) -> list[Examples]:
+        drawn = part(maps.draw(pairs, rng, DRAWN * options.batch), rng)
+        return [drawn, *(draw(rng) for draw in sources)]
+
+    judge = partial(judging.watch, kinds=MAKES, surfaces=real.watched, tiles=real.watched_tiles) if real else None
+    return maps.train("material", make_material_network(), folder, options, examples, loss, judge)
+
+
+def _balanced(metals: np.ndarray) -> np.ndarray:
+    share = np.where(metals, REAL_METALS / max(metals.sum(), 1), (1 - REAL_METALS) / max((~metals).sum(), 1))
+    return share.astype(np.float64)

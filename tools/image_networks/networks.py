@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The networks' shapes, as spandrel knows them, so that its loader takes the files. May import torch and spandrel.
 
-Upscaler: a compact SRVGGNet, 2x, of one channel: the engine runs it on each of a picture. With three it put the detail
-of the bright channels into the others, and saturated colors came out worse than Lanczos makes them. Maps: U-Nets,
+Upscaler: a compact SRVGGNet, 2x, of one channel: the engine runs it on a picture's mean of red, green and blue, or on
+each channel of data. With three it put the detail of the bright channels into the others, and saturated colors came out
+worse than Lanczos makes them. Maps: U-Nets,
 which see 95 pixels to each side; one for height and normal, one for metallic and roughness.
 """
 
@@ -12,11 +13,28 @@ from spandrel.architectures.DRUNet import DRUNet
 from torch import nn
 
 NOISE_LEVEL = 15 / 255  # the fourth channel that spandrel gives a DRUNet; all that ours has for a bias
+FEATURES = 64  # channels of the upscaler's inner layers
 _BRANCH = 0.25  # of what a residual block adds at first, to what it adds it to
 
 
 def make_upscaler() -> nn.Module:
-    return Compact(num_in_ch=1, num_out_ch=1, num_feat=32, num_conv=8, upscale=2)
+    return Compact(num_in_ch=1, num_out_ch=1, num_feat=FEATURES, num_conv=8, upscale=2)
+
+
+@torch.no_grad()
+def widen(network: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Give `network` the weights of a narrower one of as many layers: at first it makes the same.
+
+    New channels look at what there is, and nothing looks at them yet (after Chen, Goodfellow and Shlens, Net2Net,
+    2016).
+    """
+    for name, weight in network.named_parameters():
+        old = state[name]
+        if weight.dim() > 1:
+            weight[:, old.shape[1] :] = 0
+        elif name.endswith("bias"):
+            weight.zero_()
+        weight[tuple(slice(size) for size in old.shape)] = old
 
 
 def make_relief_network() -> nn.Module:

@@ -1,22 +1,29 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Makes the starter upscaler and map networks: `python -m tools.image_networks.train`. A killed run goes on.
 
-The upscaler's training begins with the weights in the package.
+Trainings begin with the weights in the package. With --sets, a folder of real surfaces (and --tiles, one of real color
+tiles), they learn from these too, as far as they are not for judging; stage "real" judges maps and upscaler on the rest
+(see `real` for the split). On a graphics card: --device cuda --batch 16. A killed run goes on from its last checkpoint,
+which is written every minute; a run ends by itself after --minutes.
 
 Needs the engine's packages and scipy.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from .. import training
 from ..starter.cache import default_cache
-from . import export, figures, material, relief, upscaler
+from . import export, figures, judging, material, relief, upscaler
+from .maps import Options
 from .pairs import make_pairs, read_pairs
+from .real import read_real
 
 COUNTS = {64: 2500, 128: 8000, 256: 4000}
 MINUTES = {"upscaler": 25.0, "relief": 60.0, "material": 95.0}
+PEAKS = {"upscaler": 1.5e-3, "relief": 1e-3, "material": 1e-3}  # learning rates
 TRAININGS = {"upscaler": upscaler.train, "relief": relief.train, "material": material.train}
-STAGES = ("data", *TRAININGS, "export", "figures")
+STAGES = ("data", *TRAININGS, "export", "figures", "real")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,7 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = training.parser("python -m tools.image_networks.train", __doc__, folder, export.MODELS, STAGES)
     training.add_numbers(parser, "--minutes", MINUTES, f"training times; {MINUTES}")
     training.add_numbers(parser, "--pairs", COUNTS, f"how many are made; {COUNTS}")
+    parser.add_argument("--sets", type=Path, metavar="DIR", help="real surfaces: index.tsv and sets/")
+    parser.add_argument(
+        "--tiles", type=Path, metavar="DIR", help="real color tiles: real128.npz, .json, sources128.json"
+    )
+    parser.add_argument("--device", default="cpu", help="where to train: cpu, cuda")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="times as many examples a step")
+    parser.add_argument("--fresh", action="store_true", help="begin with nothing, and not with the package's weights")
     options = parser.parse_args(arguments)
+    real = read_real(options.sets, options.tiles) if options.sets else None
     minutes, counts = options.minutes, options.pairs
     for stage in STAGES:
         if stage not in options.stages:
@@ -35,11 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_pairs(options.cache / "pairs", counts, options.seed)
         elif stage in TRAININGS:
             pairs = read_pairs(options.cache / "pairs", counts)
-            TRAININGS[stage](options.cache, minutes[stage], options.seed, pairs)
+            how = Options(minutes[stage], options.seed, options.device, options.fresh, options.batch, peak=PEAKS[stage])
+            TRAININGS[stage](options.cache, how, pairs, real)
         elif stage == "export":
             export.export(options.cache, options.output)
-        else:
+        elif stage == "figures":
             figures.report(options.output)
+        elif real is not None:
+            judging.report(options.output, real)
 
 
 if __name__ == "__main__":

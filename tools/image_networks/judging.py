@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How near maps and enlarged pictures come to real ones. May import the engine, numpy, scipy, torch.
+
+Figures are taken of each surface by itself and averaged over surfaces, of all and by kind of material.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter, median_filter
+from torch import nn
+
+from addon.core.image_networks import map_networks
+from addon.core.requests.finish import STARTER_NETWORKS, MapKind
+from addon.core.requests.picture import Content
+from addon.core.requests.texture import Axes
+from addon.engine import image_networks
+from addon.engine.maps import Source, check_network, make_maps
+from addon.engine.tiles import TileLimits
+from addon.engine.upscale import Means, upscale
+
+from .degrade import halve, jpeg
+from .export import FILES
+from .figures import FREE, easel, psnr, spectral
+from .networks import with_noise_level
+from .real import Real, Surface, Tiles, degrees, difference, slopes
+
+FLAT = np.array([0, 0, 1], np.float32)
+LEAST_HEIGHT = 0.004  # deviation, under which a height map is as good as none
+KINDS = (MapKind.HEIGHT, MapKind.NORMAL, MapKind.ROUGHNESS, MapKind.METALLIC)
+SIGMAS = (0, 0.7, 1.5, 3, 6, 12, 24)  # pixels
+GREYS = (0.3, 0.5, 0.6)
+QUALITY = 85  # of the JPEG that a picture is enlarged from
+Row = dict[str, float]
+Made = Mapping[MapKind, NDArray[np.float32]]  # each (H, W, 1 or 3), 0..1
+
+
+def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    """Pearson's; 0 where one of them is constant."""
+    one, other = (x.ravel().astype(np.float64) - x.mean() for x in (one, other))
+    norm = np.linalg.norm(one) * np.linalg.norm(other)
+    return float((one * other).sum() / norm) if norm > 1e-9 else 0.0
+
+
+def surface_figures(made: Made, surface: Surface) -> Row:
+    """Those that the surface and what was made allow. "constant": deviation of roughness from its judged median."""
+    row: Row = {}
+    if surface.normal is not None and MapKind.NORMAL in made:
+        normal = made[MapKind.NORMAL] * 2 - 1
+        normal = normal / np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-6)
+        row["angle"], row["flat angle"] = (degrees(one, surface.normal) for one in (normal, FLAT))
+        row["slopes' correlation"] = correlation(np.stack(slopes(normal)), np.stack(slopes(surface.normal)))
+    if surface.height is not None and surface.height.std() > LEAST_HEIGHT and MapKind.HEIGHT in made:
+        row["height's correlation"] = correlation(made[MapKind.HEIGHT][..., 0], surface.height)
+    if surface.roughness is not None and MapKind.ROUGHNESS in made:
+        roughness = made[MapKind.ROUGHNESS][..., 0]
+        row["roughness error"] = float(np.abs(roughness - surface.roughness).mean())
+        row["roughness mean"], row["true roughness mean"] = float(roughness.mean()), float(surface.roughness.mean())
+    if surface.metallic is not None and MapKind.METALLIC in made:
+        metal, said = surface.metallic > 0.5, made[MapKind.METALLIC][..., 0] > 0.5
+        for key, where in (("metal found", metal), ("false metal", ~metal)):
+            if where.mean() > 0.01:
+                row[key] = float(said[where].mean())
+    return row
+
+
+def means(rows: Iterable[Row]) -> Row:
+    """Of each figure over the rows that have it; of roughness' means the correlation."""
+    rows = list(rows)
+    keys = list(dict.fromkeys(key for row in rows for key in row if "roughness mean" not in key))
+    result = {key: float(np.mean([row[key] for row in rows if key in row])) for key in keys}
+    pairs = [(row["roughness mean"], row["true roughness mean"]) for row in rows if "roughness mean" in row]
+    if len(pairs) > 2:
+        result["roughness means' correlation"] = correlation(*np.array(pairs, np.float32).T)
+    if "metal found" in result and "false metal" in result:
+        result["balanced accuracy"] = (result["metal found"] + 1 - result["false metal"]) / 2
+    return result
+
+
+def constant_error(surfaces: list[Surface]) -> dict[str, float]:
+    """Of each surface: how far its roughness lies from the one constant that is best for all of them."""
+    known = {surface.name: surface.roughness for surface in surfaces if surface.roughness is not None}
+    pooled = np.concatenate([np.quantile(roughness, np.linspace(0, 1, 101)) for roughness in known.values()])
+    best = float(np.median(pooled))
+    return {name: float(np.abs(roughness - best).mean()) for name, roughness in known.items()}
+
+
+def watch(network: nn.Module, kinds: tuple[MapKind, ...], surfaces: list[Surface], tiles: Tiles | None) -> Row:
+    """Figures for a training's log: of a wrapped network whose outputs are these maps in order."""
+    rows = []
+    for surface in surfaces:
+        rows.append(surface_figures(_split(_run(network, surface.color), kinds), surface))
+    figures = means(rows)
+    if tiles is not None and MapKind.METALLIC in kinds:
+        figures |= tile_figures(lambda color: _run(network, color)[..., 0], tiles)
+    return figures
+
+
+def _split(values: NDArray[np.float32], kinds: tuple[MapKind, ...]) -> Made:
+    made, first = {}, 0
+    for kind in kinds:
+        channels = 3 if kind is MapKind.NORMAL else 1
+        made[kind] = values[..., first : first + channels]
+        first += channels
+    return made
+
+
+def tile_figures(metallic: Callable[[NDArray[np.float32]], NDArray[np.float32]], tiles: Tiles) -> Row:
+    """How much of tiles that are metal all over, and of others, is called metal; and of flat greys."""
+    said = np.array([(metallic(color / np.float32(255)) > 0.5).mean() for color in tiles.color])
+    greys = [float(metallic(np.full((64, 64, 3), value, np.float32)).max()) for value in GREYS]
+    return {
+        "tiles: metal found": float(said[tiles.metal == 1].mean()),
+        "tiles: false metal": float(said[tiles.metal == 0].mean()),
+        "metallic of flat greys": max(greys),
+    }
+
+
+def _run(network: nn.Module, color: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, channels); where 8 does not divide the size, the last rows and columns are repeated."""
+    height, width = color.shape[:2]
+    padded = np.pad(color, ((0, -height % 8), (0, -width % 8), (0, 0)), "edge")
+    device = next(network.parameters()).device
+    x = torch.from_numpy(padded).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        y = network(with_noise_level(x).to(device).contiguous(memory_format=torch.channels_last))
+    return y[0].float().clamp(0, 1).permute(1, 2, 0).cpu().numpy()[:height, :width]
+
+
+def engine_maps(models: Path | None) -> Callable[[NDArray[np.float32]], Made]:
+    """The maps as the extension makes them, with the networks in `models` or by filters."""
+    sources: dict[MapKind, Source] = {}
+    if models is not None:
+        for network in map_networks(STARTER_NETWORKS):
+            sources |= check_network(image_networks.load(models / "maps" / network.file.name), network.makes)
+
+    def make(color: NDArray[np.float32]) -> Made:
+        with easel() as used:
+            made = make_maps(color, KINDS, sources, Axes.XY, Content.COLOR, used, TileLimits(), FREE)
+            return {kind: np.array(value.array) for kind, value in made.items()}
+
+    return make
+
+
+def own_filter(surface: Surface) -> Row:
+    """What the slopes of the color say of the surface's at best, linearly: those of its channels at seven scales, with
+    weights fitted to its left half, judged on its right. A network has no such weights of a surface that it never saw.
+    """
+    assert surface.normal is not None
+    half, wanted = surface.color.shape[1] // 2, slopes(surface.normal)
+    blurred = [gaussian_filter(surface.color, (sigma, sigma, 0), mode="wrap") for sigma in SIGMAS]
+    seen = [np.concatenate([difference(one, axis) for one in blurred], -1) for axis in (1, 0)]
+    scale = np.stack(seen).std((0, 1, 2)) + 1e-6
+    parts = [slice(half), slice(half, None)]
+    left, right = (np.concatenate([(one[:, part] / scale).reshape(-1, len(scale)) for one in seen]) for part in parts)
+    truths = [np.concatenate([one[:, part].ravel() for one in wanted]) for part in parts]
+    ridge = 1e-3 * len(left) * np.eye(len(scale))
+    weights = np.linalg.solve(left.T @ left + ridge, left.T @ truths[0])
+    rise = (right @ weights).reshape(2, surface.color.shape[0], -1)
+    normal = np.stack((-rise[0], rise[1], np.ones_like(rise[0])), -1)
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    truth = surface.normal[:, half:]
+    return {
+        "angle": degrees(normal, truth),
+        "flat angle": degrees(FLAT, truth),
+        "slopes' correlation": correlation(right @ weights, truths[1]),
+    }
+
+
+def report(models: Path, real: Real, upscaler: bool = True) -> dict[str, Row]:
+    """Measure and print all figures on the judged surfaces: group -> figure -> value."""
+    result: dict[str, Row] = {}
+    constants = constant_error(real.judged)
+    for way, make in (("network", engine_maps(models)), ("filter", engine_maps(None))):
+        rows = {}
+        for surface in real.judged:
+            rows[surface.name] = surface_figures(make(surface.color), surface)
+            if surface.name in constants:
+                rows[surface.name]["constant roughness error"] = constants[surface.name]
+            if way == "network":
+                _print(f"  {surface.name} ({surface.kind})", rows[surface.name])
+        for kind in ("all", *sorted({surface.kind for surface in real.judged})):
+            of_kind = [rows[surface.name] for surface in real.judged if kind in ("all", surface.kind)]
+            result[f"{way}, {kind}"] = means(of_kind)
+            _print(f"{way}, {kind} ({len(of_kind)})", result[f"{way}, {kind}"])
+        if real.judged_tiles is not None and way == "network":
+            result["tiles"] = tile_figures(lambda color, make=make: make(color)[MapKind.METALLIC], real.judged_tiles)
+            _print("tiles", result["tiles"])
+    result["own filter"] = means(own_filter(surface) for surface in real.judged if surface.normal is not None)
+    _print("a filter fitted to the left half of each, on its right half", result["own filter"])
+    if upscaler:
+        network = image_networks.load(models / FILES["upscaler"])
+        result["seconds"] = {"512 to 2048": upscaler_seconds(network)}
+        _print(f"on {torch.get_num_threads()} threads, seconds", result["seconds"])
+        result["upscaler"] = upscaler_figures(network, [surface.color for surface in real.judged[::2]])
+        _print("upscaler", result["upscaler"])
+    return result
+
+
+def _print(group: str, row: Row) -> None:
+    print(f"{group}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items()), flush=True)
+
+
+def upscaler_figures(network: image_networks.ImageNetwork, colors: list[NDArray[np.float32]]) -> Row:
+    """Twice from half the size and four times from a quarter, by two kernels, with and without JPEG.
+
+    What is gained over Lanczos in dB, the distances of the local spectra (nepers), and specks (pixels in a million).
+    """
+    rows: list[Row] = []
+    for color in colors:
+        height, width = (size // 4 * 4 for size in color.shape[:2])
+        large = np.ascontiguousarray(color[:height, :width])
+        row: Row = {}
+        for kernel in ("lanczos", "area"):
+            x = torch.from_numpy(large).permute(2, 0, 1)[None]
+            for factor in (2, 4):
+                x = halve(x, kernel).clamp(0, 1)
+                for name, small in (("", x[0]), (" JPEG", jpeg(x[0], QUALITY))):
+                    pixels = np.rint(small.permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+                    ours, plain = (_enlarged(pixels, factor, used) for used in (network, None))
+                    key = f"{factor}x {kernel}{name}"
+                    row[f"{key} gain"] = psnr(ours, large) - psnr(plain, large)
+                    row[f"{key} spectrum"], row[f"{key} spectrum by Lanczos"] = (
+                        spectral(ours, large),
+                        spectral(plain, large),
+                    )
+                    row[f"{key} specks"] = specks(ours, large)
+        rows.append(row)
+    return means(rows)
+
+
+def upscaler_seconds(network: image_networks.ImageNetwork, runs: int = 3) -> float:
+    """The least of some runs of 512 to 2048, in colors."""
+    pixels = np.random.default_rng(0).integers(256, size=(512, 512, 3), dtype=np.uint8)
+    seconds = []
+    for _ in range(runs):
+        started = time.monotonic()
+        _enlarged(pixels, 4, network)
+        seconds.append(time.monotonic() - started)
+    return min(seconds)
+
+
+def _enlarged(
+    pixels: NDArray[np.uint8], factor: int, network: image_networks.ImageNetwork | None
+) -> NDArray[np.float32]:
+    with easel() as used:
+        return np.array(upscale(pixels, factor, Means(network, TileLimits(), FREE), Axes.XY, Content.COLOR, used).array)
+
+
+def specks(made: NDArray[np.float32], truth: NDArray[np.float32]) -> float:
+    """Pixels in a million that stand out of the 3 x 3 around them, by more than all but one in ten thousand do in the
+    true picture and by more than an eighth."""
+    ours, theirs = (np.abs(x - median_filter(x, (3, 3, 1), mode="wrap")).max(-1) for x in (made, truth))
+    return float((ours > max(0.125, float(np.quantile(theirs, 0.9999)))).mean() * 1e6)
