@@ -26,8 +26,8 @@ _OVERLAP = 4  # neighbours share a fourth of a window, at least
 def in_windows(network: Any, side: int, axes: Axes, seed: int) -> Iterator[None]:
     """Have a denoiser run in windows of at most `side` latents while the block runs.
 
-    network: what is called with latents (batch, channels, h, w) first and gives a tuple, the prediction (batch, C, h, w)
-    first. seed: of where the windows lie.
+    network: what is called with latents (batch, channels, h, w) first and gives a tuple, the prediction
+    (batch, C, h, w) first. seed: of where the windows lie.
     """
     plain = network.forward
     places = torch.Generator().manual_seed(seed)

@@ -39,9 +39,7 @@ def test_a_denoiser_that_sees_no_neighbours_gives_the_same_in_windows(axes: Axes
 
 
 @pytest.mark.parametrize("axes", [Axes.XY, Axes.X, Axes.Y])
-def test_rolled_latents_with_the_windows_rolled_give_rolled_ones(
-    axes: Axes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rolled_latents_with_the_windows_rolled_give_rolled_ones(axes: Axes, monkeypatch: pytest.MonkeyPatch) -> None:
     network, latents = sd_unet(), torch.randn(1, 4, 40, 56)
     text, shift = torch.randn(1, 7, network.config.cross_attention_dim), (8 * axes.y, 16 * axes.x)
     place = windows._windows

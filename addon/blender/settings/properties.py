@@ -70,7 +70,7 @@ REGION_ITEMS = (
     (Region.WEAR.value, "Wear", "Hollows and edges, where dirt, rust and moss begin. The rest keeps its pixels"),
 )
 KIND_ITEMS = (
-    (SurfaceKind.AUTO.value, "Auto", "What the prompt or the picture's name says"),
+    (SurfaceKind.AUTO.value, "Automatic", "What the prompt or the picture's name says"),
     (SurfaceKind.STONE.value, "Stone", "Rock, concrete, plaster, asphalt"),
     (SurfaceKind.MASONRY.value, "Brick, Paving", "Bricks, paving stones, roof tiles"),
     (SurfaceKind.CERAMIC.value, "Ceramic, Glass", "Tiles, porcelain, glass, polished stone"),
