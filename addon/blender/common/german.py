@@ -1016,7 +1016,6 @@ TEXTS = {
     # kinds of surface
     "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
     "und tief es sein kann und ob es Metall ist",
-    "Automatic": "Automatisch",
     "What the prompt or the picture's name says": "Was der Prompt oder der Name des Bildes sagt",
     "Stone": "Stein",
     "Rock, concrete, plaster, asphalt": "Fels, Beton, Putz, Asphalt",
