@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, made
+from common import addon, as_a_beginner_has_it, fresh, made
 from window import Story, _until, missing_hands
 
 # Where things are in the sidebar, in pixels from its upper left corner, at Blender's own size and font.
@@ -195,6 +195,7 @@ def a_visible_texture_in_three_clicks(pictures: str) -> Story:
         return {"lack": lack}
     hand = Hand(Path(pictures))
     fresh()
+    as_a_beginner_has_it()
     yield 1.0
     yield from hand.point_at_cube()
     yield from _open_sidebar(hand)
@@ -223,7 +224,6 @@ def _sit_down(hand: Hand) -> Story:
     fresh()
     settings = bpy.context.scene.tilewright
     settings.use_random_seed, settings.seed = False, SEED
-    settings.maps = False  # the pictures are compared by their colors
     yield 1.0
     space = next(area for area in _window().screen.areas if area.type == "VIEW_3D").spaces.active
     space.shading.color_type = "TEXTURE"  # shown without a render engine, which software OpenGL is slow at

@@ -32,9 +32,17 @@ def addon(name: str) -> Any:
 
 
 def fresh() -> None:
-    """A new file with Blender's own cube, camera and light; the cube is active."""
+    """A new file with Blender's own cube, camera and light; the cube is active. Generate makes the color alone."""
     bpy.ops.wm.read_homefile(use_factory_startup=True)
     bpy.context.view_layer.objects.active = bpy.data.objects["Cube"]
+    if settings := getattr(bpy.context.scene, "tilewright", None):
+        settings.maps = False  # in a window the default is a whole material, see `as_a_beginner_has_it`
+
+
+def as_a_beginner_has_it() -> None:
+    """After `fresh`: what Generate makes is what it makes in a new file."""
+    bpy.context.scene.tilewright.property_unset("maps")
+    addon("settings.properties")._on_load()  # only in a window it is a handler
 
 
 def wish(**values: Any) -> Any:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import bpy
-from common import addon, fresh, generate, links, made, message_of, wish
+from common import addon, as_a_beginner_has_it, fresh, generate, links, made, message_of, wish
 
 
 def run_all() -> dict[str, str]:
@@ -416,16 +416,16 @@ def rule_the_choice_beside_generate_is_the_setting_and_is_remembered() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     manager, settings = bpy.context.window_manager.tilewright, bpy.context.scene.tilewright
     assert (manager.makes, settings.maps) == ("COLOR", False), "a script gets what it asks for"
-    addon("settings.properties")._on_load()  # only in a window it is a handler
+    as_a_beginner_has_it()
     assert (manager.makes, settings.maps) == ("MATERIAL", True), "a beginner gets a whole material"
     manager.makes = "COLOR"
     assert (settings.maps, preferences.whole_material) == (False, False)
     fresh()
-    addon("settings.properties")._on_load()
+    as_a_beginner_has_it()
     assert bpy.context.window_manager.tilewright.makes == "COLOR"
     bpy.context.window_manager.tilewright.makes = "MATERIAL"
     fresh()
-    addon("settings.properties")._on_load()
+    as_a_beginner_has_it()
     assert bpy.context.window_manager.tilewright.makes == "MATERIAL"
     bpy.context.scene.tilewright.maps = False  # a file's own word
     addon("settings.properties")._on_load()

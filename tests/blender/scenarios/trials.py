@@ -185,7 +185,8 @@ def rule_whatever_our_operators_do_meanwhile_escape_restores_exactly() -> None:
                 bpy.context.object.active_material.displacement_method = choose.choice(("BUMP", "DISPLACEMENT"))
         assert dump() != before[0] or bpy.context.object.active_material != _material()
         trial.restore()
-        # what was made meanwhile is no part of the trial, and stays beside the material
+        # what was chosen as template or made meanwhile is no part of the trial, and stays beside the material
+        bpy.context.scene.tilewright.template_image = bpy.context.scene.tilewright.mask = None
         for image in list(bpy.data.images):
             if image.session_uid not in images:
                 bpy.data.images.remove(image)
