@@ -132,7 +132,7 @@ def generate() -> Story:
     steps, used = bpy.context.scene.tilewright.steps, threads()
     bpy.context.scene.tilewright.maps = True
     material = []
-    for number in range(SETTINGS["runs"] // 2 + 3):  # two that warm up: networks are loaded, nodes are made
+    for number in range(SETTINGS["runs"] // 4 + 3):  # two that warm up: networks are loaded, nodes are made
         material.append((yield from timed_texture(SETTINGS["runs"] + number + 3)))
         yield from settle()
     return {
