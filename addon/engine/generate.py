@@ -283,7 +283,7 @@ def sample(
     if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
         dtype = embeddings["prompt_embeds"].dtype
         noise = first_noise(loaded, request, generator)
-        sampling = Sampling(beginning, noise, pipeline.scheduler)
+        sampling = Sampling(beginning, noise, loaded, request.size)
         first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
     watch.progress(Phase.SAMPLING, index, 0, steps)
 
@@ -332,7 +332,7 @@ def encode(
     def run() -> torch.Tensor:
         return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
-    return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
+    return loaded.adapter.from_vae(vae, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
 
 def decode(
@@ -350,7 +350,7 @@ def decode(
     if not torch.isfinite(latents).all():
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
     vae = ready_vae(loaded)
-    latents = loaded.adapter.to_vae(vae.config, latents.float())
+    latents = loaded.adapter.to_vae(vae, latents.float())
 
     def run() -> torch.Tensor:
         return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)

@@ -130,7 +130,7 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
     picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
     encoded = vae.encode((picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
     latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    latents = loaded.adapter.from_vae(vae.config, latents.float().cpu())[0].flatten(1).T.double()
+    latents = loaded.adapter.from_vae(vae, latents.float().cpu())[0].flatten(1).T.double()
     if not torch.isfinite(latents).all():
         raise ValueError("the encoder gave numbers that are not finite")
     wanted = torch.nn.functional.avg_pool2d(picture, factor).flatten(1).T.double()

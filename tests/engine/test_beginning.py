@@ -194,7 +194,7 @@ def test_image_to_image_is_that_of_diffusers_where_both_know_the_schedule(studio
     noise = torch.randn((1, 4, 8, 8), generator=torch.Generator("cpu").manual_seed(5))
     picture = torch.from_numpy(PICTURE).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.inference_mode():
-        clean = loaded.adapter.from_vae(pipeline.vae.config, pipeline.vae.encode(picture).latent_dist.mode())
+        clean = loaded.adapter.from_vae(pipeline.vae, pipeline.vae.encode(picture).latent_dist.mode())
         theirs = pipeline(
             "bricks",
             image=clean,  # latents: they would draw from the encoder's distribution
