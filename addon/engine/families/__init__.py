@@ -2,7 +2,7 @@
 """How the engine runs each model family. This is the list of adapters; each has a module of its own."""
 
 from ...core.families.family import Family
-from . import sdxl, stable_diffusion
+from . import rotary, sdxl, stable_diffusion
 from .adapter import Adapter, Changes
 
 ADAPTERS: tuple[Adapter, ...] = (stable_diffusion.ADAPTER, sdxl.ADAPTER)
@@ -14,5 +14,9 @@ def adapter_of(family: Family) -> Adapter:
 
 
 def periodic(network: str) -> Changes | None:
-    """What makes a network, by the name of diffusers' class, obey the law of `seamless`; None where nothing does."""
-    return next((adapter.periodic[network] for adapter in ADAPTERS if network in adapter.periodic), None)
+    """What makes a network, by the name of diffusers' class, obey the law of `seamless`; None where nothing does.
+
+    Of networks with rotary positions also those that no family here runs.
+    """
+    listed = (adapter.periodic[network] for adapter in ADAPTERS if network in adapter.periodic)
+    return next(listed, rotary.PERIODIC.get(network))
