@@ -22,6 +22,7 @@ from ..core.requests.texture import Size
 from ..core.results import PART
 from ..core.sketch import MAX_SIDE, Sketch
 from .devices import is_out_of_memory
+from .latents import encode_whole
 from .models import LoadedModel, ready_vae
 
 log = logging.getLogger(__name__)
@@ -126,10 +127,9 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
 
     Shape (channels + 1, 3), the last row being what is added. Raises ValueError where the encoder gives no numbers.
     """
-    vae, factor = ready_vae(loaded), loaded.pipeline.vae_scale_factor
+    vae, factor = ready_vae(loaded), loaded.adapter.pixels(loaded.pipeline)
     picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-    encoded = vae.encode((picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
-    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
+    latents = encode_whole(vae, (picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
     latents = loaded.adapter.from_vae(vae, latents.float().cpu())[0].flatten(1).T.double()
     if not torch.isfinite(latents).all():
         raise ValueError("the encoder gave numbers that are not finite")

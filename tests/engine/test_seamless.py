@@ -51,6 +51,29 @@ PARTS["tiny decoder"] = (_tiny, lambda z: _tiny.decode(z).sample, 1, 4, 8)
 PARTS["tiny encoder"] = (_tiny, lambda x: _tiny.encode(x).latents, 8, 3, 1 / 8)
 
 
+def _list_autoencoder(name: str, vae: Any, channels: int, factor: int, frames: bool = False) -> None:
+    def picture(x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, None] if frames else x
+
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        encoded = vae.encode(picture(x))
+        return encoded.latent_dist.parameters if hasattr(encoded, "latent_dist") else encoded.latent
+
+    PARTS[f"{name} decoder"] = (vae, lambda z: vae.decode(picture(z)).sample, 1, channels, factor)
+    PARTS[f"{name} encoder"] = (vae, encode, factor, 3, 1 / factor)
+
+
+_list_autoencoder("DC", networks.dc_autoencoder(), 8, 32)
+_list_autoencoder("FLUX.2", networks.flux2_autoencoder(), 4, 8)
+_list_autoencoder("HunyuanImage", networks.hunyuan_autoencoder(), 8, 8)
+_list_autoencoder("Qwen-Image", networks.causal_autoencoder(), 4, 8, frames=True)
+_list_autoencoder("Wan 2.1", networks.causal_autoencoder(diffusers.AutoencoderKLWan), 4, 8, frames=True)
+_list_autoencoder("Wan 2.2", networks.residual_autoencoder(), 4, 16, frames=True)
+_list_autoencoder(
+    "Qwen-Image 2.1", networks.residual_autoencoder(diffusers.AutoencoderKLQwenImage21), 4, 16, frames=True
+)
+
+
 def snapshot(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], object]]:
     """All that a patch could leave behind: each module's attributes, and the function that its forward is."""
     return [
@@ -138,6 +161,26 @@ def test_everything_is_restored(name: str, axes: Axes) -> None:
         raise ZeroDivisionError
     assert_unchanged(before, module)
     assert all(torch.equal(value, state[key]) for key, value in module.state_dict().items())
+
+
+@torch.no_grad()
+def test_frames_that_a_causal_autoencoder_remembers_are_wrapped_too() -> None:
+    """The second frame of latents is decoded with what its convolutions kept of the first."""
+    vae = networks.causal_autoencoder(diffusers.AutoencoderKLWan)
+    z = torch.randn(1, 4, 2, 4, 6, generator=torch.Generator().manual_seed(0))
+    with seamless(vae, Axes.XY):
+        assert vae.decode(z).sample.shape == (1, 3, 5, 32, 48)
+        assert roll_error(lambda x: vae.decode(x).sample, z, (3, 2), 8) <= LIMIT
+
+
+@pytest.mark.parametrize("axes", Axes)
+def test_a_pad_wraps_the_axes_that_were_chosen_and_keeps_its_own_value_on_others(axes: Axes) -> None:
+    pad, x = nn.ConstantPad2d((1, 0, 2, 1), 7.0), random_input(2, 4, 5)
+    reference = F.pad(x, (1, 0, 0, 0), **({"mode": "circular"} if axes.x else {"value": 7.0}))
+    reference = F.pad(reference, (0, 0, 2, 1), **({"mode": "circular"} if axes.y else {"value": 7.0}))
+    with seamless(pad, axes):
+        assert torch.equal(pad(x), reference)
+    assert torch.equal(pad(x), F.pad(x, (1, 0, 2, 1), value=7.0))
 
 
 def test_everything_is_restored_when_entering_fails_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +379,7 @@ def loha_unet() -> nn.Module:
     [
         lambda: nn.ConvTranspose2d(3, 3, 4, 2, 1),
         lambda: nn.ReflectionPad2d(1),
-        lambda: nn.ZeroPad2d(1),
+        lambda: nn.ReplicationPad2d(1),
         lambda: nn.Upsample(scale_factor=2, mode="bilinear"),
         lambda: nn.AvgPool2d(3, padding=1),
         lambda: nn.Conv3d(3, 3, 3, padding=1),
