@@ -281,7 +281,7 @@ def sample(
     first: dict[str, Any] = {}
     sampling = None
     if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
-        dtype = embeddings["prompt_embeds"].dtype
+        dtype = loaded.adapter.precision(pipeline)
         noise = first_noise(loaded, request, generator)
         sampling = Sampling(beginning, noise, loaded, request.size)
         first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
@@ -300,7 +300,7 @@ def sample(
     with beside(loaded, beginning), _windows(loaded, request):
         latents: torch.Tensor = pipeline(
             **embeddings,
-            **loaded.adapter.arguments(request),
+            **loaded.adapter.arguments(pipeline, request),
             **first,
             width=request.size.width,
             height=request.size.height,

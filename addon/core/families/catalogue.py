@@ -114,7 +114,7 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
     if prediction not in list(family.schedulers):  # a list: a file may name what has no hash
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
     if defaults is None:
-        defaults, side = family.defaults, family.side(folder)
+        defaults, side = family.few_steps(folder) or family.defaults, family.side(folder)
         if side is not None:
             defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
     return ModelInfo(id_, title, folder, family, prediction, defaults, family.schedulers[prediction], licence)

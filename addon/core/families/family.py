@@ -63,6 +63,9 @@ class Family:
         mask and a masked picture as well; "" where there are none.
     side: folder -> pixels of a side that the model was trained at, None where it does not say. Both read
         configurations only, and raise `UserError` (kind `MODEL`).
+    few_steps: folder -> defaults of a relative that was distilled to few steps; None: it is none. May go by its name.
+    dtype: torch's name for the 16 bits that its numbers fit into.
+    unused: parts that its folders may name and that are not loaded.
     """
 
     pipeline: str
@@ -75,3 +78,6 @@ class Family:
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
     inpainting: str = ""
+    few_steps: Callable[[Path], Defaults | None] = lambda _folder: None
+    dtype: str = "float16"
+    unused: tuple[str, ...] = ()

@@ -163,7 +163,8 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
     """The family's parts, by name, in the index's order; all are there, and of classes that may be loaded."""
     present = {}
     for name, value in index.items():
-        if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
+        unused = name in _IGNORED or name in family.unused
+        if name.startswith("_") or unused or not isinstance(value, list) or value == [None, None]:
             continue
         part = family.components.get(name)
         # lists: a file may name what has no hash

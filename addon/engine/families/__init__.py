@@ -2,10 +2,19 @@
 """How the engine runs each model family. This is the list of adapters; each has a module of its own."""
 
 from ...core.families.family import Family
-from . import rotary, sdxl, stable_diffusion
+from . import chroma1, ernie_image, flux, flux2_klein, qwen_image, rotary, sdxl, stable_diffusion, z_image
 from .adapter import Adapter, Changes
 
-ADAPTERS: tuple[Adapter, ...] = (stable_diffusion.ADAPTER, sdxl.ADAPTER)
+ADAPTERS: tuple[Adapter, ...] = (
+    stable_diffusion.ADAPTER,
+    sdxl.ADAPTER,
+    z_image.ADAPTER,
+    flux2_klein.ADAPTER,
+    flux.ADAPTER,
+    chroma1.ADAPTER,
+    qwen_image.ADAPTER,
+    ernie_image.ADAPTER,
+)
 
 
 def adapter_of(family: Family) -> Adapter:

@@ -36,6 +36,7 @@ class Adapter:
     periodic: the networks, by the names of diffusers' classes, that obey the law of `seamless`, each with what has to
         be set on it besides its convolutions. What no adapter lists here is refused where a picture is to repeat.
     safety_checker: gives diffusers' class for the safety checker that its folders may bring; None: they bring none.
+    reads: how many tokens of a prompt its pipeline reads; 0: as many as the first tokenizer says.
     takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, what `unpack` gives and
         what `pack` takes are then latents as `from_vae` gives them.
     """
@@ -46,6 +47,7 @@ class Adapter:
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
     safety_checker: Callable[[], Any] | None = None
     takes_templates: bool = False
+    reads: int = 0
 
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
         """The pipeline's arguments for these prompts. guided: whether there is an unconditional half."""
@@ -59,9 +61,17 @@ class Adapter:
         pairs = zip(self.embeddings, encoded, strict=True)
         return {name: value for name, value in pairs if value is not None}
 
-    def arguments(self, request: TextureRequest) -> dict[str, Any]:
+    def weighs(self, pipeline: Any) -> bool:
+        """Whether the model weighs the prompt against a negative one: not where guidance was distilled away."""
+        return True
+
+    def arguments(self, pipeline: Any, request: TextureRequest) -> dict[str, Any]:
         """What the pipeline is called with besides embeddings, size, steps, generator and callback."""
         return {"guidance_scale": request.guidance_scale}
+
+    def precision(self, pipeline: Any) -> torch.dtype:
+        """What the sampler keeps its latents in."""
+        return pipeline.components[self.family.denoiser].dtype
 
     def pixels(self, pipeline: Any) -> int:
         """Pixels of a side that one of the denoiser's latents, as `unpack` gives them, stands for."""
