@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Model families, and the models known by name. This is the list of families; each has a module of its own."""
 
+from .aura_flow import AURA_FLOW
 from .family import Family
+from .pixart_alpha import PIXART_ALPHA
+from .pixart_sigma import PIXART_SIGMA
+from .sana import SANA
 from .sdxl import SDXL
 from .stable_diffusion import STABLE_DIFFUSION
+from .stable_diffusion_3 import STABLE_DIFFUSION_3
 
-FAMILIES: tuple[Family, ...] = (STABLE_DIFFUSION, SDXL)
+FAMILIES: tuple[Family, ...] = (
+    STABLE_DIFFUSION,
+    SDXL,
+    STABLE_DIFFUSION_3,
+    PIXART_SIGMA,
+    PIXART_ALPHA,
+    SANA,
+    AURA_FLOW,
+)
 
 
 def by_pipeline(name: object) -> Family | None:

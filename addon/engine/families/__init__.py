@@ -2,10 +2,18 @@
 """How the engine runs each model family. This is the list of adapters; each has a module of its own."""
 
 from ...core.families.family import Family
-from . import sdxl, stable_diffusion
+from . import aura_flow, pixart_alpha, pixart_sigma, sana, sdxl, stable_diffusion, stable_diffusion_3
 from .adapter import Adapter, Changes
 
-ADAPTERS: tuple[Adapter, ...] = (stable_diffusion.ADAPTER, sdxl.ADAPTER)
+ADAPTERS: tuple[Adapter, ...] = (
+    stable_diffusion.ADAPTER,
+    sdxl.ADAPTER,
+    stable_diffusion_3.ADAPTER,
+    pixart_sigma.ADAPTER,
+    pixart_alpha.ADAPTER,
+    sana.ADAPTER,
+    aura_flow.ADAPTER,
+)
 
 
 def adapter_of(family: Family) -> Adapter:
