@@ -47,8 +47,7 @@ PLAIN = Beginning()
 def is_inpainting(loaded: LoadedModel) -> bool:
     """Whether the denoiser reads a mask and a masked picture beside its latents, 9 channels in place of 4."""
     unet = loaded.pipeline.components.get("unet")
-    channels = loaded.pipeline.vae.config.latent_channels
-    return unet is not None and unet.config.in_channels == 2 * channels + 1
+    return unet is not None and unet.config.in_channels == 2 * loaded.pipeline.vae.config.latent_channels + 1
 
 
 def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, encode: Encode) -> Beginning:
@@ -105,13 +104,12 @@ class Sampling:
     size: Size
 
     def first_latents(self, probe: Any) -> torch.Tensor:
-        """What to hand to the pipeline, which multiplies it. probe: a scheduler with its timesteps, not yet run."""
-        latents, adapter = self.beginning.latents, self.loaded.adapter
+        """What the pipeline begins with and multiplies. probe: a scheduler with its timesteps, not yet run."""
+        latents = self.beginning.latents
         if latents is None or not is_late(probe):
-            return adapter.first(self.loaded.pipeline, self.noise)
+            return self.noise
         # schedulers of straight paths have no such number, for it would be 1
-        begun = noised(probe, latents, self.noise, 0) / getattr(probe, "init_noise_sigma", 1.0)
-        return adapter.first(self.loaded.pipeline, begun)
+        return noised(probe, latents, self.noise, 0) / getattr(probe, "init_noise_sigma", 1.0)
 
     def put_back(self, held: torch.Tensor, step: int) -> torch.Tensor:
         """What the sampler holds after a step (from 0), with the template where nothing is made anew."""

@@ -199,6 +199,13 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
+    largest = info.family.largest(info.folder)
+    if largest is not None and max(width, height) > largest:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{info.title} can make sides of at most {largest} pixels, not {request.size}.",
+            f"Use {min(width, largest)}x{min(height, largest)}, and enlarge the texture.",
+        )
 
 
 def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
@@ -232,7 +239,9 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     }
     cls = pipeline_class(folder.family)
     parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
-    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
+    named = read_config(folder.folder, "model_index.json")
+    there = {name for name in folder.family.components if named.get(name) not in (None, [None, None])}
+    unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
     try:
         pipeline = cls.from_pretrained(
             str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True

@@ -20,10 +20,12 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     guided = request.guidance_scale > 1 and adapter.weighs(pipeline)
     negative = request.negative_prompt if guided else ""
     parts = pipeline.components
-    for tokenizer, encoder in adapter.text_encoders if not adapter.reads else ():
-        if parts[tokenizer].model_max_length > _LARGEST_LIMIT:
-            parts[tokenizer].model_max_length = parts[encoder].config.max_position_embeddings
-    first = parts[adapter.text_encoders[0][0]]
+    readers = [(parts[tokenizer], parts[encoder]) for tokenizer, encoder in adapter.text_encoders if parts[encoder]]
+    for tokenizer, encoder in readers:
+        limit = getattr(encoder.config, "max_position_embeddings", None)
+        if tokenizer.model_max_length > _LARGEST_LIMIT and limit is not None:
+            tokenizer.model_max_length = limit
+    first = readers[0][0]
     notes = [
         f"The model reads only the start of the {name}; it does not see: {cut!r}."
         for name, text in (("prompt", request.prompt), ("negative prompt", negative))
@@ -41,10 +43,14 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     return loaded.embeddings[key], notes
 
 
-def _cut_off(tokenizer: Any, text: str, reads: int) -> str:
-    """The end of a text that does not fit the text encoder, "" where all of it does; shortened for reading."""
+def _cut_off(tokenizer: Any, text: str, most: int | None) -> str:
+    """The end of a text that does not fit the text encoder, "" where all of it does; shortened for reading.
+
+    most: tokens that the pipeline hands to it.
+    """
+    limit = min(tokenizer.model_max_length, most or tokenizer.model_max_length)
     ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
-    room = (reads or tokenizer.model_max_length) - tokenizer.num_special_tokens_to_add()
+    room = limit - tokenizer.num_special_tokens_to_add()
     if len(ids) <= room:
         return ""
     cut = tokenizer.decode(ids[room:]).strip()

@@ -117,4 +117,5 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
         defaults, side = family.few_steps(folder) or family.defaults, family.side(folder)
         if side is not None:
             defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
-    return ModelInfo(id_, title, folder, family, prediction, defaults, family.schedulers[prediction], licence)
+    fitting = family.schedulers[prediction]
+    return ModelInfo(id_, title, folder, family, prediction, defaults, fitting, licence, family.exact)

@@ -4,7 +4,8 @@
 from pathlib import Path
 
 from ..model_files.configs import read_config
-from . import transformer, u_net
+from . import diffusion_transformer as transformer
+from . import u_net
 from .family import Component, Defaults, Family
 
 
@@ -23,15 +24,15 @@ FLUX = Family(
         "text_encoder_2": transformer.T5,
         "tokenizer": u_net.CLIP_TOKENIZER,
         "tokenizer_2": transformer.T5_TOKENIZER,
-        "scheduler": transformer.SCHEDULER,
+        "scheduler": transformer.FLOW_SCHEDULER,
     },
     denoiser="transformer",
     defaults=Defaults(28, 3.5, 1024),
-    schedulers=transformer.SCHEDULERS,
-    prediction_type=transformer.PREDICTION,
+    schedulers=transformer.FLOW_SCHEDULERS,
+    prediction_type="flow_prediction",
     step_bytes=1,
-    grid=transformer.grid,
-    side=transformer.side,
+    grid=transformer.grid_of_pairs,
+    side=lambda _folder: None,
     few_steps=_few_steps,
     dtype="bfloat16",
 )

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from ..model_files.configs import INDEX, read_config
-from . import transformer
+from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
 
@@ -19,15 +19,15 @@ FLUX2_KLEIN = Family(
         "vae": transformer.FLUX2_VAE,
         "text_encoder": Component("transformers", ("Qwen3ForCausalLM",)),
         "tokenizer": transformer.QWEN_TOKENIZER,
-        "scheduler": transformer.SCHEDULER,
+        "scheduler": transformer.FLOW_SCHEDULER,
     },
     denoiser="transformer",
     defaults=Defaults(50, 4.0, 1024),
-    schedulers=transformer.SCHEDULERS,
-    prediction_type=transformer.PREDICTION,
+    schedulers=transformer.FLOW_SCHEDULERS,
+    prediction_type="flow_prediction",
     step_bytes=1,
-    grid=transformer.grid,
-    side=transformer.side,
+    grid=transformer.grid_of_pairs,
+    side=lambda _folder: None,
     few_steps=_few_steps,
     dtype="bfloat16",
 )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Qwen-Image: text read by Qwen2.5-VL, an autoencoder made for films. Imports core only."""
 
-from . import transformer
+from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
 QWEN_IMAGE = Family(
@@ -11,14 +11,14 @@ QWEN_IMAGE = Family(
         "vae": Component("diffusers", ("AutoencoderKLQwenImage",)),
         "text_encoder": Component("transformers", ("Qwen2_5_VLForConditionalGeneration",)),
         "tokenizer": transformer.QWEN_TOKENIZER,
-        "scheduler": transformer.SCHEDULER,
+        "scheduler": transformer.FLOW_SCHEDULER,
     },
     denoiser="transformer",
     defaults=Defaults(50, 4.0, 1024),
-    schedulers=transformer.SCHEDULERS,
-    prediction_type=transformer.PREDICTION,
+    schedulers=transformer.FLOW_SCHEDULERS,
+    prediction_type="flow_prediction",
     step_bytes=1,
-    grid=transformer.grid,
-    side=transformer.side,
+    grid=transformer.grid_of_pairs,
+    side=lambda _folder: None,
     dtype="bfloat16",
 )

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from . import transformer
+from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
 
@@ -18,16 +18,16 @@ Z_IMAGE = Family(
         "vae": transformer.VAE,
         "text_encoder": Component("transformers", ("Qwen3Model", "Qwen3ForCausalLM")),
         "tokenizer": transformer.QWEN_TOKENIZER,
-        "scheduler": transformer.SCHEDULER,
+        "scheduler": transformer.FLOW_SCHEDULER,
     },
     denoiser="transformer",
     # Its own scale counts from 0: their 4 is 5 of everybody else's (`engine.families`).
     defaults=Defaults(30, 5.0, 1024),
-    schedulers=transformer.SCHEDULERS,
-    prediction_type=transformer.PREDICTION,
+    schedulers=transformer.FLOW_SCHEDULERS,
+    prediction_type="flow_prediction",
     step_bytes=1,
-    grid=transformer.grid,
-    side=transformer.side,
+    grid=transformer.grid_of_pairs,
+    side=lambda _folder: None,
     few_steps=_few_steps,
     dtype="bfloat16",
 )

@@ -173,7 +173,7 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
                 folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
             )
         present[name] = part
-    missing = [name for name in family.components if name not in present]
+    missing = [name for name, part in family.components.items() if name not in present and not part.optional]
     if missing:
         raise _refuse(folder / "model_index.json", f"names no {missing[0]}")
     return present

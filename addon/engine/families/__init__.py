@@ -2,7 +2,22 @@
 """How the engine runs each model family. This is the list of adapters; each has a module of its own."""
 
 from ...core.families.family import Family
-from . import chroma1, ernie_image, flux, flux2_klein, qwen_image, rotary, sdxl, stable_diffusion, z_image
+from . import (
+    aura_flow,
+    chroma1,
+    ernie_image,
+    flux,
+    flux2_klein,
+    pixart_alpha,
+    pixart_sigma,
+    qwen_image,
+    rotary,
+    sana,
+    sdxl,
+    stable_diffusion,
+    stable_diffusion_3,
+    z_image,
+)
 from .adapter import Adapter, Changes
 
 ADAPTERS: tuple[Adapter, ...] = (
@@ -14,6 +29,11 @@ ADAPTERS: tuple[Adapter, ...] = (
     chroma1.ADAPTER,
     qwen_image.ADAPTER,
     ernie_image.ADAPTER,
+    stable_diffusion_3.ADAPTER,
+    pixart_sigma.ADAPTER,
+    pixart_alpha.ADAPTER,
+    sana.ADAPTER,
+    aura_flow.ADAPTER,
 )
 
 

@@ -20,6 +20,8 @@ Change = tuple[nn.Module, str, object]
 # A network and the axes on which it repeats -> the changes. The same modules and names for all axes, `NONE` included.
 Changes = Callable[[nn.Module, Axes], Iterable[Change]]
 PLAIN = object()
+# Called after a step with the pipeline, the step from 0, its time, tensors by name; gives those that it is to go on with.
+StepEnded = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
 def convolutions_only(_network: nn.Module, _axes: Axes) -> Iterable[Change]:
@@ -36,7 +38,10 @@ class Adapter:
     periodic: the networks, by the names of diffusers' classes, that obey the law of `seamless`, each with what has to
         be set on it besides its convolutions. What no adapter lists here is refused where a picture is to repeat.
     safety_checker: gives diffusers' class for the safety checker that its folders may bring; None: they bring none.
-    reads: how many tokens of a prompt its pipeline reads; 0: as many as the first tokenizer says.
+    blank: what stands for no negative prompt; some pipelines tell an empty text from none.
+    reads: tokens of a prompt that the pipeline hands to its first text encoder; None: as many as its tokenizer says.
+    rolls: the denoiser's positions cannot be made periodic: see `rolling`.
+    in_float32: the sampler holds its latents so, whatever the denoiser computes in.
     takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, what `unpack` gives and
         what `pack` takes are then latents as `from_vae` gives them.
     """
@@ -47,7 +52,10 @@ class Adapter:
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
     safety_checker: Callable[[], Any] | None = None
     takes_templates: bool = False
-    reads: int = 0
+    blank: str | None = None
+    reads: int | None = None
+    rolls: bool = False
+    in_float32: bool = False
 
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
         """The pipeline's arguments for these prompts. guided: whether there is an unconditional half."""
@@ -56,7 +64,7 @@ class Adapter:
             device=pipeline._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guided,
-            negative_prompt=negative_prompt or None,  # some pipelines tell an empty text from none
+            negative_prompt=negative_prompt or self.blank,
         )
         pairs = zip(self.embeddings, encoded, strict=True)
         return {name: value for name, value in pairs if value is not None}
@@ -69,9 +77,9 @@ class Adapter:
         """What the pipeline is called with besides embeddings, size, steps, generator and callback."""
         return {"guidance_scale": request.guidance_scale}
 
-    def precision(self, pipeline: Any) -> torch.dtype:
-        """What the sampler keeps its latents in."""
-        return pipeline.components[self.family.denoiser].dtype
+    def after_step(self, told: StepEnded) -> dict[str, Any]:
+        """The pipeline's arguments that have it call `told` after each step."""
+        return {"callback_on_step_end": told}
 
     def pixels(self, pipeline: Any) -> int:
         """Pixels of a side that one of the denoiser's latents, as `unpack` gives them, stands for."""

@@ -3,8 +3,6 @@
 
 from typing import Any
 
-import torch
-
 from ...core.families.z_image import Z_IMAGE
 from ...core.requests.texture import TextureRequest
 from . import autoencoders, rotary
@@ -22,13 +20,11 @@ class _ZImage(Adapter):
         # The pipeline adds so many times what the prompt changes; others count that it is there already.
         return {"guidance_scale": max(request.guidance_scale - 1, 0.0)}
 
-    def precision(self, pipeline: Any) -> torch.dtype:
-        return torch.float32  # it insists
-
 
 ADAPTER = _ZImage(
     Z_IMAGE,
     rotary.PERIODIC | autoencoders.PERIODIC,
     takes_templates=True,
+    in_float32=True,
     reads=504,  # 512 with what the chat is wrapped in
 )
