@@ -272,7 +272,8 @@ def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            network.to(memory_format=torch.channels_last)
+            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+                network.to(memory_format=torch.channels_last)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:

@@ -200,7 +200,11 @@ def chroma() -> Any:
 def qwen_image() -> Any:
     return diffusers.QwenImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(
-            use_dynamic_shifting=True, shift_terminal=0.02, base_image_seq_len=256, max_image_seq_len=8192, max_shift=0.9
+            use_dynamic_shifting=True,
+            shift_terminal=0.02,
+            base_image_seq_len=256,
+            max_image_seq_len=8192,
+            max_shift=0.9,
         ),
         vae=qwen_autoencoder(),
         text_encoder=qwen_vl(),
@@ -225,6 +229,7 @@ def ernie_image() -> Any:
         tokenizer=qwen_tokenizer(),
         transformer=make(
             "ErnieImageTransformer2DModel",
+            loudness=1,  # or rounding would come out 30,000 times as large after six steps
             hidden_size=WIDTH,
             num_attention_heads=HEADS,
             num_layers=2,

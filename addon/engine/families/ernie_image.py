@@ -17,6 +17,9 @@ class _Ernie(Normalized):
             embeddings["negative_prompt_embeds"] = pipeline.encode_prompt(negative_prompt, device)
         return embeddings
 
+    def pixels(self, pipeline: Any) -> int:
+        return int(pipeline.vae_scale_factor)  # it counts the patches in
+
     def epsilon(self, vae: Any) -> float:
         return 1e-5  # as its pipeline has it: its configuration is wrong
 

@@ -15,7 +15,9 @@ class _Flux(Tokens):
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
         names = ("prompt_embeds", "pooled_prompt_embeds")
         longest = 512 if self._is_told(pipeline) else 256  # padding is read too, so it has to be as in training
-        embeddings = dict(zip(names, pipeline.encode_prompt(prompt, None, max_sequence_length=longest)[:2], strict=True))
+        embeddings = dict(
+            zip(names, pipeline.encode_prompt(prompt, None, max_sequence_length=longest)[:2], strict=True)
+        )
         if guided:
             encoded = pipeline.encode_prompt(negative_prompt, None, max_sequence_length=longest)[:2]
             embeddings |= {f"negative_{name}": value for name, value in zip(names, encoded, strict=True)}
