@@ -7,6 +7,7 @@ Only local diffusers folders that `core.model_files` has passed, only safetensor
 import functools
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -243,8 +244,9 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     there = {name for name in folder.family.components if named.get(name) not in (None, [None, None])}
     unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
     try:
+        tokenizers = dict(_old_tokenizers(folder, there))
         pipeline = cls.from_pretrained(
-            str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
+            str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
         )
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
         if is_out_of_memory(error):
@@ -253,6 +255,16 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
         raise _does_not_fit(folder.folder, str(error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return place(pipeline, plan)
+
+
+def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those that transformers would ask for another package to read."""
+    for name in names:
+        place = folder.folder / name
+        if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
+            from .spiece import SpieceTokenizer  # late: most models need none of it
+
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True)
 
 
 def pipeline_class(family: Family) -> Any:

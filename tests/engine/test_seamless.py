@@ -19,6 +19,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless, wrap
 from tests.engine import networks
+from tests.engine import transformer_networks as transformers
 
 LIMIT = 1e-5  # greatest error over greatest value, in float32
 WRAPPED = (Axes.XY, Axes.X, Axes.Y)
@@ -37,6 +38,11 @@ def apply_sdxl_unet(unet: nn.Module) -> Network:
     return lambda x: unet(x, 400, encoder_hidden_states=text, added_cond_kwargs=added).sample
 
 
+def apply_sana(transformer: nn.Module) -> Network:
+    text = torch.randn(1, 7, transformers.WIDTH, generator=torch.Generator().manual_seed(0))
+    return lambda x: transformer(x, text, torch.tensor([400.0])).sample
+
+
 # name: (module, how to call it, grid of the input, channels of the input, output elements for one input element)
 PARTS: dict[str, tuple[nn.Module, Network, int, int, float]] = {}
 for _name, _unet, _apply, _grid in (
@@ -44,6 +50,8 @@ for _name, _unet, _apply, _grid in (
     ("SDXL U-Net", networks.sdxl_unet(), apply_sdxl_unet, 4),
 ):
     PARTS[_name] = (_unet, _apply(_unet), _grid, 4, 1)
+_sana = transformers.sana_transformer()
+PARTS["Sana's transformer"] = (_sana, apply_sana(_sana), 1, 8, 1)
 _kl, _tiny = networks.kl_autoencoder(), networks.tiny_autoencoder()
 PARTS["KL decoder"] = (_kl, lambda z: _kl.decode(z).sample, 1, 4, 8)
 PARTS["KL encoder"] = (_kl, lambda x: _kl.encode(x).latent_dist.parameters, 8, 3, 1 / 8)
@@ -114,7 +122,7 @@ def test_rolling_the_input_by_the_grid_rolls_the_output(
     name: str, axes: Axes, blocks: tuple[int, int], shift: tuple[int, int], seed: int
 ) -> None:
     module, network, grid, channels, scale = PARTS[name]
-    if grid == 1:  # decoders: a few latents are enough to be larger than a wrap, and to be smaller than one
+    if grid == 1:  # a few latents are enough to be larger than a wrap, and to be smaller than one
         blocks = (blocks[0] * 3, blocks[1] * 3)
     x = random_input(channels, blocks[0] * grid, blocks[1] * grid, seed)
     rolls = (shift[0] * grid * axes.y, shift[1] * grid * axes.x)
@@ -405,18 +413,8 @@ def test_a_part_that_cannot_be_made_periodic_is_refused_before_anything_is_patch
 
 
 TINY_TRANSFORMERS: dict[str, dict[str, Any]] = {
-    "AuraFlowTransformer2DModel": {
-        "sample_size": 8,
-        "num_mmdit_layers": 1,
-        "num_single_dit_layers": 1,
-        "attention_head_dim": 8,
-        "num_attention_heads": 2,
-        "joint_attention_dim": 8,
-        "caption_projection_dim": 16,
-        "pos_embed_max_size": 16,
-    },
     "Transformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 32},
-    "DiTTransformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "num_layers": 1, "norm_num_groups": 2},
+    "DiTTransformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4, "num_layers": 1},
 }
 
 

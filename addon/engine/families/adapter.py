@@ -20,7 +20,7 @@ Change = tuple[nn.Module, str, object]
 # A network and the axes on which it repeats -> the changes. The same modules and names for all axes, `NONE` included.
 Changes = Callable[[nn.Module, Axes], Iterable[Change]]
 PLAIN = object()
-# Called after a step with the pipeline, the step from 0, its time, tensors by name; gives those that it is to go on with.
+# Called after a step with the pipeline, the step from 0, its time, tensors by name; gives those to go on with.
 StepEnded = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 

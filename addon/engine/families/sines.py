@@ -36,8 +36,7 @@ class SineTable:
         self._known: dict[tuple[int, int, torch.device], torch.Tensor] = {}
 
     def __call__(self, height: int, width: int) -> torch.Tensor:
-        if self.kept is not None:  # else the caller has already counted tokens
-            height, width = height // self._module.patch_size, width // self._module.patch_size
+        height, width = height // self._module.patch_size, width // self._module.patch_size
         key = height, width, self._module.pos_embed.device
         if key not in self._known:
             self._known = {key: self._made(height, width).to(key[2])}
@@ -81,9 +80,10 @@ def sine_angles(
 
 def _read(table: torch.Tensor, side: int, axis: str) -> NDArray[np.float64]:
     """The frequencies of a table (1, side * side, channels) that a model brings. Raises `UserError` for other kinds."""
-    values = table.detach().float().cpu().numpy().astype(np.float64).reshape(side, side, -1)
-    half = values.shape[-1] // 2
-    line = values[0, :, :half] if axis == "x" else values[:, 0, half:]
+    rows = table.detach().view(side, side, -1)
+    half = rows.shape[-1] // 2
+    first = rows[0, :, :half] if axis == "x" else rows[:, 0, half:]
+    line = first.double().cpu().numpy()
     waves = line[:, half // 2 :] + 1j * line[:, : half // 2]
     if side == 1:
         return np.zeros(half // 2)
