@@ -286,7 +286,7 @@ def sample(
     def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
         first = {}
         if latents is not None:
-            dtype = torch.float32 if adapter.in_float32 else getattr(torch, loaded.plan.dtype)
+            dtype = torch.float32 if adapter.in_float32 else pipeline.components[loaded.info.family.denoiser].dtype
             first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
         return pipeline(
             **embeddings,

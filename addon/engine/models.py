@@ -264,7 +264,7 @@ def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple
         if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
             from .spiece import SpieceTokenizer  # late: most models need none of it
 
-            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True)
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
 
 
 def pipeline_class(family: Family) -> Any:
