@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from diffusers.models.resnet import ResnetBlock2D
@@ -37,7 +38,9 @@ from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
+from .rolling import rolling
 from .seamless import seamless
+from .strength import asked_of
 from .template import Ground, ground
 from .watcher import Watcher, cancellable
 from .windows import in_windows
@@ -324,27 +327,10 @@ def sample(
     beginning: Beginning = PLAIN,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
-    pipeline = loaded.pipeline
+    pipeline, adapter = loaded.pipeline, loaded.adapter
     probe = make_late(make_scheduler(loaded, request.scheduler), request)
-    try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it no less than 8
-        probe.set_timesteps(request.steps)
-    except ValueError as error:
-        raise UserError(
-            ErrorKind.REQUEST,
-            f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
-            "Choose another number of steps, or another scheduler.",
-        ) from error
-    pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
-    steps = len(probe.timesteps) if is_late(probe) else request.steps
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    first: dict[str, Any] = {}
-    sampling = None
-    if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
-        dtype = embeddings["prompt_embeds"].dtype
-        noise = first_noise(loaded, request, generator)
-        sampling = Sampling(beginning, noise, pipeline.scheduler)
-        first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
-    watch.progress(Phase.SAMPLING, index, 0, steps)
+    sampling: Sampling | None = None
+    steps = request.steps
 
     def step_ended(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         watch.check()
@@ -356,19 +342,53 @@ def sample(
             shown.offer(loaded, tensors["latents"], request.size, index, done)
         return tensors
 
-    with beside(loaded, beginning), _windows(loaded, request):
-        latents: torch.Tensor = pipeline(
+    def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
+        first = {}
+        if latents is not None:
+            dtype = torch.float32 if adapter.in_float32 else getattr(torch, loaded.plan.dtype)
+            first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
+        return pipeline(
             **embeddings,
-            **loaded.adapter.arguments(request),
+            **adapter.arguments(pipeline, request),
+            **adapter.after_step(step_ended),
             **first,
             width=request.size.width,
             height=request.size.height,
             num_inference_steps=request.steps,
             generator=generator,
             output_type="latent",
-            callback_on_step_end=step_ended,
         ).images
-    return loaded.adapter.unpack(pipeline, latents, request.size)
+
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    noise = None
+    if adapter.takes_templates:  # `begin` has refused whatever others would need it for
+        noise = first_noise(loaded, request, generator)
+    with beside(loaded, beginning), _windows(loaded, request), _rolling(loaded, request):
+        pipeline.scheduler = probe
+        asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
+        try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
+            probe.set_timesteps(**asked)
+        except ValueError as error:
+            raise UserError(
+                ErrorKind.REQUEST,
+                f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
+                "Choose another number of steps, or another scheduler.",
+            ) from error
+        pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+        steps = len(probe.timesteps) if is_late(probe) else request.steps
+        watch.progress(Phase.SAMPLING, index, 0, steps)
+        if noise is not None:
+            sampling = Sampling(beginning, noise, loaded, request.size)
+            noise = sampling.first_latents(probe)
+        latents: torch.Tensor = run(noise, generator)
+    return adapter.unpack(pipeline, latents, request.size)
+
+
+def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+    if not loaded.adapter.rolls:
+        return nullcontext()
+    denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    return rolling(denoiser, loaded.info.sampled_on(request.axes), request.seed)
 
 
 def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
@@ -378,6 +398,8 @@ def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     if template is None or template.strength == 1 or max(request.size.width, request.size.height) <= 2 * own:
         return nullcontext()
     denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    if not isinstance(denoiser, UNet2DConditionModel):
+        return nullcontext()  # others count the places of what they see, and a window's are not the picture's
     axes = loaded.info.sampled_on(request.axes)
     return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed)
 
@@ -391,7 +413,7 @@ def encode(
     def run() -> torch.Tensor:
         return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
-    return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
+    return loaded.adapter.from_vae(vae, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
 
 def decode(
@@ -409,7 +431,7 @@ def decode(
     if not torch.isfinite(latents).all():
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
     vae = ready_vae(loaded)
-    latents = loaded.adapter.to_vae(vae.config, latents.float())
+    latents = loaded.adapter.to_vae(vae, latents.float())
 
     def run() -> torch.Tensor:
         return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)
