@@ -17,7 +17,7 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     Kept for the next pictures with the same prompts. Up to a guidance scale of 1 there is no unconditional half.
     """
     pipeline, adapter = loaded.pipeline, loaded.adapter
-    guided = request.guidance_scale > 1
+    guided = request.guidance_scale > 1 and adapter.weighs(pipeline)
     negative = request.negative_prompt if guided else ""
     parts = pipeline.components
     readers = [(parts[tokenizer], parts[encoder]) for tokenizer, encoder in adapter.text_encoders if parts[encoder]]
@@ -31,7 +31,9 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
         for name, text in (("prompt", request.prompt), ("negative prompt", negative))
         if (cut := _cut_off(first, text, adapter.reads))
     ]
-    if request.negative_prompt.strip() and not guided:
+    if request.negative_prompt.strip() and not adapter.weighs(pipeline):
+        notes.append("This model doesn't read negative prompts.")
+    elif request.negative_prompt.strip() and not guided:
         notes.append("The negative prompt is only read with a guidance scale above 1.")
     if _is_foreign(first, request.prompt):
         notes.append("The model can't read all of the prompt. Use English words.")

@@ -69,7 +69,11 @@ class Adapter:
         pairs = zip(self.embeddings, encoded, strict=True)
         return {name: value for name, value in pairs if value is not None}
 
-    def arguments(self, request: TextureRequest) -> dict[str, Any]:
+    def weighs(self, pipeline: Any) -> bool:
+        """Whether the model weighs the prompt against a negative one: not where guidance was distilled away."""
+        return True
+
+    def arguments(self, pipeline: Any, request: TextureRequest) -> dict[str, Any]:
         """What the pipeline is called with besides embeddings, size, steps, generator and callback."""
         return {"guidance_scale": request.guidance_scale}
 

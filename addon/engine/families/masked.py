@@ -12,15 +12,15 @@ EMBEDDINGS = ("prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds"
 class Masked(Adapter):
     """Their own default for a negative prompt is a text, which they refuse beside what was made of one."""
 
-    def arguments(self, request: TextureRequest) -> dict[str, Any]:
-        return super().arguments(request) | {"negative_prompt": None}
+    def arguments(self, pipeline: Any, request: TextureRequest) -> dict[str, Any]:
+        return super().arguments(pipeline, request) | {"negative_prompt": None}
 
 
 class Unbinned(Masked):
     """They would resize and crop what does not have one of their own sizes: not periodic."""
 
-    def arguments(self, request: TextureRequest) -> dict[str, Any]:
-        return super().arguments(request) | {"use_resolution_binning": False}
+    def arguments(self, pipeline: Any, request: TextureRequest) -> dict[str, Any]:
+        return super().arguments(pipeline, request) | {"use_resolution_binning": False}
 
 
 class ToldLate(Unbinned):
