@@ -8,6 +8,7 @@ whatever else its job makes.
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,10 +29,10 @@ from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
-from ..core.results import Result
+from ..core.results import Draft, Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
-from .files import write_color
+from .files import Files, write_color
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
@@ -80,14 +81,45 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     with (
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
+        _Desk() as desk,
     ):
-        made = [_make_image(cache, start, index, watch, shown, base) for index in range(request.count)]
+        made = [_make_image(cache, start, index, watch, shown, base, desk) for index in range(request.count)]
+        desk.wait()
     if not any(made):
         raise UserError(
             ErrorKind.REQUEST,
             "The model's safety checker blanked all there was to see; no texture was made.",
             "Change the prompt or the seed.",
         )
+
+
+class _Desk:
+    """Where a picture is judged and written while the next one is sampled: one at a time, in a thread.
+
+    A context manager, whose end waits for the last. What a picture raises there is raised where the next one is put
+    down, or by `wait`.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "publishing")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "_Desk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        if self._last is not None and (error := self._last.exception()):
+            log.warning("the picture before was not written: %s", error)  # another error has come first
+
+    def put(self, work: Callable[[], None]) -> None:
+        self.wait()
+        self._last = self._thread.submit(work)
+
+    def wait(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
 
 
 @dataclass(frozen=True)
@@ -103,9 +135,18 @@ class _Picture:
 
 
 def _make_image(
-    cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None, base: Ground | None
+    cache: ModelCache,
+    start: Start,
+    index: int,
+    watch: Watcher,
+    shown: Previews | None,
+    base: Ground | None,
+    desk: _Desk,
 ) -> bool:
-    """Whether there is one: not where the model's safety checker blanks it, which is said."""
+    """Whether there is one: not where the model's safety checker blanks it, which is said.
+
+    It is in the store at the end, or on the desk where another follows.
+    """
     begun = time.monotonic()
     request = start.request.as_texture().single(index)
     if base is not None:
@@ -129,6 +170,10 @@ def _make_image(
         return False
     problem = ""
     done = _Picture(index, request, pixels, made_from, base, begun)
+    if not request.finish.does_something and index + 1 < start.request.count:
+        desk.put(lambda: _publish(start, done, notes, note, watch))
+        return True
+    desk.wait()  # pictures come in their order
     before = tuple(notes)
     try:
         _finish_and_publish(cache, start, done, notes, note, watch)
@@ -156,33 +201,47 @@ def _finish_and_publish(
     note: Callable[[str], None],
     watch: Watcher,
 ) -> None:
-    request, pixels, made_from = picture.request, picture.pixels, picture.made_from
-    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        if request.finish.does_something:
-            from . import finish
+    request, made_from = picture.request, picture.made_from
+    if not request.finish.does_something:
+        watch.progress(Phase.SAVING, picture.index)
+        _publish(start, picture, notes, note, watch)
+        return
+    from . import finish
 
-            task = finish.FinishTask(pixels, request.finish, request.axes, image=picture.index)
-            written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
-            files, made_from, score = written.files, written.recipe, written.seam_score
-        else:
-            watch.progress(Phase.SAVING, picture.index)
-            score, words = seams.judge(pixels, request.axes, made_from.is_exact)
-            made_from = made_from.noting(words)
-            files = write_color(draft, pixels, pixels, made_from)
-        if picture.base is not None:
-            files |= picture.base.keep(draft)
-        before = made_from.environment.get(results.RECIPE_BEFORE)
-        if before is not None and score is not None:
-            note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
-        result = Result(
-            folder=draft.folder,
-            files=files,
-            recipe=made_from,
-            seam_score=score,
-            seconds=time.monotonic() - picture.begun,
-            notes=tuple(notes),
-        )
-        watch.publish(picture.index, draft, result)
+    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
+        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index)
+        written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
+        _publish_draft(draft, picture, written, notes, note, watch)
+
+
+def _publish(start: Start, picture: _Picture, notes: list[str], note: Callable[[str], None], watch: Watcher) -> None:
+    """A picture as it was sampled. Also in a thread of its own: tells of no progress, which is the next one's then."""
+    request = picture.request
+    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
+        score, words = seams.judge(picture.pixels, request.axes, picture.made_from.is_exact)
+        made_from = picture.made_from.noting(words)
+        files = write_color(draft, picture.pixels, picture.pixels, made_from)
+        _publish_draft(draft, picture, Files(files, made_from, score), notes, note, watch)
+
+
+def _publish_draft(
+    draft: Draft, picture: _Picture, written: Files, notes: list[str], note: Callable[[str], None], watch: Watcher
+) -> None:
+    files, made_from, score = written.files, written.recipe, written.seam_score
+    if picture.base is not None:
+        files |= picture.base.keep(draft)
+    before = made_from.environment.get(results.RECIPE_BEFORE)
+    if before is not None and score is not None:
+        note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
+    result = Result(
+        folder=draft.folder,
+        files=files,
+        recipe=made_from,
+        seam_score=score,
+        seconds=time.monotonic() - picture.begun,
+        notes=tuple(notes),
+    )
+    watch.publish(picture.index, draft, result)
 
 
 def _with_one_leaner_retry(
@@ -286,7 +345,7 @@ def sample(
     def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
         first = {}
         if latents is not None:
-            dtype = torch.float32 if adapter.in_float32 else getattr(torch, loaded.plan.dtype)
+            dtype = torch.float32 if adapter.in_float32 else pipeline.components[loaded.info.family.denoiser].dtype
             first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
         return pipeline(
             **embeddings,

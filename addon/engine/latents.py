@@ -42,9 +42,9 @@ def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decod
 def factor_of(vae: Any) -> int:
     """Pixels of a side that one of its latents stands for."""
     config = vae.config
-    for name in ("scale_factor_spatial", "spatial_compression_ratio"):
-        if getattr(config, name, None):
-            return int(getattr(config, name))
+    told = getattr(config, "scale_factor_spatial", None) or getattr(config, "spatial_compression_ratio", None)
+    if told:
+        return int(told)
     if _has_frames(vae):
         return int(2 ** len(config.temperal_downsample))
     widths = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels
@@ -68,11 +68,11 @@ def decode_whole(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 def encode_whole(vae: Any, picture: torch.Tensor) -> torch.Tensor:
     """The latents (1, C, h, w) of a picture (1, 3, H, W) from -1 to 1: the middle of what the encoder says."""
     encoded = vae.encode(picture[:, :, None] if _has_frames(vae) else picture)
-    for name in ("latents", "latent"):
-        if hasattr(encoded, name):
-            known: torch.Tensor = getattr(encoded, name)
-            return known
-    latents: torch.Tensor = encoded.latent_dist.mode()
+    latents: torch.Tensor
+    if hasattr(encoded, "latent_dist"):
+        latents = encoded.latent_dist.mode()
+    else:
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent
     return latents[:, :, 0] if _has_frames(vae) else latents
 
 

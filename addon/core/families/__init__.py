@@ -2,6 +2,7 @@
 """Model families, and the models known by name. This is the list of families; each has a module of its own."""
 
 from .aura_flow import AURA_FLOW
+from .bases import Base
 from .chroma1 import CHROMA
 from .ernie_image import ERNIE_IMAGE
 from .family import Family
@@ -38,3 +39,8 @@ def by_pipeline(name: object) -> Family | None:
     if not isinstance(name, str) or not name:
         return None
     return next((family for family in FAMILIES if name in (family.pipeline, family.inpainting)), None)
+
+
+def by_base(base: Base | None) -> Family | None:
+    """The family that runs models of this base, None where none does."""
+    return next((family for family in FAMILIES if base is not None and base in family.bases), None)

@@ -7,8 +7,11 @@ The other half, which needs torch, is its adapter in `engine.families`. How to a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..requests.texture import Scheduler
+from ..requests.texture import GRID, Scheduler
+from .bases import Base
+from .original import Checkpoint, Tensors
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class Family:
     exact: whether its denoiser can be made periodic; else its pictures are rolled in every step, and measured.
     largest: folder -> pixels of the longest side that its positions reach; None: there is no such limit. All three read
         configurations only, and raise `UserError` (kind `MODEL`).
+    bases: the denoisers that it runs, where files of theirs are told apart (`bases.py`).
+    grid_of: the grid by the networks' configurations, for models that are put together of several files.
+    checkpoint: a file's tensors, its base and what it predicts ("" if unknown) -> its networks; raises
+        `original.Unusual`. None: its models are not read from one file.
     few_steps: folder -> defaults of a relative that was distilled to few steps; None: it is none. May go by its name.
     dtype: torch's name for the 16 bits that its numbers fit into.
     unused: parts that its folders may name and that are not loaded.
@@ -82,6 +89,9 @@ class Family:
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
     inpainting: str = ""
+    bases: tuple[Base, ...] = ()
+    grid_of: Callable[[Mapping[str, Mapping[str, Any]]], int] = lambda _configs: GRID
+    checkpoint: Callable[[Tensors, Base, str], Checkpoint] | None = None
     exact: bool = True
     largest: Callable[[Path], int | None] = lambda _folder: None
     few_steps: Callable[[Path], Defaults | None] = lambda _folder: None
