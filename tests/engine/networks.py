@@ -85,8 +85,8 @@ def tiny_autoencoder(width: int = 16) -> AutoencoderTiny:
     ).eval()
 
 
-def dc_autoencoder(width: int = 8) -> AutoencoderDC:
-    """Sana's: six levels, linear attention at the last three, no pooling of the whole picture but that; f32."""
+def dc_autoencoder(width: int = 8, *, plain: bool = True) -> AutoencoderDC:
+    """Sana's: six levels, linear attention at the last three; f32. Not plain: levels move pixels to channels."""
     torch.manual_seed(8)
     blocks = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
     widths = (width, width, 2 * width, 2 * width, 4 * width, 4 * width)
@@ -99,8 +99,8 @@ def dc_autoencoder(width: int = 8) -> AutoencoderDC:
         decoder_block_out_channels=widths,
         encoder_layers_per_block=(1,) * 6,
         decoder_layers_per_block=(1,) * 6,
-        upsample_block_type="interpolate",
-        downsample_block_type="Conv",
+        upsample_block_type="interpolate" if plain else "pixel_shuffle",
+        downsample_block_type="Conv" if plain else "pixel_unshuffle",
         scaling_factor=0.41407,
     ).eval()
 

@@ -214,7 +214,7 @@ def test_running_out_of_memory_is_recognised_on_every_kind_of_device() -> None:
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all tensors that are alive, weights and tables excepted; on the meta device they cost nothing."""
+    """Counts the bytes of all tensors that are alive, but for a network's own; on the meta device they cost nothing."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         super().__init__()
