@@ -55,6 +55,13 @@ class ModelInfo:
         """
         return Axes.XY if self.defaults.periodic else asked
 
+    @property
+    def guides_problem(self) -> str:
+        """A sentence why it takes no ControlNet and no IP-Adapter, "" where it does."""
+        if self.id == STARTER:
+            return "There are no ControlNets or IP-Adapters for the starter."
+        return "" if self.family.controls else f"{self.title} takes no ControlNets or IP-Adapters in Tilewright yet."
+
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
         if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):

@@ -23,4 +23,6 @@ SDXL = Family(
     grid=u_net.grid,
     side=u_net.side,
     inpainting="StableDiffusionXLInpaintPipeline",
+    controls=("ControlNetModel", "ControlNetUnionModel"),
+    control_bytes=130,  # 447 counted with one, 549 with two or more
 )

@@ -27,4 +27,6 @@ STABLE_DIFFUSION = Family(
     grid=u_net.grid,
     side=u_net.side,
     inpainting="StableDiffusionInpaintPipeline",
+    controls=("ControlNetModel",),
+    control_bytes=150,  # 665 counted with one, 767 with two or more
 )

@@ -105,6 +105,31 @@ def check_part(folder: Path, name: str, has_weights: bool = True) -> None:
             check_safetensors(file)
 
 
+def check_network(path: Path, library: str) -> tuple[tuple[Path, ...], str]:
+    """Check a network that comes by itself, as ControlNets do: a folder with its configuration, or one file.
+
+    library: that saved the folder, "diffusers" or "transformers". Returns its weight files, and a fingerprint as
+    `ModelFolder` has one. Raises `UserError` as `verify`.
+    """
+    digest = hashlib.sha256()
+    files = (path,)
+    if path.is_dir():
+        part = {"": Component(library, ())}  # the folder itself
+        _refuse_code(path, [])
+        _refuse_leading_away(path)
+        variants = _variants(path, part)
+        files = _weight_files(path, "", part[""], variants[""])
+        for config in sorted(_files(path, "*config.json")):
+            _refuse_byte_order_mark(config)
+            digest.update(config.name.encode() + b"\0" + _small_file(config))
+    elif path.suffix != ".safetensors":
+        raise UserError(ErrorKind.MODEL, f"{path} is no safetensors file.", "Choose one, or a diffusers folder.")
+    for file in files:
+        check_safetensors(file)
+        digest.update(_sample(file))
+    return files, digest.hexdigest()[:16]
+
+
 def check_safetensors(path: Path) -> None:
     """Check that a file is whole safetensors: header, types, shapes and offsets agree with its length.
 
@@ -194,11 +219,15 @@ def _refuse_code(folder: Path, components: Iterable[str]) -> None:
             if not any(real.is_relative_to(root) for root in inside):
                 raise _refuse(file, "is a link out of the model's folder")
     for name in components:
-        for config in _files(folder / name, "*config.json"):
-            keys = read_config(config.parent, config.name).keys()
-            for key in _LEADS_AWAY:
-                if key in keys:
-                    raise _refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
+        _refuse_leading_away(folder / name)
+
+
+def _refuse_leading_away(place: Path) -> None:
+    for config in _files(place, "*config.json"):
+        keys = read_config(config.parent, config.name).keys()
+        for key in _LEADS_AWAY:
+            if key in keys:
+                raise _refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
 
 
 def _files(place: Path, pattern: str) -> list[Path]:
@@ -206,11 +235,10 @@ def _files(place: Path, pattern: str) -> list[Path]:
 
 
 def _allowed_roots(folder: Path) -> list[Path]:
-    """The folder itself; for a snapshot in the hub's cache also the blobs that its links point to."""
-    roots = [folder.resolve()]
-    if folder.resolve().parent.name == "snapshots":
-        roots.append(folder.resolve().parents[1] / "blobs")
-    return roots
+    """The folder itself; in a snapshot of the hub's cache also the blobs that its links point to."""
+    own = folder.resolve()
+    snapshots = [place.parent for place in (own, *own.parents) if place.parent.name == "snapshots"]
+    return [own, *(place.parent / "blobs" for place in snapshots)]
 
 
 def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, str | None]:

@@ -3,4 +3,7 @@
 
 from .adapter import convolutions_only
 
-PERIODIC = dict.fromkeys(("UNet2DConditionModel", "AutoencoderKL", "AutoencoderTiny"), convolutions_only)
+PERIODIC = dict.fromkeys(
+    ("UNet2DConditionModel", "AutoencoderKL", "AutoencoderTiny", "ControlNetModel", "ControlNetUnionModel"),
+    convolutions_only,
+)
