@@ -8,7 +8,7 @@ import hashlib
 import inspect
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,10 @@ _UNION = "ControlNetUnionModel"
 _ENCODER = "image_encoder"
 # Where published adapters keep their encoder, seen from the adapter's folder.
 _ENCODER_PLACES = (_ENCODER, f"../{_ENCODER}", f"../models/{_ENCODER}", f"../sdxl_models/{_ENCODER}")
-_COPIED = ("time_embed.0.weight", "control_model.time_embed.0.weight")  # in files with the keys of the first ControlNets
+_COPIED = (
+    "time_embed.0.weight",
+    "control_model.time_embed.0.weight",
+)  # in files with the keys of the first ControlNets
 _AGAIN = "Download it again, or choose another."
 
 
@@ -135,7 +138,9 @@ def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tupl
         if config.get(name, {"hidden_size": 768, "projection_dim": 512}[name]) != width:  # transformers' own defaults
             continue
         if config.get("architectures") != ["CLIPVisionModelWithProjection"]:
-            raise UserError(ErrorKind.MODEL, f"{place} is no image encoder that is on the list of safe classes.", _AGAIN)
+            raise UserError(
+                ErrorKind.MODEL, f"{place} is no image encoder that is on the list of safe classes.", _AGAIN
+            )
         return place, model_folder.check_network(place, "transformers")[1]
     if chosen:
         raise UserError(
@@ -145,7 +150,7 @@ def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tupl
         )
     raise UserError(
         ErrorKind.MODEL,
-        f"{adapter.name} needs its image encoder (a CLIP vision model whose {name} is {width}), which is not beside it.",
+        f"{adapter.name} needs its image encoder, a CLIP vision model whose {name} is {width}; it is not beside it.",
         f"Put it into a folder {_ENCODER} beside the file, or choose its folder.",
     )
 
@@ -232,15 +237,20 @@ def _config_like(cls: Any, denoiser: Mapping[str, Any], weights: Mapping[str, to
     """
     config = {name: denoiser[name] for name in inspect.signature(cls.__init__).parameters if name in denoiser}
     config["in_channels"] = 4  # latents, also of a denoiser that reads a mask beside them
-    prefix, first, last = "controlnet_cond_embedding.", "conv_in.weight", "conv_out.weight"
-    if f"{prefix}{first}" in weights:
+    prefix = "controlnet_cond_embedding."
+    if f"{prefix}conv_in.weight" in weights:
         count = sum(1 for name in weights if name.startswith(f"{prefix}blocks.") and name.endswith(".weight"))
-        widths = [weights[f"{prefix}{first}"], *(weights[f"{prefix}blocks.{number}.weight"] for number in range(1, count, 2))]
+        widths = [
+            weights[f"{prefix}conv_in.weight"],
+            *(weights[f"{prefix}blocks.{number}.weight"] for number in range(1, count, 2)),
+        ]
         config["conditioning_embedding_out_channels"] = tuple(len(weight) for weight in widths)
     if "task_embedding" in weights:
         kinds, width = weights["task_embedding"].shape
         config |= {"num_control_type": kinds, "num_trans_channel": width, "num_proj_channel": width}
-        layers = {name.split(".")[1] for name in weights if name.startswith("transformer_layes.")}  # diffusers' spelling
+        layers = {
+            name.split(".")[1] for name in weights if name.startswith("transformer_layes.")
+        }  # diffusers' spelling
         config["num_trans_layer"] = len(layers)
     return config
 
@@ -286,6 +296,36 @@ class Adapter:
 
     processors: Mapping[str, Any]
     projection: Any
+
+
+@dataclass
+class GuideCache:
+    """The networks that guided the last job beside a loaded model; the next job with the same starts at once.
+
+    networks: fingerprint -> ControlNet. adapters: fingerprint -> IP-Adapter.
+    seen: what its encoder made of pictures, by the adapter's fingerprint and the picture's hash: (negative, positive).
+    """
+
+    networks: dict[str, Any] = field(default_factory=dict)
+    adapters: dict[str, Adapter] = field(default_factory=dict)
+    seen: dict[tuple[str, str], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+
+    def keep(self, guides: Guides) -> None:
+        """Let go of all that these guides do not need."""
+        fingerprints = {control.fingerprint for control in guides.controls}
+        if guides.style:
+            fingerprints.add(guides.style.fingerprint)
+        for held in (self.networks, self.adapters):
+            for name in set(held) - fingerprints:
+                del held[name]
+        for key in [key for key in self.seen if key[0] not in fingerprints]:
+            del self.seen[key]
+
+    @property
+    def modules(self) -> list[torch.nn.Module]:
+        """All that is in memory."""
+        adapters = [part for held in self.adapters.values() for part in (*held.processors.values(), held.projection)]
+        return [*self.networks.values(), *adapters]
 
 
 def load_style(found: StyleFiles, unet: Any, dtype: torch.dtype) -> Adapter:

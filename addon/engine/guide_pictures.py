@@ -119,7 +119,7 @@ def _three(source: NDArray[Any]) -> NDArray[Any]:
 
 
 def _spread(depth: Floats) -> Floats:
-    """A depth or height map over the whole range from 0 to 1, as depth estimators give them; a flat one becomes grey."""
+    """A depth or height map over the whole range from 0 to 1, as depth estimators give it; a flat one becomes grey."""
     depth = depth.mean(-1, keepdims=True)
     low, high = pictures.extent(depth)
     if high - low < 1e-6:

@@ -10,11 +10,10 @@ The law: ControlNets are made periodic by `seamless` as every network is, so a r
 latents gives rolled ones.
 """
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image
@@ -24,48 +23,14 @@ from ..core.errors import ErrorKind, UserError
 from ..core.requests.guides import Control, ControlKind, Guides
 from ..core.requests.texture import TextureRequest
 from .devices import Kind, Offload, Plan
-from .guide_files import Adapter, ControlFiles, StyleFiles, load_control, load_encoder, load_style
+from .guide_files import ControlFiles, StyleFiles, load_control, load_encoder, load_style
 from .guide_pictures import GuidePictures
-
-if TYPE_CHECKING:
-    from .models import LoadedModel
-
-log = logging.getLogger(__name__)
+from .models import LoadedModel
 
 # What the Union ControlNet (xinsir's, and ProMax with two more) calls the kinds of picture: by its training, see
 # `control_mode` of diffusers' pipeline.
 _UNION_KINDS = {ControlKind.DEPTH: 1, ControlKind.EDGES: 3, ControlKind.NORMAL: 4, ControlKind.TILE: 6}
 Arguments = Mapping[str, Any]
-
-
-@dataclass
-class GuideCache:
-    """The networks that guided the last job beside a loaded model; the next job with the same starts at once.
-
-    networks: fingerprint -> ControlNet. adapters: fingerprint -> IP-Adapter. seen: what its encoder made of pictures, by
-    both fingerprints: (negative, positive).
-    """
-
-    networks: dict[str, Any] = field(default_factory=dict)
-    adapters: dict[str, Adapter] = field(default_factory=dict)
-    seen: dict[tuple[str, str], tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
-
-    def keep(self, guides: Guides) -> None:
-        """Let go of all that these guides do not need."""
-        fingerprints = {control.fingerprint for control in guides.controls}
-        if guides.style:
-            fingerprints.add(guides.style.fingerprint)
-        for held in (self.networks, self.adapters):
-            for name in set(held) - fingerprints:
-                del held[name]
-        for key in [key for key in self.seen if key[0] not in fingerprints]:
-            del self.seen[key]
-
-    @property
-    def modules(self) -> list[nn.Module]:
-        """All that is in memory."""
-        adapters = [part for held in self.adapters.values() for part in (*held.processors.values(), held.projection)]
-        return [*self.networks.values(), *adapters]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +49,7 @@ class Guide:
         """The ControlNets."""
         return [part.network for part in self.passes]
 
-    def arguments(self, loaded: "LoadedModel", request: TextureRequest) -> dict[str, Any]:
+    def arguments(self, loaded: LoadedModel, request: TextureRequest) -> dict[str, Any]:
         """What the pipeline is called with besides."""
         if self.image_embeds is None:
             return {}
@@ -172,7 +137,7 @@ class _Look:
 
 
 @contextmanager
-def ready(loaded: "LoadedModel", pictures: GuidePictures | None) -> Iterator[Guide]:
+def ready(loaded: LoadedModel, pictures: GuidePictures | None) -> Iterator[Guide]:
     """Load what the guides need beside the model and put it where the plan wants it, while the block runs.
 
     The IP-Adapter is in the denoiser for as long; all is as it was at the end. Raises `UserError` (kind `MODEL`).
@@ -203,7 +168,7 @@ def ready(loaded: "LoadedModel", pictures: GuidePictures | None) -> Iterator[Gui
                 network.to("cpu")
 
 
-def _passes(loaded: "LoadedModel", pictures: GuidePictures) -> tuple[_Pass, ...]:
+def _passes(loaded: LoadedModel, pictures: GuidePictures) -> tuple[_Pass, ...]:
     """The controls by network: a Union reads all its pictures in one pass, as it learned to."""
     passes: list[tuple[ControlFiles, list[int]]] = []
     for place, (files, _picture) in enumerate(pictures.controls):
@@ -240,7 +205,7 @@ def _check_union(network: Any, files: ControlFiles, controls: Sequence[Control])
         raise UserError(ErrorKind.MODEL, message, "Remove one of them, or choose another kind.")
 
 
-def _network(loaded: "LoadedModel", files: ControlFiles) -> Any:
+def _network(loaded: LoadedModel, files: ControlFiles) -> Any:
     held = loaded.guides.networks
     if files.fingerprint not in held:
         network = load_control(files, loaded.pipeline.unet, _dtype(loaded))
@@ -262,13 +227,13 @@ def _placed(network: Any, plan: Plan) -> Any:
     return network
 
 
-def _dtype(loaded: "LoadedModel") -> torch.dtype:
+def _dtype(loaded: LoadedModel) -> torch.dtype:
     dtype: torch.dtype = getattr(torch, loaded.plan.dtype)
     return dtype
 
 
 @contextmanager
-def guided(loaded: "LoadedModel", guide: Guide) -> Iterator["_Look"]:
+def guided(loaded: LoadedModel, guide: Guide) -> Iterator["_Look"]:
     """Hand the denoiser what the ControlNets say, while the block runs; inside of `ready` and of `seamless`.
 
     Gives what is to be told of windows (`windows.in_windows`), which must be entered inside.
@@ -316,9 +281,7 @@ def guided(loaded: "LoadedModel", guide: Guide) -> Iterator["_Look"]:
 # --- style
 
 
-def _seen(
-    loaded: "LoadedModel", files: StyleFiles, picture: Any, guides: Guides
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _seen(loaded: LoadedModel, files: StyleFiles, picture: Any, guides: Guides) -> tuple[torch.Tensor, torch.Tensor]:
     """What the image encoder makes of nothing and of the picture, (1, 1, ...) each, as diffusers' pipelines have it.
 
     On the processor, whatever the model runs on: a second or a few, once for a picture, and no graphics memory.
@@ -343,7 +306,7 @@ def _seen(
 
 
 @contextmanager
-def _adapted(loaded: "LoadedModel", pictures: GuidePictures) -> Iterator[None]:
+def _adapted(loaded: LoadedModel, pictures: GuidePictures) -> Iterator[None]:
     """Put the IP-Adapter into the denoiser while the block runs."""
     assert pictures.style is not None
     assert pictures.guides.style is not None

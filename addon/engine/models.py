@@ -29,7 +29,7 @@ from . import guide_files, safety
 from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
-from .guides import GuideCache
+from .guide_files import GuideCache
 from .safety import SafetyChecker
 
 if TYPE_CHECKING:

@@ -134,7 +134,9 @@ def _ground(
     note: Callable[[str], None],
     height_of: HeightOf,
 ) -> Ground:
-    copies = {results.TEMPLATE: copied("The template", Path(template.source), folder, results.TEMPLATE, template.sha256)}
+    copies = {
+        results.TEMPLATE: copied("The template", Path(template.source), folder, results.TEMPLATE, template.sha256)
+    }
     if template.mask:
         copies[results.MASK] = copied("The mask", Path(template.mask), folder, results.MASK, template.mask_sha256)
     hashes = {kind: hash_of(path) for kind, path in copies.items()}

@@ -24,7 +24,9 @@ _OVERLAP = 4  # neighbours share a fourth of a window, at least
 
 
 @contextmanager
-def in_windows(network: Any, side: int, axes: Axes, seed: int, looking: Looking = lambda _y, _x: None) -> Iterator[None]:
+def in_windows(
+    network: Any, side: int, axes: Axes, seed: int, looking: Looking = lambda _y, _x: None
+) -> Iterator[None]:
     """Have a denoiser run in windows of at most `side` latents while the block runs.
 
     network: what is called with latents (batch, channels, h, w) first and gives a tuple, the prediction

@@ -172,7 +172,9 @@ def _filled(network: Any, seed: int) -> Any:
 def control_net(unet: UNet2DConditionModel, seed: int = 7) -> ControlNetModel:
     """A ControlNet for this denoiser, whose first layers have the real strides: f8."""
     torch.manual_seed(seed)
-    made = ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(4, 8, 8, 16), load_weights_from_unet=False)
+    made = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(4, 8, 8, 16), load_weights_from_unet=False
+    )
     return _filled(made, seed)
 
 

@@ -268,7 +268,12 @@ def bytes_with_controls(
         down, middle = [], None
         for _ in range(count):
             made, center = control(
-                latents, time, encoder_hidden_states=text, controlnet_cond=seen, added_cond_kwargs=more, return_dict=False
+                latents,
+                time,
+                encoder_hidden_states=text,
+                controlnet_cond=seen,
+                added_cond_kwargs=more,
+                return_dict=False,
             )
             down = [one + other for one, other in zip(down, made, strict=True)] if down else list(made)
             middle = center if middle is None else middle + center
@@ -301,7 +306,10 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
         large_step = bytes_per_pixel(
             large, lambda: large(latents, time, encoder_hidden_states=text, added_cond_kwargs=more)
         )
-        guided = bytes_with_controls(unet, latents, time, 768, {}), bytes_with_controls(large, latents, time, 2048, more)
+        guided = (
+            bytes_with_controls(unet, latents, time, 768, {}),
+            bytes_with_controls(large, latents, time, 2048, more),
+        )
     assert sum(parameter.numel() for parameter in large.parameters()) == SDXL[1]["unet"]
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]

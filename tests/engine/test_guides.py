@@ -19,9 +19,8 @@ from diffusers.models.controlnets.multicontrolnet import MultiControlNetModel
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from transformers import CLIPImageProcessor
 
-from addon.core import recipe, results, ways
+from addon.core import recipe, ways
 from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.guides import Control, ControlKind, Guides, Style
 from addon.core.requests.template import Template

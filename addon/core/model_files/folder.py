@@ -112,7 +112,7 @@ def check_network(path: Path, library: str) -> tuple[tuple[Path, ...], str]:
     `ModelFolder` has one. Raises `UserError` as `verify`.
     """
     digest = hashlib.sha256()
-    files = (path,)
+    files: tuple[Path, ...] = (path,)
     if path.is_dir():
         part = {"": Component(library, ())}  # the folder itself
         _refuse_code(path, [])

@@ -25,7 +25,7 @@ class ControlKind(StrEnum):
     OTHER = "OTHER"  # as it is
 
 
-# In the names of ControlNets, the most telling first: control_v11f1p_sd15_depth, controlnet-tile-sdxl-1.0 ...
+# In the names of ControlNets, the most telling first: control_v11f1p_sd15_depth ...
 _NAMES = (
     ("normal", ControlKind.NORMAL),
     ("depth", ControlKind.DEPTH),

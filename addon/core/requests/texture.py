@@ -161,7 +161,7 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
-    guides: Guides = Guides()
+    guides: Guides = field(default_factory=Guides)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -289,8 +289,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `guides` and the variation only where they are not the default, so that recipes stay what they were
-        before there was any.
+        `finish`, `template`, `guides` and the variation only where they are not the default, so that recipes stay what
+        they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, guides = data.pop("finish"), data.pop("template"), data.pop("guides")
