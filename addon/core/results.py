@@ -40,6 +40,11 @@ _INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes
 
 
+def is_input(kind: str) -> bool:
+    """Whether a file of that kind went into a texture, and was not made with it."""
+    return kind in (TEMPLATE, MASK) or kind.startswith(GUIDE)
+
+
 @dataclass(frozen=True)
 class Result:
     """One finished picture on disk.

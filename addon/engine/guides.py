@@ -147,8 +147,9 @@ def ready(loaded: LoadedModel, pictures: GuidePictures | None) -> Iterator[Guide
     if pictures is None:
         yield NOTHING
         return
-    if problem := loaded.info.guides_problem:
-        raise UserError(ErrorKind.MODEL, problem, "Choose another model.")
+    if not loaded.info.takes_guides:
+        message = f"{loaded.info.title} takes no ControlNet and no IP-Adapter."
+        raise UserError(ErrorKind.MODEL, message, "Choose another model.")
     passes = _passes(loaded, pictures)
     networks = [part.network for part in passes]
     device = loaded.plan.device.name

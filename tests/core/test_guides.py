@@ -123,7 +123,7 @@ def test_what_a_control_net_wants_to_see_stands_in_its_name(name, kind):
 
 def test_people_read_what_guided_a_texture():
     request = replace(REQUEST, guides=Guides((replace(CONTROL, strength=0.5, end=0.8),), STYLE))
-    text = description(Recipe(request, "0"))
+    text = description(Recipe(request, "0"), "a model")
     assert "Structure from wall é.png with the ControlNet depth, strength 0.5, from 0 to 0.8 of the steps." in text
     assert "Style of style.png with the IP-Adapter ip-adapter.safetensors, strength 0.6." in text
 

@@ -540,5 +540,5 @@ def test_what_does_not_fit_is_refused_by_name(
         assert raised.value.kind is ErrorKind.MODEL
         assert raised.value.hint
         assert_unchanged(before, where.loaded().pipeline.unet)
-    with pytest.raises(UserError, match="no ControlNets or IP-Adapters for the starter"):
+    with pytest.raises(UserError, match="Starter takes no ControlNet"):
         studio.make(guides=control(controls["depth"]), model=STARTER)

@@ -56,11 +56,9 @@ class ModelInfo:
         return Axes.XY if self.defaults.periodic else asked
 
     @property
-    def guides_problem(self) -> str:
-        """A sentence why it takes no ControlNet and no IP-Adapter, "" where it does."""
-        if self.id == STARTER:
-            return "There are no ControlNets or IP-Adapters for the starter."
-        return "" if self.family.controls else f"{self.title} takes no ControlNets or IP-Adapters in Tilewright yet."
+    def takes_guides(self) -> bool:
+        """Whether there are ControlNets and IP-Adapters for it that run here; nobody made any for the starter."""
+        return self.id != STARTER and bool(self.family.controls)
 
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
