@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from ..core.errors import ErrorKind, UserError
 from ..core.families.family import Family
 from ..core.model_files import folder as model_folder
+from ..core.model_files import kinds
 from ..core.model_files.configs import read_config
 from ..core.requests.guides import Control, Guides, Style
 from .devices import is_out_of_memory
@@ -39,13 +40,14 @@ _AGAIN = "Download it again, or choose another."
 
 @dataclass(frozen=True)
 class ControlFiles:
-    """A ControlNet that was found. config: what its folder says, None of a single file."""
+    """A ControlNet that was found. config: what its folder says, None of a single file. parameters: its weights."""
 
     path: Path
     files: tuple[Path, ...]
     fingerprint: str
     class_name: str
     config: Mapping[str, Any] | None
+    parameters: int
 
     @property
     def is_union(self) -> bool:
@@ -57,12 +59,14 @@ class ControlFiles:
 class StyleFiles:
     """An IP-Adapter that was found, with the encoder that fits it. fingerprint: of both.
 
+    parameters: how many weights each has.
     reads_hidden: whether it reads all that the encoder sees (Plus), and not its summary alone.
     """
 
     path: Path
     encoder: Path
     fingerprint: str
+    parameters: tuple[int, int]
     reads_hidden: bool
 
 
@@ -75,7 +79,7 @@ def find_control(control: Control, family: Family) -> ControlFiles:
     if path.name == _CONFIG:
         path = path.parent
     _must_exist(path)
-    files, fingerprint = model_folder.check_network(path, "diffusers")
+    network = model_folder.check_network(path, "diffusers")
     config: dict[str, Any] | None = None
     if path.is_dir():
         config = read_config(path, _CONFIG)
@@ -85,9 +89,9 @@ def find_control(control: Control, family: Family) -> ControlFiles:
     if class_name not in family.controls:
         if class_name in ("ControlNetModel", _UNION):
             raise UserError(ErrorKind.MODEL, f"{path.name} is a {class_name}, which this model does not take.", _AGAIN)
-        raise UserError(ErrorKind.MODEL, f"{path.name} is no ControlNet for this model.", "Choose another.")
-    _same(control.fingerprint, fingerprint, "The ControlNet", path)
-    return ControlFiles(path, files, fingerprint, str(class_name), config)
+        raise UserError(ErrorKind.MODEL, f"{path.name} is no ControlNet for this model.{_told(path)}", _AGAIN)
+    _same(control.fingerprint, network.fingerprint, "The ControlNet", path)
+    return ControlFiles(path, network.files, network.fingerprint, str(class_name), config, network.parameters)
 
 
 def _class_in(path: Path) -> str:
@@ -105,10 +109,10 @@ def find_style(style: Style) -> StyleFiles:
     _must_exist(path)
     if path.is_dir():
         raise UserError(ErrorKind.MODEL, f"{path} is a folder.", "Choose the .safetensors file of an IP-Adapter in it.")
-    _, own = model_folder.check_network(path, "diffusers")
+    own = model_folder.check_network(path, "diffusers")
     shapes = _shapes(path)
     if not any(name.startswith("ip_adapter.") for name in shapes):
-        raise UserError(ErrorKind.MODEL, f"{path.name} is no IP-Adapter.", "Choose another file.")
+        raise UserError(ErrorKind.MODEL, f"{path.name} is no IP-Adapter.{_told(path)}", "Choose another file.")
     if "image_proj.proj.weight" in shapes:
         wanted, reads_hidden = {"projection_dim": shapes["image_proj.proj.weight"][-1]}, False
     elif "image_proj.latents" in shapes and "image_proj.proj_in.weight" in shapes:
@@ -121,14 +125,14 @@ def find_style(style: Style) -> StyleFiles:
             f"{path.name} is an IP-Adapter for faces, which are recognized by code that Tilewright does not have.",
             "Choose a plain one, or a Plus.",
         )
-    encoder, encoder_print = _find_encoder(path, style.encoder, wanted)
-    fingerprint = hashlib.sha256(f"{own} {encoder_print}".encode()).hexdigest()[:16]
+    encoder, eye = _find_encoder(path, style.encoder, wanted)
+    fingerprint = hashlib.sha256(f"{own.fingerprint} {eye.fingerprint}".encode()).hexdigest()[:16]
     _same(style.fingerprint, fingerprint, "The IP-Adapter", path)
-    return StyleFiles(path, encoder, fingerprint, reads_hidden)
+    return StyleFiles(path, encoder, fingerprint, (own.parameters, eye.parameters), reads_hidden)
 
 
-def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tuple[Path, str]:
-    """The encoder's folder and its fingerprint: the chosen one, or the first beside the adapter that fits it."""
+def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tuple[Path, model_folder.Network]:
+    """The encoder's folder, and what is in it: the chosen one, or the first beside the adapter that fits it."""
     ((name, width),) = wanted.items()
     places = [Path(chosen)] if chosen else [(adapter.parent / place) for place in _ENCODER_PLACES]
     for place in places:
@@ -141,7 +145,7 @@ def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tupl
             raise UserError(
                 ErrorKind.MODEL, f"{place} is no image encoder that is on the list of safe classes.", _AGAIN
             )
-        return place, model_folder.check_network(place, "transformers")[1]
+        return place, model_folder.check_network(place, "transformers")
     if chosen:
         raise UserError(
             ErrorKind.MODEL,
@@ -155,15 +159,22 @@ def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tupl
     )
 
 
-def weight_files(guides: Guides, family: Family, with_encoder: bool) -> tuple[Path, ...]:
-    """The files of all networks that are in memory at once. with_encoder: whether the image encoder is one of them."""
-    files = [file for control in guides.controls for file in find_control(control, family).files]
+def count_weights(guides: Guides, family: Family, with_encoder: bool) -> int:
+    """How many weights are in memory at once. with_encoder: whether the image encoder's count too."""
+    found = [find_control(control, family) for control in guides.controls]
+    count = sum({control.fingerprint: control.parameters for control in found}.values())
     if guides.style:
-        found = find_style(guides.style)
-        files.append(found.path)
-        if with_encoder:
-            files += model_folder.check_network(found.encoder, "transformers")[0]
-    return tuple(dict.fromkeys(files))
+        own, encoder = find_style(guides.style).parameters
+        count += own + encoder * with_encoder
+    return count
+
+
+def _told(path: Path) -> str:
+    """What a file is instead, with a space before it; "" of a folder."""
+    if path.is_dir():
+        return ""
+    kind = kinds.look(path)
+    return " ".join(["", kind.sentence, *([kind.place] if kind.place else [])])
 
 
 def _must_exist(path: Path) -> None:
