@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import (
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
@@ -26,6 +27,8 @@ from addon.core.requests.guides import Control, ControlKind, Guides, Style
 from addon.core.requests.template import Template
 from addon.core.requests.texture import STARTER, Axes, Size
 from addon.engine import generate, guides
+from addon.engine.devices import Offload
+from addon.engine.guide_files import GuideCache
 from addon.engine.guide_pictures import GuidePictures, guide_pictures
 from addon.engine.seamless import seamless
 from tests.engine import networks
@@ -542,3 +545,40 @@ def test_what_does_not_fit_is_refused_by_name(
         assert_unchanged(before, where.loaded().pipeline.unet)
     with pytest.raises(UserError, match="Starter takes no ControlNet"):
         studio.make(guides=control(controls["depth"]), model=STARTER)
+
+
+@pytest.mark.parametrize("offload", [Offload.MODEL, Offload.SEQUENTIAL])
+def test_parts_that_take_turns_give_the_same_latents_and_go_back(
+    studio: Studio, controls: dict[str, Path], picture: Path, tmp_path: Path, offload: Offload
+) -> None:
+    """As on a card with little memory; here the device is the processor too, and the weights are away all the same."""
+    asked = Guides((Control(str(controls["depth"]), str(picture)),), Style(str(controls["plus"]), str(picture)))
+    plain = latents(studio, tmp_path, guides=asked)
+    loaded = studio.loaded(guides=asked)
+    loaded.guides = GuideCache()
+    loaded.plan = replace(loaded.plan, offload=offload)
+    unet = loaded.pipeline.unet
+    if offload is Offload.SEQUENTIAL:
+        cpu_offload(unet, "cpu")
+        assert unet.device.type == "meta"
+    before = snapshot(unet)
+    mine = turns(studio, tmp_path, asked)
+    assert torch.equal(mine, plain)
+    assert_unchanged(before, unet)
+    (network,) = loaded.guides.networks.values()
+    assert network.device.type == ("meta" if offload is Offload.SEQUENTIAL else "cpu")
+    assert torch.equal(turns(studio, tmp_path, asked), plain), "and once more"
+
+
+def turns(studio: Studio, tmp_path: Path, asked: Guides) -> torch.Tensor:
+    """As `latents`, of the model that is loaded whatever its plan."""
+    request, loaded = replace(studio.base, guides=asked), studio.cache._loaded
+    assert loaded is not None
+    with (
+        torch.inference_mode(),
+        guide_pictures(request, tmp_path / "scratch", lambda: None) as pictures,
+        guides.ready(loaded, pictures) as guide,
+        seamless([loaded.pipeline.unet, *guide.networks], request.axes),
+    ):
+        embeddings, _ = generate.embed(loaded, request)
+        return generate.sample(loaded, request, embeddings, 0, Watch(), guide=guide)
