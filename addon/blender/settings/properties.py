@@ -197,6 +197,14 @@ def delight_property(**others: Any) -> Any:
     )
 
 
+def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.model)
+
+
+def _style_file_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.style_file)
+
+
 def _control_changed(self: Any, context: bpy.types.Context) -> None:
     if self.picture is not None:
         self.make_tileable = is_cut(self.picture)
@@ -210,6 +218,7 @@ class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
         name="ControlNet",
         description="A ControlNet for this model: its .safetensors file, or its folder (or the config.json in that)",
         subtype="FILE_PATH",
+        update=_control_model_changed,
     )
     picture: PointerProperty(
         type=bpy.types.Image,
@@ -410,6 +419,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         name="IP-Adapter",
         description="The .safetensors file of an IP-Adapter for this model",
         subtype="FILE_PATH",
+        update=_style_file_changed,
     )
     style_encoder: StringProperty(
         name="Image Encoder",

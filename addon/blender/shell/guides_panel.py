@@ -5,6 +5,7 @@ from typing import Any
 
 import bpy
 
+from ...core.model_files.kinds import Role
 from ...core.requests.texture import STARTER
 from ..common.drawing import paragraph
 from ..common.languages import iface_
@@ -22,11 +23,11 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.active = not reason
     whole.label(text="Structure (ControlNet)")
     for index, control in enumerate(settings.controls):
-        _draw_control(whole.box().column(), control, index)
+        _draw_control(whole.box().column(), context, control, index)
     whole.operator("tilewright.add_control", icon="ADD")
     whole.separator()
     whole.label(text="Style (IP-Adapter)")
-    _draw_style(whole.column(), settings)
+    _draw_style(whole.column(), context, settings)
 
 
 def _reason(settings: TILEWRIGHT_PG_settings) -> str:
@@ -39,7 +40,18 @@ def _reason(settings: TILEWRIGHT_PG_settings) -> str:
     return iface_("{model} takes no ControlNet and no IP-Adapter.").format(model=info.title)
 
 
-def _draw_control(column: Any, control: TILEWRIGHT_PG_control, index: int) -> None:
+def _draw_file(layout: Any, context: bpy.types.Context, file: str, role: Role) -> None:
+    """What the file is, as far as that was seen; with a mark where it is no such file, or for another model."""
+    kind = models.seen(file)
+    if kind is None:
+        return
+    info = models.peek(settings_of(context.scene).model)
+    known = kind.base is not None and info is not None and info.base is not None
+    fits = kind.role is role and not (known and info is not None and kind.base is not info.base)
+    paragraph(layout, context, kind.sentence, icon="INFO" if fits else "ERROR")
+
+
+def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_PG_control, index: int) -> None:
     row = column.row(align=True)
     row.prop(control, "use", text="")
     row.prop(control, "model", text="", placeholder=iface_("ControlNet"))
@@ -47,6 +59,7 @@ def _draw_control(column: Any, control: TILEWRIGHT_PG_control, index: int) -> No
     button.index = index
     if not control.use:
         return
+    _draw_file(column, context, control.model, Role.CONTROLNET)
     column.template_ID(control, "picture", open="image.open")
     button = column.operator("tilewright.control_from_material", icon="MATERIAL")
     button.index = index
@@ -61,12 +74,13 @@ def _draw_control(column: Any, control: TILEWRIGHT_PG_control, index: int) -> No
     column.prop(control, "make_tileable")
 
 
-def _draw_style(column: Any, settings: TILEWRIGHT_PG_settings) -> None:
+def _draw_style(column: Any, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
     column.template_ID(settings, "style_picture", open="image.open")
     column = column.column()
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(settings, "style_file")
     if settings.style_file:
+        _draw_file(column, context, settings.style_file, Role.IP_ADAPTER)
         column.prop(settings, "style_encoder")
         column.prop(settings, "style_strength", text="Strength")
