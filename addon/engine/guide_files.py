@@ -247,7 +247,8 @@ def _config_like(cls: Any, denoiser: Mapping[str, Any], weights: Mapping[str, to
     weights' shapes.
     """
     config = {name: denoiser[name] for name in inspect.signature(cls.__init__).parameters if name in denoiser}
-    config["in_channels"] = 4  # latents, also of a denoiser that reads a mask beside them
+    if "conv_in.weight" in weights:  # of latents alone, also where the denoiser reads a mask beside them
+        config["in_channels"] = weights["conv_in.weight"].shape[1]
     prefix = "controlnet_cond_embedding."
     if f"{prefix}conv_in.weight" in weights:
         count = sum(1 for name in weights if name.startswith(f"{prefix}blocks.") and name.endswith(".weight"))

@@ -10,7 +10,7 @@ from ...core.requests.texture import STARTER
 from ..common.drawing import paragraph
 from ..common.languages import iface_
 from ..settings import models
-from ..settings.properties import TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, settings_of
+from ..settings.properties import AUTO, CONTROL_ITEMS, TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, settings_of
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -67,6 +67,9 @@ def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_P
     column.use_property_split = True
     column.use_property_decorate = False
     column.prop(control, "kind")
+    if control.kind == AUTO and control.model:
+        name = next(name for value, name, _told in CONTROL_ITEMS if value == control.get_kind())
+        paragraph(column, context, name, icon="RIGHTARROW_THIN")
     column.prop(control, "strength")
     steps = column.column(align=True)
     steps.prop(control, "start")
