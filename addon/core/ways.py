@@ -67,6 +67,10 @@ def larger(result: Result, size: Size, strength: float = LARGER_STRENGTH) -> Tex
 
 
 def grown(result: Result, across: int = 2, down: int = 2, **settings: Any) -> TextureRequest:
-    """A larger repeat whose top left part is the result as it was. across, down: how many times wider and higher."""
+    """A larger repeat whose top left part is the result as it was. across, down: how many times wider and higher.
+
+    Without what guided its structure: stretched over all of the repeat, that would be too large.
+    """
     request = anew(result, Region.GROW, **settings)
+    request = replace(request, guides=replace(request.guides, controls=()))
     return replace(request, size=Size(request.size.width * across, request.size.height * down))

@@ -135,3 +135,4 @@ def test_a_result_is_made_again_with_the_copies_beside_it():
     again = ways.again(result).guides
     assert again.pictures == ("/store/moss/guide1.png", CONTROL.picture, "/store/moss/guide3.jpg")
     assert ways.anew(result).guides == again
+    assert ways.grown(result).guides == replace(again, controls=())

@@ -547,6 +547,20 @@ def test_what_does_not_fit_is_refused_by_name(
         studio.make(guides=control(controls["depth"]), model=STARTER)
 
 
+def test_sliced_attention_stays_where_the_style_does_not_look(
+    studio: Studio, controls: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
+    """As on Apple's graphics with little memory; diffusers' own loading fails there."""
+    asked = Guides((), Style(str(controls["style"]), str(picture)))
+    plain = latents(studio, tmp_path, guides=asked)
+    unet = studio.loaded(guides=asked).pipeline.unet
+    unet.set_attention_slice("auto")
+    before = snapshot(unet)
+    sliced = latents(studio, tmp_path, guides=asked)
+    assert off(sliced, plain) <= LIMIT
+    assert_unchanged(before, unet)
+
+
 @pytest.mark.parametrize("offload", [Offload.MODEL, Offload.SEQUENTIAL])
 def test_parts_that_take_turns_give_the_same_latents_and_go_back(
     studio: Studio, controls: dict[str, Path], picture: Path, tmp_path: Path, offload: Offload
