@@ -2,7 +2,7 @@
 """Decodes latents, encodes pictures; large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
-and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: see `layers`.
+and memory stays that of a tile. The norms or the attention of others see all of the picture: see `layers`.
 """
 
 from fractions import Fraction
@@ -107,7 +107,7 @@ def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device
     picture = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1).to(vae.dtype)
     if how is not Decoding.WHOLE and layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:
-            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture).chunk(2, 1)[0]
+            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture)
     return encode_whole(vae, picture.to(device))
 
 

@@ -23,4 +23,5 @@ SANA = Family(
     step_bytes=210,  # 199 counted
     grid=transformer.grid,
     side=transformer.side,
+    dtype="bfloat16",  # what Gemma was trained in; 16 bits of the other kind overflow
 )
