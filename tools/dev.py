@@ -17,7 +17,6 @@ from tools import demo, environments, linting, package, repository, screenshot, 
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
-
 # What runs in the engine's environment, with options of its own.
 _MODULES = {
     "tilings": "tools.tilings",

@@ -190,7 +190,7 @@ _WAYS: dict[str, tuple[Axes, bool, Callable[[LoadedModel, nn.Module], Any]]] = {
 
 
 def compare(request: TextureRequest, out: Path, device: str = "auto") -> dict[str, float]:
-    """Write a picture for each way, and the same laid out twice by twice; seam scores by its name. Raises `UserError`."""
+    """Write a picture for each way, and the same laid out twice by twice; their seam scores. Raises `UserError`."""
     out.mkdir(parents=True, exist_ok=True)
     cache, periodic = ModelCache(), seamless_module.periodic
     scores = {}
