@@ -152,7 +152,15 @@ class ModelCache:
         self.free()
         upcast = bool(folder.config("vae").get("force_upcast", False))
         parameters = dict(folder.parameters)
-        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(
+            ready(device),
+            info.family,
+            parameters,
+            request.size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -223,6 +231,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         loaded.parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))

@@ -24,7 +24,7 @@ def names(text: str) -> list[str]:
     return text.split()
 
 
-RUN = {name: True for name in names(every_model.EXACT)} | {name: False for name in names(every_model.MEASURED)}
+RUN = dict.fromkeys(names(every_model.EXACT), True) | dict.fromkeys(names(every_model.MEASURED), False)
 NOT_RUN = [name for part in ("NOT_RUN", "REFUSED", "OTHER") for name in names(getattr(every_model, part))]
 
 
