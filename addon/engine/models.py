@@ -156,7 +156,15 @@ class ModelCache:
         parameters = dict(folder.parameters)
         found = ready(device)
         family, counted = _with_guides(info.family, parameters, request, found)
-        plan = make_plan(found, family, counted, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(
+            found,
+            family,
+            counted,
+            request.size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -229,6 +237,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))

@@ -25,6 +25,7 @@ from addon.core import families
 from addon.core.errors import ErrorKind, UserError
 from addon.core.families import AURA_FLOW, PIXART_ALPHA, PIXART_SIGMA, SANA
 from addon.core.families import STABLE_DIFFUSION_3 as SD3
+from addon.core.families.autoencoders import KL
 from addon.core.families.family import Family
 from addon.core.requests.texture import Axes, Size
 from addon.engine import devices, layers
@@ -326,8 +327,8 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
     assert sum(parameter.numel() for parameter in large.parameters()) == SDXL[1]["unet"]
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]
-    assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
-    assert middle < devices.MIDDLE_BYTES
+    assert 0.9 * KL.whole < decode < KL.whole
+    assert middle < KL.middle
     for family, counted in ((SD[0], step), (SDXL[0], large_step)):
         assert 0.9 * family.step_bytes < counted < family.step_bytes
     for family, counted in zip((SD[0], SDXL[0]), guided, strict=True):
