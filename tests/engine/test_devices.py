@@ -10,6 +10,7 @@ import torch
 from diffusers import (
     AuraFlowTransformer2DModel,
     AutoencoderKL,
+    ControlNetModel,
     PixArtTransformer2DModel,
     SanaTransformer2DModel,
     SD3Transformer2DModel,
@@ -268,6 +269,35 @@ def sdxl_unet() -> tuple[UNet2DConditionModel, dict[str, torch.Tensor]]:
     return network, {"text_embeds": torch.randn(2, 1280).half(), "time_ids": torch.ones(2, 6).half()}
 
 
+def bytes_with_controls(
+    unet: UNet2DConditionModel, latents: torch.Tensor, time: torch.Tensor, width: int, more: dict[str, torch.Tensor]
+) -> tuple[float, ...]:
+    """What a step holds beside one, two and three ControlNets, per pixel of the picture."""
+    control = ControlNetModel.from_unet(unet, load_weights_from_unet=False).half()
+    control.controlnet_cond_embedding = torch.nn.Identity()
+    text = torch.randn(2, 77, width).half()
+    seen = torch.randn(2, 320, 64, 64).half()
+
+    def step(count: int) -> object:
+        down, middle = [], None
+        for _ in range(count):
+            made, center = control(
+                latents,
+                time,
+                encoder_hidden_states=text,
+                controlnet_cond=seen,
+                added_cond_kwargs=more,
+                return_dict=False,
+            )
+            down = [one + other for one, other in zip(down, made, strict=True)] if down else list(made)
+            middle = center if middle is None else middle + center
+        named = {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": middle}
+        return unet(latents, time, encoder_hidden_states=text, added_cond_kwargs=more, **named)
+
+    both = torch.nn.ModuleList([unet, control])
+    return tuple(bytes_per_pixel(both, lambda count=count: step(count)) for count in (1, 2, 3))
+
+
 def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     # Fused attention keeps no matrix of scores, but without data torch falls back to one.
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
@@ -290,6 +320,10 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
         large_step = bytes_per_pixel(
             large, lambda: large(latents, time, encoder_hidden_states=text, added_cond_kwargs=more)
         )
+        guided = (
+            bytes_with_controls(unet, latents, time, 768, {}),
+            bytes_with_controls(large, latents, time, 2048, more),
+        )
     assert sum(parameter.numel() for parameter in large.parameters()) == SDXL[1]["unet"]
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]
@@ -297,6 +331,10 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
     assert middle < KL.middle
     for family, counted in ((SD[0], step), (SDXL[0], large_step)):
         assert 0.9 * family.step_bytes < counted < family.step_bytes
+    for family, counted in zip((SD[0], SDXL[0]), guided, strict=True):
+        one, two, three = counted
+        assert 0.9 * (family.step_bytes + family.control_bytes) < one < family.step_bytes + family.control_bytes
+        assert two == three < family.step_bytes + 2 * family.control_bytes  # a third's are added to what is there
 
 
 def full_size(family: Family) -> tuple[torch.nn.Module, Callable[[torch.nn.Module], object]]:

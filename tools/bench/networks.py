@@ -13,6 +13,7 @@ from diffusers import (
     DiffusionPipeline,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
+    Flux2Transformer2DModel,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -179,9 +180,43 @@ def step_seconds(width: int, side: int, runs: int) -> dict[str, Any]:
     given = inputs(network, side)
     given["latents"] = given["latents"].contiguous(memory_format=torch.channels_last)
 
+    return _in_turn(network, lambda: run(network, given), runs)
+
+
+@torch.inference_mode()
+def transformer_seconds(heads: int, side: int, runs: int) -> dict[str, Any]:
+    """As `step_seconds`, of a transformer with rotary positions and two blocks, in its first step of a size.
+
+    Args:
+        heads: of 128 channels; FLUX.2 klein has 24, and 25 blocks.
+        side: of the picture in tokens; beside them 128 of text.
+        runs: of each.
+    """
+    network = filled(
+        lambda: Flux2Transformer2DModel(
+            num_layers=1,
+            num_single_layers=1,
+            num_attention_heads=heads,
+            joint_attention_dim=7680,
+            guidance_embeds=False,
+        )
+    ).eval()
+    zero = torch.zeros(1)
+    given = {
+        "hidden_states": torch.randn(1, side * side, 128),
+        "encoder_hidden_states": torch.randn(1, 128, 7680),
+        "timestep": torch.full((1,), 0.5),
+        "img_ids": torch.cartesian_prod(zero, torch.arange(float(side)), torch.arange(float(side)), zero),
+        "txt_ids": torch.cartesian_prod(zero, zero, zero, torch.arange(128.0)),
+        "guidance": None,
+    }
+    return _in_turn(network, lambda: network(**given, return_dict=False), runs)
+
+
+def _in_turn(network: torch.nn.Module, run: Callable[[], Any], runs: int) -> dict[str, Any]:
     def plain() -> float:
         begun = time.perf_counter()
-        run(network, given)
+        run()
         return time.perf_counter() - begun
 
     def wrapped() -> float:

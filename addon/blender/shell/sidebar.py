@@ -20,7 +20,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import model_choice, template_box
+from . import guides_panel, model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -202,6 +202,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     parts = (
         ("texture", "Texture", _draw_texture),
         ("model", "Model", _draw_model),
+        ("guides", "Guides", guides_panel.draw),
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )
