@@ -7,6 +7,7 @@ Only local diffusers folders that `core.model_files` has passed, only safetensor
 import functools
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,7 +156,15 @@ class ModelCache:
         parameters = dict(folder.parameters)
         found = ready(device)
         family, counted = _with_guides(info.family, parameters, request, found)
-        plan = make_plan(found, family, counted, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(
+            found,
+            family,
+            counted,
+            request.size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -204,6 +213,13 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
+    largest = info.family.largest(info.folder)
+    if largest is not None and max(width, height) > largest:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{info.title} can make sides of at most {largest} pixels, not {request.size}.",
+            f"Use {min(width, largest)}x{min(height, largest)}, and enlarge the texture.",
+        )
 
 
 def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
@@ -221,6 +237,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
@@ -254,11 +271,13 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     }
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
-    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
+    there = set(folder.family.components if folder.scheduler else folder.classes)
+    unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
     try:
         if folder.scheduler is None:
+            tokenizers = dict(_old_tokenizers(folder, there))
             pipeline = cls.from_pretrained(
-                str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
+                str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
             )
         else:
             unchecked = {"requires_safety_checker": False} if "requires_safety_checker" in settings else {}
@@ -280,6 +299,16 @@ def _of_file(folder: ModelFolder) -> dict[str, Any]:
     return made | {"scheduler": getattr(diffusers, name).from_config(dict(config))}
 
 
+def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those that transformers would ask for another package to read."""
+    for name in names:
+        place = folder.folder / name
+        if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
+            from .spiece import SpieceTokenizer  # late: most models need none of it
+
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
+
+
 def pipeline_class(family: Family) -> Any:
     """diffusers' class, imported only now: of many families, few are ever asked for. Raises `UserError`."""
     try:
@@ -297,7 +326,8 @@ def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            network.to(memory_format=torch.channels_last)
+            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+                network.to(memory_format=torch.channels_last)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:

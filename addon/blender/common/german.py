@@ -22,6 +22,7 @@ TEXTS = {
     "Material": "Material",
     "Negative": "Ohne",
     "Steps": "Schritte",
+    "This model's textures repeat nearly, not exactly.": "Texturen dieses Modells wiederholen sich fast, nicht genau.",
     "Steps (model: {steps})": "Schritte (Modell: {steps})",
     "Guidance": "Prompttreue",
     "Guidance (model: {guidance:g})": "Prompttreue (Modell: {guidance:g})",

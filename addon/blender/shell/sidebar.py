@@ -47,6 +47,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     row.operator("tilewright.generate_lines", text="", icon="TEXT")
     _draw_target_line(layout, context)
+    if (info := models.peek(settings.model)) and not info.exact and settings.tiling != "NONE":
+        paragraph(layout, context, "This model's textures repeat nearly, not exactly.", icon="INFO")
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, context, jobs)

@@ -156,10 +156,11 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
     prediction = read_config(folder, _SCHEDULER).get("prediction_type", family.prediction_type)
     if prediction not in list(family.schedulers):  # a list: a file may name what has no hash
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
-    few = few_steps.told_by(title) if defaults is None else None
+    own = family.few_steps(folder) if defaults is None else None
+    few = few_steps.told_by(title) if defaults is None and own is None else None
     base = bases.of_config(read_config(folder, f"{family.denoiser}/config.json")) if defaults is None else None
     if defaults is None:
-        defaults, side = family.defaults, family.side(folder)
+        defaults, side = own or family.defaults, family.side(folder)
         if side is not None:
             defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
     return ModelInfo(
@@ -171,6 +172,7 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
         _few_steps(defaults, few),
         family.schedulers[prediction],
         licence,
+        family.exact,
         base=base,
         few=few,
     )

@@ -268,7 +268,8 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
     """The family's parts, by name, in the index's order; all are there, and of classes that may be loaded."""
     present = {}
     for name, value in index.items():
-        if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
+        unused = name in _IGNORED or name in family.unused
+        if name.startswith("_") or unused or not isinstance(value, list) or value == [None, None]:
             continue
         part = family.components.get(name)
         # lists: a file may name what has no hash
@@ -277,7 +278,7 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
                 folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
             )
         present[name] = part
-    missing = [name for name in family.components if name not in present]
+    missing = [name for name, part in family.components.items() if name not in present and not part.optional]
     if missing:
         raise refuse(folder / "model_index.json", f"names no {missing[0]}")
     return present
