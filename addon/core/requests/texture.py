@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
 from ..naming import slug
+from .extras import Extras
 from .finish import Finish
 from .template import Region, Template
 
@@ -138,6 +139,7 @@ class TextureRequest:
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
+    extras: LoRAs, embeddings, clip skip.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -159,6 +161,7 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    extras: Extras = field(default_factory=Extras)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -193,6 +196,8 @@ class TextureRequest:
         _whole("The variation's seed", self.variation_seed, 0, MAX_SEED)
         if not variation:
             object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
+        if not isinstance(self.extras, Extras):
+            raise bad_request("The settings for LoRAs and embeddings are not known.")
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -252,6 +257,7 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
+        before += " | LoRA" * bool(self.extras.loras)
         return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
@@ -267,7 +273,7 @@ class TextureRequest:
             lines.append(self.template.in_words)
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
-        return lines
+        return lines + self.extras.in_words
 
     def as_texture(self) -> "TextureRequest":
         """These settings as those that a texture is generated with. Raises `UserError` where they are none."""
@@ -280,15 +286,17 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template` and the variation only where they are not the default, so that recipes stay what they were
-        before there was any.
+        `finish`, `template`, `extras` and the variation only where they are not the default, so that recipes stay what
+        they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish, template = data.pop("finish"), data.pop("template")
+        finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
+        if extras != Extras():
+            data["extras"] = extras.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
         return data | {
@@ -317,6 +325,8 @@ class TextureRequest:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:
                 values["template"] = Template.from_json(values["template"])
+            if "extras" in values:
+                values["extras"] = Extras.from_json(values["extras"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)
