@@ -7,19 +7,25 @@ what fits no layer is counted.
 """
 
 import json
+import logging
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import align_module_device
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
 from ..core.errors import ErrorKind, UserError
+from ..core.model_files import kinds
+from ..core.model_files.configs import read_config
+from ..core.model_files.header import read_header
+
+log = logging.getLogger(__name__)
 
 _ANOTHER = "Choose a LoRA that was made for this model."
 # Before a layer's name, and the pipeline's part that they mean; "" is the denoiser.
@@ -78,8 +84,6 @@ _UNREAD = {
     ".bias_": "sparse biases",
     "lora_controlnet": "a ControlNet",
 }
-# Layers of text encoders, as diffusers' first LoRAs called them.
-_PROCESSORS = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 
 class Delta:
@@ -101,13 +105,14 @@ class Delta:
 
     def prepare(self, layer: nn.Module) -> None:
         """Bring the matrices into the shape that the layer takes. Raises `_Misfit` where they have another."""
-        found = self.placed("meta").weight().shape  # nothing is computed there
+        found = self.placed("meta", torch.float32).weight().shape  # nothing is computed there
         if found[0] != _shape(layer)[0] or found.numel() != math.prod(_shape(layer)):
             raise _Misfit
 
-    def placed(self, device: Any) -> "Delta":
-        """The same on a device."""
-        return type(self)({name: factor.to(device) for name, factor in self.factors.items()}, self.alpha, self.rank)
+    def placed(self, device: str, dtype: torch.dtype) -> "Delta":
+        """The same on a device, in a precision."""
+        factors = {name: factor.to(device, dtype) for name, factor in self.factors.items()}
+        return type(self)(factors, self.alpha, self.rank)
 
 
 class LowRank(Delta):
@@ -246,11 +251,11 @@ class Part:
         unbiased = plain if self.own_bias is None else plain - self.own_bias
         return ((self.gain - 1) * unbiased + self.gain * delta.product(layer, x) * scale) * weight
 
-    def placed(self, device: Any) -> "Part":
-        """The same on a device."""
+    def placed(self, device: str, dtype: torch.dtype) -> "Part":
+        """The same on a device, in a precision."""
         tensors = (self.gain, self.bias, self.own_bias)
-        gain, bias, own_bias = (None if tensor is None else tensor.to(device) for tensor in tensors)
-        return Part(self.delta and self.delta.placed(device), gain, self.gain_on_inputs, bias, own_bias)
+        gain, bias, own_bias = (None if tensor is None else tensor.to(device, dtype) for tensor in tensors)
+        return Part(self.delta and self.delta.placed(device, dtype), gain, self.gain_on_inputs, bias, own_bias)
 
 
 @dataclass(frozen=True)
@@ -286,7 +291,9 @@ class Names:
 
     def find(self, path: str) -> tuple[str, str] | None:
         """Component and layer of the name that stands before a key's end; None where there is no such layer."""
-        path = path.replace(".processor.", ".")
+        path = path.replace(".processor.", ".")  # diffusers' first way
+        if path.endswith(".to_out"):
+            path += ".0"
         components: Iterable[str] = self.networks
         for prefix, component in _PREFIXES.items():
             if path.startswith(prefix):
@@ -313,16 +320,177 @@ def _table(network: nn.Module, aliases: Aliases) -> dict[str, str]:
     for name, module in network.named_modules():
         if not isinstance(module, nn.Linear | nn.Conv2d):
             continue
-        for known in (name, *others.get(name, ())):
+        # CLIP's layers lost their first word in transformers 5
+        for known in (name, f"text_model.{name}", name.removeprefix("text_model."), *others.get(name, ())):
             for spelt in (known, known.replace(".", "_")):
                 table.setdefault(spelt, name)
     return table
 
 
-def read(path: Path, names: Names, dtype: torch.dtype) -> LoraFile:
-    """Read a LoRA's file for the model with these layers. Raises `UserError` (kind `MODEL`)."""
+def read(path: Path, names: Names, convert: Callable[[dict[str, torch.Tensor]], Any] | None = None) -> LoraFile:
+    """Read a LoRA's file for the model with these layers. Raises `UserError` (kind `MODEL`).
+
+    convert: diffusers' own way to other names, where its pipeline has one; for what is not found by name, such as the
+    query, key and value that some trainers keep as one.
+    """
     try:
         tensors = load_file(path)
+        found = _split(path, tensors)
+        parts, unused = _build(found, names, _metadata(path))
+        if unused and convert is not None:
+            other = _converted(tensors, convert)
+            more, left = _build(_split(path, other), names, {}) if other else (parts, unused)
+            if sum(map(len, more.values())) > sum(map(len, parts.values())):
+                parts, unused = more, left
+    except UserError:
+        raise
+    except _Misfit as misfit:
+        raise _another(path, str(misfit)) from misfit
     except Exception as error:  # whatever the library makes of a file's contents is the file's fault
-        raise UserError(ErrorKind.MODEL, f"{path.name} cannot be read: {error}.", "Choose another file.") from error
-    return build(path, tensors, names, dtype)
+        raise UserError(ErrorKind.MODEL, f"{path.name} cannot be read as a LoRA: {error}.", "Choose another.") from error
+    if not parts:
+        raise _another(path, f"none of its {len(unused)} layers is in this model")
+    return LoraFile(parts, tuple(unused))
+
+
+def _another(path: Path, reason: str) -> UserError:
+    """That a LoRA is for another model, named where that can be told."""
+    base = kinds.look(path).base
+    made_for = f"a LoRA for {base.title}" if base else "a LoRA for another model"
+    return UserError(ErrorKind.MODEL, f"{path.name} is {made_for}, and does not fit this one: {reason}.", _ANOTHER)
+
+
+def _split(path: Path, tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[str, torch.Tensor]]:
+    """Layer, as the file calls it -> what the file has for it, by role. Raises `UserError` for what is not read."""
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for key, tensor in tensors.items():
+        for part, method in _UNREAD.items():
+            if part in key:
+                raise UserError(
+                    ErrorKind.MODEL, f"{path.name} holds {method}, which Tilewright can't apply.", "Choose a LoRA without."
+                )
+        end = next((end for end in _LONGEST_FIRST if key.endswith(end)), "")
+        name = key.removesuffix(end)
+        role = _ROLES.get(end, "")
+        if role == _MAGNITUDE and end != ".dora_scale":
+            tensor = tensor.reshape(-1, 1)  # peft's is always of the outputs
+        found.setdefault(name, {})[role] = tensor
+    return found
+
+
+def _build(
+    found: Mapping[str, Mapping[str, torch.Tensor]], names: Names, said: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, Part]], list[str]]:
+    """The parts by component and layer, and the names that fit no layer. Raises `_Misfit`."""
+    parts: dict[str, dict[str, Part]] = {}
+    unused = []
+    for name, roles in found.items():
+        place = names.find(name) if set(roles) - {_ALPHA, ""} else None
+        if place is None:
+            unused.append(name)
+            continue
+        component, own = place
+        layer = names.networks[component].get_submodule(own)
+        try:
+            delta = _delta(roles, layer, said, place)
+            part = _part(delta, roles, layer)
+        except (RuntimeError, KeyError, IndexError) as error:  # matrices that do not go together, or one that is missing
+            raise _Misfit(f"its layer {own} has another shape") from error
+        parts.setdefault(component, {})[own] = part
+    return parts, unused
+
+
+def _delta(
+    roles: Mapping[str, torch.Tensor], layer: nn.Module, said: Mapping[str, Any], place: tuple[str, str]
+) -> Delta | None:
+    """The difference of the weights; None where the file has one of the bias alone. Raises `_Misfit`."""
+    factors = {role: tensor for role, tensor in roles.items() if role not in (_ALPHA, _MAGNITUDE, "diff_b", "")}
+    if not factors:
+        return None
+    cls: type[Delta]
+    if _DOWN in factors:
+        cls, rank = LowRank, len(factors[_DOWN])
+    elif "hada_w1_b" in factors:
+        cls, rank = Hadamard, len(factors["hada_w1_b"])
+    elif "diff" in factors:
+        cls, rank = Difference, 0
+    else:
+        cls = Kronecker
+        low = [factors[side] for side in ("lokr_w1_b", "lokr_w2_b") if side in factors]
+        rank = len(low[-1]) if low else 0
+    alpha: float
+    if rank == 0:  # of whole matrices there is none, and trainers leave alpha aside
+        alpha, rank = 1.0, 1
+    elif _ALPHA in roles:
+        alpha = float(roles[_ALPHA])
+    else:
+        alpha, rank = _alpha_said(said, *place, rank)
+    delta = cls(factors, alpha, rank)
+    delta.prepare(layer)
+    return delta
+
+
+def _part(delta: Delta | None, roles: Mapping[str, torch.Tensor], layer: nn.Module) -> Part:
+    is_conv, bias = isinstance(layer, nn.Conv2d), roles.get("diff_b")
+    tail = (1, 1) if is_conv else ()
+    outputs, *inputs = _shape(layer)
+    if bias is not None:
+        bias = bias.reshape(outputs, *tail)
+    if delta is None or _MAGNITUDE not in roles:
+        return Part(delta, bias=bias)
+    magnitude = roles[_MAGNITUDE].float()
+    of_outputs = magnitude.shape[0] == outputs
+    with align_module_device(layer):  # where its weights wait elsewhere
+        own = layer.weight.detach().float()
+        own_bias = None if layer.bias is None else layer.bias.detach().reshape(outputs, *tail).cpu()
+    matrices = {role: factor.to(own.device, torch.float32) for role, factor in delta.factors.items()}
+    changed = own + type(delta)(matrices, 1.0, 1.0).weight().reshape(own.shape) * (delta.alpha / delta.rank)
+    if of_outputs:
+        norm = changed.flatten(1).norm(dim=1)
+    else:
+        norm = changed.transpose(0, 1).flatten(1).norm(dim=1)
+    gain = magnitude.reshape(outputs if of_outputs else inputs[0]) / norm.cpu()
+    return Part(delta, gain.reshape(-1, *tail), not of_outputs, bias, own_bias)
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+    """peft's settings, as diffusers writes them into a file, or peft beside it; {} where there are none."""
+    beside = path.with_name("adapter_config.json")
+    try:
+        said = read_header(path).metadata.get("lora_adapter_metadata", "")
+        if said:
+            data = json.loads(said)
+        elif path.stem == "adapter_model" and beside.is_file():
+            data = read_config(path.parent, beside.name)
+        else:
+            return {}
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _alpha_said(said: Mapping[str, Any], component: str, name: str, rank: int) -> tuple[float, float]:
+    """Alpha and rank of a layer whose file has no alpha of its own for it: as peft's settings say, else one another."""
+
+    def setting(key: str) -> Any:
+        return said.get(f"{component}.{key}", said.get(key))
+
+    alpha, patterns = setting("lora_alpha"), setting("alpha_pattern")
+    for pattern, value in patterns.items() if isinstance(patterns, dict) else ():
+        if name == str(pattern).lstrip("^") or name.endswith(f".{pattern}"):
+            alpha = value
+    if isinstance(alpha, bool) or not isinstance(alpha, int | float):
+        return float(rank), float(rank)
+    return float(alpha), math.sqrt(rank) if setting("use_rslora") is True else float(rank)
+
+
+def _converted(
+    tensors: Mapping[str, torch.Tensor], convert: Callable[[dict[str, torch.Tensor]], Any]
+) -> dict[str, torch.Tensor]:
+    try:
+        given = convert(dict(tensors))
+    except Exception:  # it raises whatever its code runs into, on names that it does not know
+        log.info("diffusers cannot convert it either", exc_info=True)
+        return {}
+    state = given[0] if isinstance(given, tuple) else given
+    return state if isinstance(state, dict) else {}

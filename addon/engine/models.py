@@ -29,6 +29,7 @@ from . import safety
 from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
+from .lora_files import LoraFile
 from .safety import SafetyChecker
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
-    safety: the checker that the folder brings, if it does.
+    safety: the checker that the folder brings, if it does. loras: the files of the last request, with their hashes.
     """
 
     info: ModelInfo
@@ -65,16 +66,17 @@ class LoadedModel:
     pipeline: Any
     parameters: dict[str, int]
     scheduler: Any
-    embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
+    embeddings: "OrderedDict[tuple[object, ...], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
+    loras: dict[Path, tuple[str, LoraFile]] = field(default_factory=dict)
 
     @property
     def adapter(self) -> Adapter:
         """What is special about running its family."""
         return adapter_of(self.info.family)
 
-    def remember(self, key: tuple[str, str, bool], embeddings: dict[str, Any]) -> None:
+    def remember(self, key: tuple[object, ...], embeddings: dict[str, Any]) -> None:
         self.embeddings[key] = embeddings
         while len(self.embeddings) > _KEPT_PROMPTS:
             self.embeddings.popitem(last=False)

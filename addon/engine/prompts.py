@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from ..core.errors import ErrorKind, UserError
 from ..core.requests.texture import TextureRequest
 from .models import LoadedModel
 
@@ -33,10 +34,29 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
         notes.append("The negative prompt is only read with a guidance scale above 1.")
     if _is_foreign(first, request.prompt):
         notes.append("The model can't read all of the prompt. Use English words.")
-    key = (request.prompt, negative, guided)
+    key = (request.prompt, negative, guided, request.extras)  # LoRAs change text encoders too
     if key not in loaded.embeddings:
-        loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided))
+        chosen = clip_skip(loaded, request)
+        loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided, **chosen))
     return loaded.embeddings[key], notes
+
+
+def clip_skip(loaded: LoadedModel, request: TextureRequest) -> dict[str, int]:
+    """The argument that has the pipeline read another layer of its text encoder. Raises `UserError` where it has none.
+
+    The pipelines count layers that are skipped beyond their own way; people count from the end, see `Extras`.
+    """
+    wanted, own = request.extras.clip_skip, loaded.adapter.last_layer
+    if not wanted:
+        return {}
+    encoder = loaded.pipeline.components[loaded.adapter.text_encoders[0][1]]
+    layers = encoder.config.num_hidden_layers
+    if not own or wanted > layers:
+        reason = f"its text encoder has {layers} layers" if own else "it reads its text encoder in one way only"
+        raise UserError(
+            ErrorKind.REQUEST, f"{loaded.info.title} can't be used with a clip skip of {wanted}: {reason}.", "Set it to 0."
+        )
+    return {"clip_skip": wanted - own}
 
 
 def _cut_off(tokenizer: Any, text: str) -> str:
