@@ -394,7 +394,7 @@ def _build(
         try:
             delta = _delta(roles, layer, said, place)
             part = _part(delta, roles, layer)
-        except (RuntimeError, KeyError, IndexError) as error:  # matrices that do not go together, or one that is missing
+        except (_Misfit, RuntimeError, KeyError, IndexError) as error:  # or matrices that do not go together
             raise _Misfit(f"its layer {own} has another shape") from error
         parts.setdefault(component, {})[own] = part
     return parts, unused

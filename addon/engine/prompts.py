@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a prompt to what the denoiser reads, and what the text encoder cut off. Imports core and engine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from ..core.errors import ErrorKind, UserError
@@ -37,7 +39,8 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     key = (request.prompt, negative, guided, request.extras)  # LoRAs change text encoders too
     if key not in loaded.embeddings:
         chosen = clip_skip(loaded, request)
-        loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided, **chosen))
+        with _under_its_old_name(parts[adapter.text_encoders[0][1]]) if chosen else nullcontext():
+            loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided, **chosen))
     return loaded.embeddings[key], notes
 
 
@@ -57,6 +60,22 @@ def clip_skip(loaded: LoadedModel, request: TextureRequest) -> dict[str, int]:
             ErrorKind.REQUEST, f"{loaded.info.title} can't be used with a clip skip of {wanted}: {reason}.", "Set it to 0."
         )
     return {"clip_skip": wanted - own}
+
+
+@contextmanager
+def _under_its_old_name(encoder: Any) -> Iterator[None]:
+    """CLIP's text encoder with itself as its `text_model`, where diffusers (0.42) looks for its last norm.
+
+    transformers 5 has no such part any more, and a clip skip raises AttributeError.
+    """
+    missing = not hasattr(encoder, "text_model")
+    if missing:
+        vars(encoder)["text_model"] = encoder  # not as a part: it would be found once more within itself
+    try:
+        yield
+    finally:
+        if missing:
+            del vars(encoder)["text_model"]
 
 
 def _cut_off(tokenizer: Any, text: str) -> str:
