@@ -22,7 +22,7 @@ from ..common.languages import iface_, rpt_
 from ..jobs import generation
 from ..jobs.picture_operators import TILEWRIGHT_MT_image
 from ..pictures import images
-from ..settings import models, properties
+from ..settings import extras, models, properties
 from ..settings.properties import TILEWRIGHT_PG_settings, facts_of, settings_of
 from ..settings.request import decimal, new_seed
 from . import browse
@@ -75,6 +75,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
         settings.model = request.model
     else:
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
+    note = extras.put(settings, request.extras, own) or note
     info = models.try_resolve(settings.model)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
     note = _restore_template(settings, request, own, result) or note

@@ -10,6 +10,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -20,6 +21,7 @@ from bpy.props import (
 from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
+from ...core.requests.extras import MAX_CLIP_SKIP
 from ...core.requests.finish import MapKind
 from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import (
@@ -39,7 +41,7 @@ from ...core.torus_fill import looks_cut
 from ..common import phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
-from . import models
+from . import extras, models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
 NOT_MEASURED = -1.0
@@ -368,6 +370,22 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         update=_model_changed,
         search=_search_models,
     )
+    loras: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_lora, name="LoRAs", description="Small files that teach the model a style or a subject"
+    )
+    embeddings: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_embedding,
+        name="Embeddings",
+        description="Textual inversions: files that teach the model a word, for either prompt",
+    )
+    clip_skip: IntProperty(
+        name="Clip Skip",
+        description="Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the last, "
+        "2 the one before. 0: the model's own",
+        default=0,
+        min=0,
+        max=MAX_CLIP_SKIP,
+    )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
 
     def get_maps(self) -> tuple[MapKind, ...]:
@@ -510,7 +528,7 @@ def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     return next((item for item in bpy.data.images if item == before), None)
 
 
-CLASSES = (TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
+CLASSES = (*extras.CLASSES, TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
 
 _POINTERS = (
     (bpy.types.Scene, TILEWRIGHT_PG_settings),

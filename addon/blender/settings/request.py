@@ -16,7 +16,7 @@ from ...core.requests.template import Template
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
-from . import models
+from . import extras, models
 from .properties import TILEWRIGHT_PG_settings
 
 
@@ -52,6 +52,7 @@ def from_settings(
         ),
         template=template,
         variation=decimal(settings.variation),
+        extras=extras.asked(settings),
         variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
 

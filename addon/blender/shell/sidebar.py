@@ -19,7 +19,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import template_box
+from . import loras, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -200,7 +200,9 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )
-    return (main, *(panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts))
+    closed = [panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts]
+    model = next(part for part in closed if part.__name__.endswith("_model"))
+    return (main, *closed, panel("loras", "LoRAs", loras.draw, model.__name__))
 
 
 CLASSES = tuple(cls for place, name in PLACES for cls in _panels(place, name))

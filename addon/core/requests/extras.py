@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from pathlib import PurePath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any, TypeVar
 
 from ..errors import bad_request
@@ -16,6 +16,16 @@ MAX_CLIP_SKIP = 12  # the layers of the smallest text encoder that has the choic
 HASH_DIGITS = 10  # hexadecimal, of a file's sha256: as many as model pages show
 _NO_HASH = re.compile(f"([0-9a-f]{{{HASH_DIGITS}}})?")
 T = TypeVar("T", bound="Embedding")
+
+
+def name_of(file: str) -> str:
+    """The name of a file on this system or another: recipes travel."""
+    return PureWindowsPath(file).name
+
+
+def _is_whole(file: str) -> bool:
+    """Whether it is a whole path on some system."""
+    return PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,7 @@ class Embedding:
     sha256: str = ""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.file, str) or "\0" in self.file or not PurePath(self.file).is_absolute():
+        if not isinstance(self.file, str) or "\0" in self.file or not _is_whole(self.file):
             raise bad_request(f"A LoRA or embedding must be named by its whole path, not {self.file!r}.")
         if not self.file.lower().endswith(".safetensors"):
             raise bad_request(
@@ -44,7 +54,7 @@ class Embedding:
     @property
     def name(self) -> str:
         """The file's name."""
-        return PurePath(self.file).name
+        return name_of(self.file)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the file, and what is not the default."""

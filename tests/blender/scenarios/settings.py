@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, message_of
+from common import addon, fresh, message_of, write_tensors
 
 CHANGED: dict[str, Any] = {
     "prompt": "mossy bricks",
@@ -42,6 +42,9 @@ CHANGED: dict[str, Any] = {
     "feather": 0.125,
     "wear_amount": 0.25,
     "keep_edges": True,
+    "loras": [],  # files, which `_files` makes
+    "embeddings": [],
+    "clip_skip": 2,
     "target": "NEW_NODE",
 }
 OPTIONS = {
@@ -61,6 +64,9 @@ OPTIONS = {
     "--kind": "metal",
     "--delight": None,  # without a value
     "--model": "",
+    "--lora": "",
+    "--embedding": "",
+    "--clip-skip": "2",
     "--scheduler": "unipc",
     "--variation": "0.25",
     "--variation-seed": "5",
@@ -109,6 +115,34 @@ def _images() -> None:
         OPTIONS[option] = str(path)
 
 
+def _files() -> None:
+    """A LoRA and an embedding, as small as they get."""
+    for name, option, weight, tensors in (
+        ("loras", "--lora", {"weight": 0.5}, {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]}),
+        ("embeddings", "--embedding", {}, {"emb_params": [1, 768]}),
+    ):
+        path = FOLDER / f"{name}.safetensors"
+        write_tensors(path, tensors, {"modelspec.trigger_phrase": "mossy"})
+        CHANGED[name] = [{"file": str(path), "sha256": "", **weight}]
+        OPTIONS[option] = ":".join([str(path), *map(str, weight.values())])
+
+
+def _put(settings: Any, name: str, value: Any) -> None:
+    if name in ("loras", "embeddings"):
+        getattr(settings, name).clear()
+        for item in value:
+            addon("settings.extras").fill(getattr(settings, name).add(), item)
+    else:
+        setattr(settings, name, value)
+
+
+def _got(settings: Any, name: str) -> Any:
+    if name not in ("loras", "embeddings"):
+        return getattr(settings, name)
+    fields = ("file", "sha256", "weight") if name == "loras" else ("file", "sha256")
+    return [{field: getattr(item, field) for field in fields} for item in getattr(settings, name)]
+
+
 def _asked(settings: Any) -> Any:
     return addon("jobs.generation").asked_for(settings)[0]
 
@@ -120,8 +154,9 @@ def _table() -> Any:
 def _change() -> Any:
     settings = bpy.context.scene.tilewright
     _images()
+    _files()
     for setting in _table():
-        setattr(settings, setting.name, CHANGED[setting.name])
+        _put(settings, setting.name, CHANGED[setting.name])
     return settings
 
 
@@ -143,7 +178,8 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
-    whole = {field.name for field in fields(request)} - {"finish", "template"}
+    whole = {field.name for field in fields(request)} - {"finish", "template", "extras"}
+    whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
     whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}  # of the files themselves
@@ -168,7 +204,7 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
     assert _asked(settings) == made
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
-    assert {name: getattr(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
+    assert {name: _got(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
 
 
@@ -194,7 +230,7 @@ def rule_presets_keep_what_the_table_says(folder: Path) -> None:
     _unset()
     assert bpy.ops.tilewright.load_preset(filepath=bpy.utils.preset_find("All_Changed", "tilewright")) == {"FINISHED"}
     for setting in _table():
-        kept = getattr(settings, setting.name) == CHANGED[setting.name]
+        kept = _got(settings, setting.name) == CHANGED[setting.name]
         assert kept == setting.preset, setting.name
 
 
