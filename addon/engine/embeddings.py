@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from accelerate.utils import align_module_device
 from safetensors.torch import load_file
-from tokenizers import AddedToken
 from torch import nn
 
 from ..core.errors import ErrorKind, UserError
@@ -75,13 +74,15 @@ def _longer(loaded: LoadedModel, name: str, encoder: Any, words: list[_Word], in
     pipeline = loaded.pipeline
     own, table = pipeline.components[name], encoder.get_input_embeddings()
     longer = copy.deepcopy(own)
-    longer.add_tokens([AddedToken(token) for word in words for token in word.tokens])
+    longer.add_tokens([token for word in words for token in word.tokens])
     with align_module_device(table, loaded.plan.device.name):  # its numbers may wait elsewhere
         device, dtype = table.weight.device, table.weight.dtype
         added = [word.vectors[index].to(device, dtype) for word in words]
         # ids go on after the tokenizer's last, which may not be the table's
-        rows = [table.weight[: len(own)], *added]
-        encoder.set_input_embeddings(nn.Embedding.from_pretrained(torch.cat(rows)))
+        rows = torch.cat([table.weight[: len(own)], *added])
+    taller = nn.Embedding(*rows.shape, device="meta")
+    taller.weight = nn.Parameter(rows, requires_grad=False)
+    encoder.set_input_embeddings(taller)
     setattr(pipeline, name, longer)
     try:
         yield
@@ -102,7 +103,9 @@ def _read(path: Path, encoders: list[Any]) -> _Word:
         base = kinds.look(path).base
         made_for = f"an embedding for {base.title}" if base else "an embedding for another model"
         raise UserError(
-            ErrorKind.MODEL, f"{path.name} is {made_for}, and does not fit this one.", "Choose one that was made for it."
+            ErrorKind.MODEL,
+            f"{path.name} is {made_for}, and does not fit this one.",
+            "Choose one that was made for it.",
         )
     return _Word(word, vectors)
 

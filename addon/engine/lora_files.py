@@ -116,7 +116,7 @@ class Delta:
 
 
 class LowRank(Delta):
-    """LoRA, LoCon: down (r, in[, k, k]), then up (out, r[, 1, 1]); between the two, where it has one, mid (r, r, k, k)."""
+    """LoRA, LoCon: down (r, in[, k, k]), then up (out, r[, 1, 1]); some have mid (r, r, k, k) between the two."""
 
     def weight(self) -> torch.Tensor:
         down, up = self.factors[_DOWN], self.factors[_UP]
@@ -347,7 +347,9 @@ def read(path: Path, names: Names, convert: Callable[[dict[str, torch.Tensor]], 
     except _Misfit as misfit:
         raise _another(path, str(misfit)) from misfit
     except Exception as error:  # whatever the library makes of a file's contents is the file's fault
-        raise UserError(ErrorKind.MODEL, f"{path.name} cannot be read as a LoRA: {error}.", "Choose another.") from error
+        raise UserError(
+            ErrorKind.MODEL, f"{path.name} cannot be read as a LoRA: {error}.", "Choose another."
+        ) from error
     if not parts:
         raise _another(path, f"none of its {len(unused)} layers is in this model")
     return LoraFile(parts, tuple(unused))
@@ -367,7 +369,9 @@ def _split(path: Path, tensors: Mapping[str, torch.Tensor]) -> dict[str, dict[st
         for part, method in _UNREAD.items():
             if part in key:
                 raise UserError(
-                    ErrorKind.MODEL, f"{path.name} holds {method}, which Tilewright can't apply.", "Choose a LoRA without."
+                    ErrorKind.MODEL,
+                    f"{path.name} holds {method}, which Tilewright can't apply.",
+                    "Choose a LoRA without.",
                 )
         end = next((end for end in _LONGEST_FIRST if key.endswith(end)), "")
         name = key.removesuffix(end)
@@ -408,6 +412,7 @@ def _delta(
     if not factors:
         return None
     cls: type[Delta]
+    rank: float
     if _DOWN in factors:
         cls, rank = LowRank, len(factors[_DOWN])
     elif "hada_w1_b" in factors:
@@ -418,7 +423,6 @@ def _delta(
         cls = Kronecker
         low = [factors[side] for side in ("lokr_w1_b", "lokr_w2_b") if side in factors]
         rank = len(low[-1]) if low else 0
-    alpha: float
     if rank == 0:  # of whole matrices there is none, and trainers leave alpha aside
         alpha, rank = 1.0, 1
     elif _ALPHA in roles:
@@ -469,7 +473,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _alpha_said(said: Mapping[str, Any], component: str, name: str, rank: int) -> tuple[float, float]:
+def _alpha_said(said: Mapping[str, Any], component: str, name: str, rank: float) -> tuple[float, float]:
     """Alpha and rank of a layer whose file has no alpha of its own for it: as peft's settings say, else one another."""
 
     def setting(key: str) -> Any:

@@ -84,19 +84,20 @@ def adapted(loaded: LoadedModel, loras: Sequence[Lora], note: Callable[[str], No
     for path in set(loaded.loras) - {Path(lora.file) for lora in loras}:
         del loaded.loras[path]
     wanted: dict[tuple[str, str], list[tuple[Part, float]]] = {}
-    device, dtype = loaded.plan.device.name, getattr(torch, loaded.plan.dtype)
+    networks, device = loaded.pipeline.components, loaded.plan.device.name
     for lora in loras:
         file = _loaded(loaded, lora)
         if file.unused:
-            total = file.layers + len(file.unused)
-            note(f"{lora.name}: {len(file.unused)} of its {total} layers are not in this model, such as {file.unused[0]}.")
+            share = f"{len(file.unused)} of its {file.layers + len(file.unused)} layers"
+            note(f"{lora.name}: {share} are not in this model, such as {file.unused[0]}.")
         for component, parts in file.parts.items() if lora.weight else ():
             for name, part in parts.items():
-                wanted.setdefault((component, name), []).append((part.placed(device, dtype), lora.weight))
+                placed = part.placed(device, networks[component].dtype)
+                wanted.setdefault((component, name), []).append((placed, lora.weight))
     with ExitStack() as stack:
-        for (component, name), parts in wanted.items():
-            layer = loaded.pipeline.components[component].get_submodule(name)
-            stack.callback(layer.register_forward_hook(_Added(parts)).remove)
+        for (component, name), added in wanted.items():
+            layer = networks[component].get_submodule(name)
+            stack.callback(layer.register_forward_hook(_Added(added)).remove)
         yield
 
 

@@ -57,7 +57,9 @@ def clip_skip(loaded: LoadedModel, request: TextureRequest) -> dict[str, int]:
     if not own or wanted > layers:
         reason = f"its text encoder has {layers} layers" if own else "it reads its text encoder in one way only"
         raise UserError(
-            ErrorKind.REQUEST, f"{loaded.info.title} can't be used with a clip skip of {wanted}: {reason}.", "Set it to 0."
+            ErrorKind.REQUEST,
+            f"{loaded.info.title} can't be used with a clip skip of {wanted}: {reason}.",
+            "Set it to 0.",
         )
     return {"clip_skip": wanted - own}
 

@@ -46,7 +46,9 @@ def factors(network: nn.Module, layers: Iterable[str] = LAYERS, seed: int = 0, s
     return made
 
 
-def tensors(form: str, unet: Factors, text: Factors | None = None, alpha: float | None = None) -> dict[str, torch.Tensor]:
+def tensors(
+    form: str, unet: Factors, text: Factors | None = None, alpha: float | None = None
+) -> dict[str, torch.Tensor]:
     """What a file of that format holds. alpha: written where the format has a place for it."""
     named: dict[str, torch.Tensor] = {}
 

@@ -94,9 +94,14 @@ def test_the_text_encoder_is_as_it_was(studio: Studio, tmp_path: Path) -> None:
     asked = written(tmp_path / "moss.safetensors", emb_params=vectors(2))
     other = studio.pixels(prompt="moss", extras=asked)
     assert not np.array_equal(other, plain)
-    with pytest.raises(RuntimeError, match="meanwhile"), taught(loaded, replace(studio.base, prompt="moss", extras=asked), print):
-        assert loaded.pipeline.tokenizer is not tokenizer
-        raise RuntimeError("meanwhile")
+
+    def fail() -> None:
+        with taught(loaded, replace(studio.base, prompt="moss", extras=asked), list):
+            assert loaded.pipeline.tokenizer is not tokenizer
+            raise RuntimeError("meanwhile")
+
+    with pytest.raises(RuntimeError, match="meanwhile"):
+        fail()
     assert loaded.pipeline.tokenizer is tokenizer
     assert encoder.get_input_embeddings() is table
     assert torch.equal(table.weight, kept)

@@ -220,7 +220,8 @@ def test_a_lora_for_another_model_is_called_by_its_name(names: lora_files.Names,
 
 
 @pytest.mark.parametrize(
-    ("key", "method"), [("oft_blocks", "OFT"), ("on_input", "IA3"), ("a1.weight", "GLoRA"), ("w_norm", "changes to norms")]
+    ("key", "method"),
+    [("oft_blocks", "OFT"), ("on_input", "IA3"), ("a1.weight", "GLoRA"), ("w_norm", "changes to norms")],
 )
 def test_what_is_not_read_is_refused_by_name(key: str, method: str, names: lora_files.Names, tmp_path: Path) -> None:
     content = {f"lora_unet_{makers.CONV.replace('.', '_')}.{key}": torch.zeros(4, 4)}
@@ -237,7 +238,10 @@ def test_half_a_lora_is_refused(missing: str, unet: nn.Module, names: lora_files
 
 def test_layers_that_the_model_lacks_are_counted(unet: nn.Module, names: lora_files.Names, tmp_path: Path) -> None:
     content = makers.tensors("kohya", makers.factors(unet))
-    content |= {"lora_unet_mid_block_attentions_7_proj_in.lora_down.weight": torch.zeros(4, 4), "bundle": torch.zeros(1)}
+    content |= {
+        "lora_unet_mid_block_attentions_7_proj_in.lora_down.weight": torch.zeros(4, 4),
+        "bundle": torch.zeros(1),
+    }
     file = lora_files.read(makers.write(tmp_path / "a.safetensors", content), names)
     assert file.layers == len(makers.LAYERS)
     assert file.unused == ("bundle", "lora_unet_mid_block_attentions_7_proj_in")

@@ -182,9 +182,7 @@ def test_a_cancelled_job_leaves_the_network_plain(stop_at: int, studio: Studio, 
     assert np.array_equal(studio.pixels(), plain)
 
 
-def test_a_job_that_fails_leaves_the_network_plain(
-    studio: Studio, lora: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_a_job_that_fails_leaves_the_network_plain(studio: Studio, lora: Callable[..., Path], tmp_path: Path) -> None:
     plain = studio.pixels()
     wrong = makers.write(
         tmp_path / "wrong.safetensors",
@@ -206,9 +204,7 @@ def test_a_job_that_fails_leaves_the_network_plain(
 @contextmanager
 def hooked(network: nn.Module, file: lora_files.LoraFile, weight: float) -> Iterator[None]:
     handles = [
-        network.get_submodule(name).register_forward_hook(
-            _Added([(part.placed("cpu", torch.float32), weight)])
-        )
+        network.get_submodule(name).register_forward_hook(_Added([(part.placed("cpu", torch.float32), weight)]))
         for name, part in file.parts["unet"].items()
     ]
     yield
@@ -318,9 +314,7 @@ def test_dora_is_pefts(tmp_path: Path) -> None:
     run, x = apply_sd_unet(network), random_input(4, 8, 8)
     expected = run(x)
     said = '{"lora_alpha": 2}'
-    path = makers.write(
-        tmp_path / "dora.safetensors", get_peft_model_state_dict(network), lora_adapter_metadata=said
-    )
+    path = makers.write(tmp_path / "dora.safetensors", get_peft_model_state_dict(network), lora_adapter_metadata=said)
     plain = networks.small_unet()
     file = lora_files.read(path, lora_files.Names({"unet": plain}, first_names))
     assert file.unused == ()
@@ -371,7 +365,10 @@ def test_a_file_that_changed_since_the_recipe_is_told(studio: Studio, lora: Call
 
 def test_layers_that_the_model_lacks_are_told(studio: Studio, tmp_path: Path) -> None:
     content = makers.tensors("kohya", makers.factors(networks.small_unet()))
-    content |= {"lora_te2_final.lora_down.weight": torch.zeros(4, 4), "lora_te2_final.lora_up.weight": torch.zeros(4, 4)}
+    content |= {
+        "lora_te2_final.lora_down.weight": torch.zeros(4, 4),
+        "lora_te2_final.lora_up.weight": torch.zeros(4, 4),
+    }
     path = makers.write(tmp_path / "a.safetensors", content)
     watch = studio.make(extras=extras((path, 1.0)), count=2)
     assert watch.notes == ["a.safetensors: 1 of its 7 layers are not in this model, such as lora_te2_final."]

@@ -73,9 +73,9 @@ def read(path: Path) -> dict[str, Any]:
             ) if name in values and name in _LISTS:
                 items = values[name]
                 items.append({})
-            case ast.Assign(
-                targets=[ast.Attribute(value=ast.Name(id="item_sub_1"), attr=field)], value=expression
-            ) if items:
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="item_sub_1"), attr=field)], value=expression) if (
+                items
+            ):
                 items[-1][field] = _value(expression)
             case _:
                 raise bad

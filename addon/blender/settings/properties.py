@@ -371,7 +371,9 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         search=_search_models,
     )
     loras: CollectionProperty(
-        type=extras.TILEWRIGHT_PG_lora, name="LoRAs", description="Small files that teach the model a style or a subject"
+        type=extras.TILEWRIGHT_PG_lora,
+        name="LoRAs",
+        description="Small files that teach the model a style or a subject",
     )
     embeddings: CollectionProperty(
         type=extras.TILEWRIGHT_PG_embedding,
@@ -380,8 +382,8 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     clip_skip: IntProperty(
         name="Clip Skip",
-        description="Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the last, "
-        "2 the one before. 0: the model's own",
+        description="Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the "
+        "last, 2 the one before. 0: the model's own",
         default=0,
         min=0,
         max=MAX_CLIP_SKIP,

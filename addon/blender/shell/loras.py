@@ -58,7 +58,7 @@ class TILEWRIGHT_OT_remove_lora(_OfSettings):
     """Take this file off the list"""
 
     bl_idname = "tilewright.remove_lora"
-    bl_label = "Remove"
+    bl_label = "Remove File"
     bl_options = {"REGISTER", "UNDO"}
 
     index: IntProperty(options={"SKIP_SAVE", "HIDDEN"})

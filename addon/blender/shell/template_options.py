@@ -176,7 +176,9 @@ def _by_hashes(asked: dict[str, Any]) -> dict[str, Any]:
     extras = dict(asked.get("extras", {}))
     for name in ("loras", "embeddings"):
         if name in extras:
-            known = [item | {"sha256": item.get("sha256") or _hash(item["file"])[:HASH_DIGITS]} for item in extras[name]]
+            known = [
+                item | {"sha256": item.get("sha256") or _hash(item["file"])[:HASH_DIGITS]} for item in extras[name]
+            ]
             extras[name] = [{key: value for key, value in item.items() if key != "file"} for item in known]
     return asked | ({"extras": extras} if extras else {})
 

@@ -85,7 +85,9 @@ class Lora(Embedding):
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
             raise bad_request(f"The weight of {self.name} must be a number, not {weight!r}.")
         if abs(weight) > MAX_WEIGHT:
-            raise bad_request(f"The weight of {self.name} must be from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight}.")
+            raise bad_request(
+                f"The weight of {self.name} must be from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}, not {weight}."
+            )
         object.__setattr__(self, "weight", float(weight))
 
 

@@ -57,9 +57,7 @@ class Adapter:
     other_names: Callable[[nn.Module], Iterable[tuple[str, str]]] = no_others
     last_layer: int = 0
 
-    def embed(
-        self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **chosen: Any
-    ) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **chosen: Any) -> dict[str, Any]:
         """The pipeline's arguments for these prompts. guided: whether there is an unconditional half.
 
         chosen: further arguments of `encode_prompt`.

@@ -118,7 +118,12 @@ def _images() -> None:
 def _files() -> None:
     """A LoRA and an embedding, as small as they get."""
     for name, option, weight, tensors in (
-        ("loras", "--lora", {"weight": 0.5}, {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]}),
+        (
+            "loras",
+            "--lora",
+            {"weight": 0.5},
+            {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]},
+        ),
         ("embeddings", "--embedding", {}, {"emb_params": [1, 768]}),
     ):
         path = FOLDER / f"{name}.safetensors"
