@@ -7,8 +7,11 @@ The other half, which needs torch, is its adapter in `engine.families`. How to a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..requests.texture import Scheduler
+from ..requests.texture import GRID, Scheduler
+from .bases import Base
+from .original import Checkpoint, Tensors
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,10 @@ class Family:
         mask and a masked picture as well; "" where there are none.
     side: folder -> pixels of a side that the model was trained at, None where it does not say. Both read
         configurations only, and raise `UserError` (kind `MODEL`).
+    bases: the denoisers that it runs, where files of theirs are told apart (`bases.py`).
+    grid_of: the grid by the networks' configurations, for models that are put together of several files.
+    checkpoint: a file's tensors, its base and what it predicts ("" if unknown) -> its networks; raises
+        `original.Unusual`. None: its models are not read from one file.
     """
 
     pipeline: str
@@ -75,3 +82,6 @@ class Family:
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
     inpainting: str = ""
+    bases: tuple[Base, ...] = ()
+    grid_of: Callable[[Mapping[str, Mapping[str, Any]]], int] = lambda _configs: GRID
+    checkpoint: Callable[[Tensors, Base, str], Checkpoint] | None = None
