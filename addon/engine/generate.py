@@ -252,7 +252,7 @@ def _sample_and_decode(
             watch.progress(Phase.ENCODING, index)
             with taught(loaded, request, note if index == 0 else _silent) as read:
                 embeddings, truncated = embed(loaded, read)
-            warning = loaded.info.warning(request.steps, request.scheduler)
+            warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
             for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
                 note(text)
 
@@ -283,7 +283,13 @@ def sample(
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline = loaded.pipeline
-    probe = make_late(make_scheduler(loaded, request.scheduler), request)
+    info = loaded.info.with_extras(request.extras)
+    few = info.few if info is not loaded.info else None
+
+    def scheduler() -> Any:
+        return make_late(make_scheduler(loaded, request.scheduler, request.sigmas, few), request)
+
+    probe = scheduler()
     try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it no less than 8
         probe.set_timesteps(request.steps)
     except ValueError as error:
@@ -292,7 +298,7 @@ def sample(
             f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
             "Choose another number of steps, or another scheduler.",
         ) from error
-    pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+    pipeline.scheduler = scheduler()
     steps = len(probe.timesteps) if is_late(probe) else request.steps
     generator = torch.Generator("cpu").manual_seed(request.seed)
     first: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import LCMScheduler, PNDMScheduler
+from diffusers import LCMScheduler, PNDMScheduler, TCDScheduler
 
 # Steps of the whole schedule from which the late one's noise levels are taken. Where timesteps are "leading", the
 # length of a step is rounded down to whole ones (of 1000), by 499 steps least of all.
@@ -30,7 +30,7 @@ def begin_late(scheduler: Any, strength: float) -> None:
         scheduler.register_to_config(skip_prk_steps=True)
 
     def late(steps: int, device: Any = None) -> None:
-        if isinstance(scheduler, LCMScheduler):  # it knows how
+        if isinstance(scheduler, LCMScheduler | TCDScheduler):  # they know how
             own = scheduler.config.original_inference_steps
             most = max(int(own * strength), 1)
             whole(min(steps, most), device=device, strength=max(strength, 1 / own))

@@ -18,6 +18,24 @@ TEXTS = {
     "Seam visible ({score:.2f})": "Naht sichtbar ({score:.2f})",
     "Texture": "Textur",
     "Model": "Modell",
+    "Sigmas": "Sigmas",
+    "How the noise is spread over the steps": "Wie das Rauschen auf die Schritte verteilt wird",
+    "As the model's scheduler has them": "Wie der Scheduler des Modells sie hat",
+    "Karras": "Karras",
+    "More of the steps where detail is made": "Mehr der Schritte dort, wo Einzelheiten entstehen",
+    "Exponential": "Exponentiell",
+    "Like Karras, more even": "Wie Karras, gleichmäßiger",
+    "Trailing": "Ab vollem Rauschen",
+    "From pure noise on, for models and LoRAs made for few steps": "Vom reinen Rauschen an, für Modelle und LoRAs, die "
+    "für wenige Schritte gemacht sind",
+    "LCM": "LCM",
+    "For models and LoRAs made for few steps: LCM, DMD": "Für Modelle und LoRAs, die für wenige Schritte gemacht sind: "
+    "LCM, DMD",
+    "TCD": "TCD",
+    "For models and LoRAs made for few steps: TCD, Hyper": "Für Modelle und LoRAs, die für wenige Schritte gemacht "
+    "sind: TCD, Hyper",
+    "The sigmas {sigmas} don't fit the scheduler {scheduler}.": "Die Sigmas {sigmas} passen nicht zum Scheduler "
+    "{scheduler}.",
     "LoRAs": "LoRAs",
     "LoRA": "LoRA",
     "LoRA for {base}": "LoRA für {base}",
@@ -55,7 +73,7 @@ TEXTS = {
     "How strongly it acts: 1 as it was made, 0 not at all, below 0 the opposite": "Wie stark sie wirkt: 1 wie "
     "gemacht, 0 gar nicht, unter 0 das Gegenteil",
     "{name} is no LoRA and no embedding.": "{name} ist weder LoRA noch Embedding.",
-    "You don't have {name}. Choose its file, or remove it.": "{name} ist nicht da. Wählen Sie die Datei, oder entfernen "
+    "You don't have {name}. Choose its file, or remove it.": "{name} ist nicht da. Wählen Sie die Datei, oder nehmen "
     "Sie sie von der Liste.",
     "{name} is not here.": "{name} ist nicht da.",
     "A LoRA or embedding": "Ein LoRA oder Embedding",

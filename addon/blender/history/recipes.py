@@ -15,7 +15,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
-from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
+from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Sigmas, Size, TextureRequest
 from ...core.results import MASK, TEMPLATE, Result
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
@@ -77,12 +77,15 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
     note = extras.put(settings, request.extras, own) or note
     info = models.try_resolve(settings.model)
+    info = info and info.with_extras(request.extras)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
     note = _restore_template(settings, request, own, result) or note
     own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
     settings.scheduler = (request.scheduler if fits else Scheduler.MODEL).value
+    spread = info is None or request.sigmas in info.sigmas(settings.get_scheduler())
+    settings.sigmas = (request.sigmas if spread else Sigmas.MODEL).value
     former = FORMER_STARTERS.get(recipe.model_fingerprint) if settings.model == STARTER else None
     if former:
         version, steps = former

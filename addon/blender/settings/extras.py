@@ -76,6 +76,14 @@ def asked(settings: Any) -> Extras:
     return Extras(tuple(loras), tuple(embeddings), settings.clip_skip)
 
 
+def named(settings: Any) -> Extras:
+    """The LoRAs by name and weight alone, for what the panel says of them; looks for no file."""
+    if settings.model == STARTER:
+        return Extras()
+    named = {name_of(item.file): item.weight for item in settings.loras if item.file.lower().endswith(".safetensors")}
+    return Extras(tuple(Lora(f"/{name}", weight=weight) for name, weight in named.items()))
+
+
 def add(settings: Any, path: Path) -> None:
     """Put a file into the list that it belongs in. Raises `UserError` for one that belongs in neither."""
     kind = kinds.look(path)

@@ -28,6 +28,7 @@ _SUBDIR = "tilewright"
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
+_FITTED = ("scheduler", "sigmas")  # by what the model, and the setting before, are
 _LISTS = tuple(extras.LISTS.values())
 NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
 
@@ -104,7 +105,7 @@ def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
     if "maps" in values:  # before there was a choice, all were meant
         values.setdefault("map_kinds", {item[0] for item in MAP_ITEMS})
     for name in NAMES:
-        if name not in values or (name == "scheduler" and not _fits(settings, values[name])):
+        if name not in values or (name in _FITTED and not _fits(settings, name, values[name])):
             continue
         try:
             if name in _LISTS:
@@ -118,9 +119,12 @@ def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
             raise UserError(ErrorKind.REQUEST, message) from error
 
 
-def _fits(settings: TILEWRIGHT_PG_settings, scheduler: object) -> bool:
+def _fits(settings: TILEWRIGHT_PG_settings, name: str, value: object) -> bool:
     models.try_resolve(settings.model)
-    return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
+    items = models.scheduler_items(settings.model)
+    if name == "sigmas":
+        items = models.sigmas_items(settings.model, settings.get_scheduler())
+    return any(item[0] == value for item in items)
 
 
 class TILEWRIGHT_OT_load_preset(reporting.Operator):

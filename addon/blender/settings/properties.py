@@ -34,6 +34,7 @@ from ...core.requests.texture import (
     STARTER,
     Axes,
     Scheduler,
+    Sigmas,
 )
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.surface_kinds import SurfaceKind
@@ -105,6 +106,13 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
+    _scheduler_changed(self, context)
+
+
+def _scheduler_changed(self: Any, context: bpy.types.Context) -> None:
+    info = models.try_resolve(self.model)
+    if info and self.sigmas not in info.sigmas(self.get_scheduler()):
+        self.sigmas = Sigmas.MODEL.value
 
 
 def _template_changed(self: Any, context: bpy.types.Context) -> None:
@@ -134,6 +142,10 @@ def _region_changed(self: Any, context: bpy.types.Context) -> None:
 
 def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
     return models.scheduler_items(self.model if self else STARTER)
+
+
+def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
+    return models.sigmas_items(self.model if self else STARTER, self.get_scheduler() if self else "")
 
 
 def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
@@ -362,7 +374,12 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     map_networks: map_networks_property()
     kind: kind_property()
     delight: delight_property()
-    scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
+    scheduler: EnumProperty(
+        name="Scheduler", description="Sampling method", items=_scheduler_items, default=0, update=_scheduler_changed
+    )
+    sigmas: EnumProperty(
+        name="Sigmas", description="How the noise is spread over the steps", items=_sigmas_items, default=0
+    )
     model: StringProperty(
         name="Model",
         description="A model name, or the folder of a model in diffusers format",
@@ -397,6 +414,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     def get_scheduler(self) -> str:
         """The scheduler, also one that does not fit the model."""
         return self.scheduler or "unknown"
+
+    def get_sigmas(self) -> str:
+        """The sigmas; the model's own where the scheduler has no choice, and the panel shows none."""
+        return self.sigmas or Sigmas.MODEL.value
 
 
 class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):

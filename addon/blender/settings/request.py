@@ -13,7 +13,7 @@ from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.template import Template
-from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Sigmas, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
 from . import extras, models
@@ -41,6 +41,7 @@ def from_settings(
         count=settings.count,
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
+        sigmas=settings.get_sigmas(),
         model=settings.model,
         finish=Finish(
             int(settings.upscale),
@@ -92,6 +93,7 @@ def make(
     guidance_scale: float | None = None,
     seed: int | None = None,
     scheduler: str = Scheduler.MODEL.value,
+    sigmas: str = Sigmas.MODEL.value,
     model: str,
     **others: Any,
 ) -> TextureRequest:
@@ -110,7 +112,7 @@ def make(
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
     request = replace(request, model=model)
-    info = models.resolve(model)
+    info = models.resolve(model).with_extras(request.extras)
     return replace(
         request,
         size=size or Size(info.defaults.size, info.defaults.size),
@@ -118,6 +120,20 @@ def make(
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
         seed=new_seed() if seed is None else seed,
         scheduler=_fitting(scheduler, info),
+        sigmas=_fitting_sigmas(sigmas, scheduler, info),
+    )
+
+
+def _fitting_sigmas(sigmas: str, scheduler: str, info: ModelInfo) -> Sigmas:
+    for fitting in info.sigmas(scheduler):
+        if fitting.value == sigmas:
+            return fitting
+    names = ", ".join(fitting.value for fitting in info.sigmas(scheduler))
+    words = rpt_("The sigmas {sigmas} don't fit the scheduler {scheduler}.")
+    raise UserError(
+        ErrorKind.REQUEST,
+        words.format(sigmas=sigmas, scheduler=scheduler),
+        rpt_("Choose one of: {names}.").format(names=names),
     )
 
 

@@ -44,6 +44,7 @@ SETTINGS = (
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
     Setting("scheduler", "scheduler", "--scheduler"),
+    Setting("sigmas", "sigmas", "--sigmas"),
     Setting("loras", "extras.loras", "--lora"),
     Setting("embeddings", "extras.embeddings", "--embedding"),
     Setting("clip_skip", "extras.clip_skip", "--clip-skip"),

@@ -27,7 +27,7 @@ from ...core.recipe import Recipe
 from ...core.requests import Request
 from ...core.requests.extras import Embedding, Extras, Lora, parse_lora
 from ...core.requests.finish import MapKind
-from ...core.requests.texture import STARTER, Axes, Scheduler, Size
+from ...core.requests.texture import STARTER, Axes, Scheduler, Sigmas, Size
 from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
@@ -106,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
+    ways = tuple(sigmas.value.lower() for sigmas in Sigmas)
+    generate.add_argument("--sigmas", default="model", choices=ways, help="how the noise is spread (the model's own)")
     generate.add_argument(
         "--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="a LoRA, with its weight (1); repeatable"
     )
@@ -161,6 +163,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         count=chosen("count"),
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
+        sigmas=options.sigmas.upper(),
         model=model,
         template=template,
         extras=_extras(options),

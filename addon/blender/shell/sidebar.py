@@ -17,7 +17,7 @@ from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
-from ..settings import models, presets, request
+from ..settings import extras, models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
 from . import loras, template_box
 
@@ -157,6 +157,7 @@ def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = settings_of(context.scene)
     info = models.peek(settings.model)
+    info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
     layout.prop(settings, "model")
@@ -171,6 +172,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
+        layout.prop(settings, "sigmas")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

@@ -66,6 +66,17 @@ class Scheduler(StrEnum):
     EULER = "EULER"
     EULER_A = "EULER_A"
     DDIM = "DDIM"
+    LCM = "LCM"
+    TCD = "TCD"
+
+
+class Sigmas(StrEnum):
+    """How much noise each step leaves, for schedulers that have the choice; which have, `ModelInfo.sigmas` tells."""
+
+    MODEL = "MODEL"  # as the model's scheduler is set
+    KARRAS = "KARRAS"
+    EXPONENTIAL = "EXPONENTIAL"
+    TRAILING = "TRAILING"  # from pure noise on: what models for few steps are trained for
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -165,6 +176,7 @@ class TextureRequest:
     variation_seed: int = 0
     extras: Extras = field(default_factory=Extras)
     vae: str = ""
+    sigmas: Sigmas = Sigmas.MODEL
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -182,6 +194,8 @@ class TextureRequest:
         _whole("The number of textures", self.count, 1, MAX_COUNT)
         if not isinstance(self.axes, Axes) or not isinstance(self.scheduler, Scheduler):
             raise bad_request("The axes or the scheduler are not known.")
+        if not isinstance(self.sigmas, Sigmas):
+            raise bad_request("The sigmas are not known.")
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
@@ -292,8 +306,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, the variation and the VAE only where they are not the default, so that recipes
-        stay what they were before there was any.
+        `finish`, `template`, `extras`, `sigmas`, the variation and the VAE only where they are not the default, so that
+        recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
@@ -307,6 +321,8 @@ class TextureRequest:
             del data["variation"], data["variation_seed"]
         if not self.vae:
             del data["vae"]
+        if data.pop("sigmas") is not Sigmas.MODEL:
+            data["sigmas"] = self.sigmas.value
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -329,6 +345,8 @@ class TextureRequest:
                 values["axes"] = Axes(values["axes"])
             if "scheduler" in values:
                 values["scheduler"] = Scheduler(values["scheduler"])
+            if "sigmas" in values:
+                values["sigmas"] = Sigmas(values["sigmas"])
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:

@@ -30,6 +30,7 @@ CHANGED: dict[str, Any] = {
     "delight": True,
     "model": "",  # a folder, which the test makes
     "scheduler": "UNIPC",
+    "sigmas": "KARRAS",
     "variation": 0.25,
     "variation_seed": 5,
     "template_image": None,  # an image, as "mask"; `_images` makes both
@@ -68,6 +69,7 @@ OPTIONS = {
     "--embedding": "",
     "--clip-skip": "2",
     "--scheduler": "unipc",
+    "--sigmas": "karras",
     "--variation": "0.25",
     "--variation-seed": "5",
     "--template-image": "",
