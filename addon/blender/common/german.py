@@ -36,6 +36,11 @@ TEXTS = {
     "sind: TCD, Hyper",
     "The sigmas {sigmas} don't fit the scheduler {scheduler}.": "Die Sigmas {sigmas} passen nicht zum Scheduler "
     "{scheduler}.",
+    "Add Files": "Dateien hinzufügen",
+    "Not here": "Nicht da",
+    "Missing": "Fehlt",
+    "The file was not there when it was chosen or restored": "Die Datei war nicht da, als sie gewählt oder "
+    "wiederhergestellt wurde",
     "LoRAs": "LoRAs",
     "LoRA": "LoRA",
     "LoRA for {base}": "LoRA für {base}",
@@ -51,7 +56,8 @@ TEXTS = {
     "Add this word to the prompt: its maker says that it calls up what was trained": "Dieses Wort zum Prompt "
     "hinzufügen: nach Angabe des Urhebers ruft es hervor, was trainiert wurde",
     "The starter takes no LoRAs or embeddings: they are made for larger models. Choose one above.": "Das "
-    "mitgelieferte Modell nimmt keine LoRAs oder Embeddings: sie sind für größere Modelle gemacht. Wählen Sie oben eines.",
+    "mitgelieferte Modell nimmt keine LoRAs oder Embeddings: sie sind für größere Modelle gemacht. Wählen Sie oben "
+    "eines.",
     "Small files that teach the model a style or a subject": "Kleine Dateien, die dem Modell einen Stil oder ein Motiv "
     "beibringen",
     "Textual inversions: files that teach the model a word, for either prompt": "Textual Inversions: Dateien, die dem "

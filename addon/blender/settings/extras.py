@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.model_files import kinds
@@ -25,9 +25,10 @@ _DEPTH = 4  # of folders in the folder of the models that are searched
 
 
 def _file_changed(self: Any, context: bpy.types.Context) -> None:
-    """What the file is; nothing where it is not here, or from somewhere that only its owner may know."""
+    """What the file is; nothing where it is not here."""
     self.sha256 = self.base = self.words = ""
     kind = _kind(self.file)
+    self.missing = kind is None
     if kind is not None:
         self.base = kind.base.title if kind.base else ""
         self.words = "\n".join(kind.triggers[:_SHOWN_WORDS])
@@ -44,6 +45,7 @@ class _File:
     )
     sha256: StringProperty(name="Hash", description="What a recipe says of the file; empty: any")
     base: StringProperty(name="Made For", description="The models that it is made for; empty: unknown")
+    missing: BoolProperty(name="Missing", description="The file was not there when it was chosen or restored")
     words: StringProperty(name="Words", description="Words that call it up, one a line")
 
 

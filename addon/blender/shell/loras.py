@@ -14,7 +14,7 @@ from ...core.requests.texture import STARTER
 from ..common import preferences, reporting
 from ..common.drawing import paragraph
 from ..common.languages import iface_
-from ..settings import extras
+from ..settings import extras, models
 from ..settings.properties import TILEWRIGHT_PG_settings, settings_of
 
 _STARTER = "The starter takes no LoRAs or embeddings: they are made for larger models. Choose one above."
@@ -32,7 +32,7 @@ class TILEWRIGHT_OT_add_lora(_OfSettings):
     """Add LoRAs or embeddings: .safetensors files, looked for in the Models folder of the preferences first"""
 
     bl_idname = "tilewright.add_lora"
-    bl_label = "Add LoRA or Embedding"
+    bl_label = "Add Files"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE", "HIDDEN"})
@@ -93,16 +93,18 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         paragraph(layout, context, _STARTER, icon="INFO")
     column = layout.column()
     for index, item in enumerate(settings.loras):
-        _draw_file(column.box(), item, index, takes, embedding=False)
+        _draw_file(column.box(), settings, item, index, takes, embedding=False)
     for index, item in enumerate(settings.embeddings):
-        _draw_file(column.box(), item, index, takes, embedding=True)
+        _draw_file(column.box(), settings, item, index, takes, embedding=True)
     row = layout.row()
     row.enabled = takes
-    row.operator("tilewright.add_lora", icon="ADD")
+    row.operator("tilewright.add_lora", text="Add LoRA or Embedding", icon="ADD")
     _draw_clip_skip(layout, settings, takes)
 
 
-def _draw_file(layout: bpy.types.UILayout, item: Any, index: int, takes: bool, *, embedding: bool) -> None:
+def _draw_file(
+    layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings, item: Any, index: int, takes: bool, *, embedding: bool
+) -> None:
     column = layout.column(align=True)
     row = column.row()
     name = row.row()
@@ -112,17 +114,33 @@ def _draw_file(layout: bpy.types.UILayout, item: Any, index: int, takes: bool, *
     remove.index, remove.embedding = index, embedding
     column = column.column()
     column.active = takes
-    if not item.base:
-        told = iface_("Embedding") if embedding else iface_("LoRA")
-    else:
-        told = iface_("Embedding for {base}") if embedding else iface_("LoRA for {base}")
-    column.label(text=told.format(base=item.base), translate=False)
+    told = column.row()
+    fits = _fits(settings, item)
+    told.alert = takes and (item.missing or not fits)
+    told.label(text=_what(item, embedding), icon="NONE" if fits and not item.missing else "ERROR", translate=False)
+    if item.missing:
+        column.prop(item, "file", text="")
     if not embedding:
         column.prop(item, "weight", slider=True)
     words = item.words.splitlines() or ([name_of(item.file).removesuffix(".safetensors")] if embedding else [])
     for word in words:
         button: Any = column.operator("tilewright.add_words", text=word, icon="ADD", translate=False)
         button.words = word
+
+
+def _what(item: Any, embedding: bool) -> str:
+    """What the file is, in the interface's language."""
+    if item.missing:
+        return iface_("Not here")
+    if not item.base:
+        return iface_("Embedding") if embedding else iface_("LoRA")
+    return (iface_("Embedding for {base}") if embedding else iface_("LoRA for {base}")).format(base=item.base)
+
+
+def _fits(settings: TILEWRIGHT_PG_settings, item: Any) -> bool:
+    """Whether the file is for the chosen model, as far as both are known; the engine looks at every layer."""
+    info = models.peek(settings.model)
+    return not item.base or info is None or info.base is None or info.base.title == item.base
 
 
 def _draw_clip_skip(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings, takes: bool) -> None:
