@@ -517,8 +517,17 @@ TEXTS = {
     "einsetzen",
     "Scheduler": "Verfahren",
     "Sampling method": "Wie das Bild aus dem Rauschen entsteht",
-    "A model name, or the folder of a model in diffusers format": "Der Name eines Modells, oder der Ordner "
-    "eines Modells im Format von diffusers",
+    "A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format": "Der Name eines "
+    "Modells, ein Checkpoint (.safetensors), oder der Ordner eines Modells im Format von diffusers",
+    "VAE": "VAE",
+    "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
+    "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Choose Model": "Modell wählen",
+    "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
+    "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
+    "No file is chosen.": "Es ist keine Datei gewählt.",
+    "It was made with another VAE, {vae}, which is not set.": "Es entstand mit einem anderen VAE, {vae}, das nicht "
+    "gesetzt wird.",
     "Where the texture goes": "Wohin die Textur kommt",
     "Base Color": "Grundfarbe",
     "The image that feeds the material's Base Color; a new one if nothing is linked": "Das Bild an der "

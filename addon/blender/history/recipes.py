@@ -76,6 +76,9 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     else:
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
     note = extras.put(settings, request.extras, own) or note
+    settings.vae = request.vae if own else ""
+    if request.vae and not own:
+        note = note or rpt_("It was made with another VAE, {vae}, which is not set.").format(vae=request.vae)
     info = models.try_resolve(settings.model)
     info = info and info.with_extras(request.extras)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.

@@ -43,6 +43,7 @@ def from_settings(
         scheduler=settings.get_scheduler(),
         sigmas=settings.get_sigmas(),
         model=settings.model,
+        vae=network(settings.vae) if settings.vae else "",
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),

@@ -43,6 +43,7 @@ SETTINGS = (
     Setting("kind", "finish.kind", "--kind"),
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
+    Setting("vae", "vae", "--vae"),
     Setting("scheduler", "scheduler", "--scheduler"),
     Setting("sigmas", "sigmas", "--sigmas"),
     Setting("loras", "extras.loras", "--lora"),

@@ -8,6 +8,7 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
+from ...core.requests.texture import STARTER
 from ...core.surface_kinds import SurfaceKind
 from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
@@ -19,7 +20,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import extras, models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import loras, template_box
+from . import loras, model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -160,7 +161,7 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.prop(settings, "model")
+    model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
         steps = iface_("Steps (model: {steps})").format(steps=info.defaults.steps)
@@ -174,6 +175,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     layout.prop(settings, "scheduler")
     if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
         layout.prop(settings, "sigmas")
+    if settings.model != STARTER or settings.vae:
+        layout.prop(settings, "vae")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

@@ -29,6 +29,7 @@ CHANGED: dict[str, Any] = {
     "kind": "METAL",
     "delight": True,
     "model": "",  # a folder, which the test makes
+    "vae": "",  # a file, which need not be there
     "scheduler": "UNIPC",
     "sigmas": "KARRAS",
     "variation": 0.25,
@@ -68,6 +69,7 @@ OPTIONS = {
     "--lora": "",
     "--embedding": "",
     "--clip-skip": "2",
+    "--vae": "",
     "--scheduler": "unipc",
     "--sigmas": "karras",
     "--variation": "0.25",
@@ -92,6 +94,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     global FOLDER
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
+    CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
