@@ -9,7 +9,7 @@ what fits no layer is counted.
 import json
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,8 @@ _ROLES = {
     **{f".hada_{name}": f"hada_{name}" for name in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **{f".lokr_{name}": f"lokr_{name}" for name in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
+# The last layer of an attention, as some call it, and as it is called in diffusers.
+_OUT = {".to_out": ".to_out.0", ".out": ".to_out.0", "_out": "_to_out_0"}
 _LONGEST_FIRST = sorted(_ROLES, key=len, reverse=True)
 # What is not read, by a part of its name, and what people call it.
 _UNREAD = {
@@ -292,8 +294,6 @@ class Names:
     def find(self, path: str) -> tuple[str, str] | None:
         """Component and layer of the name that stands before a key's end; None where there is no such layer."""
         path = path.replace(".processor.", ".")  # diffusers' first way
-        if path.endswith(".to_out"):
-            path += ".0"
         components: Iterable[str] = self.networks
         for prefix, component in _PREFIXES.items():
             if path.startswith(prefix):
@@ -304,8 +304,10 @@ class Names:
             if path.startswith(f"{component}."):
                 components, path = [component], path.removeprefix(f"{component}.")
                 break
+        spelt = [path, *(path.removesuffix(end) + other for end, other in _OUT.items() if path.endswith(end))]
         for component in components:
-            name = self._tables.get(component, {}).get(path)
+            table = self._tables.get(component, {})
+            name = next((table[known] for known in spelt if known in table), None)
             if name is not None:
                 return component, name
         return None
@@ -388,7 +390,7 @@ def _build(
     """The parts by component and layer, and the names that fit no layer. Raises `_Misfit`."""
     parts: dict[str, dict[str, Part]] = {}
     unused = []
-    for name, roles in found.items():
+    for name, roles in _taken_apart(found, names):
         place = names.find(name) if set(roles) - {_ALPHA, ""} else None
         if place is None:
             unused.append(name)
@@ -402,6 +404,23 @@ def _build(
             raise _Misfit(f"its layer {own} has another shape") from error
         parts.setdefault(component, {})[own] = part
     return parts, unused
+
+
+def _taken_apart(
+    found: Mapping[str, Mapping[str, torch.Tensor]], names: Names
+) -> Iterator[tuple[str, Mapping[str, torch.Tensor]]]:
+    """The same, with query, key and value as layers of their own where the model has them so, and the file has one."""
+    for name, roles in found.items():
+        apart = [name.removesuffix("qkv") + end for end in ("to_q", "to_k", "to_v")]
+        places = [place for one in apart if (place := names.find(one)) is not None]
+        if not name.endswith("qkv") or len(places) < 3 or not {_UP, _DOWN} <= set(roles) <= {_UP, _DOWN, _ALPHA}:
+            yield name, roles
+            continue
+        widths = [_shape(names.networks[component].get_submodule(own))[0] for component, own in places]
+        if sum(widths) != len(roles[_UP]):
+            raise _Misfit(f"its layer {name} has another shape")
+        for one, up in zip(apart, roles[_UP].split(widths), strict=True):
+            yield one, {**roles, _UP: up}
 
 
 def _delta(

@@ -7,7 +7,7 @@ and wraps where `seamless` has it wrap, whatever the kind of LoRA. peft puts lay
 network's, convolves by hand for all but plain LoRA, and loads some formats without a layer and without an error.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -94,9 +94,18 @@ def adapted(loaded: LoadedModel, loras: Sequence[Lora], note: Callable[[str], No
             for name, part in parts.items():
                 placed = part.placed(device, networks[component].dtype)
                 wanted.setdefault((component, name), []).append((placed, lora.weight))
+    with hooked(networks, wanted):
+        yield
+
+
+@contextmanager
+def hooked(
+    networks: Mapping[str, nn.Module], parts: Mapping[tuple[str, str], list[tuple[Part, float]]]
+) -> Iterator[None]:
+    """The networks with these parts, each with its weight, while the block runs. parts: by network and layer."""
     with ExitStack() as stack:
-        for (component, name), added in wanted.items():
-            layer = networks[component].get_submodule(name)
+        for (network, name), added in parts.items():
+            layer = networks[network].get_submodule(name)
             stack.callback(layer.register_forward_hook(_Added(added)).remove)
         yield
 

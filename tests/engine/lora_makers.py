@@ -32,7 +32,9 @@ FORMATS = ("diffusers", "first diffusers", "peft", "kohya", "kohya, first names"
 Factors = dict[str, tuple[torch.Tensor, torch.Tensor]]
 
 
-def factors(network: nn.Module, layers: Iterable[str] = LAYERS, seed: int = 0, size: float = 0.5) -> Factors:
+def factors(
+    network: nn.Module, layers: Iterable[str] = LAYERS, seed: int = 0, size: float = 0.5, rank: int = RANK
+) -> Factors:
     """Layer -> down and up, at random."""
     generator = torch.Generator().manual_seed(seed)
     made = {}
@@ -40,8 +42,8 @@ def factors(network: nn.Module, layers: Iterable[str] = LAYERS, seed: int = 0, s
         shape = network.get_submodule(name).weight.shape
         tail = (1, 1) if len(shape) == 4 else ()
         made[name] = (
-            torch.randn((RANK, *shape[1:]), generator=generator) * size,
-            torch.randn((shape[0], RANK, *tail), generator=generator) * size,
+            torch.randn((rank, *shape[1:]), generator=generator) * size,
+            torch.randn((shape[0], rank, *tail), generator=generator) * size,
         )
     return made
 

@@ -2,15 +2,20 @@
 """LoRA files of every format are read for what they are: the same layers, the same numbers, or refused by name."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from diffusers import FluxPipeline, FluxTransformer2DModel, ZImagePipeline, ZImageTransformer2DModel
+from peft.tuners.lora import LoraLayer
 from torch import nn
 from torch.nn import functional as F
 
 from addon.core.errors import ErrorKind, UserError
 from addon.engine import lora_files
+from addon.engine.families.adapter import no_others
 from addon.engine.families.u_net import first_names
 from tests.engine import lora_makers as makers
 from tests.engine import networks
@@ -252,3 +257,102 @@ def test_what_is_no_file_of_tensors_is_refused(damage: bytes, names: lora_files.
     path = tmp_path / "a.safetensors"
     path.write_bytes(damage)
     assert "a.safetensors" in refusal(path, names)
+
+
+# families whose layers' other names diffusers knows
+
+
+def flux() -> nn.Module:
+    torch.manual_seed(0)
+    return FluxTransformer2DModel(
+        patch_size=1,
+        in_channels=4,
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        pooled_projection_dim=32,
+        axes_dims_rope=[4, 4, 8],
+    ).eval()
+
+
+def z_image() -> nn.Module:
+    torch.manual_seed(0)
+    return ZImageTransformer2DModel(
+        all_patch_size=(2,),
+        all_f_patch_size=(1,),
+        in_channels=4,
+        dim=32,
+        n_layers=1,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=16,
+        axes_dims=[4, 6, 6],
+        axes_lens=[64, 64, 64],
+    ).eval()
+
+
+def pair(name: str, inputs: int, outputs: int, down: str, up: str) -> dict[str, torch.Tensor]:
+    return {f"{name}{down}": torch.randn(4, inputs), f"{name}{up}": torch.randn(outputs, 4)}
+
+
+def fused(form: str) -> dict[str, torch.Tensor]:
+    """Query, key and value as one layer, as the authors of these models have them."""
+    torch.manual_seed(1)
+    kohya, peft = (".lora_down.weight", ".lora_up.weight"), (".lora_A.weight", ".lora_B.weight")
+    if form == "FLUX.1, kohya":
+        return {
+            **pair("lora_unet_double_blocks_0_img_attn_qkv", 32, 96, *kohya),
+            **pair("lora_unet_double_blocks_0_txt_attn_proj", 32, 32, *kohya),
+            **pair("lora_unet_single_blocks_0_linear2", 160, 32, *kohya),
+        }
+    return pair("diffusion_model.layers.0.attention.to_q", 32, 32, *peft)
+
+
+@pytest.mark.parametrize(
+    ("form", "make", "pipeline"),
+    [
+        ("FLUX.1, kohya", flux, FluxPipeline),
+        ("Z-Image, ComfyUI", z_image, ZImagePipeline),
+    ],
+)
+def test_layers_that_are_one_are_taken_apart_as_diffusers_does(
+    form: str, make: Callable[[], nn.Module], pipeline: Any, tmp_path: Path
+) -> None:
+    content = fused(form)
+    bare, network = make(), make()
+    converted = pipeline.lora_state_dict(dict(content))
+    bare.load_lora_adapter(converted[0] if isinstance(converted, tuple) else converted, prefix="transformer")
+    path = makers.write(tmp_path / "a.safetensors", content)
+    file = lora_files.read(path, lora_files.Names({"transformer": network}, no_others), pipeline.lora_state_dict)
+    assert file.unused == ()
+    found = weights(file)
+    theirs = {
+        f"transformer.{name}": (layer.get_delta_weight("default_0")).flatten(1)
+        for name, layer in bare.named_modules()
+        if isinstance(layer, LoraLayer)
+    }
+    # layers of which the conversion makes zeros are adapted by nothing
+    theirs = {name: weight for name, weight in theirs.items() if name in found or weight.any()}
+    assert set(found) == set(theirs)
+    for name, weight in theirs.items():
+        assert torch.allclose(found[name], weight, rtol=1e-5, atol=1e-6), name
+
+
+@pytest.mark.parametrize("prefix", ["diffusion_model.layers.0.attention.", "lora_unet_layers_0_attention_"])
+def test_what_diffusers_cannot_take_apart_is_too(prefix: str, tmp_path: Path) -> None:
+    """Z-Image in the names of its authors, which its checkpoints for ComfyUI have."""
+    torch.manual_seed(1)
+    qkv = pair(f"{prefix}qkv", 32, 96, ".lora_A.weight", ".lora_B.weight")
+    content = qkv | pair(f"{prefix}out", 32, 32, ".lora_A.weight", ".lora_B.weight")
+    path = makers.write(tmp_path / "a.safetensors", content)
+    names = lora_files.Names({"transformer": z_image()}, no_others)
+    file = lora_files.read(path, names, ZImagePipeline.lora_state_dict)
+    assert (file.layers, file.unused) == (4, ())
+    found = weights(file)
+    down, up = qkv.values()
+    for index, name in enumerate(("to_q", "to_k", "to_v")):
+        expected = up[32 * index : 32 * (index + 1)] @ down
+        assert torch.equal(found[f"transformer.layers.0.attention.{name}"], expected)

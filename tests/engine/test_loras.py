@@ -2,14 +2,15 @@
 """LoRAs on a model: the pixels of plain diffusers, on a torus, and nothing left behind."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from accelerate import cpu_offload
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
 from PIL import Image
 from torch import nn
@@ -17,9 +18,9 @@ from torch import nn
 from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.extras import Embedding, Extras, Lora
 from addon.core.requests.texture import STARTER, Axes, Size
-from addon.engine import lora_files
+from addon.engine import lora_files, loras
 from addon.engine.families.u_net import first_names
-from addon.engine.loras import _Added, adapted
+from addon.engine.loras import adapted
 from addon.engine.seamless import seamless
 from tests.engine import lora_makers as makers
 from tests.engine import networks
@@ -201,15 +202,10 @@ def test_a_job_that_fails_leaves_the_network_plain(studio: Studio, lora: Callabl
 # the law
 
 
-@contextmanager
-def hooked(network: nn.Module, file: lora_files.LoraFile, weight: float) -> Iterator[None]:
-    handles = [
-        network.get_submodule(name).register_forward_hook(_Added([(part.placed("cpu", torch.float32), weight)]))
-        for name, part in file.parts["unet"].items()
-    ]
-    yield
-    for handle in handles:
-        handle.remove()
+def hooked(network: nn.Module, file: lora_files.LoraFile, weight: float) -> AbstractContextManager[None]:
+    parts = file.parts["unet"].items()
+    placed = {("unet", name): [(part.placed("cpu", torch.float32), weight)] for name, part in parts}
+    return loras.hooked({"unet": network}, placed)
 
 
 def relatives(network: nn.Module, conv: str, linear: str) -> dict[str, dict[str, torch.Tensor]]:
@@ -395,3 +391,30 @@ def test_a_file_that_is_not_there_or_no_lora_is_said_before_a_model_is_loaded(
 def test_the_starter_takes_none(studio: Studio, lora: Callable[..., Path]) -> None:
     error = refusal(studio, model=STARTER, size=Size(64, 64), extras=extras((lora("a"), 1.0)))
     assert error.message.startswith("The starter takes no LoRAs, embeddings or clip skip")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_weights_that_wait_elsewhere_make_no_difference(kind: str, tmp_path: Path) -> None:
+    """As in the leanest mode, where a layer has its weights only while it computes."""
+    outputs = []
+    for waits in (False, True):
+        network = networks.small_unet()
+        path = makers.write(tmp_path / "a.safetensors", relatives(network, makers.CONV, makers.ATTENTION)[kind])
+        if waits:
+            cpu_offload(network, execution_device="cpu")
+            assert network.conv_in.weight.device.type == "meta"
+        file = lora_files.read(path, lora_files.Names({"unet": network}, first_names))
+        with hooked(network, file, 0.7), seamless(network, Axes.XY):
+            outputs.append(apply_sd_unet(network)(random_input(4, 8, 8)))
+    assert torch.equal(*outputs)
+
+
+def test_a_lora_follows_the_networks_precision(studio: Studio, lora: Callable[..., Path]) -> None:
+    loaded = studio.loaded()
+    network = loaded.pipeline.unet.to(torch.bfloat16)
+    asked = Lora(str(lora("a")), sha256="0" * 10)
+    x = random_input(4, 8, 8).bfloat16()
+    text = torch.randn(1, 7, networks.TEXT_WIDTH, dtype=torch.bfloat16)
+    with torch.no_grad(), adapted(loaded, [asked], lambda _text: None), seamless(network, Axes.XY):
+        assert network(x, 400, encoder_hidden_states=text).sample.dtype is torch.bfloat16
