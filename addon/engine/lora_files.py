@@ -73,7 +73,7 @@ _ROLES = {
     **{f".lokr_{name}": f"lokr_{name}" for name in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
 # The last layer of an attention, as some call it, and as it is called in diffusers.
-_OUT = {".to_out": ".to_out.0", ".out": ".to_out.0", "_out": "_to_out_0"}
+_OUT = {".to_out": ".to_out.0", "_to_out": "_to_out_0", ".out": ".to_out.0", "_out": "_to_out_0"}
 _LONGEST_FIRST = sorted(_ROLES, key=len, reverse=True)
 # What is not read, by a part of its name, and what people call it.
 _UNREAD = {

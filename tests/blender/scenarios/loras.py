@@ -192,7 +192,10 @@ def rule_the_command_line_finds_names_among_the_models() -> None:
     line += ["--lora", "moss.safetensors:0.5", "--lora", str(_file("large")), "--embedding", "EasyMoss.safetensors"]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     extras = wanted.request.extras
-    assert [(lora.file, lora.weight) for lora in extras.loras] == [(str(_file("moss")), 0.5), (str(_file("large")), 1.0)]
+    assert [(lora.file, lora.weight) for lora in extras.loras] == [
+        (str(_file("moss")), 0.5),
+        (str(_file("large")), 1.0),
+    ]
     assert extras.embeddings[0].file == str(_file("EasyMoss"))
     try:
         commands._requests(commands._parser().parse_args([*line, "--lora", "moss.pt"]))
