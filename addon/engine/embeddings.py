@@ -51,8 +51,8 @@ def taught(loaded: LoadedModel, request: TextureRequest, note: Callable[[str], N
 
     Raises `UserError` (kind `MODEL`) for a file that does not fit the model.
     """
-    pairs = loaded.adapter.text_encoders
     parts = loaded.pipeline.components
+    pairs = [pair for pair in loaded.adapter.text_encoders if parts[pair[1]]]  # a folder may leave some out
     used = []
     for embedding in request.extras.embeddings:
         word = _read(Path(embedding.file), [parts[encoder] for _tokenizer, encoder in pairs])

@@ -138,8 +138,8 @@ def _loaded(loaded: LoadedModel, lora: Lora) -> LoraFile:
 def _names(loaded: LoadedModel) -> Names:
     components = loaded.pipeline.components
     encoders = [encoder for _tokenizer, encoder in loaded.adapter.text_encoders]
-    networks = {name: components[name] for name in (loaded.info.family.denoiser, *encoders)}
-    return Names(networks, loaded.adapter.other_names)
+    names = [loaded.info.family.denoiser, *encoders]  # of encoders a folder may leave some out
+    return Names({name: components[name] for name in names if components[name]}, loaded.adapter.other_names)
 
 
 def _converter(loaded: LoadedModel) -> Callable[[dict[str, torch.Tensor]], Any] | None:

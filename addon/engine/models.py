@@ -7,6 +7,7 @@ Only local diffusers folders that `core.model_files` has passed, only safetensor
 import functools
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,11 @@ from ..core.model_files import folder as model_folder
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
-from . import safety, vocabulary, weights
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from . import guide_files, safety, vocabulary, weights
+from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
+from .guide_files import GuideCache
 from .lora_files import LoraFile
 from .safety import SafetyChecker
 
@@ -65,7 +67,8 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
-    safety: the checker that the folder brings, if it does. loras: the files of the last request, with their hashes.
+    safety: the checker that the folder brings, if it does. guides: what guided the last job. loras: the files of the
+        last request, with their hashes.
     """
 
     info: ModelInfo
@@ -78,6 +81,7 @@ class LoadedModel:
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
     loras: dict[Path, tuple[str, LoraFile]] = field(default_factory=dict)
+    guides: GuideCache = field(default_factory=GuideCache)
 
     @property
     def adapter(self) -> Adapter:
@@ -169,7 +173,17 @@ class ModelCache:
         self.free()
         upcast = bool(folder.config("vae").get("force_upcast", False))
         parameters = dict(folder.parameters)
-        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        found = ready(device)
+        family, counted = _with_guides(info.family, parameters, request, found)
+        plan = make_plan(
+            found,
+            family,
+            counted,
+            request.size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -218,21 +232,31 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
+    largest = info.family.largest(info.folder)
+    if largest is not None and max(width, height) > largest:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{info.title} can make sides of at most {largest} pixels, not {request.size}.",
+            f"Use {min(width, largest)}x{min(height, largest)}, and enlarge the texture.",
+        )
 
 
 def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
     """A loaded model's plan for this request, None where it needs a leaner mode; one leaner than needed is kept."""
     found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
-        networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
+        networks = [part for part in parts if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
         found = replace(found, free=found.free + held)
+    family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
         found,
-        loaded.info.family,
-        loaded.parameters,
+        family,
+        parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
@@ -244,6 +268,21 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     return replace(loaded.plan, decoding=decoding)
 
 
+def _with_guides(
+    family: Family, parameters: dict[str, int], request: TextureRequest, device: Device
+) -> tuple[Family, dict[str, int]]:
+    """The family and the numbers of weights that a plan is to be made for, where guides are beside the denoiser.
+
+    They are on the device whenever the denoiser is. The image encoder runs on the processor, before the first step.
+    """
+    if not request.guides or not family.controls:
+        return family, parameters
+    beside = guide_files.count_weights(request.guides, family, with_encoder=device.kind is Kind.CPU)
+    step = family.step_bytes + family.control_bytes * min(len(request.guides.controls), 2)
+    counted = parameters | {family.denoiser: parameters[family.denoiser] + beside}
+    return replace(family, step_bytes=step), counted
+
+
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
     networks = {
@@ -251,11 +290,13 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     }
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
-    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
+    there = set(folder.family.components if folder.scheduler else folder.classes)
+    unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
     try:
         if folder.scheduler is None:
+            tokenizers = dict(_old_tokenizers(folder, there))
             pipeline = cls.from_pretrained(
-                str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
+                str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
             )
         else:
             unchecked = {"requires_safety_checker": False} if "requires_safety_checker" in settings else {}
@@ -277,6 +318,16 @@ def _of_file(folder: ModelFolder) -> dict[str, Any]:
     return made | {"scheduler": getattr(diffusers, name).from_config(dict(config))}
 
 
+def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those that transformers would ask for another package to read."""
+    for name in names:
+        place = folder.folder / name
+        if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
+            from .spiece import SpieceTokenizer  # late: most models need none of it
+
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
+
+
 def pipeline_class(family: Family) -> Any:
     """diffusers' class, imported only now: of many families, few are ever asked for. Raises `UserError`."""
     try:
@@ -294,7 +345,8 @@ def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            network.to(memory_format=torch.channels_last)
+            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+                network.to(memory_format=torch.channels_last)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:

@@ -5,7 +5,10 @@ Draw functions run many times a second, and the model's name may come from someb
 only what the user does looks at the disk.
 """
 
+from contextlib import suppress
 from pathlib import Path
+
+import bpy
 
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
@@ -13,7 +16,7 @@ from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs, kinds
 from ...core.model_files.checkpoint import SUFFIX
-from ...core.model_files.kinds import Role
+from ...core.model_files.kinds import FileKind, Role
 from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ..common import preferences
 from ..common.languages import rpt_
@@ -121,6 +124,19 @@ def candidates(text: str) -> list[tuple[str, str]]:
     wanted = text.casefold()
     fitting = [item for item in found if wanted in item[0].casefold()]
     return fitting or found
+
+
+def look(file: str) -> None:
+    """Read what a file beside the model is, so `seen` can tell. What is wrong with one, Generate says."""
+    path = Path(bpy.path.abspath(file))
+    if path.suffix.lower() == SUFFIX:
+        with suppress(UserError):
+            kinds.look(path)
+
+
+def seen(file: str) -> FileKind | None:
+    """What `look` found, None where nobody looked, or it has changed since. Reads nothing."""
+    return kinds.peek(Path(bpy.path.abspath(file))) if file else None
 
 
 def _may_be_model(file: Path) -> bool:

@@ -99,6 +99,11 @@ class ModelInfo:
         """
         return Axes.XY if self.defaults.periodic else asked
 
+    @property
+    def takes_guides(self) -> bool:
+        """Whether there are ControlNets and IP-Adapters for it that run here; nobody made any for the starter."""
+        return self.id != STARTER and bool(self.family.controls)
+
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
         if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):
@@ -177,11 +182,12 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
     prediction = read_config(folder, _SCHEDULER).get("prediction_type", family.prediction_type)
     if prediction not in list(family.schedulers):  # a list: a file may name what has no hash
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
-    few = few_steps.told_by(title) if defaults is None else None
+    own = family.few_steps(folder) if defaults is None else None
+    few = few_steps.told_by(title) if defaults is None and own is None else None
     few = few or few_steps.scheduled_by(read_config(folder, _SCHEDULER).get("_class_name"))
     base = bases.of_config(read_config(folder, f"{family.denoiser}/config.json")) if defaults is None else None
     if defaults is None:
-        defaults, side = family.defaults, family.side(folder)
+        defaults, side = own or family.defaults, family.side(folder)
         if side is not None:
             defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
     return ModelInfo(
@@ -193,6 +199,7 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
         _few_steps(defaults, few),
         family.schedulers[prediction],
         licence,
+        family.exact,
         base=base,
         few=few,
     )

@@ -399,7 +399,7 @@ def _autoencoder(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> Fil
     if "decoder.middle.0.residual.0.gamma" in tensors:
         return FileKind(Role.VAE, None, "original", "a VAE of Wan's kind", latents=16)
     if "decoder.stages.1.op_list.0.main.conv.conv.bias" in tensors or "decoder.project_in.main.conv.weight" in tensors:
-        return FileKind(Role.VAE, bases.SANA, "original", "a DC-AE autoencoder")
+        return FileKind(Role.VAE, bases.OF_DEEP_COMPRESSION, "original", "a DC-AE autoencoder")
     if "decoder.layers.0.weight" in tensors or "taesd_decoder.1.weight" in tensors:
         return FileKind(Role.VAE, None, "diffusers", "a tiny VAE (TAESD's kind)", latents=4)
     return None

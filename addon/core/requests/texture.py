@@ -15,6 +15,7 @@ from ..errors import bad_request
 from ..naming import slug
 from .extras import Extras
 from .finish import Finish
+from .guides import Guides
 from .template import Region, Template
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
@@ -153,6 +154,7 @@ class TextureRequest:
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
     extras: LoRAs, embeddings, clip skip.
+    guides: pictures for structure and style, beside the words.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -177,6 +179,7 @@ class TextureRequest:
     extras: Extras = field(default_factory=Extras)
     vae: str = ""
     sigmas: Sigmas = Sigmas.MODEL
+    guides: Guides = field(default_factory=Guides)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -209,6 +212,10 @@ class TextureRequest:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
             _check_axes(self.template, self.axes)
+        if not isinstance(self.guides, Guides):
+            raise bad_request("The settings are not those of guides.")
+        if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
+            raise bad_request("Making a control picture tileable needs an axis.", "Choose both, X or Y.")
         variation = self.variation
         if isinstance(variation, bool) or not isinstance(variation, int | float) or not 0 <= variation <= 1:
             raise bad_request(f"The variation must be from 0 to 1, not {variation!r}.")
@@ -278,6 +285,7 @@ class TextureRequest:
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
         before += " | LoRA" * bool(self.extras.loras)
+        before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
@@ -291,6 +299,7 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
         return lines + self.extras.in_words
@@ -306,17 +315,20 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `sigmas`, the variation and the VAE only where they are not the default, so that
-        recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation and the VAE only where they are not the
+        default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
+        guides = data.pop("guides")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
         if extras != Extras():
             data["extras"] = extras.to_json()
+        if guides:
+            data["guides"] = guides.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
         if not self.vae:
@@ -353,6 +365,8 @@ class TextureRequest:
                 values["template"] = Template.from_json(values["template"])
             if "extras" in values:
                 values["extras"] = Extras.from_json(values["extras"])
+            if "guides" in values:
+                values["guides"] = Guides.from_json(values["guides"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from torch import nn
 
 from .adapter import convolutions_only
+from .autoencoders import PERIODIC as AUTOENCODERS
 
-PERIODIC = dict.fromkeys(("UNet2DConditionModel", "AutoencoderKL", "AutoencoderTiny"), convolutions_only)
+PERIODIC = {
+    **dict.fromkeys(("UNet2DConditionModel", "ControlNetModel", "ControlNetUnionModel"), convolutions_only),
+    **AUTOENCODERS,
+}
 
 _IN_RESNET = {
     "conv1": "in_layers.2",

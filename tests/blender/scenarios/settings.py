@@ -47,6 +47,21 @@ CHANGED: dict[str, Any] = {
     "loras": [],  # files, which `_files` makes
     "embeddings": [],
     "clip_skip": 2,
+    "controls": [
+        {
+            "model": "",
+            "picture": None,
+            "kind": "DEPTH",
+            "strength": 0.5,
+            "start": 0.125,
+            "end": 0.75,
+            "make_tileable": True,
+        }
+    ],
+    "style_file": "",
+    "style_encoder": "",
+    "style_picture": None,
+    "style_strength": 0.25,
     "target": "NEW_NODE",
 }
 OPTIONS = {
@@ -84,6 +99,19 @@ OPTIONS = {
     "--feather": "0.125",
     "--wear-amount": "0.25",
     "--keep-edges": None,
+    "--control": "",
+    "--style": "",
+    "--style-picture": "",
+    "--style-encoder": "",
+    "--style-strength": "0.25",
+}
+OF_CONTROL = {
+    "--control-picture": "",
+    "--control-kind": "depth",
+    "--control-strength": "0.5",
+    "--control-start": "0.125",
+    "--control-end": "0.75",
+    "--control-tileable": "yes",
 }
 
 FOLDER = Path()
@@ -108,7 +136,11 @@ def run_all(model: str, folder: str) -> dict[str, str]:
 
 def _images() -> None:
     """A template and a mask, white in one pixel, as images of files; anew, since each rule begins with a new file."""
-    for name, option in (("template_image", "--template-image"), ("mask", "--mask")):
+    for name, option in (
+        ("template_image", "--template-image"),
+        ("mask", "--mask"),
+        ("style_picture", "--style-picture"),
+    ):
         path = FOLDER / f"{name}.png"
         if not path.is_file():
             made = bpy.data.images.new(name, 8, 4, alpha=False)
@@ -118,6 +150,14 @@ def _images() -> None:
             bpy.data.images.remove(made)
         CHANGED[name] = bpy.data.images.load(str(path), check_existing=True)
         OPTIONS[option] = str(path)
+    (control,) = CHANGED["controls"]
+    control["picture"], OF_CONTROL["--control-picture"] = CHANGED["style_picture"], OPTIONS["--style-picture"]
+    for name, option in (("controls", "--control"), ("style_file", "--style"), ("style_encoder", "--style-encoder")):
+        OPTIONS[option] = str(FOLDER / f"{name}.safetensors")
+        Path(OPTIONS[option]).touch()
+        if name != "controls":
+            CHANGED[name] = OPTIONS[option]
+    control["model"] = OPTIONS["--control"]
 
 
 def _files() -> None:
@@ -138,7 +178,13 @@ def _files() -> None:
 
 
 def _put(settings: Any, name: str, value: Any) -> None:
-    if name in ("loras", "embeddings"):
+    if name == "controls":
+        settings.controls.clear()
+        for values in value:
+            control = settings.controls.add()
+            for key, of_control in values.items():  # the picture before make_tileable, which it changes
+                setattr(control, key, of_control)
+    elif name in ("loras", "embeddings"):
         getattr(settings, name).clear()
         for item in value:
             addon("settings.extras").fill(getattr(settings, name).add(), item)
@@ -147,6 +193,8 @@ def _put(settings: Any, name: str, value: Any) -> None:
 
 
 def _got(settings: Any, name: str) -> Any:
+    if name == "controls":
+        return [{key: getattr(control, key) for key in CHANGED[name][0]} for control in settings.controls]
     if name not in ("loras", "embeddings"):
         return getattr(settings, name)
     fields = ("file", "sha256", "weight") if name == "loras" else ("file", "sha256")
@@ -188,11 +236,14 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
-    whole = {field.name for field in fields(request)} - {"finish", "template", "extras"}
+    whole = {field.name for field in fields(request)} - {"finish", "template", "extras", "guides"}
     whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
-    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}  # of the files themselves
+    whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
+    # of the files themselves
+    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}
+    whole -= {"guides.style.sha256", "guides.style.fingerprint"}
     assert whole == {setting.field for setting in _table() if setting.field}
 
 
@@ -200,9 +251,12 @@ def rule_each_property_changes_its_field(folder: Path) -> None:
     whole = _asked(_change())
     settings = bpy.context.scene.tilewright
     for setting in _table():
-        if not setting.field or setting.name in ("prompt", "mask"):  # which may not be empty
+        if not setting.field or setting.name in ("prompt", "mask", "style_file"):  # which may not be empty
             continue
         settings.property_unset(setting.name)
+        if setting.name == "model":  # the starter takes no guides
+            settings.property_unset("controls")
+            settings.property_unset("style_picture")
         assert _value(_asked(settings), setting.field) != _value(whole, setting.field), setting.name
         _change()
 
@@ -280,7 +334,7 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
         "generate",
         "--output",
         str(folder),
-        *(word for pair in OPTIONS.items() for word in pair if word is not None),
+        *(word for pair in (OPTIONS | OF_CONTROL).items() for word in pair if word is not None),
     ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == _asked(settings)
