@@ -55,8 +55,9 @@ log = logging.getLogger(__name__)
 
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
-# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block.
-_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
+# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. A transformer
+# names its own blocks (`cancellable`); one of its linear layers can take a processor seconds.
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Linear)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
 
@@ -415,6 +416,8 @@ def sample(
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
         try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
             probe.set_timesteps(**asked)
+            if not torch.isfinite(probe.timesteps).all():  # diffusers' shift to a last noise level divides by no steps
+                raise ValueError("a schedule that is not finite")
         except ValueError as error:
             raise UserError(
                 ErrorKind.REQUEST,
