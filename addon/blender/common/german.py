@@ -1144,9 +1144,9 @@ TEXTS = {
     "As It Is": "So wie es ist",
     "Whatever else the ControlNet is made for": "Wofür auch immer das ControlNet gemacht ist",
     "How strictly the structure is followed": "Wie genau die Struktur befolgt wird",
-    "Start": "Anfang",
+    "Begins": "Beginnt",
     "From which part of the steps on it guides": "Von welchem Teil der Schritte an es führt",
-    "End": "Ende",
+    "Ends": "Endet",
     "Up to which part of the steps it guides. Below 1, the detail is free": "Bis zu welchem Teil der Schritte es "
     "führt. Unter 1 sind die Einzelheiten frei",
     "Make the picture repeat without a seam first. Set by itself when you pick one": "Das Bild vorher nahtlos machen; "

@@ -252,7 +252,7 @@ class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
         step=5,
     )
     start: FloatProperty(
-        name="Start",
+        name="Begins",
         description="From which part of the steps on it guides",
         subtype="FACTOR",
         default=0.0,
@@ -260,7 +260,7 @@ class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
         max=1.0,
     )
     end: FloatProperty(
-        name="End",
+        name="Ends",
         description="Up to which part of the steps it guides. Below 1, the detail is free",
         subtype="FACTOR",
         default=1.0,

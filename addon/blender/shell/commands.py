@@ -35,6 +35,7 @@ from ..jobs import generation
 from ..material import export_maps
 from ..settings import extras, models, request
 from . import guide_options, picture_commands, template_options
+from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
 
@@ -130,19 +131,20 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
+    guided = GuidesOf(options, _path)
     if options.prompts is None:
-        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path))]
+        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path), guided)]
     path, wanted = _path(options.prompts), []
     templates = Templates(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
-            wanted.append(_request(options, wish, templates))
+            wanted.append(_request(options, wish, templates, guided))
         except UserError as error:
             raise UserError(error.kind, f"{path.name}, line {wish.line}: {error.message}", error.hint) from error
     return wanted
 
 
-def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates) -> Wanted:
+def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates, guided: GuidesOf) -> Wanted:
     """What a line says goes before what the whole command says."""
 
     def chosen(name: str) -> Any:
@@ -154,7 +156,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
-    guides, more = guide_options.guides(options, _path, Axes(tile))
+    guides, more = guided.on(Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
