@@ -23,8 +23,8 @@ def seamless_over_plain(setup: Setup) -> list[Figure]:
 
 
 def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
-    """A step of two blocks of half of FLUX.2 klein's width, with positions on a torus over plain."""
-    heads, side = (2, 8) if setup.quick else (12, 32)
+    """A step of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
+    heads, side = (2, 8) if setup.quick else (8, 32)
     told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(7))
     torus, plain = told["seamless"], told["plain"]
     note = (

@@ -1024,7 +1024,7 @@ TEXTS = {
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
     # pictures that guide: ControlNet, IP-Adapter
-    "Guides": "Führung",
+    "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
     "Style (IP-Adapter)": "Stil (IP-Adapter)",
     "ControlNet": "ControlNet",
@@ -1033,8 +1033,8 @@ TEXTS = {
     "There are no ControlNets and IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
     "keine ControlNets und IP-Adapter. Wählen Sie ein anderes Modell.",
     "{model} takes no ControlNet and no IP-Adapter.": "{model} nimmt weder ControlNet noch IP-Adapter.",
-    "Choose another model, or turn off what is under Guides.": "Wählen Sie ein anderes Modell, oder schalten Sie aus, "
-    "was unter Führung steht.",
+    "Choose another model, or turn off what is under Guide Pictures.": "Wählen Sie ein anderes Modell, oder schalten "
+    "Sie aus, was unter Führende Bilder steht.",
     "Add Control": "ControlNet hinzufügen",
     "Add a ControlNet: a picture that says where things are in the texture": "Ein ControlNet hinzufügen: ein Bild, das "
     "sagt, was in der Textur wo ist",
@@ -1103,12 +1103,12 @@ TEXTS = {
     "Choose one, or turn it off.": "Wählen Sie eines, oder schalten Sie es aus.",
     "The style picture has no IP-Adapter.": "Das Stilbild hat keinen IP-Adapter.",
     "Choose its file, or remove the picture.": "Wählen Sie seine Datei, oder entfernen Sie das Bild.",
-    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.": "Bilder haben sie geführt (ControlNet, "
-    "IP-Adapter). Wählen Sie sie unter Führung.",
-    "What guided it is not here: {names}. Choose it under Guides.": "Was sie geführt hat, ist nicht da: {names}. "
-    "Wählen Sie es unter Führung.",
-    "Its style picture is not here. Choose one under Guides.": "Ihr Stilbild ist nicht da. Wählen Sie eines unter "
-    "Führung.",
+    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.": "Bilder haben sie geführt "
+    "(ControlNet, IP-Adapter). Wählen Sie sie unter Führende Bilder.",
+    "What guided it is not here: {names}. Choose it under Guide Pictures.": "Was sie geführt hat, ist nicht da: "
+    "{names}. Wählen Sie es unter Führende Bilder.",
+    "Its style picture is not here. Choose one under Guide Pictures.": "Ihr Stilbild ist nicht da. Wählen Sie eines "
+    "unter Führende Bilder.",
     # kinds of surface
     "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
     "und tief es sein kann und ob es Metall ist",

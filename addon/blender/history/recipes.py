@@ -124,7 +124,7 @@ def _restore_guides(settings: TILEWRIGHT_PG_settings, guides: Guides, own: bool,
     settings.controls.clear()
     settings.style_picture = None
     if not own:
-        note = rpt_("Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.")
+        note = rpt_("Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.")
         return note if guides else ""
     missing = [
         Path(path).name
@@ -144,9 +144,11 @@ def _restore_guides(settings: TILEWRIGHT_PG_settings, guides: Guides, own: bool,
         settings.style_file, settings.style_encoder = guides.style.file, guides.style.encoder
         settings.style_picture, settings.style_strength = pictures[-1], guides.style.strength
         if settings.style_picture is None:
-            return rpt_("Its style picture is not here. Choose one under Guides.")
+            return rpt_("Its style picture is not here. Choose one under Guide Pictures.")
     if missing:
-        return rpt_("What guided it is not here: {names}. Choose it under Guides.").format(names=", ".join(missing))
+        return rpt_("What guided it is not here: {names}. Choose it under Guide Pictures.").format(
+            names=", ".join(missing)
+        )
     return ""
 
 

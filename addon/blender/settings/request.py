@@ -119,7 +119,9 @@ def make(
     if request.guides and not info.takes_guides:
         words = rpt_("{model} takes no ControlNet and no IP-Adapter.")
         raise UserError(
-            ErrorKind.MODEL, words.format(model=info.title), "Choose another model, or turn off what is under Guides."
+            ErrorKind.MODEL,
+            words.format(model=info.title),
+            "Choose another model, or turn off what is under Guide Pictures.",
         )
     return replace(
         request,

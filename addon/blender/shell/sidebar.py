@@ -202,7 +202,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     parts = (
         ("texture", "Texture", _draw_texture),
         ("model", "Model", _draw_model),
-        ("guides", "Guides", guides_panel.draw),
+        ("guides", "Guide Pictures", guides_panel.draw),
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )

@@ -36,28 +36,31 @@ class Grid(NamedTuple):
 
 
 def on_torus(phases: torch.Tensor, rows: int, columns: int, axes: Axes) -> torch.Tensor:
-    """The phases of a picture's tokens made periodic on `axes`.
+    """The phases of a picture's tokens made periodic on `axes`, in main memory.
 
-    phases: complex numbers of length 1, (rows * columns, channels); each channel is a wave along each axis.
+    phases: complex numbers of length 1, (rows * columns, channels); each channel is a wave along each axis, so that its
+    first row and its first column say all.
     """
     grid = phases.unflatten(0, (rows, columns))
-    for dim, wraps in enumerate((axes.y, axes.x)):
-        if wraps:
-            grid = _nearest_wave(grid, dim)
-    return grid.flatten(0, 1)
+    # in main memory, for not every graphics card reckons with 64 bits a number
+    down, across = (line.cpu().to(torch.complex128) for line in (grid[:, 0], grid[0]))
+    across = across / across[0]
+    if axes.y:
+        down = _nearest_wave(down)
+    if axes.x:
+        across = _nearest_wave(across)
+    return (down.to(torch.complex64)[:, None] * across.to(torch.complex64)).flatten(0, 1)
 
 
-def _nearest_wave(grid: torch.Tensor, dim: int) -> torch.Tensor:
-    """Along one of the first two dimensions: of the waves that fit into it the one that each channel holds most of.
+def _nearest_wave(line: torch.Tensor) -> torch.Tensor:
+    """Of the waves that fit into a line (places, channels), once around each, the one that each channel holds most of.
 
-    For exp(i w x) that is the one of the frequency nearest to w, and both agree in the middle of the axis.
+    For exp(i w x) that is the one of the frequency nearest to w, and both agree in the middle of the line.
     """
-    waves = torch.fft.fft(grid, dim=dim)
-    cycles = waves.abs().sum(1 - dim, keepdim=True).argmax(dim, keepdim=True)
-    wave = torch.take_along_dim(waves, cycles, dim)
-    length = grid.shape[dim]
-    places = torch.arange(length, dtype=torch.float64).reshape((-1, 1, 1) if dim == 0 else (-1, 1))
-    angles = places * cycles * (2 * torch.pi / length)
+    waves = torch.fft.fft(line, dim=0)
+    cycles = waves.abs().argmax(0, keepdim=True)
+    wave = torch.take_along_dim(waves, cycles, 0)
+    angles = torch.arange(len(line), dtype=torch.float64)[:, None] * cycles * (2 * torch.pi / len(line))
     return wave / wave.abs() * torch.polar(torch.ones_like(angles), angles)
 
 
@@ -219,9 +222,9 @@ class _Periodic:
         tokens, pictures = self.places.find(key)
         if not pictures:
             return table
-        # A copy, for networks keep tables too; in main memory, for not every card reckons with 64 bits a number.
+        # a copy, for networks keep tables too
         copy = tuple(part.clone() for part in table) if isinstance(table, tuple) else table.clone()
-        phases = self.form.read(copy, tokens).cpu().to(torch.complex128)
+        phases = self.form.read(copy, tokens)
         for start, rows, columns in pictures:
             where = slice(start, start + rows * columns)
             self.form.write(copy, tokens, where, on_torus(phases[where], rows, columns, self.axes))
