@@ -55,8 +55,8 @@ log = logging.getLogger(__name__)
 
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
-# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. A transformer
-# names its own blocks (`cancellable`); one of its linear layers can take a processor seconds.
+# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
+# name their own blocks (`cancellable`); one of its linear layers can take a processor seconds.
 _LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Linear)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
