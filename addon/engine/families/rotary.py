@@ -245,7 +245,8 @@ def rotary(maker: Maker, form: Form, places: Places = Ids()) -> Changes:
         owner, name, plain = maker(network)
         had = name in vars(owner)
         if isinstance(plain, _Periodic):  # an outer block's
-            plain, had = plain.plain, plain.had
+            had = plain.had
+            plain = plain.plain
         if axes is Axes.NONE:
             yield owner, name, plain if had else PLAIN
         else:
