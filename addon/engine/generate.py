@@ -50,6 +50,8 @@ from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
+_NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
+
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
 # for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block.
@@ -322,7 +324,10 @@ def _sample_and_decode(
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
+            nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
+            for text in (
+                (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem])) if index == 0 else ()
+            ):
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
