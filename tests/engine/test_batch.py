@@ -3,6 +3,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -17,14 +18,21 @@ from addon.core.errors import UserError
 from addon.core.prompt_files import Wish
 from addon.core.requests.finish import MapKind
 from addon.core.requests.texture import MAX_SEED, Axes, Size
-from addon.engine import pictures
-from addon.engine.batch import command, making, rows, sheet
+from addon.engine import bootstrap, pictures
+from addon.engine.batch import command, making, on_ray, rows, sheet
 from addon.engine.batch.progress import Progress
 from addon.engine.batch.rows import BadRows, Task
 from addon.engine.batch.shelf import LIST, Shelf
 from tests import sleeping
 
 USUAL = Wish("", 0)
+
+
+@pytest.fixture(autouse=True)
+def words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command says to its own process is taken back."""
+    for name, value in bootstrap.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
 
 def table(folder: Path, text: str, name: str = "table.csv") -> Path:
@@ -450,3 +458,173 @@ def test_the_real_engine_makes_the_same_pixels_alone_and_in_a_batch(tmp_path: Pa
     alone = making.make(making.with_models(), tasks[1], other, "cpu")
     assert (pictures.read(alone.path()) == pictures.read(tmp_path / "out" / "oak-4" / "oak-4.png")).all()
     assert alone.recipe.request.seed == 4
+
+
+# --- on Ray, as far as it goes without it; tests/cluster has the real one ----------------------------------------
+
+
+class RayError(Exception):
+    """Stands for `ray.exceptions.RayError`."""
+
+
+class FakeRay:
+    """Actors in this process: a call is made when it is awaited, oldest first. deaths: how many of them die in each
+    prompt; a name is `prepare` in place of a prompt."""
+
+    def __init__(self, cpus: list[int], cards: int = 0, deaths: dict[str, int] | None = None) -> None:
+        self.exceptions = self
+        self.RayError = RayError
+        self._nodes = [{"Alive": True, "Resources": {"CPU": float(cpu)}} for cpu in cpus]
+        if cards:
+            self._nodes[0]["Resources"]["GPU"] = float(cards)
+        self.deaths = deaths or {}
+        self.asked: dict[str, Any] = {}
+        self.actors: list[FakeActor] = []
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return self._nodes
+
+    def remote(self, kind: Any) -> Any:
+        ray = self
+
+        class Options:
+            def remote(self, *arguments: Any) -> "FakeActor":
+                ray.actors.append(FakeActor(ray, kind(*arguments), len(ray.actors)))
+                return ray.actors[-1]
+
+        def options(**asked: Any) -> Options:
+            ray.asked = asked
+            return Options()
+
+        kind.options = staticmethod(options)
+        return kind
+
+    def wait(self, calls: list["FakeCall"], num_returns: int) -> tuple[list["FakeCall"], list["FakeCall"]]:
+        oldest = {}
+        for call in calls:
+            oldest.setdefault(id(call.actor), call)  # each works on its first
+        first = min(oldest.values(), key=lambda call: call.actor.done)
+        return [first], [call for call in calls if call is not first]
+
+    def get(self, call: "FakeCall") -> Any:
+        name = call.arguments[0]["request"]["prompt"] if call.arguments else call.name
+        if call.actor.dead or self.deaths.get(name, 0) > 0:
+            self.deaths[name] = self.deaths.get(name, 0) - 1
+            raise RayError("The actor died.")
+        call.actor.done += 1
+        call.actor.painted.append(name)
+        return getattr(call.actor.painter, call.name)(*call.arguments)
+
+    def kill(self, actor: "FakeActor") -> None:
+        actor.dead = True
+
+
+class FakeCall:
+    def __init__(self, actor: "FakeActor", name: str, arguments: tuple[Any, ...]) -> None:
+        self.actor, self.name, self.arguments = actor, name, arguments
+
+
+class FakeActor:
+    def __init__(self, ray: FakeRay, painter: Any, number: int) -> None:
+        self.ray, self.painter, self.number = ray, painter, number
+        self.dead, self.done = False, 0
+        self.painted: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        actor = self
+
+        class Method:
+            def remote(self, *arguments: Any) -> FakeCall:
+                return FakeCall(actor, name, arguments)
+
+        return Method()
+
+
+def crew(tmp_path: Path, ray: FakeRay, text: str, maker: Any = sleeping.maker, **cluster: Any) -> list[Any]:
+    shelf = Shelf(tmp_path / "out")
+    tasks = read(tmp_path, text)
+    asked = on_ray.Cluster("local", **{"cores": 1, **cluster})
+    return list(on_ray._Crew(ray, tasks, shelf, asked, maker).work())
+
+
+MANY = "prompt,seed\n" + "".join(f"p{number},1\n" for number in range(12))
+
+
+def test_every_task_is_made_once_by_the_actors_of_a_cluster(tmp_path: Path) -> None:
+    ray = FakeRay([2, 1])
+    made = crew(tmp_path, ray, MANY)
+    assert sorted(task.request.prompt for task, _result in made) == sorted(f"p{number}" for number in range(12))
+    assert all(isinstance(result, results.Result) for _task, result in made)
+    assert [actor.done for actor in ray.actors] == [5, 5, 5]  # four each, and being prepared
+    assert len(Shelf(tmp_path / "out").made()) == 12
+
+
+@pytest.mark.parametrize(
+    ("cpus", "cards", "cluster", "actors", "asked"),
+    [
+        ([8, 4], 0, {"cores": 4}, 3, {"num_cpus": 4.0}),
+        ([2], 0, {"cores": 4}, 1, {"num_cpus": 2.0}),
+        ([8], 2, {"cores": 4}, 2, {"num_gpus": 1.0, "num_cpus": 1.0}),
+        ([8], 2, {"cores": 4, "device": "cpu"}, 2, {"num_cpus": 4.0}),
+        ([64], 0, {"cores": 1}, 12, {"num_cpus": 1.0}),  # not more than tasks
+        ([64], 0, {"cores": 1, "actors": 5}, 5, {"num_cpus": 1.0}),
+    ],
+)
+def test_an_actor_for_each_card_or_for_some_cores(
+    tmp_path: Path, cpus: list[int], cards: int, cluster: dict[str, Any], actors: int, asked: dict[str, float]
+) -> None:
+    ray = FakeRay(cpus, cards)
+    crew(tmp_path, ray, MANY, **cluster)
+    assert len(ray.actors) == actors
+    assert ray.asked == {"max_restarts": 0, "max_task_retries": 0, **asked}
+
+
+def test_actors_stay_with_their_models(tmp_path: Path, sd_folder: Path) -> None:
+    text = "prompt,seed,model\n" + "".join(
+        f"{kind}{number},1,{model}\n" for number in range(8) for kind, model in (("a", "starter"), ("b", sd_folder))
+    )
+    ray = FakeRay([2])
+    crew(tmp_path, ray, text)
+    assert [{name[0] for name in actor.painted[1:]} for actor in ray.actors] == [{"a"}, {"b"}]
+
+
+def test_what_an_actor_had_when_it_died_is_made_by_another(tmp_path: Path) -> None:
+    ray = FakeRay([2], deaths={"p0": 1, "p5": 2})
+    made = crew(tmp_path, ray, MANY)
+    assert len(made) == len({task.id for task, _result in made}) == 12
+    assert all(isinstance(result, results.Result) for _task, result in made)
+    assert len(ray.actors) == 2 + 3
+
+
+def test_a_texture_that_kills_every_process_is_given_up_and_the_others_are_made(tmp_path: Path) -> None:
+    ray = FakeRay([2], deaths={"p3": 99})
+    made = crew(tmp_path, ray, MANY)
+    wrong = [(task.request.prompt, str(error)) for task, error in made if isinstance(error, UserError)]
+    assert len(made) == 12
+    assert [prompt for prompt, _text in wrong] == ["p3"]
+    assert "ended 5 times" in wrong[0][1]
+
+
+def test_processes_that_all_end_as_they_start_end_the_batch(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="end as they start"):
+        crew(tmp_path, FakeRay([2], deaths={"prepare": 99}), MANY)
+
+
+def test_an_engine_that_cannot_be_imported_there_ends_the_batch(tmp_path: Path) -> None:
+    def maker() -> making.Maker:
+        raise UserError(making.ErrorKind.RUNTIME, "The worker's Python cannot load torch.")
+
+    with pytest.raises(UserError, match="cannot load torch"):
+        crew(tmp_path, FakeRay([2]), MANY, maker)
+
+
+def test_without_ray_one_sentence_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_USAGE_STATS_ENABLED"):
+        monkeypatch.setenv(name, "")
+    assert run(tmp_path, "prompt,seed\noak,7\n", "--ray", "local") == 1
+    said = capsys.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert f"pip install ray=={on_ray.VERSION}" in said[0]

@@ -45,6 +45,7 @@ MEASURES = {
     "worker_over_bare": Measure("against_bare:worker_over_bare", "ratio", 1.03),
     "cold_over_bare": Measure("against_bare:cold_over_bare", "ratio", 1.05),
     "seamless_over_plain": Measure("chain_figures:seamless_over_plain", "ratio", 1.05),
+    "lora_over_bare": Measure("chain_figures:lora_over_bare", "ratio", 1.03),
     "transformer_seamless_over_plain": Measure("chain_figures:transformer_seamless_over_plain", "ratio", 1.02),
     "heartbeat_gap_ms": Measure("blender:heartbeat_gap_ms", "ms", 16, in_blender=True),
     "heartbeat_gap_4096_ms": Measure("blender:heartbeat_gap_4096_ms", "ms", 16, in_blender=True),

@@ -19,16 +19,14 @@ from ...core.requests.texture import STARTER, Scheduler
 from ...core.results import Result
 from ...core.surface_kinds import SurfaceKind
 from ..bootstrap import ENVIRONMENT
-from . import making, rows, sheet
-from .making import CardLost, Maker
+from . import making, on_ray, rows, sheet
+from .making import CardLost, Maker, Outcome
 from .progress import Progress
 from .rows import BadRows, Task
 from .shelf import Shelf
 
 _INTERRUPTED = 130
 _MOST_TOLD = 20  # bad rows
-
-Outcome = tuple[Task, Result | UserError]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -105,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--export", default="", choices=tuple(SCHEMES), help="also packed as that program imports them")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, xpu")
     parser.add_argument("--memory", default="auto", help="memory mode, as in the preferences")
+    parser.add_argument("--ray", metavar="local|ADDRESS", help="many at once, on this machine or on a cluster of Ray's")
+    parser.add_argument(
+        "--cores", type=int, default=4, metavar="N", help="with --ray and no graphics card: of each (4)"
+    )
+    parser.add_argument("--actors", type=int, default=0, metavar="N", help="with --ray: at most so many (as fit)")
     return parser
 
 
@@ -125,9 +128,10 @@ def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[],
     try:
         shelf.write_list(made.values())
         if left:
-            failed = _make(left, shelf, made, _one_by_one(left, shelf, options, maker))
+            failed = _make(left, shelf, made, _outcomes(left, shelf, options, maker))
     finally:
         _write_sheet(shelf, made.values())
+        shelf.sweep()
     return 1 if failed else 0
 
 
@@ -148,6 +152,15 @@ def _make(tasks: Sequence[Task], shelf: Shelf, made: dict[str, Result], outcomes
                     progress.say(f"Line {task.line}: {note}")
             progress.count(failed=isinstance(outcome, UserError))
     return failed
+
+
+def _outcomes(
+    tasks: Sequence[Task], shelf: Shelf, options: argparse.Namespace, maker: Callable[[], Maker]
+) -> Iterator[Outcome]:
+    if options.ray is None:
+        return _one_by_one(tasks, shelf, options, maker)
+    cluster = on_ray.Cluster(options.ray, options.cores, options.actors, options.device, options.memory)
+    return on_ray.outcomes(tasks, shelf, cluster, maker)
 
 
 def _one_by_one(

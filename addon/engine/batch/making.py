@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..watcher import Watcher
 
 Maker = Callable[[Start, "Watcher"], None]  # makes the pictures of a job, and holds the model that it made them with
+Outcome = tuple[Task, Result | UserError]
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ class Progress:
 
     def __init__(self, total: int, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._total, self._stream, self._clock = total, stream, clock
-        self._begun = clock()
-        self._told = self._begun
+        self._first: float | None = None  # when the first one was over: what comes before is mostly loading
+        self._told = clock()
         self._done = self._failed = 0
         self._is_open = False  # a line that has no end yet
 
@@ -23,6 +23,7 @@ class Progress:
         self._done += 1
         self._failed += failed
         now = self._clock()
+        self._first = now if self._first is None else self._first
         if self._stream.isatty():
             self._stream.write(f"\r{self.line()}\x1b[K")
             self._stream.flush()
@@ -45,12 +46,12 @@ class Progress:
 
     def line(self) -> str:
         """Such as "12 of 100, 1 failed, 18 a minute, 5 min left"."""
-        seconds = self._clock() - self._begun
         parts = [f"{self._done} of {self._total}"]
         if self._failed:
             parts.append(f"{self._failed} failed")
-        if self._done and seconds > 0:
-            rate = self._done / seconds
+        seconds = self._clock() - (self._first or 0.0)
+        if self._done > 1 and seconds > 0:
+            rate = (self._done - 1) / seconds
             parts.append(f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute")
             if self._done < self._total:
                 parts.append(f"{_in_words((self._total - self._done) / rate)} left")

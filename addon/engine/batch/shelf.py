@@ -73,11 +73,11 @@ class Shelf:
     def sweep(self) -> None:
         """Throw away what processes that died left half made, a day ago or earlier: others may be at work."""
         before = time.time() - _STALE
-        with suppress(OSError):
+        with suppress(OSError):  # others sweep as well
             for folder in (self.root / _OWN).iterdir():
                 if folder.name.startswith(PART) and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
-            (self.root / _OWN).rmdir()
+            (self.root / _OWN).rmdir()  # where nobody is at work
 
     def put(self, task: Task, draft: Draft, result: Result) -> Result:
         """Put a texture that is whole in its draft into its place: its files named, its maps packed, then one rename.
