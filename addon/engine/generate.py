@@ -53,6 +53,8 @@ from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
+_NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
+
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
 # for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
@@ -333,7 +335,9 @@ def _sample_and_decode(
             with taught(loaded, request, note if index == 0 else _silent) as read:
                 embeddings, truncated = embed(loaded, read)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
+            nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
+            told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
+            for text in told if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
