@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | installer | exporter, ...]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter]`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -15,6 +15,7 @@ MODULES = {
     "worker": "engine.bootstrap",
     "prepare": "engine.prepare",
     "installer": "host.installer_start",
+    "hub": "engine.hub_start",
     "exporter": "blender.material.export_job",  # in a Blender
 }
 
