@@ -7,7 +7,6 @@ Nothing is run that came from a file: only listed classes, only safetensors, no 
 import codecs
 import hashlib
 import json
-import math
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from ..errors import ErrorKind, UserError
 from ..families import by_pipeline
 from ..families.family import Component, Family
 from .configs import is_twin, read_config
+from .header import AGAIN, read_header, refuse
 
 # Named by many folders, and not needed to run them. `engine.safety` asks for the first two (`check_part`).
 _IGNORED = ("safety_checker", "feature_extractor", "image_encoder")
@@ -31,23 +31,6 @@ _LEADS_AWAY = (
     "_attn_implementation",
     "_attn_implementation_internal",
 )
-
-_MAX_HEADER = 32 << 20  # bytes; a large U-Net's has 0.2 MB
-_DTYPE_BITS = {
-    "F64": 64,
-    "F32": 32,
-    "F16": 16,
-    "BF16": 16,
-    "I64": 64,
-    "I32": 32,
-    "I16": 16,
-    "I8": 8,
-    "U8": 8,
-    "BOOL": 8,
-    "F8_E4M3": 8,  # what torch knows of 8-bit floats; they are widened when they are loaded
-    "F8_E5M2": 8,
-}
-_AGAIN = "Download the model again, or choose another folder."
 
 
 @dataclass(frozen=True)
@@ -77,7 +60,7 @@ def verify(folder: Path) -> ModelFolder:
     index = read_config(folder, "model_index.json")
     family = by_pipeline(index.get("_class_name"))
     if family is None:
-        raise _refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
+        raise refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
     components = _components(folder, index, family)
     _refuse_code(folder, components)
     variants = _variants(folder, components)
@@ -106,57 +89,8 @@ def check_part(folder: Path, name: str, has_weights: bool = True) -> None:
 
 
 def check_safetensors(path: Path) -> None:
-    """Check that a file is whole safetensors: header, types, shapes and offsets agree with its length.
-
-    https://huggingface.co/docs/safetensors: 8 bytes of little-endian header length, JSON, then the data without gaps.
-    Raises `UserError` (kind `MODEL`).
-    """
-    try:
-        total = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(8)
-            if len(head) < 8:
-                raise _refuse(path, "is cut short")
-            (length,) = struct.unpack("<Q", head)
-            if length > min(_MAX_HEADER, total - 8):
-                raise _refuse(path, "is no safetensors file, or cut short")
-            text = file.read(length)
-    except OSError as error:
-        raise _refuse(path, f"cannot be read: {error.strerror}") from error
-    try:
-        header = json.loads(text.decode("utf-8"))
-        spans = sorted(_span(entry) for key, entry in header.items() if key != "__metadata__")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _refuse(path, "has a broken header") from error
-    except _UnknownType as error:
-        raise UserError(ErrorKind.MODEL, f"{path} {error}.", "Choose the model in 16 or 32 bits.") from error
-    end = 0
-    for start, stop in spans:
-        if start != end:
-            raise _refuse(path, "has a broken header")
-        end = stop
-    if total != 8 + length + end:
-        raise _refuse(path, "is cut short" if total < 8 + length + end else "is longer than its header says")
-
-
-class _UnknownType(Exception):
-    """Weights of a type that is sound, perhaps, but none that we know."""
-
-
-def _span(entry: Mapping[str, Any]) -> tuple[int, int]:
-    start, stop = entry["data_offsets"]
-    shape = entry["shape"]
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in (start, stop, *shape)):
-        raise ValueError("not whole numbers")
-    if str(entry["dtype"]) not in _DTYPE_BITS:
-        raise _UnknownType(f"holds weights of the type {str(entry['dtype'])[:20]}, which cannot be loaded")
-    if (stop - start) * 8 != math.prod(shape) * _DTYPE_BITS[entry["dtype"]]:
-        raise ValueError("size and shape differ")
-    return start, stop
-
-
-def _refuse(path: Path, reason: str) -> UserError:
-    return UserError(ErrorKind.MODEL, f"{path} {reason}.", _AGAIN)
+    """Check that a file is whole safetensors, see `header.read_header`. Raises `UserError` (kind `MODEL`)."""
+    read_header(path)
 
 
 def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[str, Component]:
@@ -168,13 +102,13 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
         part = family.components.get(name)
         # lists: a file may name what has no hash
         if part is None or value not in [[part.library, allowed] for allowed in part.classes]:
-            raise _refuse(
+            raise refuse(
                 folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
             )
         present[name] = part
     missing = [name for name in family.components if name not in present]
     if missing:
-        raise _refuse(folder / "model_index.json", f"names no {missing[0]}")
+        raise refuse(folder / "model_index.json", f"names no {missing[0]}")
     return present
 
 
@@ -182,23 +116,23 @@ def _refuse_code(folder: Path, components: Iterable[str]) -> None:
     inside = _allowed_roots(folder)
     for place in (folder, *(folder / name for name in components)):
         if not place.is_dir():
-            raise UserError(ErrorKind.MODEL, f"{place} is missing.", _AGAIN)
+            raise UserError(ErrorKind.MODEL, f"{place} is missing.", AGAIN)
         for file in place.iterdir():
             if is_twin(file.name):
                 continue
             if file.suffix in {".py", ".pyc", ".so", ".pyd"}:
-                raise _refuse(file, "is code, and models must not bring any")
+                raise refuse(file, "is code, and models must not bring any")
             if file.name == "adapter_config.json":  # transformers would load the model from wherever it says
-                raise _refuse(file, "names another model, and would be loaded in this one's place")
+                raise refuse(file, "names another model, and would be loaded in this one's place")
             real = file.resolve()
             if not any(real.is_relative_to(root) for root in inside):
-                raise _refuse(file, "is a link out of the model's folder")
+                raise refuse(file, "is a link out of the model's folder")
     for name in components:
         for config in _files(folder / name, "*config.json"):
             keys = read_config(config.parent, config.name).keys()
             for key in _LEADS_AWAY:
                 if key in keys:
-                    raise _refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
+                    raise refuse(config, f"sets {key!r}, which may lead to code or to files that cannot be checked")
 
 
 def _files(place: Path, pattern: str) -> list[Path]:
@@ -268,15 +202,15 @@ def _shards(index: Path) -> Iterator[Path]:
         names = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
-                raise _refuse(index, f"names {name!r} as a part")
+                raise refuse(index, f"names {name!r} as a part")
             yield index.parent / name
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _refuse(index, "is no list of parts") from error
+        raise refuse(index, "is no list of parts") from error
 
 
 def _small_file(path: Path, limit: int = 32 << 20) -> bytes:
     if path.stat().st_size > limit:
-        raise _refuse(path, "is too large for a configuration")
+        raise refuse(path, "is too large for a configuration")
     return path.read_bytes()
 
 
