@@ -112,9 +112,7 @@ class _Hub:
 
     def search(self, text: str, limit: int) -> tuple[HubModel, ...]:
         """Models with those words in their names, the most used first."""
-        found = self._patiently(
-            _understood(lambda: self._search(text, limit)), self._complaint("The hub's search", "")
-        )
+        found = self._patiently(_understood(lambda: self._search(text, limit)), self._complaint("The hub's search", ""))
         return tuple(model for model in found if stored.is_repository(model.repository))
 
     def _search(self, text: str, limit: int) -> list[HubModel]:
@@ -128,7 +126,9 @@ class _Hub:
         if not stored.is_repository(repository):
             message = f"{repository!r} is no name of a repository."
             raise UserError(ErrorKind.REQUEST, message, "A name looks like owner/model.")
-        bare, files = self._ask(lambda token: _understood(lambda: self._about(repository, revision, token))(), repository)
+        bare, files = self._ask(
+            lambda token: _understood(lambda: self._about(repository, revision, token))(), repository
+        )
         index = next((file for file in files if file.path == choice.INDEX), None)
         if not wanted and index is None:
             try:

@@ -198,7 +198,9 @@ def test_what_is_broken_is_mended_and_nothing_else_is_read_again(site: Site) -> 
     site.hub.asked.clear()
     assert site.download(plan).error is None
     site.assert_whole()
-    assert {path.partition("resolve/")[2].partition("/")[2] for _, path, _, _ in site.hub.asked if "/resolve/" in path} == {
+    assert {
+        path.partition("resolve/")[2].partition("/")[2] for _, path, _, _ in site.hub.asked if "/resolve/" in path
+    } == {
         UNET,
         "vae/config.json",
     }
@@ -341,7 +343,7 @@ def test_fault_23_gated_models_say_what_to_do_and_a_token_goes_only_where_it_is_
     assert f"{site.hub.url}/{NAME}" in error.hint
     error = site.refused(token=STRANGER)
     assert "no access to somebody/tiny-model yet" in error.message
-    error = site.refused(token="hf_mistyped")  # noqa: S106
+    error = site.refused(token="hf_mistyped")
     assert "does not accept the token" in error.message
     plan = site.look(token=TOKEN)
     assert plan.gated
@@ -369,9 +371,7 @@ def test_fault_23_the_token_that_the_hubs_own_tools_keep_is_used_where_none_was_
     assert site.look().revision == site.repository.sha
 
 
-def test_fault_23_a_hub_that_is_not_there_and_a_proxy_that_is_dead(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fault_23_a_hub_that_is_not_there_and_a_proxy_that_is_dead(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert "127.0.0.1 cannot be reached" in site.refused().message
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
@@ -468,7 +468,13 @@ def test_fault_21_names_that_lead_elsewhere_are_refused_before_anything_is_asked
 
 
 def test_fault_21_files_with_names_that_lead_elsewhere_are_not_downloaded(site: Site) -> None:
-    for path in ("../outside.json", "/outside.json", "unet/../../outside.json", "tokenizer/nul.json", "tokenizer\\x.json"):
+    for path in (
+        "../outside.json",
+        "/outside.json",
+        "unet/../../outside.json",
+        "tokenizer/nul.json",
+        "tokenizer\\x.json",
+    ):
         site.repository.files[path] = b"{}"
     plan = site.look()
     assert not [file.path for file in plan.files if "outside" in file.path or "nul" in file.path or "\\" in file.path]

@@ -18,7 +18,7 @@ MAX_LINE = 1 << 22  # bytes; a repository of 10,000 files has a list of 1.5 MB
 
 
 class HubAction(StrEnum):
-    """SEARCH finds repositories, LOOK says what would be downloaded of one, DOWNLOAD does it, or mends what is there."""
+    """SEARCH finds repositories, LOOK says what would be downloaded of one, DOWNLOAD does it, or mends it."""
 
     SEARCH = "search"
     LOOK = "look"
