@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from .child import Child, drain
 from .log import CappedLog
@@ -27,6 +27,7 @@ class Errand(Generic[Progress, Outcome]):
 
     name = ""  # in the log
     max_line = 1 << 16  # bytes
+    ends: type[Outcome]  # the class of the one message that is the last
 
     def __init__(self, command: list[str], log: Path, start: Progress, about: str, feed: bytes = b"") -> None:
         """start: the progress before it has told any. about: what the log says of it. feed: what it finds on stdin,
@@ -38,7 +39,7 @@ class Errand(Generic[Progress, Outcome]):
         self._about = about
         self._feed = feed
         self._log = CappedLog(log)
-        self._inbox: queue.SimpleQueue[tuple[Progress | None, Outcome | None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Progress | Outcome] = queue.SimpleQueue()
         self._child = Child()
         self._cancelled = False
         self._rest = b""  # of a line that is not whole
@@ -46,8 +47,8 @@ class Errand(Generic[Progress, Outcome]):
         self._thread = threading.Thread(target=self._live, name=f"tilewright-{self.name}", daemon=True)
         self._thread.start()
 
-    def decode(self, line: bytes) -> tuple[Progress | None, Outcome | None]:
-        """What a line says: one of the two. Raises KeyError, TypeError or ValueError where it says neither."""
+    def decode(self, line: bytes) -> Progress | Outcome:
+        """What a line says. Raises KeyError, TypeError or ValueError where it says nothing."""
         raise NotImplementedError
 
     def without_start(self, reason: str) -> Outcome:
@@ -67,11 +68,12 @@ class Errand(Generic[Progress, Outcome]):
         changed = False
         with contextlib.suppress(queue.Empty):
             while self.outcome is None:
-                progress, outcome = self._inbox.get_nowait()
+                message = self._inbox.get_nowait()
                 changed = True
-                if progress is not None:
-                    self.progress = progress
-                self.outcome = outcome
+                if isinstance(message, self.ends):
+                    self.outcome = message
+                else:
+                    self.progress = cast(Progress, message)
         return changed
 
     @property
@@ -99,7 +101,7 @@ class Errand(Generic[Progress, Outcome]):
             outcome = self.without_start(getattr(error, "strerror", None) or str(error))
         finally:
             self._log.close()
-            self._inbox.put((None, outcome or self.without_word("no reason")))
+            self._inbox.put(outcome or self.without_word("no reason"))
 
     def _run(self) -> Outcome:
         process = self._child.start(self._command)
@@ -129,13 +131,13 @@ class Errand(Generic[Progress, Outcome]):
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             try:
-                progress, outcome = self.decode(line)
+                said = self.decode(line)
             except (KeyError, TypeError, ValueError):
                 _logger.error("The %s said what is no message: %.200r", self.name, line)
                 continue
-            if outcome is not None:
-                self._last = outcome
+            if isinstance(said, self.ends):
+                self._last = said
             else:
-                self._inbox.put((progress, None))
+                self._inbox.put(said)
         if len(self._rest) > self.max_line:
             self._rest = b""

@@ -14,6 +14,7 @@ class HubErrand(Errand[HubProgress, HubOutcome]):
 
     name = "hub"
     max_line = MAX_LINE
+    ends = HubOutcome
 
     def __init__(self, task: HubTask, log: Path, python: Path) -> None:
         self.task = task
@@ -21,9 +22,8 @@ class HubErrand(Errand[HubProgress, HubOutcome]):
         about = f"{task.action}, {task.plan.repository if task.plan else task.repository or task.text}"
         super().__init__(command, log, HubProgress(HubStage.ASKING), about, f"{task.dumps()}\n".encode())
 
-    def decode(self, line: bytes) -> tuple[HubProgress | None, HubOutcome | None]:
-        said = decode(line)
-        return (None, said) if isinstance(said, HubOutcome) else (said, None)
+    def decode(self, line: bytes) -> HubProgress | HubOutcome:
+        return decode(line)
 
     def without_start(self, reason: str) -> HubOutcome:
         return HubOutcome(UserError(ErrorKind.RUNTIME, f"The engine's Python could not be started: {reason}."))

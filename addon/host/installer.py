@@ -15,15 +15,15 @@ class Installer(Errand[InstallerProgress, Outcome]):
 
     name = "installer"
     max_line = MAX_LINE
+    ends = Outcome
 
     def __init__(self, task: InstallerTask, log: Path, python: str = sys.executable) -> None:
         self.task = task
         command = [python, "-I", "-B", "-X", "utf8", str(START), "installer", task.dumps()]
         super().__init__(command, log, InstallerProgress(Stage.LOOKING), f"{task.action}, {task.root}")
 
-    def decode(self, line: bytes) -> tuple[InstallerProgress | None, Outcome | None]:
-        said = decode(line)
-        return (None, said) if isinstance(said, Outcome) else (said, None)
+    def decode(self, line: bytes) -> InstallerProgress | Outcome:
+        return decode(line)
 
     def without_start(self, reason: str) -> Outcome:
         return Outcome(UserError(ErrorKind.RUNTIME, f"The installer could not be started: {reason}."))
