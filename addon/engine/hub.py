@@ -57,7 +57,7 @@ def main(task: str, replies: BinaryIO) -> int:
 
 
 def _do(task: HubTask, teller: "_Teller") -> HubOutcome:
-    hub = _Hub(task.token, task.pause)
+    hub = _Hub(task)
     if task.action is HubAction.SEARCH:
         return HubOutcome(found=hub.search(task.text, task.limit))
     if task.action is HubAction.LOOK:
@@ -102,12 +102,12 @@ class _Teller:
 
 
 class _Hub:
-    """A hub, that of HF_ENDPOINT or the usual one. A token is sent where one is asked for, and to nobody else."""
+    """A hub. A token is sent where one is asked for, and to nobody else."""
 
-    def __init__(self, token: str, pause: float) -> None:
-        self._pause = pause
-        self.endpoint = str(constants.ENDPOINT)
-        self._token = token.strip() or get_token() or ""
+    def __init__(self, task: HubTask) -> None:
+        self._pause = task.pause
+        self.endpoint = (task.endpoint or str(constants.ENDPOINT)).rstrip("/")
+        self._token = task.token.strip() or get_token() or ""
         self._api = HfApi(endpoint=self.endpoint, token=False)
 
     def search(self, text: str, limit: int) -> tuple[HubModel, ...]:
@@ -246,7 +246,7 @@ class _Hub:
             if status is not None:
                 return network(f"{host} answers with an error ({status}).", f"Try again later. {_NEXT_TIME}")
             if "_Foreign" in kinds or "FileMetadataError" in kinds:
-                hint = "Log in to your network, or check HF_ENDPOINT."
+                hint = "Log in to your network, or check the hub's address in the preferences and HF_ENDPOINT."
                 return network(f"What answers as {host} is no model hub.", hint)
             if "ProxyError" in kinds:
                 return network(f"The proxy on the way to {host} does not answer.", "Check your system's proxy.")

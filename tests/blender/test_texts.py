@@ -19,7 +19,13 @@ from .conftest import BLENDER, Blender
 
 ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 # What only the command line says; what is data.
-ENGLISH_ONLY = {"shell/commands.py", "shell/picture_commands.py", "shell/template_options.py", "common/german.py"}
+ENGLISH_ONLY = {
+    "shell/commands.py",
+    "shell/models_commands.py",
+    "shell/picture_commands.py",
+    "shell/template_options.py",
+    "common/german.py",
+}
 MODULES = sorted({file.relative_to(ROOM).as_posix() for file in ROOM.glob("*/*.py")} - ENGLISH_ONLY)
 TRANSLATORS = {"iface_", "rpt_", "_"}
 
@@ -124,7 +130,7 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
         yield from constants(expression)
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATORS | {"_lines"}:
+            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATORS | {"lines"}:
                 yield from (text for arg in node.args for text in constants(arg))
             case ast.Call(func=ast.Name(id=name)) if name.endswith("Property"):
                 words = (word.value for word in node.keywords if word.arg in ("name", "description"))

@@ -7,14 +7,20 @@ only what the user does looks at the disk.
 
 from pathlib import Path
 
+import bpy
+
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs
 from ...core.requests.texture import STARTER, Scheduler
-from ..common import preferences
-from ..common.languages import rpt_
+from ...host.library import Entry, Source
+from ..common import preferences, state
+from ..common.drawing import size_text
+from ..common.languages import iface_, rpt_
+
+MORE = "Get More Models..."
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 _vocabularies: dict[str, frozenset[str]] = {}
@@ -78,19 +84,27 @@ def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:
 
 
 def candidates(text: str) -> list[tuple[str, str]]:
-    """What the search offers: known models, and the folders of models in the folder of the preferences."""
-    found = [(model, "in the package") for model in catalogue.known_models()]
-    folder = preferences.models_folder()
-    if folder:
-        # a model; a folder of models; a hub's cache, which has models--NAME/snapshots/HASH
-        for pattern in ("model_index.json", "*/model_index.json", "*/snapshots/*/model_index.json"):
-            try:
-                found += [(str(index.parent), "model folder") for index in sorted(folder.glob(pattern))]
-            except OSError:
-                continue
+    """What the search offers: the models that are there, and last the way to more of them."""
+    models = state.current.models
+    if models.library is None or models.library is not preferences.library() or bpy.app.background:
+        models.entries = tuple(preferences.library().entries())  # afterwards a thread keeps it up to date
+    found = [(entry.id, _about(entry)) for entry in models.entries if entry.is_model]
     wanted = text.casefold()
-    fitting = [item for item in found if wanted in item[0].casefold()]
-    return fitting or found
+    fitting = [item for item in found if wanted in item[0].casefold() or wanted in item[1].casefold()]
+    return [*(fitting or found), (iface_(MORE), "")]
+
+
+def is_more(model: str) -> bool:
+    """Whether what was picked is no model, but the way to more of them."""
+    return model in (MORE, iface_(MORE))
+
+
+def _about(entry: Entry) -> str:
+    """What stands beside a model in the search: what it is, and its title where its folder does not say it."""
+    if entry.source is Source.PACKAGE:
+        return "in the package"
+    words = [entry.what or iface_("not looked at yet"), size_text(entry.size)]
+    return ", ".join(words if entry.title in entry.id else [entry.title, *words])
 
 
 def _stamp(model: str) -> float:

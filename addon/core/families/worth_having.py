@@ -27,6 +27,7 @@ class WorthHaving:
     size: in bytes. memory: gigabytes of a graphics card that it runs in whole, 0 where that was not stated.
     licence: as the hub names it. revision: see above. steps, guidance: where they are not its family's usual ones.
     note: a sentence. refused: why Tilewright does not download it, a sentence; "" where it does.
+    on_github: the repository is not on the hub, but there.
     """
 
     repository: str
@@ -42,6 +43,7 @@ class WorthHaving:
     guidance: float = 0.0
     note: str = ""
     refused: str = ""
+    on_github: bool = False
 
 
 _OPEN_RAIL = "creativeml-openrail-m"
@@ -51,6 +53,12 @@ _OWN_CODE = "It brings code of its own, which Tilewright does not run."
 _PTH = (
     "Its files are pickles (.pth) on GitHub: convert one to safetensors, and choose it as the upscaler or under Maps."
 )
+
+
+def _by_hand(repository: str, title: str, what: str, licence: str) -> WorthHaving:
+    """What is on GitHub, and in pickles."""
+    return WorthHaving(repository, title, what, licence, Use.YES, refused=_PTH, on_github=True)
+
 
 WORTH_HAVING: tuple[WorthHaving, ...] = (
     WorthHaving(
@@ -198,9 +206,9 @@ WORTH_HAVING: tuple[WorthHaving, ...] = (
             "models/image_encoder/model.safetensors",
         ),
     ),
-    WorthHaving("Kim2091/PBRify_Remix", "PBRify upscalers", "upscaler", "cc0-1.0", Use.YES, refused=_PTH),
-    WorthHaving("Kim2091/PBRify_Remix", "PBRify maps", "maps from color", "cc0-1.0", Use.YES, refused=_PTH),
-    WorthHaving("xinntao/Real-ESRGAN", "Real-ESRGAN x4plus", "upscaler", "bsd-3-clause", Use.YES, refused=_PTH),
+    _by_hand("Kim2091/PBRify_Remix", "PBRify upscalers", "upscaler", "cc0-1.0"),
+    _by_hand("Kim2091/PBRify_Remix", "PBRify maps", "maps from color", "cc0-1.0"),
+    _by_hand("xinntao/Real-ESRGAN", "Real-ESRGAN x4plus", "upscaler", "bsd-3-clause"),
 )
 
 # What the hub's names of licences say of commercial use. OpenRAIL's kinds allow it, and forbid certain uses.

@@ -39,7 +39,7 @@ class HubTask:
     """text: what is searched for. repository, revision ("" for the newest), wanted: what is looked at, see `choose`.
 
     plan: what is downloaded. models: the folder of all models. token: "" for the one that the hub's own tools keep.
-    pause: seconds before another try.
+    endpoint: the hub's address, "" for the one of HF_ENDPOINT, or the usual one. pause: seconds before another try.
     """
 
     action: HubAction
@@ -51,6 +51,7 @@ class HubTask:
     plan: Plan | None = None
     models: str = ""
     token: str = field(default="", repr=False)
+    endpoint: str = ""
     pause: float = 1.0
 
     def dumps(self) -> str:
