@@ -135,7 +135,7 @@ def search_soon(words: str) -> None:
     current.words, current.due = words.strip(), time.monotonic() + _DEBOUNCE
     if not current.words:
         current.due, current.found, current.found_for = 0.0, (), ""
-    _watch()
+    _watch(quiet=True)
 
 
 def look_up(repository: str, revision: str = "", wanted: tuple[str, ...] = ()) -> None:
@@ -325,13 +325,14 @@ def errand(task: HubTask) -> HubErrand:
     return HubErrand(replace(task, token=prefs.hub_token.strip(), endpoint=prefs.hub.strip()), log(), python)
 
 
-def _watch() -> None:
+def _watch(quiet: bool = False) -> None:
+    """Have it gone on with. quiet: nobody asked for it, so nobody is told what goes wrong but by the panel."""
     current = state.current.models
     if bpy.app.background:
         while current.active:
             _advance()
             time.sleep(0.02)
-        if current.error:
+        if current.error and not quiet:
             raise current.error
     elif not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, persistent=True)
@@ -345,7 +346,7 @@ def _start_chore(title: str, function: Callable[[threading.Event], str], *, quie
     if not quiet:
         current.message, current.error = "", None
     current.chore = Chore.begin(title, function)
-    _watch()
+    _watch(quiet)
 
 
 def page_of(repository: str) -> str:

@@ -32,25 +32,25 @@ _SOURCES = {
 class TILEWRIGHT_UL_models(bpy.types.UIList):
     """What is on the disk."""
 
-    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, *_rest: Any, **_more: Any) -> None:
+    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: str) -> None:
         entries = state.current.models.entries
         if item.number < len(entries):
             entry = entries[item.number]
             damaged = entry.path in state.current.models.damaged
-            icon = "ERROR" if damaged else models_operators.ICONS[entry.source]
-            _row(layout, entry.title, entry.what or iface_("not looked at yet"), entry.size, icon)
+            sign = "ERROR" if damaged else models_operators.ICONS[entry.source]
+            _row(layout, entry.title, entry.what or iface_("not looked at yet"), entry.size, sign)
 
 
 class TILEWRIGHT_UL_found_models(bpy.types.UIList):
     """What can be had."""
 
-    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, *_rest: Any, **_more: Any) -> None:
+    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: str) -> None:
         rows = models.rows()
         if item.number < len(rows):
             repository, row, licence = rows[item.number]
             title = row.title if row else repository
-            icon = "CANCEL" if row and row.refused else "URL"
-            _row(layout, title, row.what if row else licence, row.size if row else 0, icon)
+            sign = "CANCEL" if row and row.refused else "URL"
+            _row(layout, title, iface_(row.what) if row else licence, row.size if row else 0, sign)
 
 
 def _row(layout: Any, title: str, what: str, size: int, icon: Any) -> None:

@@ -102,7 +102,7 @@ def is_more(model: str) -> bool:
 def _about(entry: Entry) -> str:
     """What stands beside a model in the search: what it is, and its title where its folder does not say it."""
     if entry.source is Source.PACKAGE:
-        return "in the package"
+        return iface_("in the package")
     words = [entry.what or iface_("not looked at yet"), size_text(entry.size)]
     return ", ".join(words if entry.title in entry.id else [entry.title, *words])
 

@@ -50,9 +50,7 @@ _OPEN_RAIL = "creativeml-openrail-m"
 _OPEN_RAIL_XL = "openrail++"
 _CONTROLNET = "Steers a texture by a picture of depth, normals or tiles."
 _OWN_CODE = "It brings code of its own, which Tilewright does not run."
-_PTH = (
-    "Its files are pickles (.pth) on GitHub: convert one to safetensors, and choose it as the upscaler or under Maps."
-)
+_PTH = "Its files are pickles (.pth) on GitHub: convert one to safetensors, and choose it where it fits."
 
 
 def _by_hand(repository: str, title: str, what: str, licence: str) -> WorthHaving:
