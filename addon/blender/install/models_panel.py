@@ -32,7 +32,9 @@ _SOURCES = {
 class TILEWRIGHT_UL_models(bpy.types.UIList):
     """What is on the disk."""
 
-    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: str) -> None:
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active: Any, name: str, *more: Any
+    ) -> None:
         entries = state.current.models.entries
         if item.number < len(entries):
             entry = entries[item.number]
@@ -44,7 +46,9 @@ class TILEWRIGHT_UL_models(bpy.types.UIList):
 class TILEWRIGHT_UL_found_models(bpy.types.UIList):
     """What can be had."""
 
-    def draw_item(self, context: Any, layout: Any, data: Any, item: Any, icon: Any, owner: Any, name: str) -> None:
+    def draw_item(
+        self, context: Any, layout: Any, data: Any, item: Any, icon: Any, active: Any, name: str, *more: Any
+    ) -> None:
         rows = models.rows()
         if item.number < len(rows):
             repository, row, licence = rows[item.number]
