@@ -24,9 +24,11 @@ _SOURCES = {
     Source.HUB: "Downloaded from the hub.",
     Source.FOLDER: "Found in the models folder.",
     Source.ADDED: "Added by you, and left where it is.",
-    Source.UNFINISHED: "The download is not finished: Repair continues it.",
+    Source.UNFINISHED: "The download is not finished.",
     Source.GONE: "It is no longer there. Remove takes it off the list.",
 }
+
+_UNUSUAL = {Source.UNFINISHED: "unfinished", Source.GONE: "gone"}
 
 
 class TILEWRIGHT_UL_models(bpy.types.UIList):
@@ -40,7 +42,8 @@ class TILEWRIGHT_UL_models(bpy.types.UIList):
             entry = entries[item.number]
             damaged = entry.path in state.current.models.damaged
             sign = "ERROR" if damaged else models_operators.ICONS[entry.source]
-            _row(layout, entry.title, entry.what or iface_("not looked at yet"), entry.size, sign)
+            what = _UNUSUAL.get(entry.source, "not looked at yet") if not entry.what else entry.what
+            _row(layout, entry.title, iface_(what), entry.size, sign)
 
 
 class TILEWRIGHT_UL_found_models(bpy.types.UIList):
@@ -112,18 +115,25 @@ def _draw_entry(layout: Any, entry: Entry) -> None:
         lines(layout, iface_("Damaged: {files}").format(files=", ".join(damage)), "ERROR")
     row = layout.row(align=True)
     row.operator("tilewright.verify_model", icon="CHECKMARK")
-    row.operator("tilewright.repair_model", icon="IMPORT")
+    if entry.plan:
+        label = "Continue" if entry.source is Source.UNFINISHED else "Repair"
+        row.operator("tilewright.repair_model", text=label, icon="IMPORT")
     row.operator("tilewright.open_model_folder", icon="FILE_FOLDER")
+
+
+def _draw_download(layout: Any) -> None:
+    progress = state.current.models.download.progress
+    column = layout.column(align=True)
+    column.progress(factor=progress.fraction, text=progress_text(progress))
+    column.operator("tilewright.cancel_download", text="Cancel")
 
 
 def _draw_state(layout: Any) -> None:
     """What goes on, or how it ended."""
     current = state.current.models
     if current.downloading:
-        progress = current.download.progress
-        row = layout.row(align=True)
-        row.progress(factor=progress.fraction, text=progress_text(progress))
-        row.operator("tilewright.cancel_download", text="Cancel")
+        if current.look is None or current.look.plan != current.download.task.plan:  # else it stands at its button
+            _draw_download(layout)
     elif current.chore:
         row = layout.row(align=True)
         row.label(text=f"{iface_(current.chore.title)}...", icon="TIME", translate=False)
@@ -186,6 +196,9 @@ def _draw_choice(layout: Any, shown: Any) -> None:
     layout.label(text=models.commercial(plan.licence, row), icon="BLANK1", translate=False)
     if plan.gated:
         layout.label(text="The hub wants you to agree to its terms, and a token.", icon="LOCKED")
+    if current.downloading and current.download.task.plan == plan:
+        _draw_download(layout)
+        return
     buttons = layout.row(align=True)
     buttons.scale_y = 1.4
     words = iface_("Download {size}")

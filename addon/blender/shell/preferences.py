@@ -170,6 +170,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         setup_panel.draw_preferences(layout, self)
+        models_panel.draw_preferences(layout, self)
         part = _part(layout, "Computing", "MEMORY")
         for name in ("device", "memory", "priority", "idle_minutes", "yield_to_render"):
             part.prop(self, name)
@@ -185,7 +186,6 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
             words = iface_("{count} textures, {size:.2f} GB")
             text = words.format(count=len(history.entries), size=history.size / 1e9)
             part.label(text=text, translate=False)
-        models_panel.draw_preferences(layout, self)
         part = _part(layout, "Assets", "ASSET_MANAGER")
         part.prop(self, "author")
         layout.operator("tilewright.open_manual", icon="HELP")

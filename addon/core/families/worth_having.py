@@ -210,7 +210,8 @@ WORTH_HAVING: tuple[WorthHaving, ...] = (
 )
 
 # What the hub's names of licences say of commercial use. OpenRAIL's kinds allow it, and forbid certain uses.
-_YES = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "unlicense", "isc", "0bsd", "wtfpl"}
+# So does the GPL: what a program makes is not under it.
+_YES = {"apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "unlicense", "gpl-3.0", "gpl-3.0-or-later"}
 _NO_PARTS = ("-nc", "noncommercial", "non-commercial", "research")
 
 
