@@ -22,7 +22,7 @@ from ..core.hub.stored import Plan
 from ..core.model_files import configs, folder, kinds
 from ..core.model_files.kinds import Role
 from ..core.requests.texture import STARTER
-from ..core.single_holder import only_holder
+from ..core.single_holder import LOCK, only_holder
 from .disk import disk_errors, patiently
 
 _FORMAT = 1
@@ -181,6 +181,19 @@ class Library:
                     patiently(lambda: shutil.rmtree(doomed))
                 patiently(lambda: os.rename(place, doomed))
                 patiently(lambda: shutil.rmtree(doomed))
+
+    def has_downloads(self) -> bool:
+        """Whether anything is there that was downloaded, or was begun."""
+        return any(entry.plan for entry in self.entries())
+
+    def remove_downloads(self) -> None:
+        """Delete all of it, and the folder where nothing else is in it. Raises `UserError`."""
+        while entry := next((entry for entry in self.entries() if entry.plan), None):
+            self.remove(entry)
+        with contextlib.suppress(OSError):  # there is something else in it
+            (self.models / stored.UNFINISHED / LOCK).unlink()
+            (self.models / stored.UNFINISHED).rmdir()
+            self.models.rmdir()
 
     # --- finding -----------------------------------------------------------------------------------------------------
 

@@ -208,6 +208,19 @@ def test_a_download_is_checked_by_its_hashes_and_removed_with_its_folder(library
     assert os.listdir(library.models / stored.UNFINISHED) == [".lock"]
 
 
+def test_all_downloads_are_removed_and_what_is_not_ours_stays(library: Library) -> None:
+    make_download(library.models / "somebody--small", "somebody/small")
+    make_download(library.models / stored.UNFINISHED / "somebody--half", "somebody/half")
+    assert library.has_downloads()
+    library.remove_downloads()
+    assert not library.models.exists()
+    make_download(library.models / "somebody--small", "somebody/small")
+    make_model(library.models / "by hand")
+    library.remove_downloads()
+    assert os.listdir(library.models) == ["by hand"]
+    assert not library.has_downloads()
+
+
 def test_an_unfinished_download_can_be_removed(library: Library) -> None:
     place = library.models / stored.UNFINISHED / "somebody--half"
     make_download(place, "somebody/half")

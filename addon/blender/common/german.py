@@ -1091,6 +1091,10 @@ TEXTS = {
     "Empty: the newest": "Leer: die neueste",
     "Files": "Dateien",
     "Paths of files, with commas between. Empty: the model": "Pfade, mit Kommas dazwischen. Leer: das Modell",
+    "Also the Models": "Auch die Modelle",
+    "Also delete the models that were downloaded. What you added stays": "Auch die heruntergeladenen Modelle löschen. "
+    "Was Sie hinzugefügt haben, bleibt",
+    "The downloaded models are kept.": "Die heruntergeladenen Modelle bleiben.",
     "Download": "Herunterladen",
     "Download {size}": "{size} herunterladen",
     "Download the model that was looked up. Continues where it stopped": "Das Modell herunterladen, das nachgesehen "

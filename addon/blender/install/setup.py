@@ -140,19 +140,23 @@ def remove_environment(folder: Path) -> None:
     _start_chore(rpt_("Removing {name}").format(name=folder.name), remove)
 
 
-def remove_everything(results: bool) -> None:
-    """Delete environments, logs and what else lies in the extension's folders; the textures only if asked."""
+def remove_everything(results: bool, models: bool = False) -> None:
+    """Delete environments, logs and what else lies in the extension's folders; textures and models only if asked."""
     root, data = preferences.environments_folder(), package.data_folder("")
     ours = {package.results_folder(), package.old_results_folder()}
     # a folder that the user chose may hold more than ours
     kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
+    library = preferences.library()
     close_session()
     package.close_log()
 
     def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
+        if models:
+            library.remove_downloads()
         with disk.disk_errors(root):
+            package.added_models().unlink(missing_ok=True)
             for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
             for place in ours:
@@ -163,6 +167,7 @@ def remove_everything(results: bool) -> None:
                 root.rmdir()
         sentences = [rpt_("Everything Tilewright put on this machine was removed.")]
         sentences += [] if results else [rpt_("The textures are kept.")]
+        sentences += [] if models or not library.has_downloads() else [rpt_("The downloaded models are kept.")]
         return " ".join([*sentences, rpt_("You can uninstall it now.")])
 
     _start_chore("Removing everything", remove)
