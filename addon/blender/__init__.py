@@ -13,7 +13,7 @@ from .jobs import mask_overlay, operators, picture_operators, pump, render_hando
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
-from .shell import commands, preferences, sidebar
+from .shell import commands, model_choice, preferences, sidebar
 
 _CLASSES = (
     *properties.CLASSES,
@@ -33,6 +33,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *model_choice.CLASSES,
     *sidebar.CLASSES,
     *history_panel.CLASSES,
 )

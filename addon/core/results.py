@@ -31,7 +31,7 @@ TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was ma
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
 )
-SEAM_CHANCE = 0.01  # a seam that random rolls do worse than less often than that is no chance
+SEAM_CHANCE = 0.01  # a seam that random rolls do worse than that seldom is no chance: none of 99 has
 RECIPE_SCORE, RECIPE_P = "seam score", "seam p"  # in a recipe's environment
 RECIPE_BEFORE = "seam score before"  # of a template whose seam was repaired
 PART = ".part-"
@@ -68,7 +68,7 @@ class Result:
     def seam_shows(self) -> bool:
         """Whether there is a seam to be seen, as far as was measured."""
         p = self.seam_p
-        return (self.seam_score or 0.0) > SEAM_THRESHOLD and (p is None or not p >= SEAM_CHANCE)
+        return (self.seam_score or 0.0) > SEAM_THRESHOLD and (p is None or not p > SEAM_CHANCE)
 
     def path(self, kind: str = BASE_COLOR) -> Path:
         """The file of that kind. Raises KeyError."""

@@ -114,7 +114,7 @@ class Device:
 class Plan:
     """How to run one model on one device. dtype, vae_dtype: names of torch's types.
 
-    vae_device: where pictures are decoded and encoded.
+    vae_device: where pictures are decoded and encoded. half: what the model's 16 bits a number are, on a card.
     sentence: for people, ends with a full stop.
     """
 
@@ -129,6 +129,7 @@ class Plan:
     sentence: str
     upcast_vae: bool = False
     decoding: Decoding = Decoding.WHOLE
+    half: str = "float16"
 
     def leaner(self) -> "Plan | None":
         """The next leaner mode's plan, decoding in its leanest way; None where there is none."""
@@ -136,7 +137,7 @@ class Plan:
         following = modes.index(self.mode) + 1
         if following == len(modes):
             return None
-        return replace(_in_mode(self.device, modes[following], self.upcast_vae), decoding=Decoding.STRIPS)
+        return replace(_in_mode(self.device, modes[following], self.upcast_vae, self.half), decoding=Decoding.STRIPS)
 
     def decodings(self, size: Size) -> tuple[Decoding, ...]:
         """The ways in which pictures of that size can be decoded here, the fastest first."""
@@ -170,16 +171,16 @@ def make_plan(
             known = ", ".join(("auto", *modes))
             raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
         modes = (Mode(memory),)
-    for plan in _plans(device, modes, size, upcast_vae):
+    for plan in _plans(device, modes, size, upcast_vae, family.dtype):
         if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
             return plan
     return plan
 
 
-def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool) -> Iterator[Plan]:
+def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool, half: str) -> Iterator[Plan]:
     """From the fastest to the leanest."""
     for mode in modes:
-        plan = _in_mode(device, mode, upcast_vae)
+        plan = _in_mode(device, mode, upcast_vae, half)
         for decoding in plan.decodings(size):
             yield replace(plan, decoding=decoding)
 
@@ -353,13 +354,13 @@ def _bytes(dtype: str) -> int:
     return 4 if dtype == "float32" else 2
 
 
-def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
+def _in_mode(device: Device, mode: Mode, upcast_vae: bool, half: str) -> Plan:
     where = device.title or device.kind.value
     plan = Plan(
         device=device,
         mode=mode,
-        dtype="float16",
-        vae_dtype="float32" if upcast_vae else "float16",
+        dtype=half,
+        vae_dtype="float32" if upcast_vae else half,
         vae_device=device.name,
         offload=Offload.NONE,
         attention_slicing=False,
@@ -367,6 +368,7 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
         channels_last=device.kind in (Kind.CUDA, Kind.XPU, Kind.CPU),
         sentence=f"Runs on the {where}.",
         upcast_vae=upcast_vae,
+        half=half,
     )
     if device.kind is Kind.CPU:
         if mode is Mode.LEAN:
@@ -376,7 +378,7 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool) -> Plan:
     if device.kind is Kind.MPS:
         if mode is Mode.LEAN:
             sentence = f"Runs on the {where} in small pieces, to save memory."
-            return replace(plan, attention_slicing=True, vae_dtype="float16", sentence=sentence)
+            return replace(plan, attention_slicing=True, vae_dtype=half, sentence=sentence)
         return plan
     in_main_memory = replace(plan, vae_device="cpu", vae_dtype="float32")
     match mode:

@@ -30,7 +30,7 @@ from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .delight import delight
 from .devices import Device, is_out_of_memory, ready
-from .files import write_color
+from .files import Files, write_color
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
 from .tiles import NotFinite
@@ -55,15 +55,6 @@ class FinishTask:
     content: Content = Content.COLOR
     tileable: bool = False
     image: int = 0
-
-
-@dataclass(frozen=True)
-class Files:
-    """What was written. files: kind -> name in the draft's folder. seam_score: None where it was not measured."""
-
-    files: dict[str, str]
-    recipe: Recipe
-    seam_score: float | None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderKLFlux2
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.unets.unet_2d_blocks import DownEncoderBlock2D, UpDecoderBlock2D
 from diffusers.utils.accelerate_utils import apply_forward_hook
@@ -35,7 +35,7 @@ Work = Callable[[torch.Tensor, slice], torch.Tensor]
 
 def runs(vae: Any) -> bool:
     """Whether it is made of what is known here, as stock KL autoencoders are."""
-    if not isinstance(vae, AutoencoderKL):
+    if not isinstance(vae, AutoencoderKL | AutoencoderKLFlux2):
         return False
     blocks = [*vae.encoder.down_blocks, *vae.decoder.up_blocks]
     parts = [part for block in blocks for part in block.resnets]

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from ..core.requests.texture import Axes
+from .forwards import replaced_forward
 
 _OVERLAP = 4  # neighbours share a fourth of a window, at least
 
@@ -50,13 +51,8 @@ def in_windows(network: Any, side: int, axes: Axes, seed: int) -> Iterator[None]
                 weights[here] += weight
         return ((total / weights).to(latents.dtype),)
 
-    network.forward = forward
-    try:
+    with replaced_forward(network, forward):
         yield
-    finally:
-        del network.forward  # what is found then is the class's, or a hook's of whoever set one before
-        if network.forward != plain:
-            network.forward = plain
 
 
 def _windows(length: int, side: int, wraps: bool, offset: int) -> list[torch.Tensor]:

@@ -2,9 +2,17 @@
 """Small networks of the real topology with random weights, for tests. Widths are narrow; blocks, attention, strides
 and norms are those of the model named."""
 
+from typing import Any
+
 import torch
 from diffusers import (
+    AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLHunyuanImage,
+    AutoencoderKLQwenImage,
+    AutoencoderKLQwenImage21,
+    AutoencoderKLWan,
     AutoencoderTiny,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
@@ -75,6 +83,80 @@ def tiny_autoencoder(width: int = 16) -> AutoencoderTiny:
         num_encoder_blocks=(1, 3, 3, 3),
         num_decoder_blocks=(3, 3, 3, 1),
     ).eval()
+
+
+def dc_autoencoder(width: int = 8) -> AutoencoderDC:
+    """Sana's: six levels, linear attention at the last three, no pooling of the whole picture but that; f32."""
+    torch.manual_seed(8)
+    blocks = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
+    widths = (width, width, 2 * width, 2 * width, 4 * width, 4 * width)
+    return AutoencoderDC(
+        latent_channels=8,
+        attention_head_dim=8,
+        encoder_block_types=blocks,
+        decoder_block_types=blocks,
+        encoder_block_out_channels=widths,
+        decoder_block_out_channels=widths,
+        encoder_layers_per_block=(1,) * 6,
+        decoder_layers_per_block=(1,) * 6,
+        upsample_block_type="interpolate",
+        downsample_block_type="Conv",
+        scaling_factor=0.41407,
+    ).eval()
+
+
+def flux2_autoencoder(width: int = 8) -> AutoencoderKLFlux2:
+    """The KL autoencoder, with a batch norm beside it whose statistics are those of 2x2 patches of latents; f8."""
+    torch.manual_seed(9)
+    vae = AutoencoderKLFlux2(
+        block_out_channels=(width, 2 * width, 4 * width, 4 * width),
+        layers_per_block=2,
+        latent_channels=4,
+        norm_num_groups=4,
+    ).eval()
+    vae.bn.running_mean.copy_(torch.randn(16))
+    vae.bn.running_var.copy_(torch.rand(16) + 0.2)
+    return vae
+
+
+def hunyuan_autoencoder(width: int = 32) -> AutoencoderKLHunyuanImage:
+    """HunyuanImage's: pixels move to channels and back, attention in the middle; f8 here, f32 there."""
+    torch.manual_seed(10)
+    return AutoencoderKLHunyuanImage(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=8,
+        block_out_channels=(width, width, 2 * width, 2 * width),
+        layers_per_block=1,
+        spatial_compression_ratio=8,
+        sample_size=64,
+        scaling_factor=0.75,
+    ).eval()
+
+
+def causal_autoencoder(
+    cls: type = AutoencoderKLQwenImage, width: int = 8, channels: int = 4, **settings: Any
+) -> AutoencoderKLQwenImage | AutoencoderKLQwenImage21 | AutoencoderKLWan:
+    """Qwen-Image's and Wan's: convolutions in three dimensions that pad by hand; f8, and f16 with patches of 2."""
+    torch.manual_seed(11)
+    generator = torch.Generator().manual_seed(0)
+    return cls(
+        base_dim=width,
+        z_dim=channels,
+        dim_mult=[1, 2, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+        latents_mean=torch.randn(channels, generator=generator).tolist(),
+        latents_std=(torch.rand(channels, generator=generator) + 0.5).tolist(),
+        **settings,
+    ).eval()
+
+
+def residual_autoencoder(cls: type = AutoencoderKLWan) -> AutoencoderKLWan | AutoencoderKLQwenImage21:
+    """Wan 2.2's and Qwen-Image 2.1's: shortcuts past whole levels, patches of 2; f16."""
+    return causal_autoencoder(
+        cls, is_residual=True, in_channels=12, out_channels=12, patch_size=2, scale_factor_spatial=16
+    )
 
 
 def small_unet() -> UNet2DConditionModel:

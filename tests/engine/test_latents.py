@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents decoded in parts give the picture that the whole gives."""
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
@@ -12,6 +13,7 @@ from addon.engine.canvas import canvases
 from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
 from addon.engine.tiles import MIN_TILE, TileLimits
+from tests.engine import networks
 from tests.engine.networks import kl_autoencoder
 
 
@@ -52,7 +54,9 @@ def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_lay
     monkeypatch, tmp_path, axes, side, on_device
 ):
     monkeypatch.setattr(layers, "_WIDEST", 8)  # so that the smaller side cuts the larger layers into many strips
-    vae, z, picture = kl_autoencoder(), torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
+    # FLUX.2's on one axis: it differs in nothing that these layers are told of
+    vae = networks.flux2_autoencoder() if axes is Axes.X else kl_autoencoder()
+    z, picture = torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
     with torch.inference_mode(), seamless(vae, axes), canvases(tmp_path, in_memory=1 << 16) as easel:
         by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}), on_device)
         for mine, whole in (
@@ -108,3 +112,29 @@ def test_a_picture_that_fits_is_decoded_whole(monkeypatch, tmp_path):
         for vae in (tiny(), kl_autoencoder()):
             mine = latents_module.decode(vae, z, Axes.XY, tmp_path, Decoding.WHOLE)
             assert torch.equal(mine, vae.decode(z).sample)
+
+
+AUTOENCODERS = {
+    "KL": (kl_autoencoder, 8),
+    "Tiny": (tiny, 8),
+    "FLUX.2": (networks.flux2_autoencoder, 8),
+    "DC": (networks.dc_autoencoder, 32),
+    "HunyuanImage": (networks.hunyuan_autoencoder, 8),
+    "Qwen-Image": (networks.causal_autoencoder, 8),
+    "Wan 2.2": (networks.residual_autoencoder, 16),
+}
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_every_autoencoder_takes_a_picture_there_and_back_without_a_word_on_frames(tmp_path, name):
+    make, factor = AUTOENCODERS[name]
+    vae = make()
+    assert latents_module.factor_of(vae) == factor
+    pixels = np.random.default_rng(0).integers(0, 256, (2 * factor, 3 * factor, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        z = latents_module.encode(vae, pixels, Axes.XY, tmp_path, "cpu", Decoding.WHOLE)
+        assert z.ndim == 4
+        assert z.shape[2:] == (2, 3)
+        for how in Decoding:
+            picture = latents_module.decode(vae, z, Axes.NONE, tmp_path, how)
+            assert picture.shape == (1, 3, 2 * factor, 3 * factor)

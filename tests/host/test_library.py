@@ -121,6 +121,8 @@ def test_all_kinds_of_places_are_found_and_told_apart(library: Library, tmp_path
     elsewhere = tmp_path / "elsewhere"
     make_model(elsewhere)
     library.add(elsewhere)
+    assert by_title(library)["moss"].is_model, "as far as is known"
+    library.identify()
     found = by_title(library)
     assert list(found)[1:] == sorted(list(found)[1:], key=str.casefold)
     assert {title: entry.source for title, entry in found.items()} == {

@@ -450,8 +450,17 @@ TEXTS = {
     "einsetzen",
     "Scheduler": "Verfahren",
     "Sampling method": "Wie das Bild aus dem Rauschen entsteht",
-    "A model name, or the folder of a model in diffusers format": "Der Name eines Modells, oder der Ordner "
-    "eines Modells im Format von diffusers",
+    "A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format": "Der Name eines "
+    "Modells, ein Checkpoint (.safetensors), oder der Ordner eines Modells im Format von diffusers",
+    "VAE": "VAE",
+    "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
+    "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Choose Model": "Modell wählen",
+    "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
+    "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
+    "No file is chosen.": "Es ist keine Datei gewählt.",
+    "It was made with another VAE, {vae}, which is not set.": "Es entstand mit einem anderen VAE, {vae}, das nicht "
+    "gesetzt wird.",
     "Where the texture goes": "Wohin die Textur kommt",
     "Base Color": "Grundfarbe",
     "The image that feeds the material's Base Color; a new one if nothing is linked": "Das Bild an der "
@@ -1159,10 +1168,8 @@ TEXTS = {
     "Small, and most add-ons fit it. Exactly seamless.": "Klein, und das meiste passt dazu. Genau nahtlos.",
     "Follows the prompt better, and is made for 1024 pixels. Exactly seamless.": "Folgt dem Prompt besser und ist für "
     "1024 Pixel gemacht. Genau nahtlos.",
-    "Stable Diffusion 2, trained on 6.8 million patterns that tile.": "Stable Diffusion 2, gelernt an 6,8 Millionen "
-    "kachelnden Mustern.",
-    "Stable Diffusion 2, trained on CC0 textures. Begin prompts with “pbr”.": "Stable Diffusion 2, gelernt an "
-    "CC0-Texturen. Prompts mit „pbr“ beginnen.",
+    "Trained on 6.8 million patterns that tile.": "Gelernt an 6,8 Millionen kachelnden Mustern.",
+    "Trained on CC0 textures. Begin prompts with “pbr”.": "Gelernt an CC0-Texturen. Prompts mit „pbr“ beginnen.",
     "Its U-Net is a pickle, which can run code: Tilewright does not download it.": "Sein U-Net ist ein Pickle, der "
     "Code ausführen kann: Tilewright lädt es nicht herunter.",
     "It brings code of its own, which Tilewright does not run.": "Es bringt eigenen Code mit, den Tilewright nicht "

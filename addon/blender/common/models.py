@@ -25,7 +25,7 @@ class Look:
 
 @dataclass
 class Models:
-    """library: of the folder in the preferences; entries: what was in it last.
+    """library: of the folder in the preferences; entries: what was in it last; listed: a thread has looked.
 
     search, looking, download: the process that runs, or ran last. due: when the search for `words` begins, as
     `time.monotonic` counts; 0: none is wanted. found: by the last search, which was for `found_for`.
@@ -35,6 +35,7 @@ class Models:
 
     library: Library | None = None
     entries: tuple[Entry, ...] = ()
+    listed: bool = False
     search: HubErrand | None = None
     looking: HubErrand | None = None
     download: HubErrand | None = None

@@ -75,6 +75,9 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
         settings.model = request.model
     else:
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
+    settings.vae = request.vae if own else ""
+    if request.vae and not own:
+        note = note or rpt_("It was made with another VAE, {vae}, which is not set.").format(vae=request.vae)
     info = models.try_resolve(settings.model)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
     note = _restore_template(settings, request, own, result) or note

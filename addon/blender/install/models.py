@@ -65,11 +65,12 @@ def refresh() -> None:
 
 def want_list() -> None:
     """Have the models listed soon where they never were; for draw functions."""
-    if state.current.models.library is None and not bpy.app.background and not bpy.app.timers.is_registered(_begin):
+    if not state.current.models.listed and not bpy.app.background and not bpy.app.timers.is_registered(_begin):
         bpy.app.timers.register(_begin, first_interval=0.0)
 
 
 def _begin() -> None:
+    state.current.models.listed = True
     refresh()
     _tell_lists()
 

@@ -14,6 +14,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs
+from ...core.model_files.checkpoint import SUFFIX
 from ...core.requests.texture import STARTER, Scheduler
 from ...host.library import Entry, Source
 from ..common import preferences, state
@@ -23,6 +24,7 @@ from ..common.languages import iface_, rpt_
 MORE = "Get More Models..."
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
+_problems: dict[str, UserError] = {}  # of names that were tried
 _vocabularies: dict[str, frozenset[str]] = {}
 
 SCHEDULER_ITEMS = (
@@ -66,14 +68,22 @@ def vocabulary(model: str) -> frozenset[str]:
 
 def try_resolve(model: str) -> ModelInfo | None:
     """As `resolve`, for where it is too early to complain: Generate tells what is wrong."""
+    _problems.clear()  # those of other names are of no use any more
     try:
         return resolve(model)
-    except UserError:
+    except UserError as error:
+        _problems[model] = error
         return None
+
+
+def problem(model: str) -> UserError | None:
+    """Why the name is no model, as far as that was tried when it was set; reads nothing."""
+    return _problems.get(model)
 
 
 def forget() -> None:
     _known.clear()
+    _problems.clear()
     _vocabularies.clear()
 
 
@@ -109,10 +119,13 @@ def _about(entry: Entry) -> str:
 
 def _stamp(model: str) -> float:
     folder = catalogue.STARTER_FOLDER if model == STARTER else configs.root(Path(model).expanduser())
+    read = [folder / name for name in catalogue.files_read()]
+    if folder.suffix.lower() == SUFFIX:
+        read = [folder, folder.with_suffix(".yaml")]
     newest = 0.0
-    for name in catalogue.files_read():
+    for file in read:
         try:
-            newest = max(newest, (folder / name).stat().st_mtime)
+            newest = max(newest, file.stat().st_mtime)
         except (OSError, ValueError):
             continue
     return newest

@@ -374,10 +374,15 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",
-        description="A model name, or the folder of a model in diffusers format",
+        description="A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format",
         default=STARTER,
         update=_model_changed,
         search=_search_models,
+    )
+    vae: StringProperty(
+        name="VAE",
+        description="A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own",
+        subtype="FILE_PATH",
     )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
 

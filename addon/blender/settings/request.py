@@ -42,6 +42,7 @@ def from_settings(
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         model=settings.model,
+        vae=network(settings.vae) if settings.vae else "",
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),

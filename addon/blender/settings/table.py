@@ -43,6 +43,7 @@ SETTINGS = (
     Setting("kind", "finish.kind", "--kind"),
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
+    Setting("vae", "vae", "--vae"),
     Setting("scheduler", "scheduler", "--scheduler"),
     Setting("variation", "variation", "--variation", preset=False),
     Setting("variation_seed", "variation_seed", "--variation-seed", preset=False),

@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--seed", type=int, metavar="N", help="0 to 2147483647 (random)")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
-    generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
+    generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
@@ -158,6 +159,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
         model=model,
+        vae=str(_path(options.vae)) if options.vae else "",
         template=template,
         **template_options.variation(options),
     )

@@ -8,18 +8,20 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
+from ...core.requests.texture import STARTER
 from ...core.surface_kinds import SurfaceKind
 from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
 from ..history import selected
+from ..install import models as setup_models
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import template_box
+from . import model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -155,11 +157,12 @@ def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    setup_models.want_list()
     settings = settings_of(context.scene)
     info = models.peek(settings.model)
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.prop(settings, "model")
+    model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
         steps = iface_("Steps (model: {steps})").format(steps=info.defaults.steps)
@@ -171,6 +174,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if settings.model != STARTER or settings.vae:
+        layout.prop(settings, "vae")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

@@ -45,6 +45,7 @@ ZIMAGE = Base("z-image", "Z-Image", "the text encoder Qwen3 4B, and FLUX.1's VAE
 QWEN = Base("qwen-image", "Qwen-Image", "the text encoder Qwen2.5-VL 7B, and its VAE")
 QWEN_21 = Base("qwen-image-2.1", "Qwen-Image 2.1", "its text encoder and VAE")
 SANA = Base("sana", "Sana", "the text encoder Gemma 2 2B, and its DC-AE autoencoder")
+OF_DEEP_COMPRESSION = SANA  # whose autoencoder DC-AE is
 PIXART = Base("pixart", "PixArt", "the text encoder T5-XXL, and a VAE")
 AURA = Base("auraflow", "AuraFlow", "its text encoder, and SDXL's VAE")
 LUMINA2 = Base("lumina2", "Lumina 2", "the text encoder Gemma 2 2B, and FLUX.1's VAE")

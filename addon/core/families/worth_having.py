@@ -87,7 +87,7 @@ WORTH_HAVING: tuple[WorthHaving, ...] = (
         "model",
         "apache-2.0",
         Use.YES,
-        note="Stable Diffusion 2, trained on 6.8 million patterns that tile.",
+        note="Trained on 6.8 million patterns that tile.",
     ),
     WorthHaving(
         "dream-textures/texture-diffusion",
@@ -95,7 +95,7 @@ WORTH_HAVING: tuple[WorthHaving, ...] = (
         "model",
         _OPEN_RAIL_XL,
         Use.READ,
-        note="Stable Diffusion 2, trained on CC0 textures. Begin prompts with “pbr”.",
+        note="Trained on CC0 textures. Begin prompts with “pbr”.",
         refused="Its U-Net is a pickle, which can run code: Tilewright does not download it.",
     ),
     WorthHaving("gvecchio/StableMaterials", "StableMaterials", "maps", "openrail", Use.READ, refused=_OWN_CODE),

@@ -7,15 +7,19 @@ Nothing is run that came from a file: only listed classes, only safetensors, no 
 import codecs
 import hashlib
 import json
+import math
+import re
 import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorKind, UserError
 from ..families import by_pipeline
 from ..families.family import Component, Family
+from . import checkpoint
+from .checkpoint import InFile
 from .configs import is_twin, read_config
 from .header import AGAIN, read_header, refuse
 
@@ -35,12 +39,16 @@ _LEADS_AWAY = (
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that passed `verify`.
+    """A folder, or a checkpoint in one file, that passed `verify`.
 
     weights: component -> its safetensors files. sizes: component -> bytes of its weights.
+    parameters: component -> how many numbers it has.
     variants: component -> diffusers' name for its set of files ("fp16"), None for the plain one.
     fingerprint: changes when a weight file or a configuration does.
     grid: pixels by whose multiples a picture can be rolled, and of which its sides must be multiples to be seamless.
+    in_files: networks that lie in a file with other names than diffusers'; the others are in `place`.
+    classes: component -> library and class, both from our own lists. scheduler, pads: of a checkpoint in one file, see
+    `original.Checkpoint`. vae: of another autoencoder than the model's own, its fingerprint; else "".
     """
 
     folder: Path
@@ -50,13 +58,32 @@ class ModelFolder:
     variants: Mapping[str, str | None]
     fingerprint: str
     grid: int
+    parameters: Mapping[str, int]
+    classes: Mapping[str, tuple[str, str]]
+    places: Mapping[str, Path] = field(default_factory=dict)
+    in_files: Mapping[str, InFile] = field(default_factory=dict)
+    scheduler: tuple[str, Mapping[str, Any]] | None = None
+    pads: Mapping[str, str] = field(default_factory=dict)
+    vae: str = ""
+
+    def place(self, component: str) -> Path:
+        """The folder of a component in diffusers' layout."""
+        return self.places.get(component, self.folder / component)
+
+    def config(self, component: str) -> Mapping[str, Any]:
+        """A network's configuration. Raises `UserError` (kind `MODEL`)."""
+        found = self.in_files.get(component)
+        return found.part.config if found else read_config(self.place(component), "config.json")
 
 
 def verify(folder: Path) -> ModelFolder:
-    """Check a diffusers folder without loading it. Raises `UserError` (kind `MODEL`) that names the file.
+    """Check a diffusers folder, or a checkpoint in one file, without loading it.
 
     Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
+    Raises `UserError` (kind `MODEL`) that names the file.
     """
+    if folder.suffix.lower() == checkpoint.SUFFIX and not folder.is_dir():
+        return _verify_file(folder)
     index = read_config(folder, "model_index.json")
     family = by_pipeline(index.get("_class_name"))
     if family is None:
@@ -66,16 +93,100 @@ def verify(folder: Path) -> ModelFolder:
     variants = _variants(folder, components)
     weights = {name: _weight_files(folder, name, components[name], variant) for name, variant in variants.items()}
     digest = hashlib.sha256()
-    sizes = {}
+    sizes, parameters = {}, {}
     for name in sorted(components):
-        for config in sorted(_files(folder / name, "*.json")):
-            _refuse_byte_order_mark(config)
-            digest.update(config.name.encode() + b"\0" + _small_file(config))
-        for file in weights.get(name, ()):
-            check_safetensors(file)
-            digest.update(_sample(file))
-        sizes[name] = sum(file.stat().st_size for file in weights.get(name, ()))
-    return ModelFolder(folder, family, weights, sizes, variants, digest.hexdigest()[:16], family.grid(folder))
+        if name.startswith("tokenizer"):
+            _check_vocabulary(folder / name)
+        sizes[name], parameters[name] = _add(folder / name, weights.get(name, ()), digest)
+    return ModelFolder(
+        folder,
+        family,
+        weights,
+        sizes,
+        variants,
+        digest.hexdigest()[:16],
+        family.grid(folder),
+        {name: parameters[name] for name in weights},
+        {name: (index[name][0], index[name][1]) for name in components},
+    )
+
+
+def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
+    """The model with another autoencoder: a .safetensors file, or a folder in diffusers' layout.
+
+    Reads headers and configurations. Raises `UserError` (kind `MODEL`) where it is none, or does not fit the model.
+    """
+    allowed = model.family.components["vae"]
+    network: InFile | None = None
+    if path.suffix.lower() == checkpoint.SUFFIX and not path.is_dir():
+        network = checkpoint.autoencoder(path, model.config(model.family.denoiser), model.config("vae"))
+        files: tuple[Path, ...] = (path,)
+        cls, config = network.part.cls, dict(network.part.config)
+        digest, size, parameters = hashlib.sha256(_ends(path)), network.size, network.parameters
+        variant, place = None, path.parent
+    else:
+        place = path / "vae" if (path / "vae" / "config.json").is_file() else path
+        config = read_config(place, "config.json")
+        cls = str(config.get("_class_name"))
+        _refuse_code(place.parent, [place.name])
+        part = {place.name: allowed}
+        variant = _variants(place.parent, part)[place.name]
+        files = _weight_files(place.parent, place.name, allowed, variant)
+        digest = hashlib.sha256()
+        size, parameters = _add(place, files, digest)
+    if cls not in allowed.classes:
+        raise UserError(ErrorKind.MODEL, f"{path} is no VAE that this model can use.", "Choose another VAE.")
+    own, other = (checkpoint.latent_channels(found) for found in (model.config("vae"), config))
+    if own != other:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{path.name} is a VAE with {other} channels, and the model works with {own}.",
+            "Choose another VAE.",
+        )
+    configs = {name: model.config(name) for name in model.weights} | {"vae": config}
+    return replace(
+        model,
+        weights={**model.weights, "vae": files},
+        sizes={**model.sizes, "vae": size},
+        parameters={**model.parameters, "vae": parameters},
+        variants={**model.variants, "vae": variant},
+        classes={**model.classes, "vae": (allowed.library, cls)},
+        places={**model.places, "vae": place},
+        in_files={name: found for name, found in model.in_files.items() if name != "vae"}
+        | ({"vae": network} if network else {}),
+        grid=model.family.grid_of(configs),
+        vae=digest.hexdigest()[:16],
+    )
+
+
+def _verify_file(path: Path) -> ModelFolder:
+    """As `verify`, of a checkpoint in one file."""
+    model = checkpoint.describe(path)
+    header, found = checkpoint.read(path, model)
+    in_files = {name: InFile(path, part, header.tensors) for name, part in found.parts.items()}
+    for name, part in found.parts.items():
+        allowed = model.family.components[name]
+        assert (part.library, part.cls) in [(allowed.library, cls) for cls in allowed.classes]
+    scheduler = found.scheduler
+    if model.few is not None:
+        cls, changes = model.few.scheduler
+        scheduler = cls, {**scheduler[1], **changes}
+    # not its name: it may be called otherwise tomorrow
+    digest = hashlib.sha256(_ends(path) + json.dumps(scheduler, sort_keys=True).encode())
+    return ModelFolder(
+        path,
+        model.family,
+        dict.fromkeys(in_files, (path,)),
+        {name: network.size for name, network in in_files.items()},
+        dict.fromkeys(in_files),
+        digest.hexdigest()[:16],
+        model.family.grid_of({name: network.part.config for name, network in in_files.items()}),
+        {name: network.parameters for name, network in in_files.items()},
+        {name: (part.library, part.cls) for name, part in found.parts.items()},
+        in_files=in_files,
+        scheduler=scheduler,
+        pads=found.pads,
+    )
 
 
 def check_part(folder: Path, name: str, has_weights: bool = True) -> None:
@@ -93,11 +204,44 @@ def check_safetensors(path: Path) -> None:
     read_header(path)
 
 
+def _add(place: Path, files: Iterable[Path], digest: Any) -> tuple[int, int]:
+    """Bytes and numbers of a component's weights; checks its files, and adds them and its settings to a digest."""
+    for config in sorted(_files(place, "*.json")):
+        _refuse_byte_order_mark(config)
+        digest.update(config.name.encode() + b"\0" + _small_file(config))
+    size = parameters = 0
+    for file in files:
+        header = read_header(file)
+        digest.update(_sample(file))
+        size += file.stat().st_size
+        parameters += sum(math.prod(tensor.shape) for tensor in header.tensors.values())
+    return size, parameters
+
+
+# What a tokenizer cannot do without, in any of these ways: BPE, BERT, SentencePiece.
+_VOCABULARIES = (
+    ("tokenizer.json",),
+    ("vocab.json", "merges.txt"),
+    ("vocab.txt",),
+    ("spiece.model",),
+    ("tokenizer.model",),
+)
+
+
+def _check_vocabulary(place: Path) -> None:
+    """Raise `UserError` where a tokenizer has no vocabulary: transformers 5 makes one of two tokens, silently."""
+    if any(all((place / name).is_file() for name in names) for names in _VOCABULARIES):
+        return
+    missing = "merges.txt" if (place / "vocab.json").is_file() else "its vocabulary (tokenizer.json)"
+    raise UserError(ErrorKind.MODEL, f"{place} lacks {missing}.", AGAIN)
+
+
 def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[str, Component]:
     """The family's parts, by name, in the index's order; all are there, and of classes that may be loaded."""
     present = {}
     for name, value in index.items():
-        if name.startswith("_") or name in _IGNORED or not isinstance(value, list) or value == [None, None]:
+        unused = name in _IGNORED or name in family.unused
+        if name.startswith("_") or unused or not isinstance(value, list) or value == [None, None]:
             continue
         part = family.components.get(name)
         # lists: a file may name what has no hash
@@ -106,7 +250,7 @@ def _components(folder: Path, index: Mapping[str, Any], family: Family) -> dict[
                 folder / "model_index.json", f"names {value!r} as {name!r}, which is not on the list of safe classes"
             )
         present[name] = part
-    missing = [name for name in family.components if name not in present]
+    missing = [name for name, part in family.components.items() if name not in present and not part.optional]
     if missing:
         raise refuse(folder / "model_index.json", f"names no {missing[0]}")
     return present
@@ -148,23 +292,41 @@ def _allowed_roots(folder: Path) -> list[Path]:
 
 
 def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, str | None]:
-    """Plain files where every component has those; else "fp16", and plain ones for components that have no such.
+    """Plain files where every component has those; else one variant, and plain ones for components that have no such.
 
     So does diffusers, asked for "fp16": some models have only their largest part in half precision.
     """
     weighty = {name: part for name, part in components.items() if part.has_weights}
-    there = {
-        name: [variant for variant in (None, "fp16") if _find(folder, name, part, variant)]
-        for name, part in weighty.items()
-    }
+    there = {name: _found(folder / name, part) for name, part in weighty.items()}
     for name, variants in there.items():
         if not variants:
             place = folder / name
             pickles = any(_files(place, f"*.{suffix}") for suffix in ("bin", "ckpt", "pt"))
             reason = "holds only pickled weights, which can run code" if pickles else "holds no safetensors weights"
             raise UserError(ErrorKind.MODEL, f"{place} {reason}.", "Choose a model in safetensors format.")
-    plain = all(None in variants for variants in there.values())
-    return {name: None if plain else variants[-1] for name, variants in there.items()}
+    if all(None in variants for variants in there.values()):
+        return dict.fromkeys(there)
+    named = {variant for variants in there.values() for variant in variants if variant}
+    for variant in sorted(named, key=lambda name: (*(name != known for known in _PREFERRED), name)):
+        if all(variant in variants or None in variants for variants in there.values()):
+            return {name: variant if variant in variants else None for name, variants in there.items()}
+    raise UserError(ErrorKind.MODEL, f"{folder} has no one variant of all its parts.", AGAIN)
+
+
+_PREFERRED = ("fp16", "bf16")  # of variants, where parts have no plain files
+
+
+def _found(place: Path, part: Component) -> set[str | None]:
+    """The variants of a component's weights that are there, None for the plain ones."""
+    stem = re.escape(_stem(part))
+    pattern = re.compile(rf"{stem}(?:\.([\w-]+))?\.safetensors|{stem}\.safetensors\.index(?:\.([\w-]+))?\.json")
+    matches = (pattern.fullmatch(file.name) for file in _files(place, "*") if file.is_file())
+    # "model.fp16-00001-of-00002.safetensors" is a piece of one
+    return {match[1] or match[2] for match in matches if match and not re.search(r"-of-\d+$", match[1] or "")}
+
+
+def _stem(part: Component) -> str:
+    return "diffusion_pytorch_model" if part.library == "diffusers" else "model"
 
 
 def _refuse_byte_order_mark(config: Path) -> None:
@@ -181,7 +343,7 @@ def _refuse_byte_order_mark(config: Path) -> None:
 
 def _find(folder: Path, name: str, part: Component, variant: str | None) -> Path | None:
     """The component's weight file, or the index of its shards: what would be loaded, where both are there."""
-    stem = "diffusion_pytorch_model" if part.library == "diffusers" else "model"
+    stem = _stem(part)
     suffix = f".{variant}" if variant else ""
     files = [f"{stem}{suffix}.safetensors", f"{stem}.safetensors.index{suffix}.json"]
     if part.library == "diffusers":
@@ -216,8 +378,13 @@ def _small_file(path: Path, limit: int = 32 << 20) -> bytes:
 
 def _sample(path: Path, piece: int = 1 << 20) -> bytes:
     """Name, length, and both ends of a file: enough to tell two sets of weights apart without reading gigabytes."""
+    return path.name.encode() + _ends(path, piece)
+
+
+def _ends(path: Path, piece: int = 1 << 20) -> bytes:
+    """Length and both ends of a file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(piece)
         file.seek(max(size - piece, 0))
-        return path.name.encode() + struct.pack("<Q", size) + start + file.read(piece)
+        return struct.pack("<Q", size) + start + file.read(piece)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import ErrorKind, UserError
-from ..families import bases
+from ..families import bases, original
 from ..families.bases import Base
 from .header import Header, Tensor, read_header
 
@@ -39,8 +39,9 @@ class FileKind:
     """What a file was found to be.
 
     base: the denoiser that it is, or is made for; None where that cannot be told.
-    layout: how its tensors are named: "original", "diffusers"; of LoRAs "kohya", "peft", "diffusers", "ComfyUI", "bare".
-    what: a noun phrase for people: "an inpainting checkpoint of" a base. needs: what else it takes to run, "" if nothing.
+    layout: how its tensors are named: "original" or "diffusers"; of LoRAs "kohya", "peft", "diffusers", "ComfyUI" or
+    "bare".
+    what: a noun phrase for people: "an inpainting checkpoint of" a base. needs: what else it takes to run, "": nothing.
     precision: of most of its weights, as torch spells it ("float16"). scaled: whether its 8-bit weights have scales of
     their own. inputs: channels that a denoiser reads; 9 for inpainting. latents: channels of a VAE's latents.
     prediction: "epsilon" or "v_prediction" where the file says so, else "". ema: it has averaged weights alone.
@@ -350,39 +351,18 @@ _VAE_PREFIXES = ("first_stage_model.", "vae.")
 _TEXT_PREFIXES = ("cond_stage_model.", "conditioner.embedders.", "text_encoders.", "text_encoder.")
 
 
-def _model(tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> FileKind | None:
+def _model(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> FileKind | None:
     for prefix in bases.DENOISER_PREFIXES:
         shapes = _without(tensors, prefix) if prefix else {name: tensor.shape for name, tensor in tensors.items()}
         base = bases.of_denoiser(shapes) if shapes else None
         if base is not None:
-            return _denoiser(tensors, base, prefix, shapes)
-    averaged = any(name.startswith("model_ema.diffusion_model") for name in tensors)
-    if averaged:
-        shapes = averaged_shapes(tensors)
-        base = bases.of_denoiser(shapes)
-        if base is not None:
-            return _denoiser(tensors, base, "model_ema.", shapes)
-    return None
+            return _denoiser(tensors, base, shapes)
+    shapes = {dotted: tensors[name].shape for dotted, name in original.averaged(tensors).items()}
+    base = bases.of_denoiser(shapes)
+    return None if base is None else replace(_denoiser(tensors, base, shapes), ema=True)
 
 
-def averaged_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """Shapes of a denoiser's averaged weights, whose names have lost their dots, by the names that tell bases apart."""
-    telling = {
-        "time_embed.0.weight": "time_embed0weight",
-        "input_blocks.0.0.weight": "input_blocks00weight",
-        "label_emb.0.0.weight": "label_emb00weight",
-    }
-    shapes = {}
-    for name, flat in telling.items():
-        if (tensor := tensors.get(f"model_ema.diffusion_model{flat}")) is not None:
-            shapes[name] = tensor.shape
-    for name, tensor in tensors.items():
-        if name.startswith("model_ema.") and name.endswith(("attn2to_kweight", "proj_inweight")):
-            shapes[f"{name}.attn2.to_k.weight" if name.endswith("kweight") else f"{name}.proj_in.weight"] = tensor.shape
-    return shapes
-
-
-def _denoiser(tensors: Mapping[str, Tensor], base: Base, prefix: str, shapes: bases.Shapes) -> FileKind:
+def _denoiser(tensors: Mapping[str, Tensor], base: Base, shapes: bases.Shapes) -> FileKind:
     has_vae = any(name.startswith(_VAE_PREFIXES) for name in tensors)
     has_text = any(name.startswith(_TEXT_PREFIXES) for name in tensors)
     whole = has_vae and has_text
@@ -399,15 +379,7 @@ def _denoiser(tensors: Mapping[str, Tensor], base: Base, prefix: str, shapes: ba
     needs = "" if whole or base is bases.VIDEO else base.needs
     if not whole and has_vae:
         needs = needs.rpartition(", and ")[0] or needs.rpartition(" and ")[0]
-    return FileKind(
-        Role.CHECKPOINT if whole else Role.DENOISER,
-        base,
-        layout,
-        words,
-        needs,
-        inputs=inputs,
-        ema=prefix == "model_ema.",
-    )
+    return FileKind(Role.CHECKPOINT if whole else Role.DENOISER, base, layout, words, needs, inputs=inputs)
 
 
 def _article(word: str) -> str:
@@ -427,7 +399,7 @@ def _autoencoder(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> Fil
     if "decoder.middle.0.residual.0.gamma" in tensors:
         return FileKind(Role.VAE, None, "original", "a VAE of Wan's kind", latents=16)
     if "decoder.stages.1.op_list.0.main.conv.conv.bias" in tensors or "decoder.project_in.main.conv.weight" in tensors:
-        return FileKind(Role.VAE, bases.SANA, "original", "a DC-AE autoencoder")
+        return FileKind(Role.VAE, bases.OF_DEEP_COMPRESSION, "original", "a DC-AE autoencoder")
     if "decoder.layers.0.weight" in tensors or "taesd_decoder.1.weight" in tensors:
         return FileKind(Role.VAE, None, "diffusers", "a tiny VAE (TAESD's kind)", latents=4)
     return None

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
@@ -134,6 +135,7 @@ class TextureRequest:
     steps: 1 to 150. guidance_scale: 0 to 30; up to 1 the text is not weighed against the negative prompt.
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
+    vae: the path of a VAE that takes the place of the model's own, a .safetensors file or a folder; "": its own.
     finish: what is done to each picture afterwards.
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
@@ -159,6 +161,7 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    vae: str = ""
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -179,6 +182,9 @@ class TextureRequest:
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
+        _text("The VAE's path", self.vae)
+        if self.vae and not PurePath(self.vae).is_absolute():
+            raise bad_request(f"{self.vae!r} is not the whole path of a VAE.", "Give its full path.")
         if not isinstance(self.finish, Finish):
             raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
@@ -280,8 +286,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template` and the variation only where they are not the default, so that recipes stay what they were
-        before there was any.
+        `finish`, `template`, the variation and the VAE only where they are not the default, so that recipes stay what
+        they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template = data.pop("finish"), data.pop("template")
@@ -291,6 +297,8 @@ class TextureRequest:
             data["template"] = template.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
+        if not self.vae:
+            del data["vae"]
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,

@@ -2,5 +2,6 @@
 """What the adapters of families with a U-Net have in common. Imports engine."""
 
 from .adapter import convolutions_only
+from .autoencoders import PERIODIC as AUTOENCODERS
 
-PERIODIC = dict.fromkeys(("UNet2DConditionModel", "AutoencoderKL", "AutoencoderTiny"), convolutions_only)
+PERIODIC = {"UNet2DConditionModel": convolutions_only, **AUTOENCODERS}

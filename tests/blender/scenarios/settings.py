@@ -29,6 +29,7 @@ CHANGED: dict[str, Any] = {
     "kind": "METAL",
     "delight": True,
     "model": "",  # a folder, which the test makes
+    "vae": "",  # a file, which need not be there
     "scheduler": "UNIPC",
     "variation": 0.25,
     "variation_seed": 5,
@@ -61,6 +62,7 @@ OPTIONS = {
     "--kind": "metal",
     "--delight": None,  # without a value
     "--model": "",
+    "--vae": "",
     "--scheduler": "unipc",
     "--variation": "0.25",
     "--variation-seed": "5",
@@ -84,6 +86,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     global FOLDER
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
+    CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
