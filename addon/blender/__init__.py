@@ -9,7 +9,16 @@ from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
-from .jobs import mask_overlay, operators, picture_operators, pump, render_handover, status, template_operators
+from .jobs import (
+    guide_operators,
+    mask_overlay,
+    operators,
+    picture_operators,
+    pump,
+    render_handover,
+    status,
+    template_operators,
+)
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
@@ -26,6 +35,7 @@ _CLASSES = (
     *material_operators.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
+    *guide_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,

@@ -33,6 +33,9 @@ from ..core.results import Draft, Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
 from .files import Files, write_color
+from .guide_pictures import GuidePictures, guide_pictures
+from .guides import NOTHING, Guide, guided
+from .guides import ready as ready_guides
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
@@ -43,7 +46,7 @@ from .seamless import seamless
 from .strength import asked_of
 from .template import Ground, ground
 from .watcher import Watcher, cancellable
-from .windows import in_windows
+from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
@@ -79,11 +82,12 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
 
     with (
+        guide_pictures(request, store, watch.check) as guides,
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
         _Desk() as desk,
     ):
-        made = [_make_image(cache, start, index, watch, shown, base, desk) for index in range(request.count)]
+        made = [_make_image(cache, start, index, watch, shown, base, guides, desk) for index in range(request.count)]
         desk.wait()
     if not any(made):
         raise UserError(
@@ -124,13 +128,17 @@ class _Desk:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was sampled and is in no file yet. base: what it was made on. begun: by `time.monotonic`."""
+    """A picture that was sampled and is in no file yet. base: what it was made on. guides: what guided it.
+
+    begun: by `time.monotonic`.
+    """
 
     index: int
     request: TextureRequest
     pixels: NDArray[np.uint8]
     made_from: Recipe
     base: Ground | None
+    guides: GuidePictures | None
     begun: float
 
 
@@ -141,6 +149,7 @@ def _make_image(
     watch: Watcher,
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
     desk: _Desk,
 ) -> bool:
     """Whether there is one: not where the model's safety checker blanks it, which is said.
@@ -151,6 +160,8 @@ def _make_image(
     request = start.request.as_texture().single(index)
     if base is not None:
         request = base.of(request)
+    if guides is not None:
+        request = guides.of(request)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -161,7 +172,9 @@ def _make_image(
     if base is not None and base.is_whole:
         pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
     else:
-        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base)
+        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base, guides)
+        if guides is not None:
+            made_from = guides.recipe(made_from)
     if base is not None:
         made_from = base.recipe(made_from)
     watch.check()
@@ -169,7 +182,7 @@ def _make_image(
         watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
         return False
     problem = ""
-    done = _Picture(index, request, pixels, made_from, base, begun)
+    done = _Picture(index, request, pixels, made_from, base, guides, begun)
     if not request.finish.does_something and index + 1 < start.request.count:
         desk.put(lambda: _publish(start, done, notes, note, watch))
         return True
@@ -230,6 +243,8 @@ def _publish_draft(
     files, made_from, score = written.files, written.recipe, written.seam_score
     if picture.base is not None:
         files |= picture.base.keep(draft)
+    if picture.guides is not None:
+        files |= picture.guides.keep(draft)
     before = made_from.environment.get(results.RECIPE_BEFORE)
     if before is not None and score is not None:
         note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
@@ -253,6 +268,7 @@ def _with_one_leaner_retry(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> tuple[NDArray[np.uint8] | None, Recipe]:
     """The picture, None where the model's safety checker blanks it, and its recipe.
 
@@ -266,7 +282,7 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
+            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base, guides)
             is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
             return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
@@ -293,12 +309,16 @@ def _sample_and_decode(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> NDArray[np.uint8]:
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
-        networks = diffusers_networks(pipeline)
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
-        with seamless(pipeline, axes), cancellable(networks, parts, watch.check):
+        with (
+            ready_guides(loaded, guides) as guide,
+            seamless([*diffusers_networks(pipeline), *guide.networks], axes),
+            cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
+        ):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
@@ -309,7 +329,7 @@ def _sample_and_decode(
                 return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
-            latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
             return pixels if base is None else base.blend(pixels)
@@ -325,6 +345,7 @@ def sample(
     watch: Watcher,
     shown: Previews | None = None,
     beginning: Beginning = PLAIN,
+    guide: Guide = NOTHING,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline, adapter = loaded.pipeline, loaded.adapter
@@ -345,13 +366,14 @@ def sample(
     def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
         first = {}
         if latents is not None:
-            dtype = torch.float32 if adapter.in_float32 else getattr(torch, loaded.plan.dtype)
+            dtype = torch.float32 if adapter.in_float32 else pipeline.components[loaded.info.family.denoiser].dtype
             first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
         return pipeline(
             **embeddings,
             **adapter.arguments(pipeline, request),
             **adapter.after_step(step_ended),
             **first,
+            **guide.arguments(loaded, request),
             width=request.size.width,
             height=request.size.height,
             num_inference_steps=request.steps,
@@ -363,7 +385,12 @@ def sample(
     noise = None
     if adapter.takes_templates:  # `begin` has refused whatever others would need it for
         noise = first_noise(loaded, request, generator)
-    with beside(loaded, beginning), _windows(loaded, request), _rolling(loaded, request):
+    with (
+        beside(loaded, beginning),
+        guided(loaded, guide) as look,
+        _windows(loaded, request, look.at),
+        _rolling(loaded, request),
+    ):
         pipeline.scheduler = probe
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
         try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
@@ -391,7 +418,7 @@ def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     return rolling(denoiser, loaded.info.sampled_on(request.axes), request.seed)
 
 
-def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
     """The denoiser in windows of its own size, where a template says what a picture over twice as large shows."""
     own = loaded.info.defaults.size
     template = request.template
@@ -401,7 +428,7 @@ def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     if not isinstance(denoiser, UNet2DConditionModel):
         return nullcontext()  # others count the places of what they see, and a window's are not the picture's
     axes = loaded.info.sampled_on(request.axes)
-    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed)
+    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed, looking)
 
 
 def encode(

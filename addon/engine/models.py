@@ -24,10 +24,11 @@ from ..core.model_files import folder as model_folder
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
-from . import safety, vocabulary, weights
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from . import guide_files, safety, vocabulary, weights
+from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
+from .guide_files import GuideCache
 from .safety import SafetyChecker
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
-    safety: the checker that the folder brings, if it does.
+    safety: the checker that the folder brings, if it does. guides: what guided the last job.
     """
 
     info: ModelInfo
@@ -67,6 +68,7 @@ class LoadedModel:
     embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
+    guides: GuideCache = field(default_factory=GuideCache)
 
     @property
     def adapter(self) -> Adapter:
@@ -152,7 +154,9 @@ class ModelCache:
         self.free()
         upcast = bool(folder.config("vae").get("force_upcast", False))
         parameters = dict(folder.parameters)
-        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        found = ready(device)
+        family, counted = _with_guides(info.family, parameters, request, found)
+        plan = make_plan(found, family, counted, request.size, upcast_vae=upcast, memory=memory)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -214,13 +218,15 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     """A loaded model's plan for this request, None where it needs a leaner mode; one leaner than needed is kept."""
     found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
-        networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
+        networks = [part for part in parts if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
         found = replace(found, free=found.free + held)
+    family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
         found,
-        loaded.info.family,
-        loaded.parameters,
+        family,
+        parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
         memory=memory,
@@ -232,6 +238,21 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     possible = loaded.plan.decodings(request.size)
     decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
     return replace(loaded.plan, decoding=decoding)
+
+
+def _with_guides(
+    family: Family, parameters: dict[str, int], request: TextureRequest, device: Device
+) -> tuple[Family, dict[str, int]]:
+    """The family and the numbers of weights that a plan is to be made for, where guides are beside the denoiser.
+
+    They are on the device whenever the denoiser is. The image encoder runs on the processor, before the first step.
+    """
+    if not request.guides or not family.controls:
+        return family, parameters
+    beside = guide_files.count_weights(request.guides, family, with_encoder=device.kind is Kind.CPU)
+    step = family.step_bytes + family.control_bytes * min(len(request.guides.controls), 2)
+    counted = parameters | {family.denoiser: parameters[family.denoiser] + beside}
+    return replace(family, step_bytes=step), counted
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
@@ -276,7 +297,7 @@ def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple
         if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
             from .spiece import SpieceTokenizer  # late: most models need none of it
 
-            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True)
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
 
 
 def pipeline_class(family: Family) -> Any:

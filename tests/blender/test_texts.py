@@ -23,6 +23,7 @@ ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 # What only the command line says; what is data.
 ENGLISH_ONLY = {
     "shell/commands.py",
+    "shell/guide_options.py",
     "shell/models_commands.py",
     "shell/picture_commands.py",
     "shell/template_options.py",

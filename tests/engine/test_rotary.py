@@ -26,7 +26,9 @@ made: dict[str, Sample] = {}
 
 
 def sample(name: str) -> Sample:
-    return made.setdefault(name, SAMPLES[name]())
+    if name not in made:
+        made[name] = SAMPLES[name]()
+    return made[name]
 
 
 @contextmanager
@@ -97,6 +99,19 @@ def test_with_the_frequencies_it_came_with_or_on_another_axis_it_is_not(name: st
         assert law(name, Axes.XY, (6, 8), shift, snapped=False) > 1000 * LIMIT
     assert law(name, Axes.X, (6, 8), (2, 0)) > 1000 * LIMIT
     assert law(name, Axes.Y, (6, 8), (0, 3)) > 1000 * LIMIT
+
+
+@torch.no_grad()
+def test_with_a_lora_too() -> None:
+    from peft import LoraConfig, inject_adapter_in_model
+
+    adapted = made["with a LoRA"] = SAMPLES["QwenImageTransformer2DModel"]()
+    x = random(1, adapted.channels, 4, 6)
+    plain = adapted.run(x)
+    config = LoraConfig(r=2, target_modules=["to_q", "to_k", "to_out.0", "add_q_proj"], init_lora_weights=False)
+    inject_adapter_in_model(config, adapted.network)
+    assert off(adapted.run(x), plain) > 0.01
+    assert law("with a LoRA", Axes.XY, (6, 8), (2, 3)) <= LIMIT
 
 
 def test_every_network_with_rotary_positions_is_tested() -> None:

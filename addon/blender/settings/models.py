@@ -5,6 +5,7 @@ Draw functions run many times a second, and the model's name may come from someb
 only what the user does looks at the disk.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import bpy
@@ -13,8 +14,9 @@ from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
-from ...core.model_files import configs
+from ...core.model_files import configs, kinds
 from ...core.model_files.checkpoint import SUFFIX
+from ...core.model_files.kinds import FileKind
 from ...core.requests.texture import STARTER, Scheduler
 from ...host.library import Entry, Source
 from ..common import preferences, state
@@ -107,6 +109,19 @@ def candidates(text: str) -> list[tuple[str, str]]:
 def is_more(model: str) -> bool:
     """Whether what was picked is no model, but the way to more of them."""
     return model in (MORE, iface_(MORE))
+
+
+def look(file: str) -> None:
+    """Read what a file beside the model is, so `seen` can tell. What is wrong with one, Generate says."""
+    path = Path(bpy.path.abspath(file))
+    if path.suffix.lower() == SUFFIX:
+        with suppress(UserError):
+            kinds.look(path)
+
+
+def seen(file: str) -> FileKind | None:
+    """What `look` found, None where nobody looked, or it has changed since. Reads nothing."""
+    return kinds.peek(Path(bpy.path.abspath(file))) if file else None
 
 
 def _about(entry: Entry) -> str:

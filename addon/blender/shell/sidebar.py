@@ -21,7 +21,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import model_choice, template_box
+from . import guides_panel, model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -48,6 +48,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     row.operator("tilewright.generate_lines", text="", icon="TEXT")
     _draw_target_line(layout, context)
+    if (info := models.peek(settings.model)) and not info.exact and settings.tiling != "NONE":
+        paragraph(layout, context, "This model's textures repeat nearly, not exactly.", icon="INFO")
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, context, jobs)
@@ -202,6 +204,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     parts = (
         ("texture", "Texture", _draw_texture),
         ("model", "Model", _draw_model),
+        ("guides", "Guides", guides_panel.draw),
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )

@@ -73,6 +73,11 @@ class ModelInfo:
         """
         return Axes.XY if self.defaults.periodic else asked
 
+    @property
+    def takes_guides(self) -> bool:
+        """Whether there are ControlNets and IP-Adapters for it that run here; nobody made any for the starter."""
+        return self.id != STARTER and bool(self.family.controls)
+
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
         if not self.defaults.distilled or (steps == self.defaults.steps and scheduler == Scheduler.MODEL):

@@ -28,7 +28,7 @@ STABLE_DIFFUSION_3 = Family(
     defaults=Defaults(28, 4.5, 1024),
     schedulers={"flow_prediction": (Scheduler.MODEL,)},
     prediction_type="flow_prediction",
-    step_bytes=400,
+    step_bytes=610,  # 590 counted, of 3.5 large
     grid=transformer.grid,
     side=transformer.side,
 )

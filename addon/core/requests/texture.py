@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 from ..errors import bad_request
 from ..naming import slug
 from .finish import Finish
+from .guides import Guides
 from .template import Region, Template
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
@@ -140,6 +141,7 @@ class TextureRequest:
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
+    guides: pictures for structure and style, beside the words.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -162,6 +164,7 @@ class TextureRequest:
     variation: float = 0.0
     variation_seed: int = 0
     vae: str = ""
+    guides: Guides = field(default_factory=Guides)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -192,6 +195,10 @@ class TextureRequest:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
             _check_axes(self.template, self.axes)
+        if not isinstance(self.guides, Guides):
+            raise bad_request("The settings are not those of guides.")
+        if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
+            raise bad_request("Making a control picture tileable needs an axis.", "Choose both, X or Y.")
         variation = self.variation
         if isinstance(variation, bool) or not isinstance(variation, int | float) or not 0 <= variation <= 1:
             raise bad_request(f"The variation must be from 0 to 1, not {variation!r}.")
@@ -258,6 +265,7 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
+        before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
@@ -271,6 +279,7 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
         return lines
@@ -286,15 +295,17 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, the variation and the VAE only where they are not the default, so that recipes stay what
-        they were before there was any.
+        `finish`, `template`, `guides`, the variation and the VAE only where they are not the default, so that recipes
+        stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish, template = data.pop("finish"), data.pop("template")
+        finish, template, guides = data.pop("finish"), data.pop("template"), data.pop("guides")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
+        if guides:
+            data["guides"] = guides.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
         if not self.vae:
@@ -325,6 +336,8 @@ class TextureRequest:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:
                 values["template"] = Template.from_json(values["template"])
+            if "guides" in values:
+                values["guides"] = Guides.from_json(values["guides"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

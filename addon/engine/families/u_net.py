@@ -4,4 +4,7 @@
 from .adapter import convolutions_only
 from .autoencoders import PERIODIC as AUTOENCODERS
 
-PERIODIC = {"UNet2DConditionModel": convolutions_only, **AUTOENCODERS}
+PERIODIC = {
+    **dict.fromkeys(("UNet2DConditionModel", "ControlNetModel", "ControlNetUnionModel"), convolutions_only),
+    **AUTOENCODERS,
+}
