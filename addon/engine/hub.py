@@ -389,8 +389,15 @@ class _Download:
         part = self._part(file)
         for attempt in range(_TRIES):
             self._read(file, part)
+            read = 0
+
+            def tell(piece: int) -> None:
+                nonlocal read
+                read += piece
+                self._teller.progress(HubProgress(HubStage.CHECKING, file.path, self._done + read, self._plan.size))
+
             with disk_errors(part.parent):
-                if stored.is_whole(part, file):
+                if stored.is_whole(part, file, tell):
                     os.replace(part, self._work / file.path)
                     self._done += file.size
                     return

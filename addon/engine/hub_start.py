@@ -10,6 +10,8 @@ import os
 import sys
 
 from ..core import child_process
+from ..core.errors import cannot_import
+from ..core.hub import messages
 
 _ENVIRONMENT = {
     # nothing is told but what is asked: no versions, no names of programs around this one (huggingface_hub 2.4)
@@ -40,6 +42,11 @@ def main(arguments: list[str]) -> int:
         os.nice(3)
     for name in ("httpx", "httpx2"):  # they log addresses, which hold signatures
         logging.getLogger(name).setLevel(logging.WARNING)
-    from . import hub
-
+    try:
+        from . import hub
+    except Exception as error:  # also what is no ImportError, see `cannot_import`: a Python of the user's own lacks it
+        logging.exception("huggingface_hub cannot be imported.")
+        replies.write(messages.encode(messages.HubOutcome(cannot_import(error))))
+        replies.flush()
+        return 1
     return hub.main(task.decode("utf-8"), replies)

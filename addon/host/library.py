@@ -28,6 +28,7 @@ from .disk import disk_errors, patiently
 _FORMAT = 1
 _MAX_BYTES = 8 << 20
 _WEIGHTS = ".safetensors"
+_DEPTH = 3  # of folders within the folder of models in which models are looked for
 
 
 class Source(StrEnum):
@@ -99,7 +100,7 @@ class Library:
         """All of them: the starter first, then by title. What cannot be read is left out."""
         said = self._read()
         found = [self._starter()]
-        found += self._inside(self.models, 0, said)
+        found += self._at(self.models, 0, said)
         found += self._unfinished()
         places = {entry.path for entry in found}
         for text in said["added"]:
@@ -206,7 +207,7 @@ class Library:
         return Entry(STARTER, "Starter", place, Source.PACKAGE, Role.CHECKPOINT, "Tilewright", _size(place))
 
     def _added(self, path: Path, said: dict[str, Any]) -> Iterator[Entry]:
-        for entry in self._at(path, 1, said):
+        for entry in self._at(path, 2, said):
             yield replace(entry, source=Source.ADDED) if entry.source is Source.FOLDER else entry
 
     def _inside(self, place: Path, depth: int, said: dict[str, Any]) -> Iterator[Entry]:
@@ -215,8 +216,6 @@ class Library:
 
     def _at(self, path: Path, depth: int, said: dict[str, Any]) -> Iterator[Entry]:
         """What lies at a path: a file, a model, or a folder with some of either."""
-        if path.name.startswith("."):
-            return
         if path.suffix.lower() == _WEIGHTS:
             if entry := self._file(path, None, said):
                 yield entry
@@ -227,7 +226,7 @@ class Library:
             yield self._keep(place, (*index, *plan) if any(index) else (*config, *plan), _folder)
         elif any(plan):
             yield from self._loose(place, said)
-        elif depth < 2:
+        elif depth < _DEPTH:
             yield from self._inside(path, depth + 1, said)
 
     def _loose(self, place: Path, said: dict[str, Any]) -> Iterator[Entry]:
@@ -356,7 +355,8 @@ def _look(path: Path) -> list[Any]:
 def _children(place: Path) -> list[Path]:
     try:
         with os.scandir(place) as found:
-            return sorted(Path(item.path) for item in found if item.is_dir() or item.name.lower().endswith(_WEIGHTS))
+            items = [item for item in found if not item.name.startswith(".")]  # also what macOS keeps beside files
+            return sorted(Path(item.path) for item in items if item.is_dir() or item.name.lower().endswith(_WEIGHTS))
     except OSError:
         return []
 
