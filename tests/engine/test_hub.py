@@ -7,7 +7,6 @@ FAULTS.md 21 to 24, for models. Each is a process of its own, as Blender starts 
 import hashlib
 import json
 import os
-import shutil
 import signal
 import sys
 import time
@@ -18,12 +17,12 @@ from typing import Any
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.hub import stored
+from addon.core.hub import choice, stored
 from addon.core.hub.messages import HubAction, HubOutcome, HubProgress, HubStage, HubTask
-from addon.core.hub.stored import Plan
+from addon.core.hub.stored import HubFile, Plan
 from addon.core.model_files import folder as model_folder
 from addon.host.hub import HubErrand
-from tests.hub import STRANGER, TOKEN, Hub, Repository
+from tests.hub import STRANGER, TOKEN, Hub, Repository, git_sha1, is_large
 
 NAME = "somebody/tiny-model"
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -96,6 +95,15 @@ class Site:
         assert outcome.plan, f"{outcome.error}\n{self.log}"
         return outcome.plan
 
+    def plan(self) -> Plan:
+        """What `look` finds, found out without a process: see the test of that."""
+        files = []
+        for path, data in self.repository.files.items():
+            large = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            files.append(HubFile(path, len(data), large if is_large(path, data) else f"git:{git_sha1(data)}"))
+        chosen = choice.choose(NAME, files, self.repository.files["model_index.json"])
+        return Plan(NAME, self.repository.sha, chosen, self.repository.licence)
+
     def refused(self, action: HubAction = HubAction.LOOK, **fields: Any) -> UserError:
         outcome = self.run(action, **({"repository": NAME} | fields))
         assert outcome.error is not None, outcome
@@ -166,10 +174,11 @@ def test_a_look_pins_the_revision_and_says_what_would_be_downloaded(site: Site) 
     assert plan.size == sum(len(site.repository.files[path]) for path in paths)
     assert "LICENSE" in paths, "the licence goes with the weights"
     assert not site.models.exists(), "looking changes nothing"
+    assert plan == site.plan()
 
 
 def test_a_model_is_downloaded_checked_and_told_about(site: Site) -> None:
-    errand = site.start(HubAction.DOWNLOAD, plan=site.look(), models=str(site.models))
+    errand = site.start(HubAction.DOWNLOAD, plan=site.plan(), models=str(site.models))
     stages: list[HubProgress] = []
     while errand.outcome is None:
         if errand.pump():
@@ -190,7 +199,7 @@ def test_a_model_is_downloaded_checked_and_told_about(site: Site) -> None:
 
 
 def test_what_is_broken_is_mended_and_nothing_else_is_read_again(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     assert site.download(plan).error is None
     (site.target / UNET).write_bytes(bytes(len(site.repository.files[UNET])))
     (site.target / "vae" / "config.json").unlink()
@@ -207,17 +216,17 @@ def test_what_is_broken_is_mended_and_nothing_else_is_read_again(site: Site) -> 
 
 
 def test_another_revision_brings_what_has_changed_and_takes_it_up_in_place(site: Site) -> None:
-    assert site.download(site.look()).error is None
+    assert site.download(site.plan()).error is None
     site.repository.files[UNET] = tensors()
     site.hub.asked.clear()
-    assert site.download(site.look()).error is None
+    assert site.download(site.plan()).error is None
     site.assert_whole()
     assert len(site.ranges()) == 1
 
 
 def test_large_files_in_chunks_come_by_the_plain_way(site: Site) -> None:
     site.repository.xet = True
-    assert site.download(site.look()).error is None
+    assert site.download(site.plan()).error is None
     site.assert_whole()
     assert not [path for _, path, _, _ in site.hub.asked if "xet" in path]
 
@@ -225,10 +234,10 @@ def test_large_files_in_chunks_come_by_the_plain_way(site: Site) -> None:
 def test_half_precision_is_taken_where_it_is_complete(site: Site) -> None:
     for part in ("unet", "vae"):
         site.repository.files[f"{part}/diffusion_pytorch_model.fp16.safetensors"] = tensors(1000)
-    plan = site.look()
+    plan = site.plan()
     assert UNET in [file.path for file in plan.files], "the text encoder has none"
     site.repository.files["text_encoder/model.fp16.safetensors"] = tensors(1000)
-    plan = site.look()
+    plan = site.plan()
     weights = [file.path for file in plan.files if file.path.endswith(".safetensors")]
     assert len(weights) == 3
     assert all(".fp16." in path for path in weights)
@@ -241,7 +250,7 @@ def test_half_precision_is_taken_where_it_is_complete(site: Site) -> None:
 
 @pytest.mark.parametrize("faults", [["cut", ""], ["cut", "no range"], ["stall", ""], [500, ""], [429, ""], [503, ""]])
 def test_fault_22_a_line_that_is_cut_is_gone_on_with(site: Site, faults: list[Any]) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = faults
     outcome = site.download(plan)
     assert outcome.error is None, site.log
@@ -249,7 +258,7 @@ def test_fault_22_a_line_that_is_cut_is_gone_on_with(site: Site, faults: list[An
 
 
 def test_fault_22_what_an_earlier_process_has_begun_is_gone_on_with(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = ["slow"]
     errand = site.start(HubAction.DOWNLOAD, plan=plan, models=str(site.models))
     end = time.monotonic() + PATIENT
@@ -273,7 +282,7 @@ def test_fault_22_what_an_earlier_process_has_begun_is_gone_on_with(site: Site) 
 
 
 def test_fault_22_wrong_bytes_are_refused_by_their_hash_and_the_model_does_not_count(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = ["wrong"]  # huggingface_hub 2.4 compares lengths, and takes it
     error = site.failing(plan)
     assert UNET in error.message
@@ -289,7 +298,7 @@ def test_fault_22_wrong_bytes_are_refused_by_their_hash_and_the_model_does_not_c
 def test_fault_22_a_repository_that_changes_in_between_gives_what_was_looked_up_or_nothing(
     site: Site, path: str
 ) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.repository.files[path] = tensors(1000)
     error = site.failing(plan)
     assert "no such revision" in error.message
@@ -298,7 +307,7 @@ def test_fault_22_a_repository_that_changes_in_between_gives_what_was_looked_up_
 
 @pytest.mark.parametrize("fault", ["short", "html"])
 def test_fault_22_another_length_than_was_said_is_refused(site: Site, fault: str) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = [fault]
     error = site.failing(plan)
     assert error.kind is ErrorKind.NETWORK
@@ -381,7 +390,7 @@ def test_fault_23_a_hub_that_is_not_there_and_a_proxy_that_is_dead(site: Site, m
 
 
 def test_fault_24_two_download_at_once_and_the_first_dies(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = ["slow", ""]
     first = site.start(HubAction.DOWNLOAD, plan=plan, models=str(site.models))
     end = time.monotonic() + PATIENT
@@ -400,7 +409,7 @@ def test_fault_24_two_download_at_once_and_the_first_dies(site: Site) -> None:
 
 
 def test_fault_24_two_download_at_once_and_the_second_finds_all_there(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     both = [site.start(HubAction.DOWNLOAD, plan=plan, models=str(site.models)) for _ in range(2)]
     assert [site.finish(errand).error for errand in both] == [None, None]
     site.assert_whole()
@@ -410,7 +419,7 @@ def test_fault_24_two_download_at_once_and_the_second_finds_all_there(site: Site
 def test_fault_14_a_full_disk_is_told_and_the_next_download_goes_on(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = site.look()
+    plan = site.plan()
     huge = Plan(
         plan.repository, plan.revision, tuple(stored.HubFile(f.path, f.size * 10**9, f.digest) for f in plan.files)
     )
@@ -438,13 +447,13 @@ def test_fault_14_a_full_disk_is_told_and_the_next_download_goes_on(
 def test_a_folder_of_somebody_elses_is_left_alone(site: Site) -> None:
     site.target.mkdir(parents=True)
     (site.target / "mine.txt").write_text("mine")
-    error = site.failing(site.look())
+    error = site.failing(site.plan())
     assert str(site.target) in error.message
     assert (site.target / "mine.txt").read_text() == "mine"
 
 
 def test_a_process_whose_blender_is_gone_ends(site: Site) -> None:
-    plan = site.look()
+    plan = site.plan()
     site.hub.faults[("file", UNET)] = ["stall"]
     errand = site.start(HubAction.DOWNLOAD, plan=plan, models=str(site.models))
     end = time.monotonic() + PATIENT
@@ -476,7 +485,7 @@ def test_fault_21_files_with_names_that_lead_elsewhere_are_not_downloaded(site: 
         "tokenizer\\x.json",
     ):
         site.repository.files[path] = b"{}"
-    plan = site.look()
+    plan = site.plan()
     assert not [file.path for file in plan.files if "outside" in file.path or "nul" in file.path or "\\" in file.path]
 
 
@@ -504,9 +513,12 @@ def test_a_single_file_is_downloaded_and_several_have_to_be_chosen_from(site: Si
     assert (site.models / "somebody--files" / "two.safetensors").is_file()
 
 
-def test_hashes_are_the_hubs(site: Site) -> None:
-    plan = site.look()
-    digests = {file.path: file.digest for file in plan.files}
-    assert digests[UNET] == f"sha256:{hashlib.sha256(site.repository.files[UNET]).hexdigest()}"
-    assert digests["vae/config.json"].startswith("git:")
-    shutil.rmtree(site.folder / "hf", ignore_errors=True)
+def test_a_python_without_huggingface_hub_is_named(site: Site, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # without any packages
+    python.chmod(0o755)
+    errand = HubErrand(HubTask(HubAction.SEARCH, text="x"), site.folder / "hub.log", python)
+    site.running.append(errand)
+    outcome = site.finish(errand)
+    assert outcome.error
+    assert "cannot load huggingface_hub" in outcome.error.message
