@@ -9,6 +9,8 @@ import pytest
 from tests.host.test_library import make_model
 
 from .conftest import Blender
+from .test_window import WINDOW
+from .test_window import pytestmark as needs_window
 
 
 @pytest.fixture
@@ -69,6 +71,12 @@ def test_disabled_in_a_download(own_blender: Blender, tmp_path: Path) -> None:
     make_hub(tmp_path / "hub")
     own_blender.use_fake({"hub": str(tmp_path / "hub"), "hub_seconds": 1.0})
     own_blender.run("models.disabled_in_a_download", models=str(tmp_path / "models"))
+
+
+@needs_window
+def test_in_a_window(blender: Blender, hub: Path, tmp_path: Path) -> None:
+    blender.window = WINDOW
+    blender.run("models.in_a_window", models=str(tmp_path / "models"))
 
 
 def test_the_command_line_lists_downloads_checks_and_removes(blender: Blender, hub: Path, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 
 import shutil
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import bpy
 from common import PACKAGE, addon, drive, generate, message_of
 from drawing import Layout
 from files import children
+from window import _until
 
 NAME = "somebody/tiny"
 
@@ -163,3 +166,36 @@ def disabled_in_a_download(models: str) -> None:
     assert not [thread.name for thread in threading.enumerate() if thread.name == "tilewright-hub"]
     assert not (Path(models) / "somebody--tiny").exists()
     bpy.ops.preferences.addon_enable(module=PACKAGE)
+
+
+def in_a_window(models: str) -> Iterator[float]:
+    """Nothing waits: the timer brings the search, the look and the download; the last item opens the preferences."""
+    now = _now()
+    _preferences().models = models
+    settings, shown = bpy.context.scene.tilewright, bpy.context.window_manager.tilewright_models
+    list(addon("settings.properties")._search_models(settings, bpy.context, ""))
+    settings.model = "Get More Models..."
+    assert settings.model == "starter"
+    yield from _until(lambda: len(bpy.context.window_manager.windows) == 2)
+    yield from _until(lambda: now.listed and now.chore is None)
+    assert len(shown.rows) == 1
+    assert len(shown.found) > 10, "what is worth having"
+    for length in range(1, len("tiny") + 1):
+        shown.words = "tiny"[:length]
+        yield 0.1
+    assert now.search is None, "nobody searches while somebody types"
+    yield from _until(lambda: now.found_for == "tiny")
+    assert [row.name for row in shown.found] == [NAME]
+    assert addon("install.models").log().read_text(encoding="utf-8").count("search, ") == 1
+    begin = time.monotonic()
+    bpy.ops.tilewright.look_up_model(repository=NAME)
+    assert time.monotonic() - begin < 0.5
+    assert now.look.plan is None
+    yield from _until(lambda: now.look and now.look.plan)
+    bpy.ops.tilewright.download_model()
+    assert now.downloading
+    yield from _until(lambda: len(shown.rows) == 2)
+    assert not now.error
+    bpy.ops.tilewright.verify_model(path=NAME)
+    yield from _until(lambda: "as they should be" in now.message)
+    yield from _until(lambda: not bpy.app.timers.is_registered(addon("install.models").tick))
