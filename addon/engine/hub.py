@@ -21,6 +21,7 @@ from huggingface_hub import HfApi, constants, get_hf_file_metadata, get_token, h
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
+from ..core.child_process import Teller
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.hub import choice, stored
 from ..core.hub.messages import HubAction, HubModel, HubOutcome, HubProgress, HubStage, HubTask, encode
@@ -31,7 +32,6 @@ from ..core.single_holder import only_holder
 _logger = logging.getLogger(__name__)
 _TRIES = 3
 _WAIT_SECONDS = 0.5  # for another Blender
-_TELL_SECONDS = 0.2
 _SPARE = 200_000_000  # bytes that stay free
 _MAX_INDEX = 1 << 20  # bytes
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 def main(task: str, replies: BinaryIO) -> int:
     """Do the task and tell about it. 0 if it went well."""
-    teller = _Teller(replies)
+    teller = Teller(replies, encode, lambda progress: (progress.stage, progress.file))
     try:
         outcome = _do(HubTask.loads(task), teller)
     except UserError as error:
@@ -56,7 +56,7 @@ def main(task: str, replies: BinaryIO) -> int:
     return 1 if outcome.error else 0
 
 
-def _do(task: HubTask, teller: "_Teller") -> HubOutcome:
+def _do(task: HubTask, teller: Teller) -> HubOutcome:
     hub = _Hub(task)
     if task.action is HubAction.SEARCH:
         return HubOutcome(found=hub.search(task.text, task.limit))
@@ -74,28 +74,6 @@ def _do(task: HubTask, teller: "_Teller") -> HubOutcome:
                 return HubOutcome(plan=task.plan, folder=str(_Download(hub, task.plan, models, teller).run()))
         teller.progress(HubProgress(HubStage.WAITING))
         time.sleep(_WAIT_SECONDS)
-
-
-class _Teller:
-    """Says what goes on, and not too often. Nobody left to hear it ends the process."""
-
-    def __init__(self, replies: BinaryIO) -> None:
-        self._replies = replies
-        self._stage: tuple[HubStage, str] | None = None
-        self._at = 0.0
-
-    def progress(self, progress: HubProgress) -> None:
-        now, stage = time.monotonic(), (progress.stage, progress.file)
-        if stage != self._stage or now - self._at >= _TELL_SECONDS or progress.done == progress.total:
-            self._stage, self._at = stage, now
-            self.tell(progress)
-
-    def tell(self, message: HubProgress | HubOutcome) -> None:
-        try:
-            self._replies.write(encode(message))
-            self._replies.flush()
-        except OSError:
-            os._exit(1)
 
 
 # --- what the hub knows -------------------------------------------------------------------------------------------
@@ -159,6 +137,11 @@ class _Hub:
 
         Raises `UserError`, or what the target raises.
         """
+        if file.size > constants.MAX_HTTP_DOWNLOAD_SIZE:
+            message = (
+                f"{file.path} of {plan.repository} has {file.size / 1e9:.0f} GB, more than the hub gives in one piece."
+            )
+            raise UserError(ErrorKind.NETWORK, message, "Choose a model whose weights are in several files.")
         url = hf_hub_url(plan.repository, file.path, revision=plan.revision, endpoint=self.endpoint)
 
         def fetch(token: str | bool) -> None:
@@ -318,7 +301,7 @@ class _Download:
     What is begun lies in a folder of its own among the unfinished ones, and comes to its place by one rename.
     """
 
-    def __init__(self, hub: _Hub, plan: Plan, models: Path, teller: _Teller) -> None:
+    def __init__(self, hub: _Hub, plan: Plan, models: Path, teller: Teller) -> None:
         self._hub = hub
         self._plan = plan
         self._teller = teller
