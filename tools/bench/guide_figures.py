@@ -10,7 +10,7 @@ PATIENCE = 1200.0  # seconds
 
 def control_over_bare(setup: Setup) -> list[Figure]:
     """Sampling with a ControlNet, over diffusers' own pipeline for it."""
-    width, side, steps = (32, 128, 2) if setup.quick else (160, 256, 3)
+    width, side, steps = (32, 128, 2) if setup.quick else (96, 256, 2)
     told = child.call(setup.python, "guide_chain:sampling_seconds", width, side, steps, setup.runs(9), seconds=PATIENCE)
     note = (
         f"{side}x{side}, {steps} steps: worker {spread(told['worker'])} s, bare {spread(told['bare'])} s; "
