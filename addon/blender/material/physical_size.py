@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import bpy
-from bpy.props import FloatProperty, FloatVectorProperty, PointerProperty
+from bpy.props import FloatProperty, FloatVectorProperty, IntProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
@@ -49,6 +49,44 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         soft_max=0.25,
         precision=3,
         update=lambda self, context: map_nodes.set_steepness(self.id_data),
+    )
+
+    lay_strength: FloatProperty(
+        name="Strength",
+        description="How little of the plain, repeating tile is left",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_patch: FloatProperty(
+        name="Patch Size",
+        description="Size of the pieces, in tiles. Larger ones keep larger shapes whole, but show more repeats",
+        default=0.6,
+        min=0.05,
+        max=4.0,
+        soft_min=0.2,
+        soft_max=1.5,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_columns: IntProperty(
+        name="Columns",
+        description="How many bricks, planks or slabs a tile has from left to right, to move by whole ones. 0: freely",
+        default=0,
+        min=0,
+        max=256,
+        soft_max=32,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_rows: IntProperty(
+        name="Rows",
+        description="How many rows of bricks, planks or slabs a tile has, to move by whole ones. 0: freely",
+        default=0,
+        min=0,
+        max=256,
+        soft_max=32,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
     )
 
     suggested_relief: FloatProperty(name="Suggested Relief", description="Set last for a texture", options={"HIDDEN"})
