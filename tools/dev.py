@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):
 # Started as a script, Python looks for modules beside it; they are imported as a package, as the tests do.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools import demo, environments, linting, package, repository, screenshot, showcase, testing
+from tools import demo, environments, field, linting, package, repository, screenshot, showcase, testing
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
@@ -40,6 +40,7 @@ def main() -> int:
     bench.add_arguments(commands.add_parser("bench", help="measure what the extension costs"))
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     showcase.add_arguments(commands.add_parser("showcase", help="the README's picture: six materials on six objects"))
+    field.add_arguments(commands.add_parser("field", help="a field of tiles, laid without repeat: figures and picture"))
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
     commands.add_parser(
         "train-image-networks", help="train upscaler and map networks; options: tools.image_networks.train"
@@ -73,6 +74,8 @@ def main() -> int:
             return screenshot.run(arguments)
         if arguments.command == "showcase":
             return showcase.run(arguments)
+        if arguments.command == "field":
+            return field.run(arguments)
         python = environments.ensure(environments.ENGINE)
         module = "tools.image_networks" if arguments.command == "train-image-networks" else "tools.starter"
         return subprocess.run([python, "-m", f"{module}.train", *others], cwd=ROOT).returncode

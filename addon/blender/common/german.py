@@ -631,7 +631,6 @@ TEXTS = {
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
-    "{name} has no pixels.": "{name} hat keine Pixel.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
     "glTF and USD files get the plain tile, OBJ and FBX files none. Unpress it for those.": "glTF- und USD-Dateien "
     "bekommen die einfache Kachel, OBJ- und FBX-Dateien keine. Für diese schalte es aus.",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A tile laid without a visible repeat. Each rule starts from a new file with a cube. The fake engine makes all maps."""
+"""A tile laid without a visible repeat. Rules start from a new file with a cube; the fake engine makes all maps."""
 
 import importlib.util
 import json
