@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tools/dev.py field`."""
     parser.add_argument("--output", type=Path, default=PICTURE, metavar="FILE", help="a .webp, default: %(default)s")
     parser.add_argument("--samples", type=int, default=16, help="of Cycles and EEVEE, default: %(default)s")
-    parser.add_argument("--size", type=int, default=480, help="pixels of one rendered field, default: %(default)s")
+    parser.add_argument("--size", type=int, default=320, help="pixels of one rendered field, default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -85,7 +85,7 @@ def _convert(folder: Path, output: Path) -> None:
         for x, file in enumerate(row):
             with Image.open(file) as picture:
                 sheet.paste(picture.convert("RGB"), (x * width, y * height))
-    sheet.save(output, quality=84, method=6)
+    sheet.save(output, quality=72, method=6)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from ..core.results import Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
 from .files import write_color
+from .fitting import fit_latents, fit_pixels
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
@@ -158,7 +159,7 @@ def _finish_and_publish(
         if request.finish.does_something:
             from . import finish
 
-            task = finish.FinishTask(pixels, request.finish, request.axes, image=picture.index)
+            task = finish.FinishTask(pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
             written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
             files, made_from, score = written.files, written.recipe, written.seam_score
         else:
@@ -216,7 +217,7 @@ def _with_one_leaner_retry(
     cache.free()
     raise UserError(
         ErrorKind.MEMORY,
-        f"Out of memory at {request.size} pixels, even in the leanest mode tried.",
+        f"Out of memory at {request.picture_size} pixels, even in the leanest mode tried.",
         "Choose a smaller size or a smaller model, or close other programs.",
     )
 
@@ -250,6 +251,7 @@ def _sample_and_decode(
             latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
+            fit_pixels(pixels, request.sheet)
             return pixels if base is None else base.blend(pixels)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
@@ -293,8 +295,10 @@ def sample(
         watch.progress(Phase.SAMPLING, index, done, steps)
         if sampling is not None:
             tensors["latents"] = sampling.put_back(tensors["latents"], step)
+        if request.variants > 1:
+            fit_latents(tensors["latents"], request, pipeline.scheduler)
         if shown and done < steps:
-            shown.offer(loaded, tensors["latents"], request.size, index, done)
+            shown.offer(loaded, tensors["latents"], request.picture_size, index, done)
         return tensors
 
     with beside(loaded, beginning), _windows(loaded, request):
@@ -302,21 +306,26 @@ def sample(
             **embeddings,
             **loaded.adapter.arguments(request),
             **first,
-            width=request.size.width,
-            height=request.size.height,
+            width=request.picture_size.width,
+            height=request.picture_size.height,
             num_inference_steps=request.steps,
             generator=generator,
             output_type="latent",
             callback_on_step_end=step_ended,
         ).images
-    return loaded.adapter.unpack(pipeline, latents, request.size)
+    return loaded.adapter.unpack(pipeline, latents, request.picture_size)
 
 
 def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
-    """The denoiser in windows of its own size, where a template says what a picture over twice as large shows."""
+    """The denoiser in windows of its own size, where a template says what a picture over twice as large shows.
+
+    For a set of tiles in windows of a tile, unless the model was made for tori of any size.
+    """
     own = loaded.info.defaults.size
-    template = request.template
-    if template is None or template.strength == 1 or max(request.size.width, request.size.height) <= 2 * own:
+    template, size = request.template, request.picture_size
+    if request.variants > 1 and not loaded.info.defaults.periodic:
+        own = max(own, request.size.width, request.size.height)
+    elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()
     denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
     axes = loaded.info.sampled_on(request.axes)

@@ -150,7 +150,7 @@ class ModelCache:
         self.free()
         parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
         upcast = bool(read_config(info.folder, "vae/config.json").get("force_upcast", False))
-        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        plan = make_plan(ready(device), info.family, parameters, request.picture_size, upcast_vae=upcast, memory=memory)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -212,7 +212,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         found,
         loaded.info.family,
         loaded.parameters,
-        request.size,
+        request.picture_size,
         upcast_vae=loaded.plan.upcast_vae,
         memory=memory,
     )
@@ -220,7 +220,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     if order.index(loaded.plan.mode) < order.index(plan.mode):
         return None
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
-    possible = loaded.plan.decodings(request.size)
+    possible = loaded.plan.decodings(request.picture_size)
     decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
     return replace(loaded.plan, decoding=decoding)
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
 from ..naming import slug
+from ..variants import COUNTS, Sheet
 from .finish import Finish
 from .template import Region, Template
 
@@ -124,6 +125,15 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSize(Size):
+    """Width and height of a picture of several tiles, up to four times as long and wide as one may be."""
+
+    def __post_init__(self) -> None:
+        _whole("The width", self.width, MIN_SIDE, 4 * MAX_SIDE)
+        _whole("The height", self.height, MIN_SIDE, 4 * MAX_SIDE)
+
+
+@dataclass(frozen=True, slots=True)
 class TextureRequest:
     """One generation: `count` pictures of one prompt, with the seeds `seed`, `seed + 1` ...
 
@@ -138,6 +148,9 @@ class TextureRequest:
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
+
+    variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is that of
+        a tile.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -159,6 +172,7 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    variants: int = 1
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -193,6 +207,14 @@ class TextureRequest:
         _whole("The variation's seed", self.variation_seed, 0, MAX_SEED)
         if not variation:
             object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
+        if isinstance(self.variants, bool) or self.variants not in COUNTS:
+            raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
+        if self.variants > 1:
+            if self.axes is not Axes.XY:
+                raise bad_request("Variants that fit each other repeat both ways.", "Choose both.")
+            if self.template is not None:
+                raise bad_request("Variants cannot be made from a template.", "Clear the template, or make one tile.")
+            self.finish.check_size(self.picture_size.width, self.picture_size.height)
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -206,9 +228,22 @@ class TextureRequest:
         return replace(self, count=1, **{counting: (getattr(self, counting) + index) % (MAX_SEED + 1)})
 
     @property
+    def sheet(self) -> Sheet:
+        """How its tiles lie on the picture."""
+        return Sheet(self.variants)
+
+    @property
+    def picture_size(self) -> Size:
+        """What is sampled at once: all variants."""
+        if self.variants == 1:
+            return self.size
+        return PictureSize(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
+
+    @property
     def result_size(self) -> tuple[int, int]:
         """Width and height of the finished picture, in pixels; None for a request that does not know it."""
-        return self.size.width * self.finish.upscale, self.size.height * self.finish.upscale
+        size = self.picture_size
+        return size.width * self.finish.upscale, size.height * self.finish.upscale
 
     @property
     def tileable(self) -> bool:
@@ -252,7 +287,8 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
-        return f"{self.size} | {guided} | {after}{before}"
+        tiles = f" | {self.variants} variants" if self.variants > 1 else ""
+        return f"{self.size} | {guided} | {after}{before}{tiles}"
 
     def sentences(self, model: str) -> list[str]:
         """What else than the prompt made it, for people. model: the title of the model."""
@@ -265,6 +301,8 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        if self.variants > 1:
+            lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
         return lines
@@ -280,7 +318,7 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template` and the variation only where they are not the default, so that recipes stay what they were
+        `finish`, `template`, variation and variants only where they are not the default, so that recipes stay what they were
         before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
@@ -291,6 +329,8 @@ class TextureRequest:
             data["template"] = template.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
+        if self.variants == 1:
+            del data["variants"]
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
