@@ -95,6 +95,9 @@ class Sheet:
             _mix([tiles[row, :, column - 1, -rim:] for row in every for column in columns], back[None], copied)
 
 
+ONE_TILE = Sheet(1)
+
+
 def _mix(pieces: Sequence[Any], weights: Any, copied: bool) -> None:
     mean = pieces[0] * 1 if copied else sum(piece / len(pieces) for piece in pieces)
     is_whole = getattr(pieces[0].dtype, "kind", "f") in "iu"  # numpy's; it would cut fractions off

@@ -26,7 +26,7 @@ from ..core.requests.texture import Axes
 from ..core.results import Draft
 from ..core.surface_kinds import Surface
 from ..core.tileable import make_tileable
-from ..core.variants import Sheet
+from ..core.variants import ONE_TILE, Sheet
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .delight import delight
@@ -49,7 +49,10 @@ _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np
 
 @dataclass(frozen=True)
 class FinishTask:
-    """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job. sheet: of its tiles."""
+    """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job.
+
+    sheet: how the tiles lie on it.
+    """
 
     pixels: NDArray[Any]
     finish: Finish
@@ -57,7 +60,7 @@ class FinishTask:
     content: Content = Content.COLOR
     tileable: bool = False
     image: int = 0
-    sheet: Sheet = Sheet(1)
+    sheet: Sheet = ONE_TILE
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _fit(latents: torch.Tensor, request: TextureRequest, *, copied: bool) -> Non
 
 
 def fit_pixels(array: NDArray[Any], sheet: Sheet) -> None:
-    """Make a picture (H, W, C) of the sheet fit, in place: at the edges to the bit, and less and less away from them."""
+    """Make a picture (H, W, C) of the sheet fit, in place: to the bit at edges, and less and less away from them."""
     if sheet.count == 1:
         return
     height, width = array.shape[0] // sheet.rows, array.shape[1] // sheet.columns

@@ -24,7 +24,7 @@ from ..core.requests.finish import MapKind
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
 from ..core.surface_kinds import Surface
-from ..core.variants import Sheet
+from ..core.variants import ONE_TILE, Sheet
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
 from .resampling import lanczos_taps, mean_taps, resample
@@ -86,7 +86,7 @@ def make_maps(
     free: int,
     *,
     surface: Surface | None = None,
-    sheet: Sheet = Sheet(1),
+    sheet: Sheet = ONE_TILE,
     check: Check = lambda: None,
     step: Step = lambda done, total: None,
 ) -> dict[MapKind, Map]:

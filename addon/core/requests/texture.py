@@ -149,8 +149,8 @@ class TextureRequest:
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
 
-    variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is that of
-        a tile.
+    variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
+        tile's.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -318,7 +318,7 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, variation and variants only where they are not the default, so that recipes stay what they were
+        `finish`, `template`, variation and variants only where they are no default, so that recipes stay what they were
         before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
