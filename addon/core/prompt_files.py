@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float, "strength": float}
+_NUMBERS = {"seed": int, "count": int, "variants": int, "steps": int, "guidance": float, "strength": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -50,6 +50,7 @@ class Wish:
     fit: str | None = None
     region: str | None = None
     mask: str | None = None
+    variants: int | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")

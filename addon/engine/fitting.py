@@ -13,13 +13,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..core.errors import bad_request
 from ..core.pbr import unit_normals
-from ..core.requests.texture import TextureRequest
+from ..core.requests.texture import Axes, TextureRequest
 from ..core.variants import RIM, Sheet
 from .canvas import AT_ONCE, Canvas
 
 # Schedulers that draw noise in a step: the mean of several draws would be weaker noise, and so one of them is taken.
 _DRAWING = ("Ancestral", "LCM", "DDPM", "SDE", "TCD")
+
+
+def check(request: TextureRequest) -> None:
+    """Raise `UserError` where a set of tiles cannot be made so."""
+    if request.variants == 1:
+        return
+    if request.axes is not Axes.XY:
+        raise bad_request("Variants that fit each other repeat both ways.", "Set Tiling to both, or Variants to one.")
+    if request.template is not None:
+        raise bad_request("Variants are not made from a template yet.", "Clear the template, or set Variants to one.")
 
 
 def fit_noise(noise: torch.Tensor, request: TextureRequest) -> None:

@@ -31,6 +31,7 @@ from ..core.results import Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
 from .files import write_color
+from .fitting import check as check_set
 from .fitting import fit_latents, fit_pixels
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
@@ -57,6 +58,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
     request, store = start.request.as_texture(), Path(start.store)
+    check_set(request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:

@@ -64,6 +64,20 @@ def test_normals_that_are_laid_have_length_one_and_no_lean(figures: dict[str, di
     assert figures["normals"]["slope"] == pytest.approx(figures["plain normals"]["slope"], rel=0.15)
 
 
+@pytest.fixture(scope="module")
+def sets(shared_blender: Blender, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, int]]:
+    shared_blender.use_fake(ALL)
+    folder = tmp_path_factory.mktemp("sets")
+    return shared_blender.run("without_repeat.laid_sets", folder=str(folder))
+
+
+@pytest.mark.parametrize("count", [4, 8, 16])
+def test_set_is_laid_so_that_every_edge_fits_and_every_tile_is_used(
+    sets: dict[str, dict[str, int]], count: int
+) -> None:
+    assert sets[str(count)] == {"misfits": 0, "tiles": count}
+
+
 def test_laid_height_moves_the_surface_between_its_old_ends(figures: dict[str, dict[str, float]]) -> None:
     low, high = figures["height"]["low"], figures["height"]["high"]
     assert figures["plain height"]["low"] - 0.02 <= low < high <= figures["plain height"]["high"] + 0.02

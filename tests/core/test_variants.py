@@ -9,7 +9,7 @@ import pytest
 
 from addon.core.errors import UserError
 from addon.core.requests.finish import Finish
-from addon.core.requests.texture import Axes, Size, TextureRequest
+from addon.core.requests.texture import Size, TextureRequest
 from addon.core.variants import COUNTS, Sheet
 
 SIDE, RIM = 24, 4
@@ -92,7 +92,7 @@ def test_request_of_one_tile_is_the_json_that_it_was() -> None:
     assert request.result_size == (2048, 512)
 
 
-@pytest.mark.parametrize("wrong", [{"variants": 3}, {"variants": True}, {"variants": 4, "axes": Axes.X}])
+@pytest.mark.parametrize("wrong", [{"variants": 3}, {"variants": True}, {"variants": "8"}])
 def test_impossible_sets_are_refused(wrong: dict) -> None:
     with pytest.raises(UserError):
         TextureRequest("brick", **wrong)

@@ -16,7 +16,8 @@ from PIL import Image
 from addon.core.errors import ErrorKind, UserError
 from addon.core.protocol import Start
 from addon.core.requests.finish import Finish, MapKind
-from addon.core.requests.texture import Scheduler, Size, TextureRequest
+from addon.core.requests.template import Template
+from addon.core.requests.texture import Axes, Scheduler, Size, TextureRequest
 from addon.core.variants import RIM, Sheet
 from addon.engine import fitting, generate
 from addon.engine.generate import make_images
@@ -92,6 +93,12 @@ def test_pixels_and_maps_and_enlarged_pictures_fit_to_the_bit(
         assert picture.shape[:2] == (sheet.rows * side, sheet.columns * side)
         assert_fits(picture, sheet, side)
     assert result.recipe.texture.variants == count
+
+
+@pytest.mark.parametrize("wrong", [{"axes": Axes.X}, {"template": Template(source="/nowhere.png")}])
+def test_what_cannot_be_a_set_is_refused_before_the_work(make: Callable[..., Any], wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="Variants"):
+        make(variants=4, **wrong)
 
 
 def test_tiles_differ_inside(make: Callable[..., Any]) -> None:

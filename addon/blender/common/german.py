@@ -292,6 +292,18 @@ TEXTS = {
     "Seed changes the variation and keeps the seed": "Wie weit es von der Textur des Seeds zu einer anderen geht. "
     "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
     "Seed",
+    "Variants": "Varianten",
+    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
+    "lays them by chance": "Wie viele Kacheln zusammen entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne "
+    "Wiederholung legen“ legt sie nach Zufall",
+    "One Tile": "Eine Kachel",
+    "A tile that fits itself": "Eine Kachel, die an sich selbst passt",
+    "4 Tiles": "4 Kacheln",
+    "They differ left and right": "Sie unterscheiden sich links und rechts",
+    "8 Tiles": "8 Kacheln",
+    "They differ left and right, two of each": "Sie unterscheiden sich links und rechts, je zwei",
+    "16 Tiles": "16 Kacheln",
+    "They differ on all four sides": "Sie unterscheiden sich auf allen vier Seiten",
     "Variation Seed": "Seed der Abwandlung",
     "Which texture the variation goes toward": "Auf welche Textur die Abwandlung zugeht",
     # what goes on from a result

@@ -36,7 +36,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.operator("tilewright.multiply_occlusion", depress=multiplied)
     is_laid = without_repeat.is_laid(shown.nodes(material))
     layout.operator("tilewright.lay_without_repeat", depress=is_laid)
-    if is_laid:
+    image = color_node.image_node(material) if is_laid else None
+    if image is not None and without_repeat.sheet_of(image.image).count == 1:
         column = layout.column(align=True)
         for name in ("lay_strength", "lay_patch", "lay_columns", "lay_rows"):
             column.prop(scale, name)

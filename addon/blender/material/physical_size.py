@@ -15,6 +15,7 @@ from mathutils.geometry import area_tri
 from ...core import texels
 from ...core.errors import UserError
 from ...core.requests.texture import Size
+from ...core.variants import ONE_TILE
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
@@ -143,7 +144,13 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         message = words.format(name=obj.name, material=material.name)
         raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
     size, aspect = scale_of(material).tile_size, _aspect(image.image)
-    return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
+    recipe = properties.readable_recipe_of(image.image)
+    sheet = recipe.request.sheet if recipe is not None else ONE_TILE
+    of_tile = aspect * sheet.columns / sheet.rows
+    return Fit(
+        texels.mapping_scale(density, size * sheet.columns, aspect),
+        texels.resolution(size, texels_per_length, of_tile),
+    )
 
 
 def apply(material: bpy.types.Material, fit: Fit) -> None:

@@ -8,19 +8,25 @@ weights to the fourth power after Burley 2019). Normals are blended as slopes. T
 a triangle the same, and each drawing belongs to a color: so it jumps only where its weight is 0, and no line shows
 where a graphics card picks a mip level from neighbouring pixels.
 
-Between an image node and what it feeds stands one group node with all of that, in which the image stands three times.
-The image node keeps its links and its coordinates, so that everything else finds it. The file needs no add-on.
+A set of tiles that fit each other (`core.variants`) needs no blending: each line between cells gets its color from a
+hash, and so each cell its tile. But there a graphics card would see a jump at every edge. So the sheet is drawn four
+times: by cell, by the nearest line across, by the nearest line down, and by both; around a line only those count that
+go on over it, on the sheet, to a tile with the same rim.
+
+Between an image node and what it feeds stands one group node with all of that, in which the image stands three or four
+times. The image node keeps its links and its coordinates, so that everything else finds it. The file needs no add-on.
 """
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import bpy
 
 from ...core.quantiles import Curve, normal_curve
 from ...core.requests.texture import Axes
+from ...core.variants import ONE_TILE, RIM, Sheet
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings.properties import facts_of, readable_recipe_of
@@ -130,12 +136,19 @@ def show(node: Node) -> None:
     _clean([old])
 
 
+def sheet_of(image: bpy.types.Image | None) -> Sheet:
+    """How tiles lie on an image; one tile where nobody knows."""
+    recipe = readable_recipe_of(image) if image is not None else None
+    return recipe.request.sheet if recipe is not None else ONE_TILE
+
+
 def set_controls(group: Node, material: bpy.types.Material) -> None:
     """Give a group what the material's sliders say."""
     facts: Any = material.tilewright  # type: ignore[attr-defined]
     values = (facts.lay_strength, facts.lay_patch, facts.lay_columns, facts.lay_rows)
     for name, value in zip(_CONTROLS, values, strict=True):
-        group.inputs[name].default_value = value
+        if name in group.inputs:  # one that lays a set has none
+            group.inputs[name].default_value = value
 
 
 def _draws(node: Node) -> bool:
@@ -184,12 +197,14 @@ def _clean(trees: Iterable[bpy.types.NodeTree]) -> None:
 
 def _tree_for(node: Node) -> bpy.types.NodeTree | None:
     """The group that lays what an image node shows; None where that is one color everywhere."""
+    sheet = sheet_of(node.image)
+    if sheet.count > 1:
+        return _set_tree(node, sheet)
     is_normal = _is_normal(node)
     curves = [] if is_normal else _curves(node.image)
     if not is_normal and not any(curves):
         return None
-    tree: Any = bpy.data.node_groups.new(f"{GROUP} {node.image.name}"[:60], "ShaderNodeTree")
-    tree[feeds.LAID] = tree[_MARK] = _VERSION
+    tree = _new_tree(node)
     wiring = Wiring(tree)
     color, vector, strength, patch, columns, rows = wiring.inputs(
         Color=("Color", None),
@@ -201,7 +216,7 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
     )
     if not node.inputs["Vector"].is_linked:  # an image then takes the UV map that renders use; a group does not
         vector = wiring.node("TexCoord").outputs["UV"]
-    cells = wiring.node("Group", node_tree=_cells())
+    cells = wiring.node("Group", node_tree=_shared(CELLS, _fill_cells))
     for name, value in (("Vector", vector), ("Patch Size", patch), ("Columns", columns), ("Rows", rows)):
         wiring.give(value, cells.inputs[name])
     is_color = not node.image.colorspace_settings.is_data
@@ -228,14 +243,105 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
     return tree
 
 
-def _cells() -> bpy.types.NodeTree:
-    """The group with where each drawing looks and how much it weighs: the weights to the fourth power."""
-    tree: Any
+def _new_tree(node: Node) -> bpy.types.NodeTree:
+    tree: Any = bpy.data.node_groups.new(f"{GROUP} {node.image.name}"[:60], "ShaderNodeTree")
+    tree[feeds.LAID] = tree[_MARK] = _VERSION
+    return tree
+
+
+def _set_tree(node: Node, sheet: Sheet) -> bpy.types.NodeTree:
+    """The group that lays a set of tiles."""
+    tree = _new_tree(node)
+    wiring = Wiring(tree)
+    color, vector = wiring.inputs(Color=("Color", None), Vector=("Vector", None))
+    if not node.inputs["Vector"].is_linked:
+        vector = wiring.node("TexCoord").outputs["UV"]
+    cells = wiring.node("Group", node_tree=_shared(f"{CELLS} of {sheet.count}", lambda made: _fill_set(made, sheet)))
+    wiring.give(vector, cells.inputs["Vector"])
+    drawn = []
+    for name in "ABCD":
+        image = wiring.node("TexImage", cells.outputs[name], image=node.image, extension="REPEAT")
+        image.interpolation = node.interpolation
+        drawn.append(wiring.vector("SCALE", image.outputs["Color"], cells.outputs[f"Weight {name}"]))
+    pairs = [wiring.vector("ADD", drawn[0], drawn[1]), wiring.vector("ADD", drawn[2], drawn[3])]
+    wiring.outputs(Color=("Color", color))  # for glTF, see `_tree_for`
+    wiring.outputs(Color=("Color", wiring.vector("ADD", *pairs)))
+    return tree
+
+
+def _fill_set(tree: bpy.types.NodeTree, sheet: Sheet) -> None:
+    """Where on the sheet each of four drawings looks, and how much it weighs."""
+    wiring = Wiring(tree)
+    (vector,) = wiring.inputs(Vector=("Vector", None))
+    counts = (float(sheet.columns), float(sheet.rows), 1.0)
+    place = wiring.vector("MULTIPLY", vector, (counts[0], counts[1], 0.0))
+    cell = wiring.vector("FLOOR", place)
+    beyond = wiring.vector("FLOOR", wiring.vector("ADD", place, (-0.5, -0.5, 0.0)))  # whose far line is the nearest one
+    cell_x, cell_y, _zero = wiring.separate(cell)
+    beyond_x, beyond_y, _zero = wiring.separate(beyond)
+    off = wiring.vector("SUBTRACT", wiring.vector("SUBTRACT", place, beyond), (1.0, 1.0, 0.0))
+    near = wiring.vector("ABSOLUTE", off)
+    # how much of a line's own drawing: all of it within a fourth of the rim, nothing from a half on
+    slope, end = -4.0 * RIM, 2.0
+    at_x, at_y = (
+        wiring.node("Math", distance, slope, end, operation="MULTIPLY_ADD", use_clamp=True).outputs[0]
+        for distance in wiring.separate(near)[:2]
+    )
+    off_x, off_y = (wiring.math("SUBTRACT", 1.0, at) for at in (at_x, at_y))
+    outputs: dict[str, tuple[str, Socket]] = {}
+    for name, x, y, weight_x, weight_y in (
+        ("A", cell_x, cell_y, off_x, off_y),
+        ("B", beyond_x, cell_y, at_x, off_y),
+        ("C", cell_x, beyond_y, off_x, at_y),
+        ("D", beyond_x, beyond_y, at_x, at_y),
+    ):
+        inside = wiring.vector("SUBTRACT", place, wiring.combine(x, y))
+        looks = wiring.vector("ADD", inside, _tile_of(wiring, sheet, x, y))
+        outputs[name] = ("Vector", wiring.vector("DIVIDE", looks, counts))
+        outputs[f"Weight_{name}"] = ("Float", wiring.math("MULTIPLY", weight_x, weight_y))
+    wiring.outputs(**outputs)
+
+
+def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
+    """Column and row, from the bottom, of the tile that lies in a cell, by the colors of the lines around it."""
+
+    def colors(right: float, up: float) -> tuple[Socket, Socket, Socket]:
+        """Of the line on the left and that below, 0 or 1; and which of several tiles."""
+        hashed = wiring.node("TexWhiteNoise", noise_dimensions="2D")
+        # half a step off whole numbers: 0 and -0 are one place, and have two hashes
+        name = wiring.combine(wiring.math("ADD", x, right + 0.5), wiring.math("ADD", y, up + 0.5))
+        wiring.give(name, hashed.inputs["Vector"])
+        parts = wiring.separate(hashed.outputs["Color"])
+        left, below, choice = (wiring.math("GREATER_THAN", part, 0.5) for part in parts)
+        return left, below, choice
+
+    def in_cycle(first: Socket, second: Socket) -> Socket:
+        """Where in 0, 0, 1, 1 a color is followed by another."""
+        return wiring.math("MULTIPLY_ADD", first, 2.0, wiring.math("ABSOLUTE", wiring.math("SUBTRACT", first, second)))
+
+    left, below, choice = colors(0.0, 0.0)
+    column = in_cycle(left, colors(1.0, 0.0)[0])
+    if sheet.rows == 1:
+        return wiring.combine(column, 0.0)
+    if len(set(sheet.down)) == 1:
+        return wiring.combine(column, choice)
+    from_top = in_cycle(colors(0.0, 1.0)[1], below)
+    return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, from_top))
+
+
+def _shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:
+    """The group of that name, in which nothing depends on an image; made where it is not there."""
     for tree in bpy.data.node_groups:
-        if tree.name.startswith(CELLS) and tree.get(_MARK) == _VERSION and tree.library is None:
+        if tree.name.partition(".")[0] == name and tree.get(_MARK) == _VERSION and tree.library is None:
             return tree
-    tree = bpy.data.node_groups.new(CELLS, "ShaderNodeTree")
-    tree[_MARK] = _VERSION
+    made: Any = bpy.data.node_groups.new(name, "ShaderNodeTree")
+    made[_MARK] = _VERSION
+    fill(made)
+    return made
+
+
+def _fill_cells(tree: bpy.types.NodeTree) -> None:
+    """Where each of three drawings looks and how much it weighs: the weights to the fourth power."""
     wiring = Wiring(tree)
     vector, patch, columns, rows = wiring.inputs(
         Vector=("Vector", None), Patch_Size=("Float", 0.6), Columns=("Float", 0.0), Rows=("Float", 0.0)
@@ -284,7 +390,6 @@ def _cells() -> bpy.types.NodeTree:
         C=("Vector", places[2]),
         Weights=("Vector", wiring.combine(*weights)),
     )
-    return tree
 
 
 class _Slopes:

@@ -210,10 +210,6 @@ class TextureRequest:
         if isinstance(self.variants, bool) or self.variants not in COUNTS:
             raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
         if self.variants > 1:
-            if self.axes is not Axes.XY:
-                raise bad_request("Variants that fit each other repeat both ways.", "Choose both.")
-            if self.template is not None:
-                raise bad_request("Variants cannot be made from a template.", "Clear the template, or make one tile.")
             self.finish.check_size(self.picture_size.width, self.picture_size.height)
 
     def seeds(self) -> list[int]:

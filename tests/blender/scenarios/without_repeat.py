@@ -323,6 +323,64 @@ def _of_color(pixels: array, plain: array) -> dict[str, float]:
     return {"mean": mean, "deviation": deviation, "peak": peak, "from plain": off}
 
 
+def laid_sets(folder: str) -> dict[str, dict[str, int]]:
+    """Of each size of set: how many edges in a field do not fit, and how many different tiles are in it.
+
+    Each quarter of a tile says which: red the color of its left or right edge, green of its lower or upper one, blue
+    the tile.
+    """
+    figures = {}
+    for count in (4, 8, 16):
+        fresh()
+        material = _made()
+        _field(material)
+        node = addon("material.color_node").image_node(material)
+        sheet = addon("material.without_repeat").Sheet(count)
+        node.image, node.interpolation = _sheet(sheet), "Closest"
+        mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
+        mapping.inputs["Scale"].default_value = (FIELD / sheet.columns, FIELD / sheet.rows, 1.0)
+        _lay()
+        pixels = _look(folder, "base_color")
+        figures[str(count)] = _misfits(pixels)
+    return figures
+
+
+def _sheet(sheet: Any) -> Any:
+    image = bpy.data.images.new("sheet", sheet.columns * SIDE, sheet.rows * SIDE, float_buffer=True, is_data=True)
+    image.tilewright.kind = "base_color"
+    request = addon("settings.request").TextureRequest("set", variants=sheet.count)
+    image.tilewright.recipe = addon("history.recipes").Recipe(request, "").dumps()
+    pixels = []
+    for y in range(sheet.rows * SIDE):
+        for x in range(sheet.columns * SIDE):
+            row = sheet.rows - 1 - y // SIDE
+            left, right, above, below = sheet.edges(x // SIDE, row)
+            tile = (row * sheet.columns + x // SIDE) / 16
+            pixels += [left if x % SIDE < SIDE // 2 else right, below if y % SIDE < SIDE // 2 else above, tile, 1.0]
+    image.pixels = pixels
+    image.pack()
+    return image
+
+
+def _misfits(pixels: array) -> dict[str, int]:
+    """Looked at in the middle of each tile's edges, away from where drawings blend."""
+    cell = RENDERED // FIELD
+
+    def color(x: float, y: float) -> tuple[int, ...]:
+        at = 4 * (int(y * cell) * RENDERED + int(x * cell))
+        return round(pixels[at]), round(pixels[at + 1]), round(16 * pixels[at + 2])
+
+    misfits, tiles = 0, set()
+    for y in range(FIELD):
+        for x in range(FIELD):
+            tiles.add(color(x + 0.3, y + 0.3)[2])
+            if x + 1 < FIELD:
+                misfits += color(x + 0.8, y + 0.3)[0] != color(x + 1.2, y + 0.3)[0]
+            if y + 1 < FIELD:
+                misfits += color(x + 0.3, y + 0.8)[1] != color(x + 0.3, y + 1.2)[1]
+    return {"misfits": misfits, "tiles": len(tiles)}
+
+
 def _of_map(kind: str, pixels: array) -> dict[str, float]:
     if kind == "height":
         return {"low": min(pixels[0::4]), "high": max(pixels[0::4])}
