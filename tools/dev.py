@@ -41,12 +41,13 @@ def main() -> int:
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     showcase.add_arguments(commands.add_parser("showcase", help="the README's picture: six materials on six objects"))
     field.add_arguments(commands.add_parser("field", help="a field of tiles, laid without repeat: figures and picture"))
+    commands.add_parser("sets", help="sets of tiles that fit: seams, repeat, time; options as tools.sets'")
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
     commands.add_parser(
         "train-image-networks", help="train upscaler and map networks; options: tools.image_networks.train"
     )
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks"):
+    if others and arguments.command not in ("test", "lock", "sets", "train-starter", "train-image-networks"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":
@@ -77,6 +78,8 @@ def main() -> int:
         if arguments.command == "field":
             return field.run(arguments)
         python = environments.ensure(environments.ENGINE)
+        if arguments.command == "sets":
+            return subprocess.run([python, "-m", "tools.sets", *others], cwd=ROOT).returncode
         module = "tools.image_networks" if arguments.command == "train-image-networks" else "tools.starter"
         return subprocess.run([python, "-m", f"{module}.train", *others], cwd=ROOT).returncode
     except MachineError as error:
