@@ -30,7 +30,7 @@ from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
 from addon.core.requests import Request
 from addon.core.requests.texture import Size, TextureRequest
-from addon.core.results import BASE_COLOR, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
+from addon.core.results import BASE_COLOR, GUIDE, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
 
 
 class Cancelled(Exception):
@@ -340,9 +340,11 @@ def hashed(request: TextureRequest) -> TextureRequest:
 
 
 def keep(request: Request, folder: Path) -> dict[str, str]:
-    """Copy the template and the mask beside the result, as the real worker does: kind -> name."""
+    """Copy the template, the mask and the guides beside the result, as the real worker does: kind -> name."""
     template = getattr(request, "template", None)
     sources = {TEMPLATE: template.source, MASK: template.mask} if template else {}
+    if guides := getattr(request, "guides", None):
+        sources |= {f"{GUIDE}{place + 1}": path for place, path in enumerate(guides.pictures)}
     names = {kind: f"{kind}{Path(path).suffix}" for kind, path in sources.items() if path}
     for kind, name in names.items():
         try:

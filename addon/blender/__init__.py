@@ -9,11 +9,20 @@ from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import operators as setup_operators
 from .install import setup
-from .jobs import mask_overlay, operators, picture_operators, pump, render_handover, status, template_operators
+from .jobs import (
+    guide_operators,
+    mask_overlay,
+    operators,
+    picture_operators,
+    pump,
+    render_handover,
+    status,
+    template_operators,
+)
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
-from .shell import commands, preferences, sidebar
+from .shell import commands, model_choice, preferences, sidebar
 
 _CLASSES = (
     *properties.CLASSES,
@@ -24,6 +33,7 @@ _CLASSES = (
     *material_operators.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
+    *guide_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
@@ -31,6 +41,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *model_choice.CLASSES,
     *sidebar.CLASSES,
     *history_panel.CLASSES,
 )

@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.utils.torch_utils import randn_tensor
 
 from ..core.errors import ErrorKind, UserError
-from ..core.requests.texture import TextureRequest
+from ..core.requests.texture import Size, TextureRequest
 from .devices import Offload
 from .fitting import fit_noise
 from .models import LoadedModel
@@ -48,13 +49,14 @@ PLAIN = Beginning()
 def is_inpainting(loaded: LoadedModel) -> bool:
     """Whether the denoiser reads a mask and a masked picture beside its latents, 9 channels in place of 4."""
     unet = loaded.pipeline.components.get("unet")
-    channels = loaded.pipeline.vae.config.latent_channels
-    return unet is not None and unet.config.in_channels == 2 * channels + 1
+    return unet is not None and unet.config.in_channels == 2 * loaded.pipeline.vae.config.latent_channels + 1
 
 
 def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, encode: Encode) -> Beginning:
     """encode: a picture (H, W, 3), 8-bit -> its latents, as the denoiser has them. Raises `UserError`."""
-    if request.variants > 1 and not loaded.adapter.takes_templates:
+    denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    # Others would see a whole sheet at once: more than they were trained with, and than most memories hold.
+    if request.variants > 1 and not (loaded.adapter.takes_templates and isinstance(denoiser, UNet2DConditionModel)):
         raise UserError(
             ErrorKind.MODEL,
             f"{loaded.info.title} cannot make variants that fit each other, in Tilewright yet.",
@@ -73,7 +75,7 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
         if mode not in ground.latents:
             ground.latents[mode] = encode(ground.start)
         latents = ground.latents[mode]
-        inside = ground.latent_weight(loaded.pipeline.vae_scale_factor)
+        inside = ground.latent_weight(loaded.adapter.pixels(loaded.pipeline))
     if is_inpainting(loaded):
         seen = np.full(shape, _GREY, np.uint8)
         if ground is not None and ground.weight is not None:
@@ -110,22 +112,26 @@ class Sampling:
 
     beginning: Beginning
     noise: torch.Tensor
-    scheduler: Any
+    loaded: LoadedModel
+    size: Size
 
     def first_latents(self, probe: Any) -> torch.Tensor:
-        """What to hand to the pipeline, which multiplies it. probe: a scheduler with its timesteps, not yet run."""
+        """What the pipeline begins with and multiplies. probe: a scheduler with its timesteps, not yet run."""
         latents = self.beginning.latents
         if latents is None or not is_late(probe):
             return self.noise
-        return noised(probe, latents, self.noise, 0) / probe.init_noise_sigma
+        # schedulers of straight paths have no such number, for it would be 1
+        return noised(probe, latents, self.noise, 0) / getattr(probe, "init_noise_sigma", 1.0)
 
-    def put_back(self, latents: torch.Tensor, step: int) -> torch.Tensor:
-        """The latents after a step (from 0), with the template where nothing is made anew."""
+    def put_back(self, held: torch.Tensor, step: int) -> torch.Tensor:
+        """What the sampler holds after a step (from 0), with the template where nothing is made anew."""
         known, inside = self.beginning.latents, self.beginning.inside
         if known is None or inside is None:
-            return latents
-        old = noised(self.scheduler, known.to(latents.device), self.noise.to(latents.device), step + 1)
-        return torch.where(inside.to(latents.device) > 0, latents, old.to(latents.dtype))
+            return held
+        pipeline, adapter = self.loaded.pipeline, self.loaded.adapter
+        latents = adapter.unpack(pipeline, held, self.size)
+        old = noised(pipeline.scheduler, known.to(latents.device), self.noise.to(latents.device), step + 1)
+        return adapter.pack(pipeline, torch.where(inside.to(latents.device) > 0, latents, old.to(latents.dtype)))
 
 
 def is_late(scheduler: Any) -> bool:

@@ -2,6 +2,7 @@
 """The base color of a result and its thumbnail: the one place where any job writes them. Imports core and engine."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,15 @@ from .canvas import Canvas
 from .resampling import shrink
 
 THUMBNAIL_SIDE = 256  # pixels, of the longer side
+
+
+@dataclass(frozen=True)
+class Files:
+    """What was written. files: kind -> name in the draft's folder. seam_score: None where it was not measured."""
+
+    files: dict[str, str]
+    recipe: Recipe
+    seam_score: float | None
 
 
 def write_color(

@@ -31,7 +31,7 @@ from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .delight import delight
 from .devices import Device, is_out_of_memory, ready
-from .files import write_color
+from .files import Files, write_color
 from .fitting import fit_canvas, fit_pixels
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
@@ -61,15 +61,6 @@ class FinishTask:
     tileable: bool = False
     image: int = 0
     sheet: Sheet = ONE_TILE
-
-
-@dataclass(frozen=True)
-class Files:
-    """What was written. files: kind -> name in the draft's folder. seam_score: None where it was not measured."""
-
-    files: dict[str, str]
-    recipe: Recipe
-    seam_score: float | None
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ def check(request: TextureRequest) -> None:
         return
     if request.axes is not Axes.XY:
         raise bad_request("Variants that fit each other repeat both ways.", "Set Tiling to both, or Variants to one.")
+    if request.guides:
+        raise bad_request("Variants are not guided by pictures yet.", "Clear the guides, or set Variants to one.")
     if request.template is not None:
         raise bad_request("Variants are not made from a template yet.", "Clear the template, or set Variants to one.")
 

@@ -8,6 +8,7 @@ whatever else its job makes.
 import logging
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from diffusers.models.resnet import ResnetBlock2D
@@ -27,21 +29,26 @@ from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
-from ..core.results import Result
+from ..core.results import Draft, Result
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
-from .files import write_color
+from .files import Files, write_color
 from .fitting import check as check_set
 from .fitting import fit_latents, fit_pixels
+from .guide_pictures import GuidePictures, guide_pictures
+from .guides import NOTHING, Guide, guided
+from .guides import ready as ready_guides
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
+from .rolling import rolling
 from .seamless import seamless
+from .strength import asked_of
 from .template import Ground, ground
 from .watcher import Watcher, cancellable
-from .windows import in_windows
+from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +85,13 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
 
     with (
+        guide_pictures(request, store, watch.check) as guides,
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
+        _Desk() as desk,
     ):
-        made = [_make_image(cache, start, index, watch, shown, base) for index in range(request.count)]
+        made = [_make_image(cache, start, index, watch, shown, base, guides, desk) for index in range(request.count)]
+        desk.wait()
     if not any(made):
         raise UserError(
             ErrorKind.REQUEST,
@@ -90,26 +100,71 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         )
 
 
+class _Desk:
+    """Where a picture is judged and written while the next one is sampled: one at a time, in a thread.
+
+    A context manager, whose end waits for the last. What a picture raises there is raised where the next one is put
+    down, or by `wait`.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "publishing")
+        self._last: Future[None] | None = None
+
+    def __enter__(self) -> "_Desk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        if self._last is not None and (error := self._last.exception()):
+            log.warning("the picture before was not written: %s", error)  # another error has come first
+
+    def put(self, work: Callable[[], None]) -> None:
+        self.wait()
+        self._last = self._thread.submit(work)
+
+    def wait(self) -> None:
+        last, self._last = self._last, None
+        if last is not None:
+            last.result()
+
+
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was sampled and is in no file yet. base: what it was made on. begun: by `time.monotonic`."""
+    """A picture that was sampled and is in no file yet. base: what it was made on. guides: what guided it.
+
+    begun: by `time.monotonic`.
+    """
 
     index: int
     request: TextureRequest
     pixels: NDArray[np.uint8]
     made_from: Recipe
     base: Ground | None
+    guides: GuidePictures | None
     begun: float
 
 
 def _make_image(
-    cache: ModelCache, start: Start, index: int, watch: Watcher, shown: Previews | None, base: Ground | None
+    cache: ModelCache,
+    start: Start,
+    index: int,
+    watch: Watcher,
+    shown: Previews | None,
+    base: Ground | None,
+    guides: GuidePictures | None,
+    desk: _Desk,
 ) -> bool:
-    """Whether there is one: not where the model's safety checker blanks it, which is said."""
+    """Whether there is one: not where the model's safety checker blanks it, which is said.
+
+    It is in the store at the end, or on the desk where another follows.
+    """
     begun = time.monotonic()
     request = start.request.as_texture().single(index)
     if base is not None:
         request = base.of(request)
+    if guides is not None:
+        request = guides.of(request)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -120,7 +175,9 @@ def _make_image(
     if base is not None and base.is_whole:
         pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
     else:
-        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base)
+        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base, guides)
+        if guides is not None:
+            made_from = guides.recipe(made_from)
     if base is not None:
         made_from = base.recipe(made_from)
     watch.check()
@@ -128,7 +185,11 @@ def _make_image(
         watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
         return False
     problem = ""
-    done = _Picture(index, request, pixels, made_from, base, begun)
+    done = _Picture(index, request, pixels, made_from, base, guides, begun)
+    if not request.finish.does_something and index + 1 < start.request.count:
+        desk.put(lambda: _publish(start, done, notes, note, watch))
+        return True
+    desk.wait()  # pictures come in their order
     before = tuple(notes)
     try:
         _finish_and_publish(cache, start, done, notes, note, watch)
@@ -156,33 +217,49 @@ def _finish_and_publish(
     note: Callable[[str], None],
     watch: Watcher,
 ) -> None:
-    request, pixels, made_from = picture.request, picture.pixels, picture.made_from
-    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        if request.finish.does_something:
-            from . import finish
+    request, made_from = picture.request, picture.made_from
+    if not request.finish.does_something:
+        watch.progress(Phase.SAVING, picture.index)
+        _publish(start, picture, notes, note, watch)
+        return
+    from . import finish
 
-            task = finish.FinishTask(pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
-            written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
-            files, made_from, score = written.files, written.recipe, written.seam_score
-        else:
-            watch.progress(Phase.SAVING, picture.index)
-            score, words = seams.judge(pixels, request.axes, made_from.is_exact)
-            made_from = made_from.noting(words)
-            files = write_color(draft, pixels, pixels, made_from)
-        if picture.base is not None:
-            files |= picture.base.keep(draft)
-        before = made_from.environment.get(results.RECIPE_BEFORE)
-        if before is not None and score is not None:
-            note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
-        result = Result(
-            folder=draft.folder,
-            files=files,
-            recipe=made_from,
-            seam_score=score,
-            seconds=time.monotonic() - picture.begun,
-            notes=tuple(notes),
-        )
-        watch.publish(picture.index, draft, result)
+    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
+        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
+        written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
+        _publish_draft(draft, picture, written, notes, note, watch)
+
+
+def _publish(start: Start, picture: _Picture, notes: list[str], note: Callable[[str], None], watch: Watcher) -> None:
+    """A picture as it was sampled. Also in a thread of its own: tells of no progress, which is the next one's then."""
+    request = picture.request
+    with results.draft(Path(start.store), request.prompt, request.seed) as draft:
+        score, words = seams.judge(picture.pixels, request.axes, picture.made_from.is_exact)
+        made_from = picture.made_from.noting(words)
+        files = write_color(draft, picture.pixels, picture.pixels, made_from)
+        _publish_draft(draft, picture, Files(files, made_from, score), notes, note, watch)
+
+
+def _publish_draft(
+    draft: Draft, picture: _Picture, written: Files, notes: list[str], note: Callable[[str], None], watch: Watcher
+) -> None:
+    files, made_from, score = written.files, written.recipe, written.seam_score
+    if picture.base is not None:
+        files |= picture.base.keep(draft)
+    if picture.guides is not None:
+        files |= picture.guides.keep(draft)
+    before = made_from.environment.get(results.RECIPE_BEFORE)
+    if before is not None and score is not None:
+        note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
+    result = Result(
+        folder=draft.folder,
+        files=files,
+        recipe=made_from,
+        seam_score=score,
+        seconds=time.monotonic() - picture.begun,
+        notes=tuple(notes),
+    )
+    watch.publish(picture.index, draft, result)
 
 
 def _with_one_leaner_retry(
@@ -194,6 +271,7 @@ def _with_one_leaner_retry(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> tuple[NDArray[np.uint8] | None, Recipe]:
     """The picture, None where the model's safety checker blanks it, and its recipe.
 
@@ -207,7 +285,7 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
+            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base, guides)
             is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
             return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
         except (RuntimeError, MemoryError) as error:
@@ -234,12 +312,16 @@ def _sample_and_decode(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> NDArray[np.uint8]:
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
-        networks = diffusers_networks(pipeline)
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
-        with seamless(pipeline, axes), cancellable(networks, parts, watch.check):
+        with (
+            ready_guides(loaded, guides) as guide,
+            seamless([*diffusers_networks(pipeline), *guide.networks], axes),
+            cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
+        ):
             watch.progress(Phase.ENCODING, index)
             embeddings, truncated = embed(loaded, request)
             warning = loaded.info.warning(request.steps, request.scheduler)
@@ -250,7 +332,7 @@ def _sample_and_decode(
                 return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
-            latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
             fit_pixels(pixels, request.sheet)
@@ -267,29 +349,13 @@ def sample(
     watch: Watcher,
     shown: Previews | None = None,
     beginning: Beginning = PLAIN,
+    guide: Guide = NOTHING,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
-    pipeline = loaded.pipeline
+    pipeline, adapter = loaded.pipeline, loaded.adapter
     probe = make_late(make_scheduler(loaded, request.scheduler), request)
-    try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it no less than 8
-        probe.set_timesteps(request.steps)
-    except ValueError as error:
-        raise UserError(
-            ErrorKind.REQUEST,
-            f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
-            "Choose another number of steps, or another scheduler.",
-        ) from error
-    pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
-    steps = len(probe.timesteps) if is_late(probe) else request.steps
-    generator = torch.Generator("cpu").manual_seed(request.seed)
-    first: dict[str, Any] = {}
-    sampling = None
-    if loaded.adapter.takes_templates:  # `begin` has refused whatever others would need it for
-        dtype = embeddings["prompt_embeds"].dtype
-        noise = first_noise(loaded, request, generator)
-        sampling = Sampling(beginning, noise, pipeline.scheduler)
-        first["latents"] = sampling.first_latents(probe).to(pipeline._execution_device, dtype)
-    watch.progress(Phase.SAMPLING, index, 0, steps)
+    sampling: Sampling | None = None
+    steps = request.steps
 
     def step_ended(_pipeline: Any, step: int, _timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         watch.check()
@@ -303,22 +369,62 @@ def sample(
             shown.offer(loaded, tensors["latents"], request.picture_size, index, done)
         return tensors
 
-    with beside(loaded, beginning), _windows(loaded, request):
-        latents: torch.Tensor = pipeline(
+    def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
+        first = {}
+        if latents is not None:
+            dtype = torch.float32 if adapter.in_float32 else pipeline.components[loaded.info.family.denoiser].dtype
+            first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
+        return pipeline(
             **embeddings,
-            **loaded.adapter.arguments(request),
+            **adapter.arguments(pipeline, request),
+            **adapter.after_step(step_ended),
             **first,
+            **guide.arguments(loaded, request),
             width=request.picture_size.width,
             height=request.picture_size.height,
             num_inference_steps=request.steps,
             generator=generator,
             output_type="latent",
-            callback_on_step_end=step_ended,
         ).images
-    return loaded.adapter.unpack(pipeline, latents, request.picture_size)
+
+    generator = torch.Generator("cpu").manual_seed(request.seed)
+    noise = None
+    if adapter.takes_templates:  # `begin` has refused whatever others would need it for
+        noise = first_noise(loaded, request, generator)
+    with (
+        beside(loaded, beginning),
+        guided(loaded, guide) as look,
+        _windows(loaded, request, look.at),
+        _rolling(loaded, request),
+    ):
+        pipeline.scheduler = probe
+        asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
+        try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
+            probe.set_timesteps(**asked)
+        except ValueError as error:
+            raise UserError(
+                ErrorKind.REQUEST,
+                f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
+                "Choose another number of steps, or another scheduler.",
+            ) from error
+        pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+        steps = len(probe.timesteps) if is_late(probe) else request.steps
+        watch.progress(Phase.SAMPLING, index, 0, steps)
+        if noise is not None:
+            sampling = Sampling(beginning, noise, loaded, request.picture_size)
+            noise = sampling.first_latents(probe)
+        latents: torch.Tensor = run(noise, generator)
+    return adapter.unpack(pipeline, latents, request.picture_size)
 
 
-def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+    if not loaded.adapter.rolls:
+        return nullcontext()
+    denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    return rolling(denoiser, loaded.info.sampled_on(request.axes), request.seed)
+
+
+def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
     """The denoiser in windows of its own size, where a template says what a picture over twice as large shows.
 
     For a set of tiles in windows of a tile, unless the model was made for tori of any size.
@@ -330,8 +436,10 @@ def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()
     denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    if not isinstance(denoiser, UNet2DConditionModel):
+        return nullcontext()  # others count the places of what they see, and a window's are not the picture's
     axes = loaded.info.sampled_on(request.axes)
-    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed)
+    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed, looking)
 
 
 def encode(
@@ -343,7 +451,7 @@ def encode(
     def run() -> torch.Tensor:
         return encode_picture(vae, picture, axes, folder, loaded.plan.vae_device, loaded.plan.decoding)
 
-    return loaded.adapter.from_vae(vae.config, _in_either_precision(vae, run, note, "encoder").float().cpu())
+    return loaded.adapter.from_vae(vae, _in_either_precision(vae, run, note, "encoder").float().cpu())
 
 
 def decode(
@@ -361,7 +469,7 @@ def decode(
     if not torch.isfinite(latents).all():
         raise _not_finite("The model gave no valid numbers.", "Choose another scheduler or a lower guidance scale.")
     vae = ready_vae(loaded)
-    latents = loaded.adapter.to_vae(vae.config, latents.float())
+    latents = loaded.adapter.to_vae(vae, latents.float())
 
     def run() -> torch.Tensor:
         return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)

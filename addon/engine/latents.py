@@ -2,7 +2,7 @@
 """Decodes latents, encodes pictures; large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
-and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: see `layers`.
+and memory stays that of a tile. The norms or the attention of others see all of the picture: see `layers`.
 """
 
 from fractions import Fraction
@@ -39,15 +39,52 @@ def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decod
         return _decode(vae, latents, axes, folder, how)
 
 
+def factor_of(vae: Any) -> int:
+    """Pixels of a side that one of its latents stands for."""
+    config = vae.config
+    told = getattr(config, "scale_factor_spatial", None) or getattr(config, "spatial_compression_ratio", None)
+    if told:
+        return int(told)
+    if _has_frames(vae):
+        return int(2 ** len(config.temperal_downsample))
+    widths = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels
+    return int(2 ** (len(widths) - 1))
+
+
+def _has_frames(vae: Any) -> bool:
+    """Whether its pictures and latents have an axis of time, as Wan's and Qwen-Image's do."""
+    return hasattr(vae.config, "temperal_downsample")
+
+
+def decode_whole(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """The picture (1, 3, H, W) of scaled latents (1, C, h, w)."""
+    if _has_frames(vae):
+        first: torch.Tensor = vae.decode(latents[:, :, None], return_dict=False)[0][:, :, 0]
+        return first
+    whole: torch.Tensor = vae.decode(latents, return_dict=False)[0]
+    return whole
+
+
+def encode_whole(vae: Any, picture: torch.Tensor) -> torch.Tensor:
+    """The latents (1, C, h, w) of a picture (1, 3, H, W) from -1 to 1: the middle of what the encoder says."""
+    encoded = vae.encode(picture[:, :, None] if _has_frames(vae) else picture)
+    latents: torch.Tensor
+    if hasattr(encoded, "latent_dist"):
+        latents = encoded.latent_dist.mode()
+    else:
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent
+    return latents[:, :, 0] if _has_frames(vae) else latents
+
+
 def _decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decoding) -> torch.Tensor:
-    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    factor = factor_of(vae)
     if how is Decoding.WHOLE:
-        return vae.decode(latents, return_dict=False)[0]
+        return decode_whole(vae, latents)
     if layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:  # at most one and a half are full size
             return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).decode(latents)
     if not isinstance(vae, AutoencoderTiny):
-        return vae.decode(latents, return_dict=False)[0]
+        return decode_whole(vae, latents)
 
     def network(tile: torch.Tensor) -> torch.Tensor:
         return vae.decode(tile, return_dict=False)[0]
@@ -65,26 +102,20 @@ def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device
     Drawn from it instead, as diffusers does, they would have noise of their own, which a rolled picture would not roll.
     device: where the autoencoder runs; offloaded, it does not say so itself. folder, how: as in `decode`.
     """
-    factor = 2 ** (len(vae.config.block_out_channels) - 1)
     if how is not Decoding.WHOLE and isinstance(vae, AutoencoderTiny):
-        return _encode_tiles(vae, pixels, axes, factor, device)
+        return _encode_tiles(vae, pixels, axes, factor_of(vae), device)
     picture = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1).to(vae.dtype)
     if how is not Decoding.WHOLE and layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:
-            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture).chunk(2, 1)[0]
-    return _mean(vae.encode(picture.to(device)))
-
-
-def _mean(encoded: Any) -> torch.Tensor:
-    latents: torch.Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    return latents
+            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture)
+    return encode_whole(vae, picture.to(device))
 
 
 def _encode_tiles(
     vae: AutoencoderTiny, pixels: NDArray[np.uint8], axes: Axes, factor: int, device: str
 ) -> torch.Tensor:
     def network(tile: torch.Tensor) -> torch.Tensor:
-        return _mean(vae.encode(tile * 2 - 1))
+        return encode_whole(vae, tile * 2 - 1)
 
     height, width = pixels.shape[:2]
     latents = torch.empty((height // factor, width // factor, vae.config.latent_channels))

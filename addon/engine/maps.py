@@ -27,9 +27,10 @@ from ..core.surface_kinds import Surface
 from ..core.variants import ONE_TILE, Sheet
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
+from .low_frequencies import give_low_frequencies
 from .resampling import lanczos_taps, mean_taps, resample
 from .tiles import Block, TileLimits, Tiler, blocks, gather
-from .upscale import Check, Step, give_low_frequencies
+from .upscale import Check, Step
 
 BASE_SIDE = 512  # pixels: the size at which a texture's features are as large as the networks were taught
 _BLOCK = 512

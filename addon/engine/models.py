@@ -7,6 +7,7 @@ Only local diffusers folders that `core.model_files` has passed, only safetensor
 import functools
 import logging
 from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +15,20 @@ from typing import TYPE_CHECKING, Any
 import diffusers
 import torch
 import transformers
-from safetensors import safe_open
 
 from ..core.errors import ErrorKind, UserError, cannot_import
 from ..core.families import catalogue
 from ..core.families.catalogue import ModelInfo
 from ..core.families.family import Family
 from ..core.model_files import folder as model_folder
-from ..core.model_files.configs import read_config
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, TextureRequest
-from . import safety
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from . import guide_files, safety, vocabulary, weights
+from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
+from .guide_files import GuideCache
 from .safety import SafetyChecker
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
-    safety: the checker that the folder brings, if it does.
+    safety: the checker that the folder brings, if it does. guides: what guided the last job.
     """
 
     info: ModelInfo
@@ -68,6 +68,7 @@ class LoadedModel:
     embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
+    guides: GuideCache = field(default_factory=GuideCache)
 
     @property
     def adapter(self) -> Adapter:
@@ -90,6 +91,7 @@ class LoadedModel:
             "dtype": plan.dtype if plan.dtype == plan.vae_dtype else f"{plan.dtype}, decoder {plan.vae_dtype}",
             "threads": str(torch.get_num_threads()),
             "memory": plan.mode.value,
+            **({"vae": self.folder.vae} if self.folder.vae else {}),
             PERIODIC: EXACTLY if self.info.exact else "as measured",
         }
 
@@ -141,16 +143,28 @@ class ModelCache:
                 "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
             )
         folder = model_folder.verify(info.folder)
+        if request.vae:
+            folder = model_folder.with_vae(folder, Path(request.vae))
         _check_size(info, folder.grid, request)
-        key = (folder.folder, folder.fingerprint, device, memory)
+        key = (folder.folder, folder.fingerprint, folder.vae, device, memory)
         same = self._wanted is not None and self._wanted.key == key
         if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
             self._loaded.plan = plan
             return self._loaded
         self.free()
-        parameters = {name: sum(map(_count_weights, files)) for name, files in folder.weights.items()}
-        upcast = bool(read_config(info.folder, "vae/config.json").get("force_upcast", False))
-        plan = make_plan(ready(device), info.family, parameters, request.picture_size, upcast_vae=upcast, memory=memory)
+        upcast = bool(folder.config("vae").get("force_upcast", False))
+        parameters = dict(folder.parameters)
+        found = ready(device)
+        family, counted = _with_guides(info.family, parameters, request, found)
+        plan = make_plan(
+            found,
+            family,
+            counted,
+            request.picture_size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -199,21 +213,31 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
+    largest = info.family.largest(info.folder)
+    if largest is not None and max(width, height) > largest:
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{info.title} can make sides of at most {largest} pixels, not {request.size}.",
+            f"Use {min(width, largest)}x{min(height, largest)}, and enlarge the texture.",
+        )
 
 
 def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memory: str) -> Plan | None:
     """A loaded model's plan for this request, None where it needs a leaner mode; one leaner than needed is kept."""
     found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
-        networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
+        networks = [part for part in parts if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
         found = replace(found, free=found.free + held)
+    family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
         found,
-        loaded.info.family,
-        loaded.parameters,
+        family,
+        parameters,
         request.picture_size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
@@ -225,18 +249,39 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     return replace(loaded.plan, decoding=decoding)
 
 
+def _with_guides(
+    family: Family, parameters: dict[str, int], request: TextureRequest, device: Device
+) -> tuple[Family, dict[str, int]]:
+    """The family and the numbers of weights that a plan is to be made for, where guides are beside the denoiser.
+
+    They are on the device whenever the denoiser is. The image encoder runs on the processor, before the first step.
+    """
+    if not request.guides or not family.controls:
+        return family, parameters
+    beside = guide_files.count_weights(request.guides, family, with_encoder=device.kind is Kind.CPU)
+    step = family.step_bytes + family.control_bytes * min(len(request.guides.controls), 2)
+    counted = parameters | {family.denoiser: parameters[family.denoiser] + beside}
+    return replace(family, step_bytes=step), counted
+
+
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
     networks = {
         name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
     }
     cls = pipeline_class(folder.family)
-    parts, _settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
-    unused = dict.fromkeys(set(parts) - set(folder.family.components))  # None, or diffusers misses them
+    parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
+    there = set(folder.family.components if folder.scheduler else folder.classes)
+    unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
     try:
-        pipeline = cls.from_pretrained(
-            str(folder.folder), **networks, **unused, local_files_only=True, use_safetensors=True
-        )
+        if folder.scheduler is None:
+            tokenizers = dict(_old_tokenizers(folder, there))
+            pipeline = cls.from_pretrained(
+                str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
+            )
+        else:
+            unchecked = {"requires_safety_checker": False} if "requires_safety_checker" in settings else {}
+            pipeline = cls(**networks, **unused, **unchecked, **_of_file(folder))
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
         if is_out_of_memory(error):
             raise
@@ -244,6 +289,24 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
         raise _does_not_fit(folder.folder, str(error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return place(pipeline, plan)
+
+
+def _of_file(folder: ModelFolder) -> dict[str, Any]:
+    """Scheduler and tokenizers of a checkpoint in one file, which brings none."""
+    assert folder.scheduler is not None
+    name, config = folder.scheduler  # a class that our own code names
+    made = {name: vocabulary.clip_tokenizer(pad) for name, pad in folder.pads.items()}
+    return made | {"scheduler": getattr(diffusers, name).from_config(dict(config))}
+
+
+def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those that transformers would ask for another package to read."""
+    for name in names:
+        place = folder.folder / name
+        if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
+            from .spiece import SpieceTokenizer  # late: most models need none of it
+
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
 
 
 def pipeline_class(family: Family) -> Any:
@@ -263,7 +326,8 @@ def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            network.to(memory_format=torch.channels_last)
+            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+                network.to(memory_format=torch.channels_last)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:
@@ -320,12 +384,14 @@ def in_float32(scheduler: Any) -> Any:
 
 def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
-    library, class_name = read_config(folder.folder, "model_index.json")[name]  # on the list of safe classes
+    if name in folder.in_files:
+        return weights.load(folder.in_files[name], getattr(torch, dtype))
+    library, class_name = folder.classes[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]
     try:
         network, report = cls.from_pretrained(
-            str(folder.folder / name),
+            str(folder.place(name)),
             torch_dtype=getattr(torch, dtype),
             variant=folder.variants[name],
             use_safetensors=True,
@@ -360,9 +426,3 @@ def _does_not_fit(path: Path, reason: str) -> UserError:
         f"{path} doesn't fit the model's configuration: {reason}.",
         "Download the model again, or choose another folder.",
     )
-
-
-def _count_weights(path: Path) -> int:
-    with safe_open(path, framework="pt") as file:
-        shapes = (file.get_slice(name).get_shape() for name in file.keys())  # noqa: SIM118 - it is not a mapping
-        return sum(int(torch.Size(shape).numel()) for shape in shapes)

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 
 from ..core import sketch
 from ..core.requests.texture import Size
 from ..core.results import PART
 from ..core.sketch import MAX_SIDE, Sketch
 from .devices import is_out_of_memory
+from .latents import encode_whole
 from .models import LoadedModel, ready_vae
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,7 @@ class Previews:
         self._clock = clock
         self._due = clock() + SECONDS_BETWEEN
         self._shown: list[Path] = []
+        self._before: tuple[int, int, torch.Tensor] | None = None  # image, step, latents
         self._broken = False
 
     def offer(self, loaded: LoadedModel, latents: torch.Tensor, size: Size, image: int, step: int) -> None:
@@ -52,11 +55,13 @@ class Previews:
 
         latents: as the sampler has them for a picture of that size, packed where the family does that.
         """
+        before, self._before = self._before, (image, step, latents)
         if self._broken or self._clock() < self._due:
             return
         try:
             with torch.inference_mode():
-                latents = expected_end(loaded.pipeline.scheduler, latents)
+                last = before[2] if before is not None and before[:2] == (image, step - 1) else None
+                latents = expected_end(loaded.pipeline.scheduler, latents, last, step)
                 drawn = draw(loaded, loaded.adapter.unpack(loaded.pipeline, latents, size))
             path = self._folder / f"{image}-{step}"
             sketch.write(path, drawn)
@@ -96,9 +101,17 @@ def previews(store: Path, wanted: bool, tell: Callable[[int, int, Path], object]
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def expected_end(scheduler: Any, latents: torch.Tensor) -> torch.Tensor:
-    """The latents that a sampler expects to end with, where it keeps them; else as they are, with their noise."""
+def expected_end(
+    scheduler: Any, latents: torch.Tensor, before: torch.Tensor | None = None, step: int = 0
+) -> torch.Tensor:
+    """The latents that a sampler expects to end with, where it keeps them; else as they are, with their noise.
+
+    before: what it held a step earlier. On a straight path, where the last step leads is where it ends.
+    """
     config = scheduler.config
+    if before is not None and isinstance(scheduler, FlowMatchEulerDiscreteScheduler):
+        then, now = (float(sigma) for sigma in scheduler.sigmas[step - 1 : step + 1])
+        return latents - (latents - before) * (now / (now - then)) if now < then else latents
     keeps_them = getattr(config, "algorithm_type", "") in ("dpmsolver++", "sde-dpmsolver++") or getattr(
         config, "predict_x0", False
     )
@@ -126,11 +139,10 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
 
     Shape (channels + 1, 3), the last row being what is added. Raises ValueError where the encoder gives no numbers.
     """
-    vae, factor = ready_vae(loaded), loaded.pipeline.vae_scale_factor
+    vae, factor = ready_vae(loaded), loaded.adapter.pixels(loaded.pipeline)
     picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
-    encoded = vae.encode((picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
-    latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
-    latents = loaded.adapter.from_vae(vae.config, latents.float().cpu())[0].flatten(1).T.double()
+    latents = encode_whole(vae, (picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
+    latents = loaded.adapter.from_vae(vae, latents.float().cpu())[0].flatten(1).T.double()
     if not torch.isfinite(latents).all():
         raise ValueError("the encoder gave numbers that are not finite")
     wanted = torch.nn.functional.avg_pool2d(picture, factor).flatten(1).T.double()

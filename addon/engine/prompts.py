@@ -17,19 +17,23 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     Kept for the next pictures with the same prompts. Up to a guidance scale of 1 there is no unconditional half.
     """
     pipeline, adapter = loaded.pipeline, loaded.adapter
-    guided = request.guidance_scale > 1
+    guided = request.guidance_scale > 1 and adapter.weighs(pipeline)
     negative = request.negative_prompt if guided else ""
     parts = pipeline.components
-    for tokenizer, encoder in adapter.text_encoders:
-        if parts[tokenizer].model_max_length > _LARGEST_LIMIT:
-            parts[tokenizer].model_max_length = parts[encoder].config.max_position_embeddings
-    first = parts[adapter.text_encoders[0][0]]
+    readers = [(parts[tokenizer], parts[encoder]) for tokenizer, encoder in adapter.text_encoders if parts[encoder]]
+    for tokenizer, encoder in readers:
+        limit = getattr(encoder.config, "max_position_embeddings", None)
+        if tokenizer.model_max_length > _LARGEST_LIMIT and limit is not None:
+            tokenizer.model_max_length = limit
+    first = readers[0][0]
     notes = [
         f"The model reads only the start of the {name}; it does not see: {cut!r}."
         for name, text in (("prompt", request.prompt), ("negative prompt", negative))
-        if (cut := _cut_off(first, text))
+        if (cut := _cut_off(first, text, adapter.reads))
     ]
-    if request.negative_prompt.strip() and not guided:
+    if request.negative_prompt.strip() and not adapter.weighs(pipeline):
+        notes.append("This model doesn't read negative prompts.")
+    elif request.negative_prompt.strip() and not guided:
         notes.append("The negative prompt is only read with a guidance scale above 1.")
     if _is_foreign(first, request.prompt):
         notes.append("The model can't read all of the prompt. Use English words.")
@@ -39,9 +43,12 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
     return loaded.embeddings[key], notes
 
 
-def _cut_off(tokenizer: Any, text: str) -> str:
-    """The end of a text that does not fit the text encoder, "" where all of it does; shortened for reading."""
-    limit = tokenizer.model_max_length
+def _cut_off(tokenizer: Any, text: str, most: int | None) -> str:
+    """The end of a text that does not fit the text encoder, "" where all of it does; shortened for reading.
+
+    most: tokens that the pipeline hands to it.
+    """
+    limit = min(tokenizer.model_max_length, most or tokenizer.model_max_length)
     ids = tokenizer(text, add_special_tokens=False, verbose=False).input_ids
     room = limit - tokenizer.num_special_tokens_to_add()
     if len(ids) <= room:

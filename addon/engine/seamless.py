@@ -35,7 +35,6 @@ _OWN_BORDERS: tuple[type, ...] = (
     nn.ConvTranspose2d,
     nn.ConvTranspose3d,
     nn.CircularPad2d,  # wraps both axes, also where one was chosen
-    nn.ConstantPad2d,
     nn.ReflectionPad2d,
     nn.ReplicationPad2d,
     FirDownsample2D,
@@ -55,7 +54,7 @@ class _WrappedForward:
 
     def __init__(self, conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> None:
         left, right, top, bottom = pads
-        self.wrapped = ((left, right) if axes.x else (0, 0)) + ((top, bottom) if axes.y else (0, 0))
+        self.wrapped = _of_axes(pads, axes)
         rest_x = (0, 0) if axes.x else (left, right)
         rest_y = (0, 0) if axes.y else (top, bottom)
         # An axis that is not wrapped keeps the plain convolution's own padding, by the plain convolution's own means.
@@ -72,6 +71,58 @@ class _WrappedForward:
         if self.fill is not None:
             input = F.pad(input, self.fill, mode=self.mode)
         return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class _WrappedByHand:
+    """Takes the place of one `_conv_forward` whose convolution has already padded its input by hand, as causal ones do.
+
+    pads: (left, right, top, bottom) of the padded input, which is a copy that nobody else has: its borders are
+    overwritten.
+    """
+
+    __slots__ = ("convolve", "dilation", "groups", "pads", "stride")
+
+    def __init__(self, conv: nn.Conv2d | nn.Conv3d, pads: Sequence[int], axes: Axes) -> None:
+        self.pads = _of_axes(pads, axes)
+        self.convolve = F.conv3d if isinstance(conv, nn.Conv3d) else F.conv2d
+        self.stride, self.dilation, self.groups = conv.stride, conv.dilation, conv.groups
+
+    def __call__(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+        _fill_borders(input, *self.pads)
+        return self.convolve(input, weight, bias, self.stride, 0, self.dilation, self.groups)
+
+
+class _WrappedPad:
+    """Takes the place of the `forward` of one `nn.ConstantPad2d`, or `nn.ZeroPad2d`."""
+
+    __slots__ = ("pads", "value", "wrapped")
+
+    def __init__(self, module: nn.ConstantPad2d, axes: Axes) -> None:
+        self.pads, self.value, self.wrapped = module.padding, module.value, _of_axes(module.padding, axes)
+
+    def __call__(self, input: torch.Tensor) -> torch.Tensor:
+        padded = F.pad(input, self.pads, value=self.value)
+        _fill_borders(padded, *self.wrapped)
+        return padded
+
+
+def _of_axes(pads: Sequence[int], axes: Axes) -> tuple[int, int, int, int]:
+    """The pads (left, right, top, bottom) on wrapped axes, 0 on others."""
+    left, right, top, bottom = pads
+    return left * axes.x, right * axes.x, top * axes.y, bottom * axes.y
+
+
+def _fill_borders(tensor: torch.Tensor, left: int, right: int, top: int, bottom: int) -> None:
+    """Overwrite so many border pixels of (..., height, width) with what a torus has there; at most once around."""
+    height, width = tensor.shape[-2:]
+    if left:
+        tensor[..., :left] = tensor[..., width - right - left : width - right]
+    if right:
+        tensor[..., width - right :] = tensor[..., left : left + right]
+    if top:
+        tensor[..., :top, :] = tensor[..., height - bottom - top : height - bottom, :]
+    if bottom:
+        tensor[..., height - bottom :, :] = tensor[..., top : top + bottom, :]
 
 
 def wrap(
@@ -163,7 +214,11 @@ def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[Change]:
     of_families = [change for network in _networks(modules) for change in _network_changes(network, axes)]
     yield from of_families
     settled = {id(module) for module, _, _ in of_families}
-    pads = {module: module._reversed_padding_repeated_twice for module in modules if isinstance(module, nn.Conv2d)}
+    pads = {
+        module: module._reversed_padding_repeated_twice
+        for module in modules
+        if isinstance(module, nn.Conv2d) and not _pads_by_hand(module)
+    }
     for module in modules:
         if isinstance(module, Downsample2D) and module.use_conv and module.padding in (0, _BY_CONVOLUTION):
             # It pads by hand, right and bottom by one, and then calls a convolution without padding: that one wraps.
@@ -171,6 +226,13 @@ def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[Change]:
                 if isinstance(conv, nn.Conv2d) and conv.kernel_size != (1, 1):
                     pads[conv] = (0, 1, 0, 1)
             yield module, "padding", 0 if axes is Axes.NONE else _BY_CONVOLUTION
+        elif isinstance(module, nn.ConstantPad2d):
+            wraps = any(_of_axes(module.padding, axes))
+            yield module, "forward", _WrappedPad(module, axes) if wraps else PLAIN
+        elif _pads_by_hand(module):
+            by_hand = module._padding[:4]
+            wraps = any(_of_axes(by_hand, axes))
+            yield module, "_conv_forward", _WrappedByHand(module, by_hand, axes) if wraps else PLAIN
         elif axes is not Axes.NONE and id(module) not in settled:
             _refuse_own_borders(module)
     for conv, conv_pads in pads.items():
@@ -209,10 +271,22 @@ def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[
     yield conv, "_conv_forward", _WrappedForward(conv, pads, axes)
 
 
+def _pads_by_hand(module: nn.Module) -> bool:
+    """Whether it is one of diffusers' causal convolutions: it pads its input itself, before it convolves.
+
+    `_padding` is what `F.pad` takes, the picture's axes first, then those of time.
+    """
+    return (
+        isinstance(module, nn.Conv2d | nn.Conv3d)
+        and isinstance(vars(module).get("_padding"), tuple)
+        and not any(module.padding)
+    )
+
+
 def _refuse_own_borders(module: nn.Module) -> None:
     if (
         isinstance(module, _OWN_BORDERS)
-        or (isinstance(module, nn.Conv3d) and any(module._reversed_padding_repeated_twice))
+        or (isinstance(module, nn.Conv3d) and any(module._reversed_padding_repeated_twice[:4]))
         or (isinstance(module, nn.Upsample) and not module.mode.startswith("nearest"))
         or (isinstance(module, nn.AvgPool2d | nn.MaxPool2d) and module.padding not in (0, (0, 0)))
         or (isinstance(module, PatchEmbed) and module.pos_embed is not None)

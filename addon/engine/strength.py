@@ -5,7 +5,10 @@ diffusers' image to image drops the first steps of a schedule, so that 4 steps k
 are 7. Here all steps are made, over what is left of the noise: 0.3 and 0.31 differ, with 4 steps as well.
 """
 
+import functools
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,38 @@ from diffusers import LCMScheduler, PNDMScheduler
 # Steps of the whole schedule from which the late one's noise levels are taken. Where timesteps are "leading", the
 # length of a step is rounded down to whole ones (of 1000), by 499 steps least of all.
 _FINE = 499
+
+
+class _Asked(BaseException):
+    """Ends a pipeline's run where it asks for its timesteps. Of no kind that a pipeline would catch."""
+
+    def __init__(self, named: dict[str, Any]) -> None:
+        super().__init__()
+        self.named = named
+
+
+def asked_of(scheduler: Any, run: Callable[[], object]) -> dict[str, Any]:
+    """What a pipeline's run asks this scheduler of its `set_timesteps`, by name. It ends there.
+
+    Some work out by the size of the picture how far the schedule is shifted, each in its own way.
+    """
+    plain, own = scheduler.set_timesteps, vars(scheduler).get("set_timesteps")
+    names = inspect.signature(plain)
+
+    @functools.wraps(plain)  # pipelines look at its signature
+    def ask(*arguments: Any, **named: Any) -> None:
+        raise _Asked(dict(names.bind(*arguments, **named).arguments))
+
+    scheduler.set_timesteps = ask
+    try:
+        run()
+    except _Asked as asked:
+        return asked.named
+    finally:
+        del scheduler.set_timesteps
+        if own is not None:
+            scheduler.set_timesteps = own
+    raise RuntimeError("the pipeline asked for no timesteps")
 
 
 def begin_late(scheduler: Any, strength: float) -> None:
@@ -29,13 +64,16 @@ def begin_late(scheduler: Any, strength: float) -> None:
     if isinstance(scheduler, PNDMScheduler):  # its Runge-Kutta steps only know the beginning of a whole schedule
         scheduler.register_to_config(skip_prk_steps=True)
 
-    def late(steps: int, device: Any = None) -> None:
+    def late(
+        num_inference_steps: int | None = None, device: Any = None, sigmas: Any = None, mu: float | None = None
+    ) -> None:
+        steps = len(sigmas) if num_inference_steps is None else num_inference_steps
         if isinstance(scheduler, LCMScheduler):  # it knows how
             own = scheduler.config.original_inference_steps
             most = max(int(own * strength), 1)
             whole(min(steps, most), device=device, strength=max(strength, 1 / own))
         elif hasattr(scheduler, "sigmas"):
-            whole(_FINE, device=device)
+            whole(_FINE, device=device, **({} if mu is None else {"mu": mu}))
             _keep(scheduler, np.unique(np.rint(_FINE * (1 - strength * np.linspace(1, 0, steps + 1))).astype(int)))
         else:
             total = min(math.ceil(steps / strength), scheduler.config.num_train_timesteps)
@@ -67,5 +105,8 @@ def noised(scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, step: int
     """The latents with as much noise as there is before that step (from 0); after the last, as they are."""
     if step >= len(scheduler.timesteps):
         return latents
+    if not hasattr(scheduler, "add_noise"):  # a straight path
+        sigma = scheduler.sigmas[step].to(latents)
+        return sigma * noise + (1 - sigma) * latents
     result: torch.Tensor = scheduler.add_noise(latents, noise, scheduler.timesteps[step : step + 1])
     return result

@@ -9,23 +9,23 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..core.color import to_encoded, to_linear
+from ..core.color import to_linear
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
 from .canvas import AT_ONCE, Canvas, Easel, give_back, trim_heap
 from .image_networks import ImageNetwork
+from .low_frequencies import Smoothing, along, give_low_frequencies, smoothed
 from .pictures import extent
-from .resampling import LANCZOS_HALO, Lanczos, lanczos_taps, mean_taps, resample
-from .tiles import Block, TileLimits, Tiler, blocks, gather
+from .resampling import LANCZOS_HALO, Lanczos
+from .tiles import TileLimits, Tiler, blocks, gather
 
 # How often the difference of colors is smoothed by 1 2 1. Once undid what the network had drawn at the finest periods
 # of the source, 0.3 dB of it; sixteen times, over some six pixels, cost 0.06 dB of 0.96 (four times 0.15), and the
@@ -399,65 +399,29 @@ def keep_colors(
     easel: Easel,
     check: Check = lambda: None,
 ) -> None:
-    """Give an enlarged picture the low frequencies of its source, in linear light, in place."""
-    give = partial(give_low_frequencies, source, canvas, axes, easel, check, smoothings=_SMOOTHINGS)
+    """Give an enlarged picture the low frequencies of its source, in linear light, in place. Its sides are multiples.
+
+    The correction is worth two rounds, for one leaves about a fifth of the difference at the frequencies that are
+    smoothed. What that is needs no second look at the large picture: all in between is linear but for the clipping.
+    """
+    kernel = Lanczos(canvas.array.shape[0] // source.shape[0]).weights.mean(0).numpy()  # enlarged, and shrunk again
+
+    def smooth(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        first, rim = smoothed(patch, _SMOOTHINGS), _SMOOTHINGS + LANCZOS_HALO
+        left = patch[rim:-rim, rim:-rim] - along(kernel, along(kernel, first).swapaxes(0, 1)).swapaxes(0, 1)
+        return first[rim:-rim, rim:-rim] + smoothed(left, _SMOOTHINGS)
+
+    smoothing = Smoothing(smooth, 2 * _SMOOTHINGS + LANCZOS_HALO)
     if content is Content.COLOR:
-        give(read=to_linear, write=_encoded)
+        give_low_frequencies(source, canvas, axes, easel, check, smoothing, read=to_linear, write=_encoded)
     else:
-        give(write=lambda values: np.maximum(values, 0))
+        give_low_frequencies(source, canvas, axes, easel, check, smoothing, write=lambda values: np.maximum(values, 0))
 
 
 def _encoded(linear: NDArray[np.float32]) -> NDArray[np.float32]:
-    return to_encoded(linear.clip(0, 1))
-
-
-def give_low_frequencies(
-    small: NDArray[Any],
-    canvas: Canvas,
-    axes: Axes,
-    easel: Easel,
-    check: Check = lambda: None,
-    *,
-    read: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values,
-    write: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda values: values.clip(0, 1),
-    smoothings: int = 1,
-) -> None:
-    """Correct the first channels of a canvas (H, W, C) so that shrunk it is like `small` (h, w, c).
-
-    The difference at the small size, smoothed so that noise and the pixels' grid stay out of it, is enlarged and added.
-    The sides need be no multiples. read, write: from and to the values in which means are taken.
-    """
-    height, width, colors = small.shape
-    down, along = canvas.array.shape[:2]
-    difference = easel.make((height, width, colors), np.float32)
-    # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
-    for block in blocks(height, width, max(_BLOCK // 4 * height // down, 16), max(_BLOCK * 4 * width // along, 16)):
-        check()
-        rows, columns = block.scaled(Fraction(1))
-        rows_of, columns_of = mean_taps(rows, height, down), mean_taps(columns, width, along)
-        large = canvas.array[rows_of.start : rows_of.stop, columns_of.start : columns_of.stop, :colors]
-        wanted = read(gather(small, block, 0, axes))
-        difference.array[rows, columns] = wanted - resample(read(large), rows_of, columns_of)
-        canvas.touched(large.nbytes)
-    for block in blocks(down, along, _BLOCK // 4, _BLOCK * 4):
-        check()
-        rows, columns = block.scaled(Fraction(1))
-        rows_of, columns_of = lanczos_taps(rows, height, down), lanczos_taps(columns, width, along)
-        around = Block(rows_of.start, rows_of.stop, columns_of.start, columns_of.stop)
-        patch = _smooth(gather(difference.array, around, smoothings, axes), smoothings)
-        added = resample(patch, rows_of, columns_of)
-        canvas.array[rows, columns, :colors] = write(read(canvas.array[rows, columns, :colors]) + added)
-        canvas.touched(2 * added.nbytes)
-        difference.touched(patch.nbytes)
-    easel.drop(difference)
-
-
-def _smooth(patch: NDArray[np.float32], times: int) -> NDArray[np.float32]:
-    """By 1 2 1 on both axes; loses a pixel on each side each time."""
-    for _ in range(times):
-        patch = (patch[:-2] + 2 * patch[1:-1] + patch[2:]) / 4
-        patch = (patch[:, :-2] + 2 * patch[:, 1:-1] + patch[:, 2:]) / 4
-    return np.ascontiguousarray(patch)
+    # as `core.color.to_encoded`, in a third of numpy's time
+    encoded: NDArray[np.float32] = _encode(torch.from_numpy(linear)).numpy()
+    return encoded
 
 
 def _renormalise(canvas: Canvas, check: Check) -> None:

@@ -94,6 +94,7 @@ class RunningJob:
         self._steps: deque[float] = deque(maxlen=100)
         # seconds of a finished picture that were not spent in steps, the least so far
         self._beside: float | None = None
+        self._image = -1  # the one that is being made: the one before may still be written meanwhile
         self._image_begun = 0.0
         self._image_steps = 0.0
         self.imports = self.loads = False  # whether the engine, and a model, are not there yet
@@ -172,6 +173,10 @@ class RunningJob:
         finally:
             if locked:
                 self._lock.release()
+        if image == self._image:
+            self._image_ended()
+
+    def _image_ended(self) -> None:
         beside = time.monotonic() - self._image_begun - self._image_steps
         self._beside = beside if self._beside is None else min(self._beside, beside)
 
@@ -195,7 +200,9 @@ class RunningJob:
         if phase is Phase.LOADING:
             self._loading_begun = now
         if phase is Phase.ENCODING:
-            self._image_begun, self._image_steps = now, 0.0
+            if image > self._image >= 0:
+                self._image_ended()
+            self._image, self._image_begun, self._image_steps = image, now, 0.0
             if self._encoding_begun is None:
                 self._encoding_begun = now
         if phase is Phase.SAMPLING:

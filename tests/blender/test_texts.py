@@ -19,7 +19,13 @@ from .conftest import BLENDER, Blender
 
 ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 # What only the command line says; what is data.
-ENGLISH_ONLY = {"shell/commands.py", "shell/picture_commands.py", "shell/template_options.py", "common/german.py"}
+ENGLISH_ONLY = {
+    "shell/commands.py",
+    "shell/picture_commands.py",
+    "shell/template_options.py",
+    "shell/guide_options.py",
+    "common/german.py",
+}
 MODULES = sorted({file.relative_to(ROOM).as_posix() for file in ROOM.glob("*/*.py")} - ENGLISH_ONLY)
 TRANSLATORS = {"iface_", "rpt_", "_"}
 

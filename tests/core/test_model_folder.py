@@ -10,7 +10,7 @@ import tracemalloc
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.families import catalogue
+from addon.core.families import bases, catalogue
 from addon.core.families.stable_diffusion import STABLE_DIFFUSION
 from addon.core.image_networks import map_networks
 from addon.core.model_files.folder import check_safetensors, verify
@@ -45,6 +45,7 @@ def folder(tmp_path):
     (path / "model_index.json").write_text(json.dumps(INDEX))
     (path / "scheduler/scheduler_config.json").write_text(json.dumps({"prediction_type": "epsilon"}))
     (path / "unet/config.json").write_text(json.dumps({"sample_size": 96}))
+    (path / "tokenizer/tokenizer.json").write_text("{}")
     for name, stem in STEMS.items():
         (path / name / f"{stem}.safetensors").write_bytes(safetensors())
     return path
@@ -146,11 +147,63 @@ def test_cache_root_of_the_hub_names_its_main_snapshot(folder, tmp_path):
     assert catalogue.resolve(str(cache / "snapshots/abc")).title == "org/a-name"
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "old.ckpt", "flux.gguf"])
-def test_checkpoint_in_one_file_is_called_so(tmp_path, name):
+@pytest.mark.parametrize(("name", "words"), [("old.ckpt", "is a pickle"), ("large.gguf", "is a .gguf file")])
+def test_fault_20_checkpoints_that_are_no_safetensors_are_refused(tmp_path, name, words):
     (tmp_path / name).touch()
-    with pytest.raises(UserError, match="is a checkpoint in one file"):
+    with pytest.raises(UserError, match=words) as caught:
         catalogue.resolve(str(tmp_path / name))
+    assert "as .safetensors" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [([], "tokenizer.json"), (["vocab.json"], "merges.txt"), (["tokenizer_config.json"], "tokenizer.json")],
+)
+def test_a_tokenizer_without_its_vocabulary_is_refused(folder, there, missing):
+    (folder / "tokenizer/tokenizer.json").unlink()
+    for name in there:
+        (folder / "tokenizer" / name).write_text("{}")
+    refused(folder, str(folder / "tokenizer"), "lacks", missing)
+
+
+def test_of_several_variants_the_plain_one_is_taken_and_else_one_that_all_parts_have(folder):
+    for name, stem in STEMS.items():
+        for variant in ("ema", "bf16"):
+            (folder / name / f"{stem}.{variant}.safetensors").write_bytes(safetensors())
+    assert set(verify(folder).variants.values()) == {None}
+    for name, stem in STEMS.items():
+        (folder / name / f"{stem}.safetensors").unlink()
+    assert set(verify(folder).variants.values()) == {"bf16"}
+    (folder / "vae/diffusion_pytorch_model.bf16.safetensors").unlink()
+    assert set(verify(folder).variants.values()) == {"ema"}
+    (folder / "vae/diffusion_pytorch_model.ema.safetensors").rename(
+        folder / "vae/diffusion_pytorch_model.odd.safetensors"
+    )
+    refused(folder, "no one variant of all its parts")
+
+
+def test_a_sharded_variant_is_found_by_its_list(folder):
+    weights = folder / "unet/diffusion_pytorch_model.safetensors"
+    weights.rename(folder / "unet/diffusion_pytorch_model.fp16-00001-of-00001.safetensors")
+    index = folder / "unet/diffusion_pytorch_model.safetensors.index.fp16.json"
+    index.write_text(json.dumps({"weight_map": {"w": "diffusion_pytorch_model.fp16-00001-of-00001.safetensors"}}))
+    assert verify(folder).variants == {"unet": "fp16", "vae": None, "text_encoder": None}
+
+
+def test_the_base_of_a_folder_follows_from_its_denoiser(folder):
+    config = {"_class_name": "UNet2DConditionModel", "cross_attention_dim": 1024, "sample_size": 96}
+    (folder / "unet/config.json").write_text(json.dumps(config))
+    info = catalogue.resolve(str(folder))
+    assert info.base is bases.SD2
+    assert info.sentence == "Stable Diffusion 2.x"
+    assert catalogue.resolve("starter").sentence == ""
+
+
+def test_a_folder_that_needs_few_steps_is_told_by_its_name(folder):
+    few = folder.rename(folder.with_name("some_lightning_8step"))
+    info = catalogue.resolve(str(few))
+    assert (info.defaults.steps, info.defaults.guidance_scale) == (8, 1.0)
+    assert "Lightning: 8 steps" in info.sentence
 
 
 def test_sharded_weights_are_checked(folder):

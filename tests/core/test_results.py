@@ -109,7 +109,7 @@ def test_a_result_without_its_picture_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("score", "p", "shows"),
-    [(None, None, False), (1.1, None, False), (1.2, None, True), (1.2, "0.340", False), (1.2, "0.009", True)],
+    [(None, None, False), (1.1, None, False), (1.2, None, True), (1.2, "0.020", False), (1.2, "0.010", True)],
 )
 def test_a_failing_score_shows_a_seam_unless_random_cuts_do_as_badly(score, p, shows) -> None:
     recipe = RECIPE if p is None else RECIPE.noting({RECIPE_P: p})

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The seam metric passes textures that repeat, and sees the edge in those that do not."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from addon.core import seams
-from addon.core.requests.texture import Axes
-from addon.core.results import RECIPE_P, RECIPE_SCORE
+from addon.core.recipe import Recipe
+from addon.core.requests.texture import Axes, TextureRequest
+from addon.core.results import BASE_COLOR, RECIPE_P, RECIPE_SCORE, Result
 from addon.core.seams import THRESHOLD, judge, measure, roll_p
 
 
@@ -50,7 +53,7 @@ def test_a_large_picture_is_rolled_in_part(monkeypatch):
     monkeypatch.setattr(seams, "_MOST_ROLLED", 64 * 64)
     assert seams._thinned(picture).shape == (64, 64, 3)
     rolled = []
-    monkeypatch.setattr(seams, "roll_p", lambda part, *_: rolled.append(part.shape) or 0.25)
+    monkeypatch.setattr(seams, "roll_p", lambda part, *_, **__: rolled.append(part.shape) or 0.25)
     assert judge(picture, Axes.XY, exact=True)[1][RECIPE_P] == "0.250"
     assert rolled == [(64, 64, 3)]
 
@@ -114,6 +117,12 @@ def test_the_roll_test_tells_an_edge_from_a_cut_among_equals():
     whole = [roll_p(noise(seed, 128), Axes.XY, rng) for seed in range(10)]
     assert min(whole) > 0.01
     assert 0.2 < np.mean(whole) < 0.8
+
+
+def test_an_edge_in_what_is_said_to_be_exact_shows():
+    score, words = judge(noise(0, 128)[:, :75], Axes.XY, exact=True)
+    recipe = Recipe(TextureRequest("noise"), "", words)
+    assert Result(Path(), {BASE_COLOR: "a.png"}, recipe, score).seam_shows
 
 
 def test_a_roll_test_on_one_axis_rolls_that_axis_alone():

@@ -18,6 +18,7 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
     LCMScheduler,
     LMSDiscreteScheduler,
     PNDMScheduler,
@@ -39,7 +40,7 @@ from addon.engine import beginning, generate, latents, layers
 from addon.engine.beginning import Beginning
 from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
-from addon.engine.strength import begin_late, noised
+from addon.engine.strength import asked_of, begin_late, noised
 from tests.engine import networks
 from tests.engine.test_generate import Stop, Studio, Watch
 from tests.engine.test_seamless import LIMIT, WRAPPED
@@ -151,6 +152,53 @@ def test_a_late_schedule_of_any_kind_leads_to_what_a_perfect_denoiser_says(
     assert off(sample, clean) <= 0.02 + final
 
 
+@pytest.mark.parametrize(("steps", "strength"), [(4, 0.3), (4, 0.9), (25, 0.5), (1, 0.5)])
+@pytest.mark.parametrize("asked", [{}, {"sigmas": True}, {"mu": 1.2}, {"sigmas": True, "mu": 0.7}])
+def test_a_late_schedule_on_a_straight_path_leads_to_what_a_perfect_denoiser_says(
+    steps: int, strength: float, asked: dict[str, Any]
+) -> None:
+    """However its pipeline asks for it: by a number of steps or by noise levels, shifted by the size or not."""
+    late = FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting="mu" in asked)
+    begin_late(late, strength)
+    named = dict(asked)
+    if named.pop("sigmas", False):
+        named["sigmas"] = np.linspace(1, 1 / steps, steps)
+    else:
+        named["num_inference_steps"] = steps
+    late.set_timesteps(device="cpu", **named)
+    whole = FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting="mu" in asked)
+    whole.set_timesteps(1000, mu=asked.get("mu"))
+    assert len(late.timesteps) == steps
+    assert abs(float(late.sigmas[0] - whole.sigmas[round(1000 * (1 - strength))])) <= 0.01
+    clean, noise = torch.randn(2, 1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
+    sample = noised(late, clean, noise, 0)
+    for step, timestep in enumerate(late.timesteps):
+        sample = late.step((sample - clean) / late.sigmas[step], timestep, sample, return_dict=False)[0]
+        assert off(sample, noised(late, clean, noise, step + 1)) <= 1e-5
+    assert off(sample, clean) <= 1e-5
+
+
+def test_a_pipeline_is_asked_for_its_schedule_without_running_and_the_scheduler_is_as_it_was() -> None:
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True)
+
+    def run() -> None:
+        scheduler.set_timesteps(sigmas=[1.0, 0.5], device="cpu", mu=0.9)
+        pytest.fail("went on")
+
+    before = dict(vars(scheduler))
+    assert asked_of(scheduler, run) == {"sigmas": [1.0, 0.5], "device": "cpu", "mu": 0.9}
+    assert vars(scheduler) == before
+    begin_late(scheduler, 0.5)
+    late = scheduler.set_timesteps
+    assert asked_of(scheduler, lambda: scheduler.set_timesteps(4, device="cpu", mu=1.0))["num_inference_steps"] == 4
+    assert scheduler.set_timesteps is late
+    with pytest.raises(RuntimeError, match="no timesteps"):
+        asked_of(scheduler, lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        asked_of(scheduler, lambda: 1 / 0)
+    assert scheduler.set_timesteps is late
+
+
 def _draws(scheduler: Any) -> bool:
     return isinstance(scheduler, EulerAncestralDiscreteScheduler | DDPMScheduler | LCMScheduler)
 
@@ -194,7 +242,7 @@ def test_image_to_image_is_that_of_diffusers_where_both_know_the_schedule(studio
     noise = torch.randn((1, 4, 8, 8), generator=torch.Generator("cpu").manual_seed(5))
     picture = torch.from_numpy(PICTURE).permute(2, 0, 1)[None] / 127.5 - 1
     with torch.inference_mode():
-        clean = loaded.adapter.from_vae(pipeline.vae.config, pipeline.vae.encode(picture).latent_dist.mode())
+        clean = loaded.adapter.from_vae(pipeline.vae, pipeline.vae.encode(picture).latent_dist.mode())
         theirs = pipeline(
             "bricks",
             image=clean,  # latents: they would draw from the encoder's distribution

@@ -50,17 +50,25 @@ def test_an_adapter_fits_its_familys_descriptor(adapter: Adapter) -> None:
         assert set(parts[part].classes) <= set(adapter.periodic), "it would be refused where a picture is to repeat"
 
 
+MEANS = {"latents_mean": [0.1, -2.0, 3.0, 0.0], "latents_std": [1.0, 2.0, 0.5, 4.0]}
+
+
 @pytest.mark.parametrize(
     "config",
     [
-        {},
-        {"latents_mean": [0.1, -2.0, 3.0, 0.0], "latents_std": [1.0, 2.0, 0.5, 4.0]},
-        {"latents_mean": None, "latents_std": None},
+        {"scaling_factor": 0.13},
+        {"scaling_factor": 0.13, "shift_factor": 0.3},
+        {"scaling_factor": 0.13, **MEANS},
+        {"scaling_factor": 0.13, "latents_mean": None, "latents_std": None},
+        {"z_dim": 4, **MEANS},
     ],
 )
 def test_latents_from_the_autoencoder_and_back_are_the_same(config: dict[str, Any]) -> None:
     latents = random_input(4, 8, 8)
-    vae = SimpleNamespace(scaling_factor=0.13, shift_factor=0.3, **config)
+    vae = SimpleNamespace(
+        config=SimpleNamespace(latent_channels=4, batch_norm_eps=1e-4, **config),
+        bn=SimpleNamespace(running_mean=torch.linspace(-1, 1, 16), running_var=torch.linspace(0.5, 2, 16)),
+    )
     for adapter in families.ADAPTERS:
         there = adapter.from_vae(vae, latents)
         assert not torch.equal(there, latents)
@@ -108,12 +116,6 @@ class MadeUpAdapter(Adapter):
             negative_prompt=negative_prompt,
         )
         return {name: value for name, value in zip(self.embeddings, encoded, strict=True) if value is not None}
-
-    def to_vae(self, config: Any, latents: torch.Tensor) -> torch.Tensor:
-        return latents / config.scaling_factor + config.shift_factor
-
-    def from_vae(self, config: Any, latents: torch.Tensor) -> torch.Tensor:
-        return (latents - config.shift_factor) * config.scaling_factor
 
 
 ADAPTER = MadeUpAdapter(

@@ -4,6 +4,7 @@
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -256,9 +257,42 @@ def test_a_number_of_steps_that_a_models_scheduler_cannot_make_is_refused_and_an
 def test_progress_goes_through_the_phases_and_counts_the_steps_of_every_picture(studio: Studio) -> None:
     watch = studio.make(count=2, steps=2)
     sampling = [(Phase.SAMPLING, step) for step in range(3)]
-    picture = [(Phase.ENCODING, 0), *sampling, (Phase.DECODING, 0), (Phase.SAVING, 0)]
-    assert [(phase, step) for phase, _, step, _ in watch.phases] == [(Phase.LOADING, 0), *picture, *picture]
-    assert [image for _, image, _, _ in watch.phases] == [0] * 7 + [1] * 6
+    picture = [(Phase.ENCODING, 0), *sampling, (Phase.DECODING, 0)]
+    saving = (Phase.SAVING, 0)  # of the last alone: the others are saved while the next one is sampled
+    assert [(phase, step) for phase, _, step, _ in watch.phases] == [(Phase.LOADING, 0), *picture, *picture, saving]
+    assert [image for _, image, _, _ in watch.phases] == [0] * 6 + [1] * 6
+
+
+def test_a_picture_is_written_while_the_next_one_is_sampled(studio: Studio) -> None:
+    next_one = threading.Event()
+
+    class Slow(Watch):
+        def progress(self, phase: Phase, image: int = 0, step: int = 0, steps: int = 0) -> None:
+            super().progress(phase, image, step, steps)
+            if (phase, image, step) == (Phase.SAMPLING, 1, 2):
+                next_one.set()
+
+        def publish(self, image: int, draft: Draft, result: Result) -> None:
+            if image == 0:
+                assert next_one.wait(60)
+            super().publish(image, draft, result)
+
+    watch = studio.make(Slow(), count=3, steps=2)
+    assert [result.recipe.texture.seed for result in watch.done] == [5, 6, 7]
+
+
+def test_what_a_picture_fails_with_while_the_next_one_is_sampled_fails_the_job(studio: Studio) -> None:
+    class Full(Watch):
+        def publish(self, image: int, draft: Draft, result: Result) -> None:
+            if image == 1:
+                raise UserError(ErrorKind.DISK, "full")
+            super().publish(image, draft, result)
+
+    watch = Full()
+    with pytest.raises(UserError, match="full"):
+        studio.make(watch, count=3, steps=1)
+    assert len(watch.done) == 1
+    assert studio.stored() == [watch.done[0].folder.name]
 
 
 # --- prompts

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Latents decoded in parts give the picture that the whole gives."""
 
+import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderTiny
@@ -12,6 +13,7 @@ from addon.engine.canvas import canvases
 from addon.engine.devices import Decoding
 from addon.engine.seamless import seamless
 from addon.engine.tiles import MIN_TILE, TileLimits
+from tests.engine import networks
 from tests.engine.networks import kl_autoencoder
 
 
@@ -45,22 +47,39 @@ def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
     assert error <= 1e-6
 
 
-@pytest.mark.parametrize("on_device", [False, True])
-@pytest.mark.parametrize("side", [MIN_TILE, 256])
+LAYERED = {
+    "KL": (kl_autoencoder, 4, 8),
+    "FLUX.2": (networks.flux2_autoencoder, 4, 8),
+    "HunyuanImage": (networks.hunyuan_autoencoder, 8, 8),
+    "Qwen-Image": (networks.causal_autoencoder, 4, 8),
+    "DC": (networks.dc_autoencoder, 8, 32),
+    "DC of pixels": (lambda: networks.dc_autoencoder(plain=False), 8, 32),
+}
+
+
 @pytest.mark.parametrize("axes", Axes)
-def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_layer(
-    monkeypatch, tmp_path, axes, side, on_device
-):
+@pytest.mark.parametrize(
+    ("name", "side", "on_device"),
+    [("KL", 256, False), ("KL", 256, True), *((name, MIN_TILE, False) for name in LAYERED)],
+)
+def test_an_autoencoder_is_exact_layer_by_layer(monkeypatch, tmp_path, name, axes, side, on_device):
     monkeypatch.setattr(layers, "_WIDEST", 8)  # so that the smaller side cuts the larger layers into many strips
-    vae, z, picture = kl_autoencoder(), torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
+    make, channels, factor = LAYERED[name]
+    vae, z = make(), torch.randn(1, channels, 192 // factor, 320 // factor)
+    picture = torch.randn(1, 3, 192, 320)
     with torch.inference_mode(), seamless(vae, axes), canvases(tmp_path, in_memory=1 << 16) as easel:
         by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}), on_device)
         for mine, whole in (
-            (by_layer.decode(z), vae.decode(z).sample),
-            (by_layer.encode(picture), vae.encode(picture).latent_dist.parameters),
+            (by_layer.decode(z), latents_module.decode_whole(vae, z)),
+            (by_layer.encode(picture), latents_module.encode_whole(vae, picture)),
         ):
             assert mine.shape == whole.shape
             assert greatest_error(mine, whole) <= 1e-5
+
+
+def test_other_autoencoders_are_not_taken_apart():
+    assert not layers.runs(networks.residual_autoencoder())
+    assert not layers.runs(tiny())
 
 
 def test_layer_by_layer_rolling_the_latents_rolls_the_picture(monkeypatch, tmp_path):
@@ -108,3 +127,29 @@ def test_a_picture_that_fits_is_decoded_whole(monkeypatch, tmp_path):
         for vae in (tiny(), kl_autoencoder()):
             mine = latents_module.decode(vae, z, Axes.XY, tmp_path, Decoding.WHOLE)
             assert torch.equal(mine, vae.decode(z).sample)
+
+
+AUTOENCODERS = {
+    "KL": (kl_autoencoder, 8),
+    "Tiny": (tiny, 8),
+    "FLUX.2": (networks.flux2_autoencoder, 8),
+    "DC": (networks.dc_autoencoder, 32),
+    "HunyuanImage": (networks.hunyuan_autoencoder, 8),
+    "Qwen-Image": (networks.causal_autoencoder, 8),
+    "Wan 2.2": (networks.residual_autoencoder, 16),
+}
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_every_autoencoder_takes_a_picture_there_and_back_without_a_word_on_frames(tmp_path, name):
+    make, factor = AUTOENCODERS[name]
+    vae = make()
+    assert latents_module.factor_of(vae) == factor
+    pixels = np.random.default_rng(0).integers(0, 256, (2 * factor, 3 * factor, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        z = latents_module.encode(vae, pixels, Axes.XY, tmp_path, "cpu", Decoding.WHOLE)
+        assert z.ndim == 4
+        assert z.shape[2:] == (2, 3)
+        for how in Decoding:
+            picture = latents_module.decode(vae, z, Axes.NONE, tmp_path, how)
+            assert picture.shape == (1, 3, 2 * factor, 3 * factor)

@@ -19,6 +19,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless, wrap
 from tests.engine import networks
+from tests.engine import transformer_networks as transformers
 
 LIMIT = 1e-5  # greatest error over greatest value, in float32
 WRAPPED = (Axes.XY, Axes.X, Axes.Y)
@@ -37,6 +38,11 @@ def apply_sdxl_unet(unet: nn.Module) -> Network:
     return lambda x: unet(x, 400, encoder_hidden_states=text, added_cond_kwargs=added).sample
 
 
+def apply_sana(transformer: nn.Module) -> Network:
+    text = torch.randn(1, 7, transformers.WIDTH, generator=torch.Generator().manual_seed(0))
+    return lambda x: transformer(x, text, torch.tensor([400.0])).sample
+
+
 # name: (module, how to call it, grid of the input, channels of the input, output elements for one input element)
 PARTS: dict[str, tuple[nn.Module, Network, int, int, float]] = {}
 for _name, _unet, _apply, _grid in (
@@ -44,11 +50,36 @@ for _name, _unet, _apply, _grid in (
     ("SDXL U-Net", networks.sdxl_unet(), apply_sdxl_unet, 4),
 ):
     PARTS[_name] = (_unet, _apply(_unet), _grid, 4, 1)
+_sana = transformers.sana_transformer()
+PARTS["Sana's transformer"] = (_sana, apply_sana(_sana), 1, 8, 1)
 _kl, _tiny = networks.kl_autoencoder(), networks.tiny_autoencoder()
 PARTS["KL decoder"] = (_kl, lambda z: _kl.decode(z).sample, 1, 4, 8)
 PARTS["KL encoder"] = (_kl, lambda x: _kl.encode(x).latent_dist.parameters, 8, 3, 1 / 8)
 PARTS["tiny decoder"] = (_tiny, lambda z: _tiny.decode(z).sample, 1, 4, 8)
 PARTS["tiny encoder"] = (_tiny, lambda x: _tiny.encode(x).latents, 8, 3, 1 / 8)
+
+
+def _list_autoencoder(name: str, vae: Any, channels: int, factor: int, frames: bool = False) -> None:
+    def picture(x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, None] if frames else x
+
+    def encode(x: torch.Tensor) -> torch.Tensor:
+        encoded = vae.encode(picture(x))
+        return encoded.latent_dist.parameters if hasattr(encoded, "latent_dist") else encoded.latent
+
+    PARTS[f"{name} decoder"] = (vae, lambda z: vae.decode(picture(z)).sample, 1, channels, factor)
+    PARTS[f"{name} encoder"] = (vae, encode, factor, 3, 1 / factor)
+
+
+_list_autoencoder("DC", networks.dc_autoencoder(), 8, 32)
+_list_autoencoder("FLUX.2", networks.flux2_autoencoder(), 4, 8)
+_list_autoencoder("HunyuanImage", networks.hunyuan_autoencoder(), 8, 8)
+_list_autoencoder("Qwen-Image", networks.causal_autoencoder(), 4, 8, frames=True)
+_list_autoencoder("Wan 2.1", networks.causal_autoencoder(diffusers.AutoencoderKLWan), 4, 8, frames=True)
+_list_autoencoder("Wan 2.2", networks.residual_autoencoder(), 4, 16, frames=True)
+_list_autoencoder(
+    "Qwen-Image 2.1", networks.residual_autoencoder(diffusers.AutoencoderKLQwenImage21), 4, 16, frames=True
+)
 
 
 def snapshot(module: nn.Module) -> list[tuple[nn.Module, dict[str, object], object]]:
@@ -91,7 +122,7 @@ def test_rolling_the_input_by_the_grid_rolls_the_output(
     name: str, axes: Axes, blocks: tuple[int, int], shift: tuple[int, int], seed: int
 ) -> None:
     module, network, grid, channels, scale = PARTS[name]
-    if grid == 1:  # decoders: a few latents are enough to be larger than a wrap, and to be smaller than one
+    if grid == 1:  # a few latents are enough to be larger than a wrap, and to be smaller than one
         blocks = (blocks[0] * 3, blocks[1] * 3)
     x = random_input(channels, blocks[0] * grid, blocks[1] * grid, seed)
     rolls = (shift[0] * grid * axes.y, shift[1] * grid * axes.x)
@@ -138,6 +169,26 @@ def test_everything_is_restored(name: str, axes: Axes) -> None:
         raise ZeroDivisionError
     assert_unchanged(before, module)
     assert all(torch.equal(value, state[key]) for key, value in module.state_dict().items())
+
+
+@torch.no_grad()
+def test_frames_that_a_causal_autoencoder_remembers_are_wrapped_too() -> None:
+    """The second frame of latents is decoded with what its convolutions kept of the first."""
+    vae = networks.causal_autoencoder(diffusers.AutoencoderKLWan)
+    z = torch.randn(1, 4, 2, 4, 6, generator=torch.Generator().manual_seed(0))
+    with seamless(vae, Axes.XY):
+        assert vae.decode(z).sample.shape == (1, 3, 5, 32, 48)
+        assert roll_error(lambda x: vae.decode(x).sample, z, (3, 2), 8) <= LIMIT
+
+
+@pytest.mark.parametrize("axes", Axes)
+def test_a_pad_wraps_the_axes_that_were_chosen_and_keeps_its_own_value_on_others(axes: Axes) -> None:
+    pad, x = nn.ConstantPad2d((1, 0, 2, 1), 7.0), random_input(2, 4, 5)
+    reference = F.pad(x, (1, 0, 0, 0), **({"mode": "circular"} if axes.x else {"value": 7.0}))
+    reference = F.pad(reference, (0, 0, 2, 1), **({"mode": "circular"} if axes.y else {"value": 7.0}))
+    with seamless(pad, axes):
+        assert torch.equal(pad(x), reference)
+    assert torch.equal(pad(x), F.pad(x, (1, 0, 2, 1), value=7.0))
 
 
 def test_everything_is_restored_when_entering_fails_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +387,7 @@ def loha_unet() -> nn.Module:
     [
         lambda: nn.ConvTranspose2d(3, 3, 4, 2, 1),
         lambda: nn.ReflectionPad2d(1),
-        lambda: nn.ZeroPad2d(1),
+        lambda: nn.ReplicationPad2d(1),
         lambda: nn.Upsample(scale_factor=2, mode="bilinear"),
         lambda: nn.AvgPool2d(3, padding=1),
         lambda: nn.Conv3d(3, 3, 3, padding=1),
@@ -362,46 +413,8 @@ def test_a_part_that_cannot_be_made_periodic_is_refused_before_anything_is_patch
 
 
 TINY_TRANSFORMERS: dict[str, dict[str, Any]] = {
-    "FluxTransformer2DModel": {
-        "in_channels": 4,
-        "num_layers": 1,
-        "num_single_layers": 1,
-        "attention_head_dim": 8,
-        "num_attention_heads": 2,
-        "joint_attention_dim": 8,
-        "pooled_projection_dim": 8,
-        "axes_dims_rope": (2, 2, 4),
-    },
-    "QwenImageTransformer2DModel": {
-        "in_channels": 4,
-        "num_layers": 1,
-        "attention_head_dim": 8,
-        "num_attention_heads": 2,
-        "joint_attention_dim": 8,
-        "axes_dims_rope": (2, 2, 4),
-    },
-    "ZImageTransformer2DModel": {
-        "in_channels": 4,
-        "dim": 16,
-        "n_layers": 1,
-        "n_refiner_layers": 1,
-        "n_heads": 2,
-        "n_kv_heads": 2,
-        "cap_feat_dim": 8,
-        "axes_dims": [2, 2, 4],
-        "axes_lens": [8, 8, 8],
-    },
-    "AuraFlowTransformer2DModel": {
-        "sample_size": 8,
-        "num_mmdit_layers": 1,
-        "num_single_dit_layers": 1,
-        "attention_head_dim": 8,
-        "num_attention_heads": 2,
-        "joint_attention_dim": 8,
-        "caption_projection_dim": 16,
-        "pos_embed_max_size": 16,
-    },
     "Transformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 32},
+    "DiTTransformer2DModel": {"num_attention_heads": 2, "attention_head_dim": 8, "in_channels": 4, "num_layers": 1},
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,18 @@ def test_same_recipe_makes_the_same_set(make: Callable[..., Any]) -> None:
 
 
 def test_model_without_a_beginning_is_refused_by_name() -> None:
+    class Family:
+        denoiser = "transformer"
+
     class Loaded:
         class adapter:
-            takes_templates = False
+            takes_templates = True
 
         class info:
-            title = "Other"
+            title, family = "Other", Family
+
+        class pipeline:
+            components = MappingProxyType({"transformer": None})
 
     with pytest.raises(UserError, match="Other cannot make variants") as caught:
         generate.begin(Loaded, TextureRequest("brick", variants=4), None, lambda picture: torch.zeros(1))  # type: ignore[arg-type]

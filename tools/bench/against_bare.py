@@ -16,11 +16,23 @@ PREFIX = "tilewright-bench-"  # of temporary folders
 
 def worker_over_bare(setup: Setup) -> list[Figure]:
     """Wall per picture, both warm. Every picture has a prompt and a seed of its own, so that no cache helps."""
+    mine, others = in_turn_with_bare(setup, starter_request(setup), STARTER_FOLDER)
     wanted = starter_request(setup)
+    note = f"worker {spread(mine)} s, bare {spread(others)} s; starter, {wanted.size}, {wanted.steps} steps"
+    return [Figure("worker_over_bare", median_ratio(mine, others), "ratio", 1.03, note)]
+
+
+def in_turn_with_bare(
+    setup: Setup, wanted: TextureRequest, model: Path, runs: int = 7
+) -> tuple[list[float], list[float]]:
+    """Seconds a picture of the worker, and of the bare script, on the setup's device."""
     numbers = iter(range(10_000))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
-        with Engine(setup.python, folder) as engine, Bare(setup.python, folder, wanted, STARTER_FOLDER) as bare:
+        with (
+            Engine(setup.python, folder, setup.device) as engine,
+            Bare(setup.python, folder, wanted, model, setup.device) as bare,
+        ):
             bare.expect("ready")
             for side in (engine, bare):
                 for _ in range(2):
@@ -30,10 +42,9 @@ def worker_over_bare(setup: Setup) -> list[Figure]:
                     lambda: engine.make(_another(wanted, next(numbers)))[0],
                     lambda: bare.make(_another(wanted, next(numbers)))[0],
                 ),
-                setup.runs(7),
+                setup.runs(runs),
             )
-    note = f"worker {spread(mine)} s, bare {spread(others)} s; starter, {wanted.size}, {wanted.steps} steps"
-    return [Figure("worker_over_bare", median_ratio(mine, others), "ratio", 1.03, note)]
+    return mine, others
 
 
 def cold_over_bare(setup: Setup) -> list[Figure]:
@@ -77,4 +88,5 @@ def _another(request: TextureRequest, number: int) -> TextureRequest:
         steps=request.steps,
         guidance_scale=request.guidance_scale,
         seed=number,
+        model=request.model,
     )

@@ -8,15 +8,20 @@ import json
 import sys
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import DiffusionPipeline
 
 from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless
 
 
-def main(folder: str, settings: dict) -> None:
-    """Make a picture for each line on stdin, {"prompt", "seed", "path"}. Tells when it is ready, and of each."""
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+def main(folder: str, settings: dict, device: str) -> None:
+    """Make a picture for each line on stdin, {"prompt", "seed", "path"}. Tells when it is ready, and of each.
+
+    device: "cpu", or "auto" for the graphics card, at 16 bits; the pipeline's class is the folder's.
+    """
+    card = torch.accelerator.current_accelerator() if device != "cpu" else None
+    dtype = torch.float16 if card else torch.float32
+    pipeline = DiffusionPipeline.from_pretrained(folder, dtype=dtype, use_safetensors=True).to(card or "cpu")
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet.to(memory_format=torch.channels_last)
     pipeline.vae.to(memory_format=torch.channels_last)

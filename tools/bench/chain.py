@@ -62,7 +62,7 @@ def breakdown(side: int, steps: int, runs: int) -> dict[str, list[float]]:
 
     The parts are those of `engine.generate`; it runs as it is, with a clock around what it calls.
     """
-    cache, watch = ModelCache(), _Watch()
+    cache, watch = ModelCache(), Watch()
     parts: dict[str, list[float]] = {}
     with TemporaryDirectory(prefix="tilewright-bench-") as store:
         for run in range(-2, runs):  # two to warm up
@@ -92,7 +92,7 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-class _Watch:
+class Watch:
     """A watcher that publishes, as the worker's job does, and keeps the time of each step."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class _Watch:
 class _Clock(ExitStack):
     """Times what a generation calls, while the block runs."""
 
-    def __init__(self, watch: _Watch) -> None:
+    def __init__(self, watch: Watch) -> None:
         super().__init__()
         self.seconds: dict[str, float] = {}
         self._watch = watch

@@ -22,6 +22,18 @@ def seamless_over_plain(setup: Setup) -> list[Figure]:
     return [Figure("seamless_over_plain", median_ratio(wrapped, plain), "ratio", 1.05, note)]
 
 
+def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
+    """A step of two blocks of half of FLUX.2 klein's width, with positions on a torus over plain."""
+    heads, side = (2, 8) if setup.quick else (12, 32)
+    told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(7))
+    torus, plain = told["seamless"], told["plain"]
+    note = (
+        f"seamless {spread(torus)} s, plain {spread(plain)} s; {told['weights'] / 1e6:.0f} M weights, float32, "
+        f"{side}x{side} tokens; the first step of a size, which makes the table; real models have ten times the blocks"
+    )
+    return [Figure("transformer_seamless_over_plain", median_ratio(torus, plain), "ratio", 1.02, note)]
+
+
 def seam_metric_ms(setup: Setup) -> list[Figure]:
     """The seam metric on small and large pictures; the slower one counts."""
     told = child.call(setup.python, "chain:seam_metric", [512, 4096], setup.runs(15))

@@ -45,6 +45,7 @@ MEASURES = {
     "worker_over_bare": Measure("against_bare:worker_over_bare", "ratio", 1.03),
     "cold_over_bare": Measure("against_bare:cold_over_bare", "ratio", 1.05),
     "seamless_over_plain": Measure("chain_figures:seamless_over_plain", "ratio", 1.05),
+    "transformer_seamless_over_plain": Measure("chain_figures:transformer_seamless_over_plain", "ratio", 1.02),
     "heartbeat_gap_ms": Measure("blender:heartbeat_gap_ms", "ms", 16, in_blender=True),
     "heartbeat_gap_4096_ms": Measure("blender:heartbeat_gap_4096_ms", "ms", 16, in_blender=True),
     "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
@@ -61,25 +62,38 @@ MEASURES = {
     "periodicity_worst": Measure("picture_figures:periodicity_worst", "ratio", 1e-5),
     "template_encode_over_bare": Measure("template_figures:template_encode_over_bare", "ratio", 1.05),
     "template_memory_ratio": Measure("template_figures:template_memory_ratio", "ratio", 1.1),
+    "control_over_bare": Measure("guide_figures:control_over_bare", "ratio", 1.03),
     "material_2048_s": Measure("picture_figures:material_2048_s", "s", None),
+    "upscale_4096_s": Measure("card_figures:upscale_4096_s", "s", None),
+    "card_over_bare": Measure("card_figures:card_over_bare", "ratio", 1.03, alone=True),
+    "card_seamless_over_plain": Measure("card_figures:card_seamless_over_plain", "ratio", 1.02, alone=True),
+    "card_levels": Measure("card_figures:card_levels", "levels", 1, alone=True),
+    "card_decode": Measure("card_figures:card_decode", "ratio", 3, alone=True),
+    "card_modes": Measure("card_figures:card_modes", "ratio", 1, alone=True),
 }
+# What `--card` measures; some three minutes on an H100's machine, of which most is importing torch.
+CARD = ("card_levels", "card_seamless_over_plain", "card_over_bare", "card_decode", "card_modes", "upscale_4096_s")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tools/dev.py bench`."""
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"figures to measure: {', '.join(MEASURES)}")
     parser.add_argument("--json", action="store_true", help="only an array of name, value, unit, goal")
+    parser.add_argument("--card", action="store_true", help=f"measure on the graphics card: {', '.join(CARD)}")
+    parser.add_argument("--device", help="the worker's for those figures: auto, cuda:1, cpu ...")
     parser.add_argument("--quick", action="store_true", help="small and few: the values mean nothing")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print. 0 if all could be measured, whether good enough or not."""
-    names = arguments.names or [name for name, how in MEASURES.items() if not how.alone]
+    usual = CARD if arguments.card else [name for name, how in MEASURES.items() if not how.alone]
+    names = arguments.names or list(usual)
     if unknown := [name for name in names if name not in MEASURES]:
         raise MachineError(f"There is no figure {unknown[0]}: choose from {', '.join(MEASURES)}.")
     # What making the environments says, and what goes on, is not part of the result.
     with contextlib.redirect_stdout(sys.stderr):
-        setup = make_setup(names, quick=arguments.quick)
+        device = arguments.device or ("auto" if arguments.card else "cpu")
+        setup = make_setup(names, quick=arguments.quick, device=device)
         before = machine(setup)
         figures = [figure for name in names for figure in measure(name, setup)]
         after = machine(setup)
@@ -94,7 +108,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if all(figure.value is not None for figure in figures) else 1
 
 
-def make_setup(names: Sequence[str], *, quick: bool) -> Setup:
+def make_setup(names: Sequence[str], *, quick: bool, device: str = "cpu") -> Setup:
     """What the figures of these names need, made first."""
     python = os.environ.get("TILEWRIGHT_PYTHON") or environments.ensure(ENGINE)
     zip_file = None
@@ -105,7 +119,7 @@ def make_setup(names: Sequence[str], *, quick: bool) -> Setup:
         blender = shutil.which(named)
         if blender is None:
             raise MachineError(f"BLENDER names {named}, which is no program.")
-    return Setup(python=Path(python), quick=quick, blender=blender, zip_file=zip_file)
+    return Setup(python=Path(python), quick=quick, blender=blender, zip_file=zip_file, device=device)
 
 
 def measure(name: str, setup: Setup) -> list[Figure]:

@@ -33,12 +33,12 @@ def tick_seconds() -> float:
 
 
 class Engine:
-    """A session with a worker of its own on the processor; a context manager that ends both.
+    """A session with a worker of its own; a context manager that ends both.
 
     python: the worker's. folder: takes results and log. `previews` counts what was shown of pictures in the making.
     """
 
-    def __init__(self, python: Path, folder: Path) -> None:
+    def __init__(self, python: Path, folder: Path, device: str = "cpu") -> None:
         self.previews = 0
         store = Store(folder / "results")
         self.session = Session(
@@ -46,7 +46,7 @@ class Engine:
             find_runtime=lambda: Runtime(python, "bench"),
             start_worker=local_workers(folder / "engine.log", store.clean_parts),
             product="bench",
-            device="cpu",
+            device=device,
             memory="full",
         )
 
@@ -105,7 +105,7 @@ class Engine:
 class Bare:
     """The bare script in a process of its own; a context manager that ends it."""
 
-    def __init__(self, python: Path, folder: Path, request: TextureRequest, model: Path) -> None:
+    def __init__(self, python: Path, folder: Path, request: TextureRequest, model: Path, device: str = "cpu") -> None:
         settings = {
             "width": request.size.width,
             "height": request.size.height,
@@ -115,7 +115,7 @@ class Bare:
         self._folder = folder
         self._log = (folder / "bare.log").open("a+", encoding="utf-8")
         self._process = subprocess.Popen(
-            child.command(python, "bare:main", model, settings),
+            child.command(python, "bare:main", model, settings, device),
             cwd=ROOT,
             env=child.variables(),
             stdin=subprocess.PIPE,

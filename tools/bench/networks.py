@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks of Stable Diffusion 1.5's size with random weights, for what only shows there. Imports torch, diffusers."""
+"""Networks of Stable Diffusion 1.5's and SDXL's size with random weights. Imports torch, diffusers."""
 
+import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DPMSolverMultistepScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from diffusers import (
+    AutoencoderKL,
+    DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    Flux2Transformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from addon.core.requests.texture import Axes
 from addon.engine.seamless import seamless
@@ -29,40 +40,131 @@ def unet(width: int = 320) -> UNet2DConditionModel:
     ).eval()
 
 
-def save_model(folder: str, width: int) -> int:
-    """Save a whole pipeline of that width, 16 bits a number, as models are published; its number of weights."""
-    torch.manual_seed(0)
-    text = CLIPTextConfig(
-        vocab_size=49408 if width == 320 else 514,
-        hidden_size=CLIP_WIDTH,
-        intermediate_size=4 * CLIP_WIDTH,
-        num_hidden_layers=12 if width == 320 else 1,
-        num_attention_heads=12,
-        max_position_embeddings=CLIP_TOKENS,
-        bos_token_id=512,
-        eos_token_id=513,
-    )
-    tokenizer = small.tokenizer()
-    tokenizer.model_max_length = CLIP_TOKENS
-    widths = (128, 256, 512, 512) if width == 320 else (32, 32, 32, 32)
-    vae = AutoencoderKL(
-        block_out_channels=widths,
+def large_unet(width: int = 320) -> UNet2DConditionModel:
+    """SDXL's: with its own width of 320 it has 2.6 billion weights, and heads of 64."""
+    return UNet2DConditionModel(
+        sample_size=128,
+        block_out_channels=(width, 2 * width, 4 * width),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 10),
+        attention_head_dim=tuple(max(count * width // 64, 1) for count in (1, 2, 4)),
+        use_linear_projection=True,
+        cross_attention_dim=2048,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=256,
+        projection_class_embeddings_input_dim=1280 + 6 * 256,
+    ).eval()
+
+
+def autoencoder(width: int = 128) -> AutoencoderKL:
+    """That of both, whose own width is 128."""
+    return AutoencoderKL(
+        block_out_channels=(width, 2 * width, 4 * width, 4 * width),
         layers_per_block=2,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
         latent_channels=4,
-    )
-    networks = {"unet": unet(width), "vae": vae, "text_encoder": CLIPTextModel(text)}
+    ).eval()
+
+
+@torch.no_grad()
+def filled(build: Callable[[], Any]) -> Any:
+    """A network that is built without numbers, and given some: in a tenth of the time that its own take."""
+    with torch.device("meta"):
+        network = build()
+    network = network.to_empty(device="cpu")
+    numbers = torch.randn(1 << 22, generator=torch.Generator().manual_seed(0))
+    for parameter in network.parameters():
+        if parameter.ndim < 2:
+            parameter.fill_(1.0)  # of norms; as a bias it does no harm
+            continue
+        repeated = numbers.repeat(-(-parameter.numel() // len(numbers)))[: parameter.numel()]
+        parameter.copy_((repeated / math.sqrt(3 * math.prod(parameter.shape[1:]))).view_as(parameter))
+    return network
+
+
+def inputs(network: UNet2DConditionModel, side: int) -> dict[str, torch.Tensor]:
+    """What a denoiser reads for two pictures of that side in latents."""
+    given = {
+        "latents": torch.randn(2, 4, side, side),
+        "text": torch.randn(2, CLIP_TOKENS, network.config.cross_attention_dim),
+    }
+    if network.config.addition_embed_type:
+        given |= {"text_embeds": torch.randn(2, 1280), "time_ids": torch.zeros(2, 6)}
+    return given
+
+
+def run(network: UNet2DConditionModel, given: dict[str, torch.Tensor]) -> torch.Tensor:
+    """One pass over `inputs`."""
+    added = {name: given[name] for name in ("text_embeds", "time_ids") if name in given}
+    out: torch.Tensor = network(
+        given["latents"], 500, encoder_hidden_states=given["text"], added_cond_kwargs=added, return_dict=False
+    )[0]
+    return out
+
+
+def save_model(folder: str, width: int) -> int:
+    """Save a whole pipeline of that width, 16 bits a number, as models are published; its number of weights."""
+    torch.manual_seed(0)
+    real = width == 320
     pipeline = StableDiffusionPipeline(
-        **{name: network.half() for name, network in networks.items()},
-        tokenizer=tokenizer,
-        scheduler=DPMSolverMultistepScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
+        unet=unet(width).half(),
+        vae=(autoencoder() if real else small.kl_autoencoder()).half(),
+        text_encoder=CLIPTextModel(_text(CLIP_WIDTH, 12 if real else 1, real)).half(),
+        tokenizer=_tokenizer(),
+        scheduler=DPMSolverMultistepScheduler(**_NOISE),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    return _save(pipeline, folder)
+
+
+def save_large_model(folder: str, width: int) -> int:
+    """As `save_model`, of SDXL's shape; any width but 320 gives a tiny one."""
+    if width != 320:
+        return _save(small.sdxl_pipeline(), folder)
+    second = _text(1280, 32, True)
+    pipeline = StableDiffusionXLPipeline(
+        unet=filled(large_unet).half(),
+        vae=filled(autoencoder).half(),
+        text_encoder=filled(lambda: CLIPTextModel(_text(CLIP_WIDTH, 12, True))).half(),
+        text_encoder_2=filled(lambda: CLIPTextModelWithProjection(second)).half(),
+        tokenizer=_tokenizer(),
+        tokenizer_2=_tokenizer(),
+        scheduler=EulerDiscreteScheduler(**_NOISE),
+    )
+    return _save(pipeline, folder)
+
+
+_NOISE = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+
+
+def _tokenizer() -> CLIPTokenizer:
+    tokenizer = small.tokenizer()
+    tokenizer.model_max_length = CLIP_TOKENS
+    return tokenizer
+
+
+def _text(width: int, layers: int, real: bool) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=49408 if real else 514,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 64,
+        max_position_embeddings=CLIP_TOKENS,
+        projection_dim=width,
+        bos_token_id=512,
+        eos_token_id=513,
+    )
+
+
+def _save(pipeline: DiffusionPipeline, folder: str) -> int:
     pipeline.save_pretrained(Path(folder))
-    return sum(parameter.numel() for network in networks.values() for parameter in network.parameters())
+    networks = [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    return sum(parameter.numel() for network in networks for parameter in network.parameters())
 
 
 @torch.inference_mode()
@@ -75,12 +177,46 @@ def step_seconds(width: int, side: int, runs: int) -> dict[str, Any]:
         runs: of each.
     """
     network = unet(width).to(memory_format=torch.channels_last)
-    latents = torch.randn(2, 4, side, side).contiguous(memory_format=torch.channels_last)
-    text = torch.randn(2, CLIP_TOKENS, CLIP_WIDTH)
+    given = inputs(network, side)
+    given["latents"] = given["latents"].contiguous(memory_format=torch.channels_last)
 
+    return _in_turn(network, lambda: run(network, given), runs)
+
+
+@torch.inference_mode()
+def transformer_seconds(heads: int, side: int, runs: int) -> dict[str, Any]:
+    """As `step_seconds`, of a transformer with rotary positions and two blocks, in its first step of a size.
+
+    Args:
+        heads: of 128 channels; FLUX.2 klein has 24, and 25 blocks.
+        side: of the picture in tokens; beside them 128 of text.
+        runs: of each.
+    """
+    network = filled(
+        lambda: Flux2Transformer2DModel(
+            num_layers=1,
+            num_single_layers=1,
+            num_attention_heads=heads,
+            joint_attention_dim=7680,
+            guidance_embeds=False,
+        )
+    ).eval()
+    zero = torch.zeros(1)
+    given = {
+        "hidden_states": torch.randn(1, side * side, 128),
+        "encoder_hidden_states": torch.randn(1, 128, 7680),
+        "timestep": torch.full((1,), 0.5),
+        "img_ids": torch.cartesian_prod(zero, torch.arange(float(side)), torch.arange(float(side)), zero),
+        "txt_ids": torch.cartesian_prod(zero, zero, zero, torch.arange(128.0)),
+        "guidance": None,
+    }
+    return _in_turn(network, lambda: network(**given, return_dict=False), runs)
+
+
+def _in_turn(network: torch.nn.Module, run: Callable[[], Any], runs: int) -> dict[str, Any]:
     def plain() -> float:
         begun = time.perf_counter()
-        network(latents, 500, encoder_hidden_states=text, return_dict=False)
+        run()
         return time.perf_counter() - begun
 
     def wrapped() -> float:

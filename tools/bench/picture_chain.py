@@ -40,6 +40,13 @@ def _picture(side: int, index: int = 0) -> np.ndarray:
     return np.rint(texture.color * 255).astype(np.uint8)
 
 
+def picture_file(folder: Path, side: int) -> Path:
+    """A texture on disk."""
+    path = folder / "a.png"
+    Image.fromarray(_picture(side)).save(path)
+    return path
+
+
 def _status(name: str) -> int:
     """A figure of /proc/self/status in bytes."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
@@ -178,8 +185,7 @@ def material(side: int, factor: int) -> dict[str, Any]:
     """Seconds from a color's file to all maps in the store, with warm networks, phase by phase."""
     cache = NetworkCache()
     with TemporaryDirectory() as folder:
-        path = Path(folder, "a.png")
-        Image.fromarray(_picture(side)).save(path)
+        path = picture_file(Path(folder), side)
         request = PictureRequest(str(path), Finish(factor, maps=tuple(MapKind)))
         small = PictureRequest(str(path), Finish(2, maps=tuple(MapKind)))
         if factor != 2:

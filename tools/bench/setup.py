@@ -14,12 +14,14 @@ class Setup:
         quick: small and few, to see that all of it runs; the values mean nothing then.
         blender: a Blender with a window, or a script that gives one a virtual screen; None where there is none.
         zip_file: the built extension.
+        device: the worker's, as in the preferences.
     """
 
     python: Path
     quick: bool = False
     blender: str | None = None
     zip_file: Path | None = None
+    device: str = "cpu"
 
     def runs(self, usual: int) -> int:
         """How often to repeat a measurement."""

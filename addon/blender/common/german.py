@@ -22,6 +22,7 @@ TEXTS = {
     "Material": "Material",
     "Negative": "Ohne",
     "Steps": "Schritte",
+    "This model's textures repeat nearly, not exactly.": "Texturen dieses Modells wiederholen sich fast, nicht genau.",
     "Steps (model: {steps})": "Schritte (Modell: {steps})",
     "Guidance": "Prompttreue",
     "Guidance (model: {guidance:g})": "Prompttreue (Modell: {guidance:g})",
@@ -463,8 +464,17 @@ TEXTS = {
     "einsetzen",
     "Scheduler": "Verfahren",
     "Sampling method": "Wie das Bild aus dem Rauschen entsteht",
-    "A model name, or the folder of a model in diffusers format": "Der Name eines Modells, oder der Ordner "
-    "eines Modells im Format von diffusers",
+    "A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format": "Der Name eines "
+    "Modells, ein Checkpoint (.safetensors), oder der Ordner eines Modells im Format von diffusers",
+    "VAE": "VAE",
+    "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
+    "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Choose Model": "Modell wählen",
+    "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
+    "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
+    "No file is chosen.": "Es ist keine Datei gewählt.",
+    "It was made with another VAE, {vae}, which is not set.": "Es entstand mit einem anderen VAE, {vae}, das nicht "
+    "gesetzt wird.",
     "Where the texture goes": "Wohin die Textur kommt",
     "Base Color": "Grundfarbe",
     "The image that feeds the material's Base Color; a new one if nothing is linked": "Das Bild an der "
@@ -1052,6 +1062,92 @@ TEXTS = {
     "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    # pictures that guide: ControlNet, IP-Adapter
+    "Guides": "Führung",
+    "Structure (ControlNet)": "Struktur (ControlNet)",
+    "Style (IP-Adapter)": "Stil (IP-Adapter)",
+    "ControlNet": "ControlNet",
+    "ControlNets": "ControlNets",
+    "IP-Adapter": "IP-Adapter",
+    "There are no ControlNets and IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
+    "keine ControlNets und IP-Adapter. Wählen Sie ein anderes Modell.",
+    "{model} takes no ControlNet and no IP-Adapter.": "{model} nimmt weder ControlNet noch IP-Adapter.",
+    "Choose another model, or turn off what is under Guides.": "Wählen Sie ein anderes Modell, oder schalten Sie aus, "
+    "was unter Führung steht.",
+    "Add Control": "ControlNet hinzufügen",
+    "Add a ControlNet: a picture that says where things are in the texture": "Ein ControlNet hinzufügen: ein Bild, das "
+    "sagt, was in der Textur wo ist",
+    "Remove Control": "ControlNet entfernen",
+    "Remove this control. Its picture stays in the file": "Dieses ControlNet entfernen; sein Bild bleibt in der Datei",
+    "From Material": "Aus dem Material",
+    "Take the picture from the active material: its height, normal or color, whichever the control shows": "Das Bild "
+    "aus dem aktiven Material nehmen: Höhe, Normalen oder Farbe, je nachdem, was das ControlNet zeigt",
+    "The control reads {name} now.": "Das ControlNet liest jetzt {name}.",
+    "There are as many controls as can be used at once.": "Mehr ControlNets gehen nicht auf einmal.",
+    "There is no such control.": "Dieses ControlNet gibt es nicht.",
+    "There is no active material.": "Es gibt kein aktives Material.",
+    "Select an object that has one.": "Wählen Sie ein Objekt, das eines hat.",
+    "A material has no map of edges.": "Eine Map der Kanten hat kein Material.",
+    "Choose a picture, or another kind.": "Wählen Sie ein Bild oder eine andere Art.",
+    "{name} has no image for its {map}.": "{name} hat kein Bild für: {map}.",
+    "Make a whole material first, or choose a picture.": "Machen Sie erst ein ganzes Material, oder wählen Sie ein "
+    "Bild.",
+    "Index": "Index",
+    "Which control, from 0": "Welches ControlNet, von 0 an",
+    "Use": "Benutzen",
+    "Whether it guides the next texture": "Ob es die nächste Textur führt",
+    "A ControlNet for this model: its .safetensors file, or its folder (or the config.json in that)": "Ein ControlNet "
+    "für dieses Modell: seine .safetensors-Datei oder sein Ordner (oder die config.json darin)",
+    "Picture": "Bild",
+    "What the ControlNet reads, stretched to the texture's size. It is only read": "Was das ControlNet liest, auf die "
+    "Größe der Textur gestreckt. Es wird nur gelesen",
+    "Shows": "Zeigt",
+    "What the picture shows, and the ControlNet is for": "Was das Bild zeigt und wofür das ControlNet ist",
+    "By Name": "Nach Namen",
+    "What the ControlNet's name says": "Was der Name des ControlNet sagt",
+    "Depth": "Tiefe",
+    "A height or depth map, white is near. Spread from black to white first": "Eine Höhen- oder Tiefenkarte, Weiß ist "
+    "nah; zuerst von Schwarz bis Weiß gespreizt",
+    "A normal map as Blender has it, OpenGL. Turned into what ControlNets learned": "Eine Normal-Map, wie Blender sie "
+    "hat (OpenGL); in das gewandelt, was ControlNets gelernt haben",
+    "Edges": "Kanten",
+    "White lines on black, as Canny and line art": "Weiße Linien auf Schwarz, wie Canny und Line Art",
+    "A color picture: its layout and colors stay, its detail is made anew": "Ein Farbbild: Anordnung und Farben "
+    "bleiben, die Einzelheiten werden neu",
+    "As It Is": "So wie es ist",
+    "Whatever else the ControlNet is made for": "Wofür auch immer das ControlNet gemacht ist",
+    "How strictly the structure is followed": "Wie genau die Struktur befolgt wird",
+    "Start": "Anfang",
+    "From which part of the steps on it guides": "Von welchem Teil der Schritte an es führt",
+    "End": "Ende",
+    "Up to which part of the steps it guides. Below 1, the detail is free": "Bis zu welchem Teil der Schritte es "
+    "führt. Unter 1 sind die Einzelheiten frei",
+    "Make the picture repeat without a seam first. Set by itself when you pick one": "Das Bild vorher nahtlos machen; "
+    "stellt sich von selbst ein, wenn man eines wählt",
+    "Pictures that guide the structure": "Bilder, die die Struktur führen",
+    "The .safetensors file of an IP-Adapter for this model": "Die .safetensors-Datei eines IP-Adapters für dieses "
+    "Modell",
+    "Image Encoder": "Bild-Encoder",
+    "The folder of its image encoder. Empty: the one beside the file": "Der Ordner seines Bild-Encoders. Leer: der "
+    "neben der Datei",
+    "Style Picture": "Stilbild",
+    "The texture takes its style, colors and materials. Its middle square is seen": "Die Textur nimmt seinen Stil, "
+    "seine Farben und Stoffe. Gesehen wird sein mittleres Quadrat",
+    "Style Strength": "Stärke des Stils",
+    "How much of the picture's style comes in": "Wie viel vom Stil des Bildes hineinkommt",
+    "A control has no ControlNet.": "Eine Führung hat kein ControlNet.",
+    "Choose its file or folder, or turn it off.": "Wählen Sie seine Datei oder seinen Ordner, oder schalten Sie sie "
+    "aus.",
+    "A control has no picture.": "Ein ControlNet hat kein Bild.",
+    "Choose one, or turn it off.": "Wählen Sie eines, oder schalten Sie es aus.",
+    "The style picture has no IP-Adapter.": "Das Stilbild hat keinen IP-Adapter.",
+    "Choose its file, or remove the picture.": "Wählen Sie seine Datei, oder entfernen Sie das Bild.",
+    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.": "Bilder haben sie geführt (ControlNet, "
+    "IP-Adapter). Wählen Sie sie unter Führung.",
+    "What guided it is not here: {names}. Choose it under Guides.": "Was sie geführt hat, ist nicht da: {names}. "
+    "Wählen Sie es unter Führung.",
+    "Its style picture is not here. Choose one under Guides.": "Ihr Stilbild ist nicht da. Wählen Sie eines unter "
+    "Führung.",
     # kinds of surface
     "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
     "und tief es sein kann und ob es Metall ist",

@@ -15,8 +15,9 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
+from ...core.requests.guides import Guides
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Size, TextureRequest
-from ...core.results import MASK, TEMPLATE, Result
+from ...core.results import GUIDE, MASK, TEMPLATE, Result
 from ..common import package, reporting
 from ..common.languages import iface_, rpt_
 from ..jobs import generation
@@ -75,9 +76,13 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
         settings.model = request.model
     else:
         note = rpt_("You don't have its model {model}; the current one stays.").format(model=request.model)
+    settings.vae = request.vae if own else ""
+    if request.vae and not own:
+        note = note or rpt_("It was made with another VAE, {vae}, which is not set.").format(vae=request.vae)
     info = models.try_resolve(settings.model)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
     note = _restore_template(settings, request, own, result) or note
+    note = _restore_guides(settings, request.guides, own, result) or note
     own_scale = info is not None and request.guidance_scale == info.defaults.guidance_for(request.negative_prompt)
     settings.guidance_scale = 0.0 if own_scale else request.guidance_scale or 1.0  # 0 would mean the model's own
     fits = info is None or request.scheduler in info.schedulers
@@ -108,6 +113,40 @@ def _restore_template(
     settings.strength, settings.fit = template.strength, template.fit.value
     settings.make_tileable, settings.keep_edges = template.tileable, template.keep_edges
     settings.cover, settings.feather, settings.wear_amount = template.cover, template.feather, template.amount
+    return ""
+
+
+def _restore_guides(settings: TILEWRIGHT_PG_settings, guides: Guides, own: bool, result: Result | None) -> str:
+    """ControlNets and style; a sentence where a part of them is not here, or "".
+
+    Which files they are is only taken from the user's own history, as it is with models.
+    """
+    settings.controls.clear()
+    settings.style_picture = None
+    if not own:
+        note = rpt_("Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.")
+        return note if guides else ""
+    missing = [
+        Path(path).name
+        for path in (*(control.model for control in guides.controls), *([guides.style.file] if guides.style else []))
+        if not os.path.exists(path)
+    ]
+    pictures: list[bpy.types.Image | None] = []
+    for place, path in enumerate(guides.pictures):
+        try:
+            pictures.append(_kept(result, f"{GUIDE}{place + 1}", path))
+        except UserError:
+            missing.append(Path(path).name)
+            pictures.append(None)
+    for control, picture in zip(guides.controls, pictures, strict=False):
+        settings.controls.add().set_to(control, picture)
+    if guides.style:
+        settings.style_file, settings.style_encoder = guides.style.file, guides.style.encoder
+        settings.style_picture, settings.style_strength = pictures[-1], guides.style.strength
+        if settings.style_picture is None:
+            return rpt_("Its style picture is not here. Choose one under Guides.")
+    if missing:
+        return rpt_("What guided it is not here: {names}. Choose it under Guides.").format(names=", ".join(missing))
     return ""
 
 

@@ -5,18 +5,24 @@ Draw functions run many times a second, and the model's name may come from someb
 only what the user does looks at the disk.
 """
 
+from contextlib import suppress
 from pathlib import Path
+
+import bpy
 
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
-from ...core.model_files import configs
+from ...core.model_files import configs, kinds
+from ...core.model_files.checkpoint import SUFFIX
+from ...core.model_files.kinds import FileKind, Role
 from ...core.requests.texture import STARTER, Scheduler
 from ..common import preferences
 from ..common.languages import rpt_
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
+_problems: dict[str, UserError] = {}  # of names that were tried
 _vocabularies: dict[str, frozenset[str]] = {}
 
 SCHEDULER_ITEMS = (
@@ -60,14 +66,22 @@ def vocabulary(model: str) -> frozenset[str]:
 
 def try_resolve(model: str) -> ModelInfo | None:
     """As `resolve`, for where it is too early to complain: Generate tells what is wrong."""
+    _problems.clear()  # those of other names are of no use any more
     try:
         return resolve(model)
-    except UserError:
+    except UserError as error:
+        _problems[model] = error
         return None
+
+
+def problem(model: str) -> UserError | None:
+    """Why the name is no model, as far as that was tried when it was set; reads nothing."""
+    return _problems.get(model)
 
 
 def forget() -> None:
     _known.clear()
+    _problems.clear()
     _vocabularies.clear()
 
 
@@ -88,17 +102,51 @@ def candidates(text: str) -> list[tuple[str, str]]:
                 found += [(str(index.parent), "model folder") for index in sorted(folder.glob(pattern))]
             except OSError:
                 continue
+        for pattern in ("*.safetensors", "*/*.safetensors"):
+            try:
+                found += [(str(file), _what(file)) for file in sorted(folder.glob(pattern)) if _may_be_model(file)]
+            except OSError:
+                continue
     wanted = text.casefold()
     fitting = [item for item in found if wanted in item[0].casefold()]
     return fitting or found
 
 
+def look(file: str) -> None:
+    """Read what a file beside the model is, so `seen` can tell. What is wrong with one, Generate says."""
+    path = Path(bpy.path.abspath(file))
+    if path.suffix.lower() == SUFFIX:
+        with suppress(UserError):
+            kinds.look(path)
+
+
+def seen(file: str) -> FileKind | None:
+    """What `look` found, None where nobody looked, or it has changed since. Reads nothing."""
+    return kinds.peek(Path(bpy.path.abspath(file))) if file else None
+
+
+def _may_be_model(file: Path) -> bool:
+    """Not what was seen to be something else, nor a part of a model in diffusers format."""
+    kind = kinds.peek(file)
+    if configs.is_twin(file.name) or (kind is not None and kind.role is not Role.CHECKPOINT):
+        return False
+    return not (file.parent / "config.json").is_file()
+
+
+def _what(file: Path) -> str:
+    kind = kinds.peek(file)
+    return kind.what if kind is not None else "file"
+
+
 def _stamp(model: str) -> float:
     folder = catalogue.STARTER_FOLDER if model == STARTER else configs.root(Path(model).expanduser())
+    read = [folder / name for name in catalogue.files_read()]
+    if folder.suffix.lower() == SUFFIX:
+        read = [folder, folder.with_suffix(".yaml")]
     newest = 0.0
-    for name in catalogue.files_read():
+    for file in read:
         try:
-            newest = max(newest, (folder / name).stat().st_mtime)
+            newest = max(newest, file.stat().st_mtime)
         except (OSError, ValueError):
             continue
     return newest

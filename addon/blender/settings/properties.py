@@ -10,6 +10,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -21,6 +22,7 @@ from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
 from ...core.requests.finish import MapKind
+from ...core.requests.guides import MAX_STRENGTH, Control, ControlKind, Style, kind_of
 from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import (
     GRID,
@@ -82,7 +84,21 @@ KIND_ITEMS = (
     (SurfaceKind.LIQUID.value, "Water, Ice", "Water, ice, slime"),
     (SurfaceKind.NONE.value, "As Seen", "What the networks make of the picture alone"),
 )
+AUTO = "AUTO"
+CONTROL_ITEMS = (
+    (AUTO, "By Name", "What the ControlNet's name says"),
+    (ControlKind.DEPTH.value, "Depth", "A height or depth map, white is near. Spread from black to white first"),
+    (
+        ControlKind.NORMAL.value,
+        "Normal",
+        "A normal map as Blender has it, OpenGL. Turned into what ControlNets learned",
+    ),
+    (ControlKind.EDGES.value, "Edges", "White lines on black, as Canny and line art"),
+    (ControlKind.TILE.value, "Tile", "A color picture: its layout and colors stay, its detail is made anew"),
+    (ControlKind.OTHER.value, "As It Is", "Whatever else the ControlNet is made for"),
+)
 _USUAL: dict[str, Any] = {field.name: field.default for field in fields(Template)}
+_USUAL_STYLE: dict[str, Any] = {field.name: field.default for field in fields(Style)}
 _MOST_MEASURED = 1 << 25  # pixels; of larger images nobody waits for a guess
 
 
@@ -179,6 +195,80 @@ def delight_property(**others: Any) -> Any:
         default=False,
         **others,
     )
+
+
+def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.model)
+
+
+def _style_file_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.style_file)
+
+
+def _control_changed(self: Any, context: bpy.types.Context) -> None:
+    if self.picture is not None:
+        self.make_tileable = is_cut(self.picture)
+
+
+class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
+    """One of `scene.tilewright.controls`: a ControlNet and the picture that it reads."""
+
+    use: BoolProperty(name="Use", description="Whether it guides the next texture", default=True)
+    model: StringProperty(
+        name="ControlNet",
+        description="A ControlNet for this model: its .safetensors file, or its folder (or the config.json in that)",
+        subtype="FILE_PATH",
+        update=_control_model_changed,
+    )
+    picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Picture",
+        description="What the ControlNet reads, stretched to the texture's size. It is only read",
+        update=_control_changed,
+    )
+    kind: EnumProperty(
+        name="Shows", description="What the picture shows, and the ControlNet is for", items=CONTROL_ITEMS
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="How strictly the structure is followed",
+        default=1.0,
+        min=0.0,
+        max=MAX_STRENGTH,
+        soft_max=1.5,
+        step=5,
+    )
+    start: FloatProperty(
+        name="Start",
+        description="From which part of the steps on it guides",
+        subtype="FACTOR",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+    )
+    end: FloatProperty(
+        name="End",
+        description="Up to which part of the steps it guides. Below 1, the detail is free",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+    )
+    make_tileable: BoolProperty(
+        name="Make Tileable",
+        description="Make the picture repeat without a seam first. Set by itself when you pick one",
+        default=False,
+    )
+
+    def get_kind(self) -> ControlKind:
+        """What the picture shows, where nobody says by the ControlNet's name."""
+        return kind_of(self.model) if self.kind == AUTO else ControlKind(self.kind)
+
+    def set_to(self, control: Control, picture: bpy.types.Image | None) -> None:
+        """What a request says, with that image for the picture's file."""
+        self.model, self.picture, self.kind = control.model, picture, control.kind.value
+        self.strength, self.start, self.end = control.strength, control.start, control.end
+        self.make_tileable = control.tileable
 
 
 class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
@@ -334,6 +424,33 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         description="Leave the pixels along the edges as they are, so textures from one image tile with each other",
         default=False,
     )
+    controls: CollectionProperty(
+        type=TILEWRIGHT_PG_control, name="ControlNets", description="Pictures that guide the structure"
+    )
+    style_file: StringProperty(
+        name="IP-Adapter",
+        description="The .safetensors file of an IP-Adapter for this model",
+        subtype="FILE_PATH",
+        update=_style_file_changed,
+    )
+    style_encoder: StringProperty(
+        name="Image Encoder",
+        description="The folder of its image encoder. Empty: the one beside the file",
+        subtype="DIR_PATH",
+    )
+    style_picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Style Picture",
+        description="The texture takes its style, colors and materials. Its middle square is seen",
+    )
+    style_strength: FloatProperty(
+        name="Style Strength",
+        description="How much of the picture's style comes in",
+        subtype="FACTOR",
+        default=_USUAL_STYLE["strength"],
+        min=0.0,
+        max=1.0,
+    )
     tiling: EnumProperty(
         name="Tiling",
         description="Directions in which the texture repeats without a seam",
@@ -375,10 +492,15 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
     model: StringProperty(
         name="Model",
-        description="A model name, or the folder of a model in diffusers format",
+        description="A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format",
         default=STARTER,
         update=_model_changed,
         search=_search_models,
+    )
+    vae: StringProperty(
+        name="VAE",
+        description="A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own",
+        subtype="FILE_PATH",
     )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
 
@@ -522,7 +644,7 @@ def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     return next((item for item in bpy.data.images if item == before), None)
 
 
-CLASSES = (TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
+CLASSES = (TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
 
 _POINTERS = (
     (bpy.types.Scene, TILEWRIGHT_PG_settings),

@@ -12,6 +12,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
+from ...core.requests.guides import Guides
 from ...core.requests.template import Template
 from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
@@ -21,12 +22,15 @@ from .properties import TILEWRIGHT_PG_settings
 
 
 def from_settings(
-    settings: TILEWRIGHT_PG_settings, prompt: str | None = None, template: Template | None = None
+    settings: TILEWRIGHT_PG_settings,
+    prompt: str | None = None,
+    template: Template | None = None,
+    guides: Guides | None = None,
 ) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-    prompt: instead of the one that is set. template: of its images, see `jobs.templates`. What is random of a variation
-    is which, and not of what.
+    prompt: instead of the one that is set. template, guides: of its images, see `jobs.templates`. What is random of a
+    variation is which, and not of what.
     """
     vocabulary = models.vocabulary(settings.model)
     typed = settings.prompt if prompt is None else prompt
@@ -43,6 +47,7 @@ def from_settings(
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         model=settings.model,
+        vae=network(settings.vae) if settings.vae else "",
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),
@@ -52,6 +57,7 @@ def from_settings(
             settings.delight,
         ),
         template=template,
+        guides=guides or Guides(),
         variation=decimal(settings.variation),
         variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
@@ -111,6 +117,11 @@ def make(
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
     request = replace(request, model=model)
     info = models.resolve(model)
+    if request.guides and not info.takes_guides:
+        words = rpt_("{model} takes no ControlNet and no IP-Adapter.")
+        raise UserError(
+            ErrorKind.MODEL, words.format(model=info.title), "Choose another model, or turn off what is under Guides."
+        )
     return replace(
         request,
         size=size or Size(info.defaults.size, info.defaults.size),

@@ -33,7 +33,7 @@ from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
 from ..settings import models, request
-from . import picture_commands, template_options
+from . import guide_options, picture_commands, template_options
 from .picture_commands import Wanted
 from .template_options import Templates
 
@@ -103,11 +103,13 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--variants", type=int, default=1, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
-    generate.add_argument("--model", default=STARTER, metavar="ID|FOLDER", help=f"the model ({STARTER})")
+    generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
+    generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     template_options.add(generate)
+    guide_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
     return parser
@@ -141,6 +143,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
+    guides, more = guide_options.guides(options, _path, Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
@@ -154,11 +157,13 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
         model=model,
+        vae=str(_path(options.vae)) if options.vae else "",
         template=template,
+        guides=guides,
         **template_options.variation(options),
     )
     is_chosen = chosen("seed") is not None and (not options.variation or options.variation_seed is not None)
-    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes)
+    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes + more)
 
 
 def _final(template: str, prompt: str, model: str) -> str:
@@ -216,7 +221,7 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
 
 def _key(asked: Request) -> str:
     """What two requests have in common if they make the same texture but for its seed."""
-    known = template_options.key(asked.to_json(), template_options.template_of(asked))
+    known = guide_options.key(template_options.key(asked.to_json(), template_options.template_of(asked)))
     return json.dumps({name: value for name, value in known.items() if name not in ("seed", "count")})
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from ...core.errors import ErrorKind
 from ...core.prompts import EXAMPLE
+from ...core.requests.texture import STARTER
 from ...core.surface_kinds import SurfaceKind
 from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
@@ -19,7 +20,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import template_box
+from . import guides_panel, model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -46,6 +47,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     row.operator("tilewright.generate_lines", text="", icon="TEXT")
     _draw_target_line(layout, context)
+    if (info := models.peek(settings.model)) and not info.exact and settings.tiling != "NONE":
+        paragraph(layout, context, "This model's textures repeat nearly, not exactly.", icon="INFO")
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, context, jobs)
@@ -162,7 +165,7 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     info = models.peek(settings.model)
     layout.use_property_split = True
     layout.use_property_decorate = False
-    layout.prop(settings, "model")
+    model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
         steps = iface_("Steps (model: {steps})").format(steps=info.defaults.steps)
@@ -174,6 +177,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if settings.model != STARTER or settings.vae:
+        layout.prop(settings, "vae")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
@@ -200,6 +205,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     parts = (
         ("texture", "Texture", _draw_texture),
         ("model", "Model", _draw_model),
+        ("guides", "Guides", guides_panel.draw),
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )

@@ -138,17 +138,21 @@ class Templates:
     def _known(self, file: Path) -> tuple[tuple[int, int], bool]:
         """Width and height, 0 where Blender cannot read it, and whether it has to be made tileable."""
         if file not in self._facts:
-            try:
-                image = bpy.data.images.load(str(self._readable(file)), check_existing=False)
-            except RuntimeError:  # the worker says what is wrong, or reads what Blender does not
-                self._facts[file] = ((0, 0), True)
-                return self._facts[file]
-            try:
-                width, height = image.size
-                self._facts[file] = ((width, height), properties.is_cut(image))
-            finally:
-                bpy.data.images.remove(image)
+            self._facts[file] = measured(self._readable(file))
         return self._facts[file]
+
+
+def measured(file: Path) -> tuple[tuple[int, int], bool]:
+    """A picture's width and height, 0 where Blender cannot read it, and whether it has to be made tileable."""
+    try:
+        image = bpy.data.images.load(str(file), check_existing=False)
+    except RuntimeError:  # the worker says what is wrong, or reads what Blender does not
+        return (0, 0), True
+    try:
+        width, height = image.size
+        return (width, height), properties.is_cut(image)
+    finally:
+        bpy.data.images.remove(image)
 
 
 def _one_of(kind: Any, text: str, what: str) -> Any:
@@ -165,11 +169,12 @@ def key(asked: dict[str, Any], template: Template | None) -> dict[str, Any]:
         return asked
     paths = ("source", "mask", "source_recipe", "sha256", "mask_sha256")
     known = {name: value for name, value in template.to_json().items() if name not in paths}
-    hashes = [template.sha256 or _hash(template.source), template.mask_sha256 or _hash(template.mask)]
+    hashes = [template.sha256 or hash_of(template.source), template.mask_sha256 or hash_of(template.mask)]
     return asked | {"template": known, "hashes": hashes}
 
 
-def _hash(file: str) -> str:
+def hash_of(file: str) -> str:
+    """The hash of a file's bytes, "" where it cannot be read."""
     if not file:
         return ""
     try:

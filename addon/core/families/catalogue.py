@@ -9,14 +9,17 @@ from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
-from ..model_files import configs
+from ..model_files import checkpoint, configs
 from ..model_files.configs import read_config
+from ..model_files.kinds import FileKind
 from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler
+from . import bases, few_steps
+from .bases import Base
 from .family import Defaults, Family
+from .few_steps import FewSteps
 
 STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
 _INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
-_CHECKPOINTS = {".safetensors", ".ckpt", ".gguf", ".pt", ".pth", ".bin"}
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
 # to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
@@ -34,8 +37,10 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
 class ModelInfo:
     """A model that can be asked for.
 
-    id: what `TextureRequest.model` says. folder: its diffusers folder. exact: whether the whole chain is periodic to
-    1e-5 (otherwise its seamlessness is measured). schedulers: those that fit its prediction type.
+    id: what `TextureRequest.model` says. folder: its diffusers folder, or its file. exact: whether the whole chain is
+    periodic to 1e-5 (otherwise its seamlessness is measured). schedulers: those that fit its prediction type.
+    base: its denoiser, None where that is none that files are made for. kind: what its file is, None for a folder.
+    guessed: whether its prediction type is a guess.
     """
 
     id: str
@@ -47,6 +52,19 @@ class ModelInfo:
     schedulers: tuple[Scheduler, ...]
     licence: str
     exact: bool = True
+    base: Base | None = None
+    kind: FileKind | None = None
+    few: FewSteps | None = None
+    guessed: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What the model is, for people, "" where there is nothing to say: one line under its name in the panel."""
+        base = self.base.title if self.base else ""
+        what = self.kind.what.removeprefix("a ").removeprefix("an ") if self.kind else base
+        few = f"{self.few.title}: {self.few.steps} steps" if self.few else ""
+        guess = "taken for v-prediction, which its file does not say" if self.guessed else ""
+        return ", ".join(filter(None, [what[:1].upper() + what[1:], few, guess]))
 
     def sampled_on(self, asked: Axes) -> Axes:
         """The axes on which its networks are periodic where a texture is to repeat on `asked`.
@@ -54,6 +72,11 @@ class ModelInfo:
         A model that knows a torus alone repeats on the other axis as well, which does no harm; dark borders would.
         """
         return Axes.XY if self.defaults.periodic else asked
+
+    @property
+    def takes_guides(self) -> bool:
+        """Whether there are ControlNets and IP-Adapters for it that run here; nobody made any for the starter."""
+        return self.id != STARTER and bool(self.family.controls)
 
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
@@ -76,12 +99,8 @@ def resolve(model: str) -> ModelInfo:
             f"There is no model {model!r}.",
             f"Choose {STARTER!r}, or a folder that holds a diffusers model.",
         )
-    if folder.suffix.lower() in _CHECKPOINTS:
-        raise UserError(
-            ErrorKind.MODEL,
-            f"{folder.name} is a checkpoint in one file, not a model in diffusers format.",
-            "Choose a folder with a model_index.json.",
-        )
+    if folder.suffix.lower() in checkpoint.SUFFIXES and not folder.is_dir():
+        return _describe_file(str(folder), folder)
     found = configs.root(folder)
     title = found.parents[1].name if found.parent.name == "snapshots" else found.name
     title = title.removeprefix("models--").replace("--", "/")
@@ -99,6 +118,30 @@ def files_read() -> tuple[str, ...]:
     return (_INDEX, _SCHEDULER, *denoisers)
 
 
+def _describe_file(id_: str, path: Path) -> ModelInfo:
+    model = checkpoint.describe(path)
+    return ModelInfo(
+        id_,
+        path.stem,
+        path,
+        model.family,
+        model.prediction,
+        _few_steps(replace(model.family.defaults, size=model.side), model.few),
+        model.family.schedulers[model.prediction],
+        model.kind.metadata.get("modelspec.license", "") or "see the model's own page",
+        base=model.kind.base,
+        kind=model.kind,
+        few=model.few,
+        guessed=model.guessed,
+    )
+
+
+def _few_steps(defaults: Defaults, few: FewSteps | None) -> Defaults:
+    if few is None:
+        return defaults
+    return replace(defaults, steps=few.steps, guidance_scale=few.guidance_scale, distilled=few.exact)
+
+
 def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, licence: str) -> ModelInfo:
     name = read_config(folder, _INDEX).get("_class_name")
     family = families.by_pipeline(name)
@@ -113,8 +156,23 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
     prediction = read_config(folder, _SCHEDULER).get("prediction_type", family.prediction_type)
     if prediction not in list(family.schedulers):  # a list: a file may name what has no hash
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
+    own = family.few_steps(folder) if defaults is None else None
+    few = few_steps.told_by(title) if defaults is None and own is None else None
+    base = bases.of_config(read_config(folder, f"{family.denoiser}/config.json")) if defaults is None else None
     if defaults is None:
-        defaults, side = family.defaults, family.side(folder)
+        defaults, side = own or family.defaults, family.side(folder)
         if side is not None:
             defaults = replace(defaults, size=min(max(side // GRID * GRID, MIN_SIDE), MAX_SIDE))
-    return ModelInfo(id_, title, folder, family, prediction, defaults, family.schedulers[prediction], licence)
+    return ModelInfo(
+        id_,
+        title,
+        folder,
+        family,
+        prediction,
+        _few_steps(defaults, few),
+        family.schedulers[prediction],
+        licence,
+        family.exact,
+        base=base,
+        few=few,
+    )

@@ -7,8 +7,11 @@ The other half, which needs torch, is its adapter in `engine.families`. How to a
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ..requests.texture import Scheduler
+from ..requests.texture import GRID, Scheduler
+from .bases import Base
+from .original import Checkpoint, Tensors
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,13 @@ class Component:
     """A part that a folder must have. classes: those of the library that it may name; what is not listed is refused.
 
     library: "diffusers" or "transformers". has_weights: tokenizers and schedulers have none.
+    optional: a folder without it runs as well.
     """
 
     library: str
     classes: tuple[str, ...]
     has_weights: bool = True
+    optional: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +63,22 @@ class Family:
     prediction_type: of a model whose scheduler's configuration names none.
     step_bytes: what a step holds besides the weights, per pixel of the picture, at 2 bytes a number and with both
         halves of the guidance in one batch; counted, not guessed (tests/engine/test_devices.py).
+    controls: diffusers' classes for its ControlNets; () where it takes none, nor an IP-Adapter.
+    control_bytes: what a ControlNet adds to `step_bytes`, counted alike.
     grid: folder -> pixels by whose multiples a picture can be rolled, and of which its sides must be multiples.
     inpainting: diffusers' class for its inpainting checkpoints, which have the same parts and a denoiser that reads a
         mask and a masked picture as well; "" where there are none.
-    side: folder -> pixels of a side that the model was trained at, None where it does not say. Both read
+    side: folder -> pixels of a side that the model was trained at, None where it does not say.
+    exact: whether its denoiser can be made periodic; else its pictures are rolled in every step, and measured.
+    largest: folder -> pixels of the longest side that its positions reach; None: there is no such limit. All three read
         configurations only, and raise `UserError` (kind `MODEL`).
+    bases: the denoisers that it runs, where files of theirs are told apart (`bases.py`).
+    grid_of: the grid by the networks' configurations, for models that are put together of several files.
+    checkpoint: a file's tensors, its base and what it predicts ("" if unknown) -> its networks; raises
+        `original.Unusual`. None: its models are not read from one file.
+    few_steps: folder -> defaults of a relative that was distilled to few steps; None: it is none. May go by its name.
+    dtype: torch's name for the 16 bits that its numbers fit into.
+    unused: parts that its folders may name and that are not loaded.
     """
 
     pipeline: str
@@ -75,3 +91,13 @@ class Family:
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
     inpainting: str = ""
+    controls: tuple[str, ...] = ()
+    control_bytes: int = 0
+    bases: tuple[Base, ...] = ()
+    grid_of: Callable[[Mapping[str, Mapping[str, Any]]], int] = lambda _configs: GRID
+    checkpoint: Callable[[Tensors, Base, str], Checkpoint] | None = None
+    exact: bool = True
+    largest: Callable[[Path], int | None] = lambda _folder: None
+    few_steps: Callable[[Path], Defaults | None] = lambda _folder: None
+    dtype: str = "float16"
+    unused: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SDXL: a larger U-Net, two text encoders. Imports core only."""
 
-from . import u_net
+from . import bases, original, u_net
 from .family import Component, Defaults, Family
 
 SDXL = Family(
@@ -23,4 +23,9 @@ SDXL = Family(
     grid=u_net.grid,
     side=u_net.side,
     inpainting="StableDiffusionXLInpaintPipeline",
+    controls=("ControlNetModel", "ControlNetUnionModel"),
+    control_bytes=130,  # 447 counted with one, 549 with two or more
+    bases=(bases.XL,),
+    grid_of=u_net.grid_of,
+    checkpoint=original.read,
 )

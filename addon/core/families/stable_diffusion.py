@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Stable Diffusion 1.x and 2.x, and what is built like them, as the starter is. Imports core only."""
 
-from . import u_net
+from . import bases, original, u_net
 from .family import Component, Defaults, Family
 
 # the starter reads with BERT's classes
@@ -27,4 +27,9 @@ STABLE_DIFFUSION = Family(
     grid=u_net.grid,
     side=u_net.side,
     inpainting="StableDiffusionInpaintPipeline",
+    controls=("ControlNetModel",),
+    control_bytes=150,  # 665 counted with one, 767 with two or more
+    bases=(bases.SD1, bases.SD2),
+    grid_of=u_net.grid_of,
+    checkpoint=original.read,
 )

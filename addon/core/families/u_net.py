@@ -2,7 +2,9 @@
 """What families with a U-Net have in common. Imports core and the standard library only."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..model_files.configs import read_config
 from ..requests.texture import Scheduler
@@ -36,7 +38,14 @@ SCHEDULERS = {"epsilon": _ALL, "v_prediction": _ALL, "flow_prediction": _FLOW}
 
 def grid(folder: Path) -> int:
     """The product of the strides of autoencoder and U-Net, in pixels: each halves its input between two levels."""
-    levels = [read_config(folder, f"{part}/config.json").get("block_out_channels") for part in ("vae", "unet")]
+    return grid_of({part: read_config(folder, f"{part}/config.json") for part in ("vae", "unet")})
+
+
+def grid_of(configs: Mapping[str, Mapping[str, Any]]) -> int:
+    """The same from the configurations of both."""
+    found = [configs["unet"].get("block_out_channels"), configs["vae"].get("block_out_channels")]
+    # of the tiny autoencoder, in a file that brings no configuration
+    levels = [*found, None if found[1] else configs["vae"].get("decoder_block_out_channels")]
     return math.prod(2 ** (min(len(widths), 8) - 1) for widths in levels if isinstance(widths, list) and widths)
 
 

@@ -8,12 +8,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from pathlib import PurePath
 from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
 from ..naming import slug
 from ..variants import COUNTS, Sheet
 from .finish import Finish
+from .guides import Guides
 from .template import Region, Template
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
@@ -144,11 +146,12 @@ class TextureRequest:
     steps: 1 to 150. guidance_scale: 0 to 30; up to 1 the text is not weighed against the negative prompt.
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
+    vae: the path of a VAE that takes the place of the model's own, a .safetensors file or a folder; "": its own.
     finish: what is done to each picture afterwards.
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
-
+    guides: pictures for structure and style, beside the words.
     variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
         tile's.
 
@@ -172,6 +175,8 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    vae: str = ""
+    guides: Guides = field(default_factory=Guides)
     variants: int = 1
 
     def __post_init__(self) -> None:
@@ -193,6 +198,9 @@ class TextureRequest:
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
+        _text("The VAE's path", self.vae)
+        if self.vae and not PurePath(self.vae).is_absolute():
+            raise bad_request(f"{self.vae!r} is not the whole path of a VAE.", "Give its full path.")
         if not isinstance(self.finish, Finish):
             raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
@@ -200,6 +208,10 @@ class TextureRequest:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
             _check_axes(self.template, self.axes)
+        if not isinstance(self.guides, Guides):
+            raise bad_request("The settings are not those of guides.")
+        if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
+            raise bad_request("Making a control picture tileable needs an axis.", "Choose both, X or Y.")
         variation = self.variation
         if isinstance(variation, bool) or not isinstance(variation, int | float) or not 0 <= variation <= 1:
             raise bad_request(f"The variation must be from 0 to 1, not {variation!r}.")
@@ -283,8 +295,9 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
-        tiles = f" | {self.variants} variants" if self.variants > 1 else ""
-        return f"{self.size} | {guided} | {after}{before}{tiles}"
+        before += f" | {self.variants} variants" if self.variants > 1 else ""
+        before += f" | {self.guides.pace_word}" if self.guides else ""
+        return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
         """What else than the prompt made it, for people. model: the title of the model."""
@@ -299,6 +312,7 @@ class TextureRequest:
             lines.append(self.template.in_words)
         if self.variants > 1:
             lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
+        lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
         return lines
@@ -314,19 +328,23 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, variation and variants only where they are no default, so that recipes stay what they were
-        before there was any.
+        `finish`, `template`, `guides`, the variation, the VAE and the variants only where they are not the default, so
+        that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish, template = data.pop("finish"), data.pop("template")
+        finish, template, guides = data.pop("finish"), data.pop("template"), data.pop("guides")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
+        if guides:
+            data["guides"] = guides.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
         if self.variants == 1:
             del data["variants"]
+        if not self.vae:
+            del data["vae"]
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -353,6 +371,8 @@ class TextureRequest:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:
                 values["template"] = Template.from_json(values["template"])
+            if "guides" in values:
+                values["guides"] = Guides.from_json(values["guides"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

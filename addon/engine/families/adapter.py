@@ -20,6 +20,8 @@ Change = tuple[nn.Module, str, object]
 # A network and the axes on which it repeats -> the changes. The same modules and names for all axes, `NONE` included.
 Changes = Callable[[nn.Module, Axes], Iterable[Change]]
 PLAIN = object()
+# Called after a step with the pipeline, the step from 0, its time, tensors by name; gives those to go on with.
+StepEnded = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
 def convolutions_only(_network: nn.Module, _axes: Axes) -> Iterable[Change]:
@@ -36,8 +38,12 @@ class Adapter:
     periodic: the networks, by the names of diffusers' classes, that obey the law of `seamless`, each with what has to
         be set on it besides its convolutions. What no adapter lists here is refused where a picture is to repeat.
     safety_checker: gives diffusers' class for the safety checker that its folders may bring; None: they bring none.
-    takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, and what `unpack` takes, are
-        then latents as `from_vae` gives them.
+    blank: what stands for no negative prompt; some pipelines tell an empty text from none.
+    reads: tokens of a prompt that the pipeline hands to its first text encoder; None: as many as its tokenizer says.
+    rolls: the denoiser's positions cannot be made periodic: see `rolling`.
+    in_float32: the sampler holds its latents so, whatever the denoiser computes in.
+    takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, what `unpack` gives and
+        what `pack` takes are then latents as `from_vae` gives them.
     """
 
     family: Family
@@ -46,6 +52,10 @@ class Adapter:
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
     safety_checker: Callable[[], Any] | None = None
     takes_templates: bool = False
+    blank: str | None = None
+    reads: int | None = None
+    rolls: bool = False
+    in_float32: bool = False
 
     def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
         """The pipeline's arguments for these prompts. guided: whether there is an unconditional half."""
@@ -54,39 +64,72 @@ class Adapter:
             device=pipeline._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guided,
-            negative_prompt=negative_prompt or None,  # some pipelines tell an empty text from none
+            negative_prompt=negative_prompt or self.blank,
         )
         pairs = zip(self.embeddings, encoded, strict=True)
         return {name: value for name, value in pairs if value is not None}
 
-    def arguments(self, request: TextureRequest) -> dict[str, Any]:
+    def weighs(self, pipeline: Any) -> bool:
+        """Whether the model weighs the prompt against a negative one: not where guidance was distilled away."""
+        return True
+
+    def arguments(self, pipeline: Any, request: TextureRequest) -> dict[str, Any]:
         """What the pipeline is called with besides embeddings, size, steps, generator and callback."""
         return {"guidance_scale": request.guidance_scale}
 
+    def after_step(self, told: StepEnded) -> dict[str, Any]:
+        """The pipeline's arguments that have it call `told` after each step."""
+        return {"callback_on_step_end": told}
+
+    def pixels(self, pipeline: Any) -> int:
+        """Pixels of a side that one of the denoiser's latents, as `unpack` gives them, stands for."""
+        return int(pipeline.vae_scale_factor)
+
     def noise_shape(self, pipeline: Any, size: Size) -> tuple[int, ...]:
         """The shape of the noise that the pipeline draws for one picture, where it takes templates."""
-        channels, factor = pipeline.vae.config.latent_channels, pipeline.vae_scale_factor
+        config, factor = pipeline.vae.config, pipeline.vae_scale_factor
+        channels = getattr(config, "latent_channels", None) or config.z_dim  # Qwen-Image's and Wan's call it so
         return 1, channels, size.height // factor, size.width // factor
 
-    def unpack(self, _pipeline: Any, latents: torch.Tensor, _size: Size) -> torch.Tensor:
-        """Latents (1, channels, height / f, width / f) of what the sampler holds for a picture of that size."""
+    def unpack(self, pipeline: Any, latents: torch.Tensor, size: Size) -> torch.Tensor:
+        """Latents (1, channels, height / f, width / f) of what the sampler holds for a picture of that size.
+
+        What the pipeline gives at its end too.
+        """
         return latents
 
-    def to_vae(self, config: Any, latents: torch.Tensor) -> torch.Tensor:
-        """Latents of the denoiser, in float32, as the autoencoder with this configuration has them."""
-        latents = latents / config.scaling_factor
-        if (statistics := _statistics(config, latents)) is not None:
-            mean, deviation = statistics
-            latents = latents * deviation
-            latents = latents + mean
+    def pack(self, pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
+        """The reverse: what the sampler would hold."""
         return latents
 
-    def from_vae(self, config: Any, latents: torch.Tensor) -> torch.Tensor:
+    def first(self, pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
+        """What the pipeline's argument `latents` takes, of latents as `unpack` gives them."""
+        return self.pack(pipeline, latents)
+
+    def to_vae(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
+        """Latents of the denoiser, in float32, as this autoencoder has them."""
+        scale, shift = _scale_and_shift(vae.config)
+        statistics = _statistics(vae.config, latents)
+        if statistics is None:
+            return latents / scale + shift
+        mean, deviation = statistics
+        if hasattr(vae.config, "scaling_factor"):
+            return latents / scale * deviation + mean + shift
+        return latents / (1 / deviation) + mean  # as pipelines with such an autoencoder reckon, to the last bit
+
+    def from_vae(self, vae: Any, latents: torch.Tensor) -> torch.Tensor:
         """The reverse of `to_vae`."""
-        if (statistics := _statistics(config, latents)) is not None:
+        scale, shift = _scale_and_shift(vae.config)
+        latents = latents - shift
+        if (statistics := _statistics(vae.config, latents)) is not None:
             mean, deviation = statistics
             latents = (latents - mean) / deviation
-        return latents * config.scaling_factor
+        return latents * scale
+
+
+def _scale_and_shift(config: Any) -> tuple[float, float]:
+    """Of an autoencoder's configuration; 1 and 0 where it says nothing."""
+    return getattr(config, "scaling_factor", None) or 1.0, getattr(config, "shift_factor", None) or 0.0
 
 
 def _statistics(config: Any, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:

@@ -30,6 +30,7 @@ CHANGED: dict[str, Any] = {
     "kind": "METAL",
     "delight": True,
     "model": "",  # a folder, which the test makes
+    "vae": "",  # a file, which need not be there
     "scheduler": "UNIPC",
     "variation": 0.25,
     "variation_seed": 5,
@@ -43,6 +44,21 @@ CHANGED: dict[str, Any] = {
     "feather": 0.125,
     "wear_amount": 0.25,
     "keep_edges": True,
+    "controls": [
+        {
+            "model": "",
+            "picture": None,
+            "kind": "DEPTH",
+            "strength": 0.5,
+            "start": 0.125,
+            "end": 0.75,
+            "make_tileable": True,
+        }
+    ],
+    "style_file": "",
+    "style_encoder": "",
+    "style_picture": None,
+    "style_strength": 0.25,
     "target": "NEW_NODE",
 }
 OPTIONS = {
@@ -63,6 +79,7 @@ OPTIONS = {
     "--kind": "metal",
     "--delight": None,  # without a value
     "--model": "",
+    "--vae": "",
     "--scheduler": "unipc",
     "--variation": "0.25",
     "--variation-seed": "5",
@@ -76,6 +93,19 @@ OPTIONS = {
     "--feather": "0.125",
     "--wear-amount": "0.25",
     "--keep-edges": None,
+    "--control": "",
+    "--style": "",
+    "--style-picture": "",
+    "--style-encoder": "",
+    "--style-strength": "0.25",
+}
+OF_CONTROL = {
+    "--control-picture": "",
+    "--control-kind": "depth",
+    "--control-strength": "0.5",
+    "--control-start": "0.125",
+    "--control-end": "0.75",
+    "--control-tileable": "yes",
 }
 
 FOLDER = Path()
@@ -86,6 +116,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     global FOLDER
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
+    CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
@@ -99,7 +130,11 @@ def run_all(model: str, folder: str) -> dict[str, str]:
 
 def _images() -> None:
     """A template and a mask, white in one pixel, as images of files; anew, since each rule begins with a new file."""
-    for name, option in (("template_image", "--template-image"), ("mask", "--mask")):
+    for name, option in (
+        ("template_image", "--template-image"),
+        ("mask", "--mask"),
+        ("style_picture", "--style-picture"),
+    ):
         path = FOLDER / f"{name}.png"
         if not path.is_file():
             made = bpy.data.images.new(name, 8, 4, alpha=False)
@@ -109,6 +144,31 @@ def _images() -> None:
             bpy.data.images.remove(made)
         CHANGED[name] = bpy.data.images.load(str(path), check_existing=True)
         OPTIONS[option] = str(path)
+    (control,) = CHANGED["controls"]
+    control["picture"], OF_CONTROL["--control-picture"] = CHANGED["style_picture"], OPTIONS["--style-picture"]
+    for name, option in (("controls", "--control"), ("style_file", "--style"), ("style_encoder", "--style-encoder")):
+        OPTIONS[option] = str(FOLDER / f"{name}.safetensors")
+        Path(OPTIONS[option]).touch()
+        if name != "controls":
+            CHANGED[name] = OPTIONS[option]
+    control["model"] = OPTIONS["--control"]
+
+
+def _set(settings: Any, name: str) -> None:
+    if name != "controls":
+        setattr(settings, name, CHANGED[name])
+        return
+    settings.controls.clear()
+    for values in CHANGED[name]:
+        control = settings.controls.add()
+        for key, value in values.items():  # the picture before make_tileable, which it changes
+            setattr(control, key, value)
+
+
+def _get(settings: Any, name: str) -> Any:
+    if name != "controls":
+        return getattr(settings, name)
+    return [{key: getattr(control, key) for key in CHANGED[name][0]} for control in settings.controls]
 
 
 def _asked(settings: Any) -> Any:
@@ -123,7 +183,7 @@ def _change() -> Any:
     settings = bpy.context.scene.tilewright
     _images()
     for setting in _table():
-        setattr(settings, setting.name, CHANGED[setting.name])
+        _set(settings, setting.name)
     return settings
 
 
@@ -145,10 +205,13 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
-    whole = {field.name for field in fields(request)} - {"finish", "template"}
+    whole = {field.name for field in fields(request)} - {"finish", "template", "guides"}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
-    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}  # of the files themselves
+    whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
+    # of the files themselves
+    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}
+    whole -= {"guides.style.sha256", "guides.style.fingerprint"}
     assert whole == {setting.field for setting in _table() if setting.field}
 
 
@@ -156,9 +219,12 @@ def rule_each_property_changes_its_field(folder: Path) -> None:
     whole = _asked(_change())
     settings = bpy.context.scene.tilewright
     for setting in _table():
-        if not setting.field or setting.name in ("prompt", "mask"):  # which may not be empty
+        if not setting.field or setting.name in ("prompt", "mask", "style_file"):  # which may not be empty
             continue
         settings.property_unset(setting.name)
+        if setting.name == "model":  # the starter takes no guides
+            settings.property_unset("controls")
+            settings.property_unset("style_picture")
         assert _value(_asked(settings), setting.field) != _value(whole, setting.field), setting.name
         _change()
 
@@ -170,7 +236,7 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
     assert _asked(settings) == made
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
-    assert {name: getattr(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
+    assert {name: _get(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
 
 
@@ -196,7 +262,7 @@ def rule_presets_keep_what_the_table_says(folder: Path) -> None:
     _unset()
     assert bpy.ops.tilewright.load_preset(filepath=bpy.utils.preset_find("All_Changed", "tilewright")) == {"FINISHED"}
     for setting in _table():
-        kept = getattr(settings, setting.name) == CHANGED[setting.name]
+        kept = _get(settings, setting.name) == CHANGED[setting.name]
         assert kept == setting.preset, setting.name
 
 
@@ -236,7 +302,7 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
         "generate",
         "--output",
         str(folder),
-        *(word for pair in OPTIONS.items() for word in pair if word is not None),
+        *(word for pair in (OPTIONS | OF_CONTROL).items() for word in pair if word is not None),
     ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == _asked(settings)

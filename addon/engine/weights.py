@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks out of files that are not in diffusers' names: read in place, nothing is written. Imports core and torch.
+
+Each weight is read straight to where it stays, in the precision that it is to have: besides the network itself a
+buffer of some megabytes is all that it takes. The file is read, not mapped: mapped pages would count as the process's
+own, and one that is cut short while it is read would end the process.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import diffusers
+import torch
+import transformers
+from accelerate import init_empty_weights
+
+from ..core.errors import ErrorKind, UserError
+from ..core.families.original import Part, Source
+from ..core.model_files.checkpoint import InFile
+from ..core.model_files.header import Tensor
+
+_BUFFER = 16 << 20  # bytes that are read at once
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+}
+# Looked up when one is wanted: each takes its time to import.
+_CLASSES: dict[str, Callable[[], Any]] = {
+    "UNet2DConditionModel": lambda: diffusers.UNet2DConditionModel,
+    "AutoencoderKL": lambda: diffusers.AutoencoderKL,
+    "AutoencoderTiny": lambda: diffusers.AutoencoderTiny,
+    "CLIPTextModel": lambda: transformers.CLIPTextModel,
+    "CLIPTextModelWithProjection": lambda: transformers.CLIPTextModelWithProjection,
+}
+
+
+def load(network: InFile, dtype: torch.dtype) -> Any:
+    """A network with all its weights from a file, in that precision.
+
+    Raises `UserError` (kind `MODEL`) that names what is missing, or has another shape.
+    """
+    empty = _build(network.part)
+    expected = {name: tuple(tensor.shape) for name, tensor in empty.state_dict(keep_vars=True).items()}
+    weights = network.part.weights
+    missing = sorted(name for name in expected if name not in weights)
+    if missing:
+        more = f" and {len(missing) - 1} more weights" if len(missing) > 1 else ""
+        raise _refuse(network.path, f"lacks {missing[0]}{more}")
+    wanted = {name: weights[name] for name in expected}
+    for name, source in wanted.items():
+        found = network.tensors[source.tensor]
+        if not _fits(found.shape, source, expected[name]):
+            raise _refuse(network.path, f"has another shape of {source.tensor} than {network.part.cls} expects")
+        if found.dtype not in _DTYPES:
+            raise _refuse(network.path, f"holds whole numbers as {source.tensor}")
+    tensors = dict(_read(network.path, wanted, network, dtype, expected))
+    empty.load_state_dict(tensors, assign=True)
+    for parameter in empty.parameters():
+        parameter.requires_grad_(False)
+    return empty.eval()
+
+
+def _build(part: Part) -> Any:
+    """A network without weights; small tables that no file holds are computed."""
+    cls = _CLASSES[part.cls]()
+    with init_empty_weights(include_buffers=False):
+        if part.library == "diffusers":
+            return cls.from_config(dict(part.config))
+        return cls(cls.config_class(**part.config))
+
+
+def _fits(shape: tuple[int, ...], source: Source, expected: tuple[int, ...]) -> bool:
+    """Whether what is stored in this shape can be a weight of that one. A convolution of 1x1 may be a linear layer."""
+    if source.transposed:
+        return shape == expected[::-1]
+    if source.parts > 1:
+        return bool(shape) and (shape[0] // source.parts, *shape[1:]) == expected and shape[0] % source.parts == 0
+    return shape == expected or (shape[: len(expected)] == expected and set(shape[len(expected) :]) <= {1})
+
+
+def _read(
+    path: Path, wanted: dict[str, Source], network: InFile, dtype: torch.dtype, shapes: dict[str, tuple[int, ...]]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """The weights, in the order in which they lie in the file."""
+    buffer = torch.empty(_BUFFER, dtype=torch.uint8)
+    try:
+        with path.open("rb", buffering=0) as file:
+            for name, source in sorted(wanted.items(), key=lambda item: network.tensors[item[1].tensor].start):
+                shape = shapes[name][::-1] if source.transposed else shapes[name]
+                target = torch.empty(shape, dtype=dtype)
+                _fill(file, target.view(-1), network.tensors[source.tensor], source, buffer)
+                yield name, target.T.contiguous() if source.transposed else target
+    except OSError as error:
+        raise _refuse(path, f"cannot be read: {error.strerror}") from error
+    except EOFError as error:
+        raise _refuse(path, "is cut short") from error
+
+
+def _fill(file: BinaryIO, target: torch.Tensor, stored: Tensor, source: Source, buffer: torch.Tensor) -> None:
+    """Read a tensor, or the part of it that is wanted, into a flat one. Raises OSError, EOFError."""
+    dtype = _DTYPES[stored.dtype]
+    size = (stored.stop - stored.start) // source.parts
+    file.seek(stored.start + source.part * size)
+    if dtype is target.dtype:
+        _read_into(file, target.view(torch.uint8))
+        return
+    step = buffer.numel() // dtype.itemsize
+    for start in range(0, target.numel(), step):
+        piece = target[start : start + step]
+        raw = buffer[: piece.numel() * dtype.itemsize]
+        _read_into(file, raw)
+        piece.copy_(raw.view(dtype))
+
+
+def _read_into(file: BinaryIO, raw: torch.Tensor) -> None:
+    view = memoryview(raw.numpy())
+    while view:
+        count = file.readinto(view)  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError
+        view = view[count:]
+
+
+def _refuse(path: Path, reason: str) -> UserError:
+    return UserError(ErrorKind.MODEL, f"{path} {reason}.", "Download the model again, or choose another one.")
