@@ -131,9 +131,8 @@ def show(node: Node) -> None:
     if tree is None:
         _remove(group)
         return
-    old = group.node_tree
     group.node_tree = tree
-    _clean([old])
+    clean()
 
 
 def sheet_of(image: bpy.types.Image | None) -> Sheet:
@@ -174,22 +173,19 @@ def _put_before(node: Node, tree: bpy.types.NodeTree, sockets: Sequence[Socket])
 
 
 def _remove(group: Node) -> None:
-    owner, tree = group.id_data, group.node_tree
+    owner = group.id_data
     link = feeds.live_link(group.inputs["Color"])
     for socket in [link.to_socket for link in group.outputs["Color"].links]:
         if link is not None:
             owner.links.new(link.from_socket, socket)
     owner.nodes.remove(group)
-    _clean([tree])
+    clean()
 
 
-def _clean(trees: Iterable[bpy.types.NodeTree]) -> None:
-    """Delete groups of ours that nothing uses any more, and the one that they share after the last of them."""
-    for tree in trees:
-        if tree.users == 0:
-            bpy.data.node_groups.remove(tree)
-    for tree in [tree for tree in bpy.data.node_groups if tree.get(_MARK) and tree.users == 0]:
-        bpy.data.node_groups.remove(tree)
+def clean() -> None:
+    """Delete the groups of ours that nothing uses any more, and what they share after the last of them."""
+    while unused := [tree for tree in bpy.data.node_groups if tree.get(_MARK) and not (tree.users or tree.library)]:
+        bpy.data.batch_remove(unused)
 
 
 # --- the groups ----------------------------------------------------------------------------------------------------
