@@ -131,7 +131,7 @@ def show(node: Node) -> None:
     if tree is None:
         _remove(group)
         return
-    group.node_tree = tree
+    _exchange(group, tree)
     clean()
 
 
@@ -170,6 +170,22 @@ def _put_before(node: Node, tree: bpy.types.NodeTree, sockets: Sequence[Socket])
     for socket in sockets:
         owner.links.new(group.outputs["Color"], socket)
     return group
+
+
+def _exchange(group: Node, tree: bpy.types.NodeTree) -> None:
+    """Put another group into a node. Blender goes by the sockets' numbers, and those of a set's are others."""
+    owner = group.id_data
+    ends = {name: link.from_socket for name in ("Color", "Vector") if (link := feeds.live_link(group.inputs[name]))}
+    fed = [link.to_socket for link in group.outputs["Color"].links]
+    values = {name: group.inputs[name].default_value for name in _CONTROLS if name in group.inputs}
+    group.node_tree = tree
+    for name, end in ends.items():
+        owner.links.new(end, group.inputs[name])
+    for socket in fed:
+        owner.links.new(group.outputs["Color"], socket)
+    for name, value in values.items():
+        if name in group.inputs:
+            group.inputs[name].default_value = value
 
 
 def _remove(group: Node) -> None:

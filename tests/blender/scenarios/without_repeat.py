@@ -118,6 +118,56 @@ def rule_next_texture_is_laid_too() -> None:
     assert addon("material.feeds").is_laid(link.from_node)
 
 
+def rule_set_takes_the_place_of_a_tile_and_back() -> None:
+    material = _made()
+    _lay()
+    node = addon("material.color_node").image_node(material)
+    plain, before = node.image, links(material.node_tree)
+    group = addon("material.without_repeat").group_of(node)
+    group.inputs["Strength"].default_value = 0.5
+    for image, inputs in ((_sheet(addon("material.without_repeat").Sheet(8)), 2), (plain, 6)):
+        node.image = image
+        addon("material.without_repeat").show(node)
+        assert len(group.inputs) == inputs
+        assert {(one, other) for one, _a, other, _b in links(material.node_tree)} == {
+            (one, other) for one, _a, other, _b in before
+        }
+        inner = {entry.image for entry in group.node_tree.nodes if entry.bl_idname == "ShaderNodeTexImage"}
+        assert inner == {image}
+
+
+def rule_tile_of_a_set_is_as_wide_as_the_tile_size_says() -> None:
+    material = _made()
+    node = addon("material.color_node").image_node(material)
+    cube = bpy.data.objects["Cube"]
+    fit = addon("material.physical_size").propose(cube, material, 64.0)
+    for count, columns, rows in ((4, 4, 1), (8, 4, 2), (16, 4, 4)):
+        node.image = _sheet(addon("material.without_repeat").Sheet(count))
+        of_set = addon("material.physical_size").propose(cube, material, 64.0)
+        wanted = (fit.mapping[0] / columns, fit.mapping[1] / rows)
+        assert all(abs(one - other) < 1e-6 for one, other in zip(of_set.mapping, wanted, strict=True)), of_set
+        assert of_set.size == fit.size
+
+
+def rule_compare_shows_the_other_texture_laid() -> None:
+    material = _made()
+    _lay()
+    generate(prompt="grass")
+    _fill(material)
+    node = addon("material.color_node").image_node(material)
+    addon("material.without_repeat").show(node)
+    here, other = node.image, _picture("base_color")
+    here.tilewright.before = other
+    other.tilewright.result = "other"
+    exchange = addon("history.compare").begin(bpy.context, "")
+    group = addon("material.without_repeat").group_of(node)
+    inner = {entry.image for entry in group.node_tree.nodes if entry.bl_idname == "ShaderNodeTexImage"}
+    assert inner == {other}, inner
+    addon("history.compare").end(exchange)
+    inner = {entry.image for entry in group.node_tree.nodes if entry.bl_idname == "ShaderNodeTexImage"}
+    assert inner == {here}, inner
+
+
 def rule_undo_and_redo() -> None:
     material = _made()
     before = links(material.node_tree)
