@@ -104,9 +104,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="tools/dev.py sets", description=__doc__)
     parser.add_argument("--count", type=int, default=8, choices=(4, 8, 16), help="tiles, default: %(default)s")
     parser.add_argument("--size", type=int, default=512, help="pixels of a tile, default: %(default)s")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="8x8 fields, of one tile and of the set")
     options = parser.parse_args()
     sheet, size = Sheet(options.count), Size(options.size, options.size)
     cache = ModelCache()
+    rows: list[NDArray[np.uint8]] = []
     say("| Prompt | seams at edges | seams elsewhere | peak, one tile | peak, set | time, set / tiles |")
     say("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="tilewright-sets-") as folder:
@@ -120,9 +122,13 @@ def main() -> None:
             at_edges, elsewhere, count = _misses(fields, options.size, dice)
             small = np.asarray(Image.fromarray(picture).resize((SMALL * sheet.columns, SMALL * sheet.rows)))
             one = np.asarray(Image.fromarray(tiles[0]).resize((SMALL, SMALL)))
-            peaks = _peak(np.tile(one, (8, 8, 1)), SMALL), _peak(_field(small, sheet, 8, dice), SMALL)
+            laid = np.tile(one, (8, 8, 1)), _field(small, sheet, 8, dice)
+            rows.append(np.concatenate([field[: 3 * SMALL] for field in laid], 1))
+            peaks = [_peak(field, SMALL) for field in laid]
             cells = [prompt, f"{at_edges} of {count}", f"{elsewhere} of {count}", *(f"{peak:.3f}" for peak in peaks)]
             say("| " + " | ".join([*cells, f"{seconds_set / seconds:.2f}"]) + " |")
+    if options.picture:
+        Image.fromarray(np.concatenate(rows)).save(options.picture, quality=72, method=6)
 
 
 if __name__ == "__main__":

@@ -148,3 +148,21 @@ def test_inner_edges_of_a_legal_field_are_no_steps() -> None:
     steps = np.abs(np.diff(laid, axis=1, append=laid[:, :1]))
     at_edges = steps[:, side - 1 :: side].mean()
     assert at_edges < 1.5 * steps.mean()
+
+
+def test_model_for_pictures_of_one_size_sees_a_tile_at_a_time(
+    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+    plain = generate.in_windows
+
+    def watched(network: Any, side: int, *rest: Any) -> Any:
+        sides.append(side)
+        return plain(network, 8, *rest)
+
+    monkeypatch.setattr(generate, "in_windows", watched)
+    (result,) = make(variants=16)
+    with Image.open(result.path()) as image:
+        assert_fits(np.asarray(image), Sheet(16), SIDE)
+    (side,) = sides
+    assert side * 8 >= SIDE, "of its own size, or a tile's where that is larger"
