@@ -358,6 +358,18 @@ TEXTS = {
     "Seed changes the variation and keeps the seed": "Wie weit es von der Textur des Seeds zu einer anderen geht. "
     "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
     "Seed",
+    "Variants": "Varianten",
+    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
+    "lays them by chance": "Wie viele Kacheln zusammen entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne "
+    "Wiederholung legen“ legt sie nach Zufall",
+    "One Tile": "Eine Kachel",
+    "A tile that fits itself": "Eine Kachel, die an sich selbst passt",
+    "4 Tiles": "4 Kacheln",
+    "They differ left and right": "Sie unterscheiden sich links und rechts",
+    "8 Tiles": "8 Kacheln",
+    "They differ left and right, two of each": "Sie unterscheiden sich links und rechts, je zwei",
+    "16 Tiles": "16 Kacheln",
+    "They differ on all four sides": "Sie unterscheiden sich auf allen vier Seiten",
     "Variation Seed": "Seed der Abwandlung",
     "Which texture the variation goes toward": "Auf welche Textur die Abwandlung zugeht",
     # what goes on from a result
@@ -682,6 +694,33 @@ TEXTS = {
     "Multiply Occlusion": "Verdeckung einrechnen",
     "Multiply ambient occlusion into the color, or take it out again": "Die Umgebungsverdeckung in die Farbe "
     "einrechnen, oder wieder herausnehmen",
+    "Lay Without Repeat": "Ohne Wiederholung legen",
+    "Hide that the texture repeats: draw it in shifted, blended pieces. Press again for the plain tile": "Verbergen, "
+    "dass die Textur sich wiederholt: sie in verschobenen, überblendeten Stücken zeichnen. Nochmals drücken für die "
+    "einfache Kachel",
+    "Without Repeat": "Ohne Wiederholung",
+    "How little of the plain, repeating tile is left": "Wie wenig von der einfachen Kachel übrig bleibt, die sich "
+    "wiederholt",
+    "Patch Size": "Stückgröße",
+    "Size of the pieces, in tiles. Larger ones keep larger shapes whole, but show more repeats": "Größe der Stücke, "
+    "in Kacheln. Größere lassen größere Formen ganz, zeigen aber mehr Wiederholung",
+    "Columns": "Spalten",
+    "How many bricks, planks or slabs a tile has from left to right, to move by whole ones. 0: freely": "Wie viele "
+    "Ziegel, Dielen oder Platten eine Kachel von links nach rechts hat, um sie nur um ganze zu verschieben. 0: frei",
+    "Rows": "Reihen",
+    "How many rows of bricks, planks or slabs a tile has, to move by whole ones. 0: freely": "Wie viele Reihen "
+    "Ziegel, Dielen oder Platten eine Kachel hat, um sie nur um ganze zu verschieben. 0: frei",
+    "The node {node} does not lie flat. Set its projection to Flat.": "Der Node {node} liegt nicht flach. Setze seine "
+    "Projektion auf Flach.",
+    "The node {node} does not repeat. Set its extension to Repeat.": "Der Node {node} wiederholt nicht. Setze seine "
+    "Erweiterung auf Wiederholen.",
+    "{name} is no single image.": "{name} ist kein einzelnes Bild.",
+    "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
+    "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
+    "lässt sich nicht so legen.",
+    "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
+    "glTF and USD files get the plain tile, OBJ and FBX files none. Unpress it for those.": "glTF- und USD-Dateien "
+    "bekommen die einfache Kachel, OBJ- und FBX-Dateien keine. Für diese schalte es aus.",
     "Update Nodes": "Nodes anpassen",
     "Relink the relief for the material's current displacement method, render engine and coordinates": ""
     "Das Relief so tragen, wie Verschiebung, Render-Engine und Texturkoordinaten es jetzt verlangen",

@@ -359,6 +359,18 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         min=1,
         max=MAX_COUNT,
     )
+    variants: EnumProperty(
+        name="Variants",
+        description="How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
+        "lays them by chance",
+        items=(
+            ("1", "One Tile", "A tile that fits itself"),
+            ("4", "4 Tiles", "They differ left and right"),
+            ("8", "8 Tiles", "They differ left and right, two of each"),
+            ("16", "16 Tiles", "They differ on all four sides"),
+        ),
+        default="1",
+    )
     variation: FloatProperty(
         name="Variation",
         description="How far to go from the seed's texture to another one. 0.1 to 0.4 stay near, 1 is another seed. "

@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
     generate.add_argument("--seed", type=int, metavar="N", help="0 to 2147483647 (random)")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
+    generate.add_argument("--variants", type=int, default=1, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
@@ -172,6 +173,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         guidance_scale=chosen("guidance"),
         seed=chosen("seed"),
         count=chosen("count"),
+        variants=chosen("variants"),
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),

@@ -140,6 +140,9 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
             paragraph(layout, context, words, icon="RIGHTARROW_THIN")
     layout.prop(settings, "delight")
     layout.prop(settings, "count")
+    row = layout.row()
+    row.active = settings.tiling == "XY" and settings.template_image is None  # else the worker refuses more than one
+    row.prop(settings, "variants")
     layout.prop(settings, "use_random_seed")
     row = layout.row()
     row.active = not settings.use_random_seed or settings.variation > 0
