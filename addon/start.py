@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | installer | exporter, ...]`.
 
+A user starts `start.py batch TABLE --output FOLDER` by hand, with the worker's Python.
+
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
 """
@@ -14,6 +16,7 @@ PACKAGE = "tilewright"
 MODULES = {
     "worker": "engine.bootstrap",
     "prepare": "engine.prepare",
+    "batch": "engine.batch.command",
     "installer": "host.installer_start",
     "exporter": "blender.material.export_job",  # in a Blender
 }

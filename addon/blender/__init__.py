@@ -22,7 +22,7 @@ from .jobs import (
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
-from .shell import commands, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, preferences, sidebar
 
 _CLASSES = (
     *properties.CLASSES,
@@ -41,6 +41,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,
     *history_panel.CLASSES,

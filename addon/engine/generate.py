@@ -30,8 +30,10 @@ from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Draft, Result
+from . import loras
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
+from .embeddings import taught
 from .files import Files, write_color
 from .fitting import check as check_set
 from .fitting import fit_latents, fit_pixels
@@ -40,6 +42,7 @@ from .guides import NOTHING, Guide, guided
 from .guides import ready as ready_guides
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
+from .loras import adapted
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
@@ -54,8 +57,9 @@ log = logging.getLogger(__name__)
 
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
-# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block.
-_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
+# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
+# name their own blocks (`cancellable`); one of its linear layers can take a processor seconds.
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Linear)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
 
@@ -66,6 +70,8 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     """
     request, store = start.request.as_texture(), Path(start.store)
     check_set(request)
+    asked, request = request.extras, loras.check(request)
+    start = replace(start, request=request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
@@ -73,6 +79,8 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     if request.finish.maps or request.finish.delight:
         image_networks.map_networks(request.finish.map_networks)
     watch.progress(Phase.LOADING)
+    for sentence in loras.changed(asked, request.extras):
+        watch.note(sentence)
     if request.finish.does_something:
         # Imported late: spandrel takes two seconds, which most jobs need not wait for.
         from . import finish
@@ -287,7 +295,8 @@ def _with_one_leaner_retry(
             watch.check()
             pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base, guides)
             is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
-            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
+            words = loaded.environment() | loras.environment(loaded, request.extras)
+            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, words)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -318,13 +327,15 @@ def _sample_and_decode(
     try:
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
         with (
+            adapted(loaded, request.extras.loras, note if index == 0 else _silent),
             ready_guides(loaded, guides) as guide,
             seamless([*diffusers_networks(pipeline), *guide.networks], axes),
             cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
         ):
             watch.progress(Phase.ENCODING, index)
-            embeddings, truncated = embed(loaded, request)
-            warning = loaded.info.warning(request.steps, request.scheduler)
+            with taught(loaded, request, note if index == 0 else _silent) as read:
+                embeddings, truncated = embed(loaded, read)
+            warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
             for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
                 note(text)
 
@@ -341,6 +352,10 @@ def _sample_and_decode(
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
 
 
+def _silent(_text: str) -> None:
+    """For what was said of the first picture."""
+
+
 def sample(
     loaded: LoadedModel,
     request: TextureRequest,
@@ -353,7 +368,13 @@ def sample(
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline, adapter = loaded.pipeline, loaded.adapter
-    probe = make_late(make_scheduler(loaded, request.scheduler), request)
+    info = loaded.info.with_extras(request.extras)
+    few = info.few if info is not loaded.info else None
+
+    def scheduler() -> Any:
+        return make_late(make_scheduler(loaded, request.scheduler, request.sigmas, few), request)
+
+    probe = scheduler()
     sampling: Sampling | None = None
     steps = request.steps
 
@@ -401,13 +422,15 @@ def sample(
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
         try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
             probe.set_timesteps(**asked)
+            if not torch.isfinite(probe.timesteps).all():  # diffusers' shift to a last noise level divides by no steps
+                raise ValueError("a schedule that is not finite")
         except ValueError as error:
             raise UserError(
                 ErrorKind.REQUEST,
                 f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
                 "Choose another number of steps, or another scheduler.",
             ) from error
-        pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+        pipeline.scheduler = scheduler()
         steps = len(probe.timesteps) if is_late(probe) else request.steps
         watch.progress(Phase.SAMPLING, index, 0, steps)
         if noise is not None:

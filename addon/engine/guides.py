@@ -23,6 +23,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.requests.guides import Control, ControlKind, Guides
 from ..core.requests.texture import TextureRequest
 from .devices import Kind, Offload, Plan
+from .forwards import replaced_forward
 from .guide_files import ControlFiles, StyleFiles, load_control, load_encoder, load_style
 from .guide_pictures import GuidePictures
 from .models import LoadedModel
@@ -264,19 +265,16 @@ def guided(loaded: LoadedModel, guide: Guide) -> Iterator["_Look"]:
         return plain(latents, timestep, encoder_hidden_states=encoder_hidden_states, **named)
 
     hook = unet.register_forward_pre_hook(begin_step)
-    unet.forward = forward
     try:
         for part in guide.passes:
             part.network.controlnet_cond_embedding = nn.Identity()  # what it is handed is an embedding already
-        yield look
+        with replaced_forward(unet, forward):
+            yield look
     finally:
         for part in guide.passes:
             part.network.controlnet_cond_embedding = part.layers
             part.embeddings.clear()
         hook.remove()
-        del unet.forward  # what is found then is the class's, or a hook's of whoever set one before
-        if unet.forward != plain:
-            unet.forward = plain
 
 
 # --- style

@@ -97,11 +97,15 @@ def tiny_autoencoder(width: int = 16) -> AutoencoderTiny:
     ).eval()
 
 
-def dc_autoencoder(width: int = 8, *, plain: bool = True) -> AutoencoderDC:
-    """Sana's: six levels, linear attention at the last three; f32. Not plain: levels move pixels to channels."""
+def dc_autoencoder(width: int = 8, *, plain: bool = True, growing: bool = False) -> AutoencoderDC:
+    """Sana's: six levels, linear attention at the last three; f32. Not plain: levels move pixels to channels.
+
+    growing: in width as the full-size one does.
+    """
     torch.manual_seed(8)
     blocks = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
-    widths = (width, width, 2 * width, 2 * width, 4 * width, 4 * width)
+    factors = (1, 2, 4, 4, 8, 8) if growing else (1, 1, 2, 2, 4, 4)
+    widths = tuple(factor * width for factor in factors)
     return AutoencoderDC(
         latent_channels=8,
         attention_head_dim=8,

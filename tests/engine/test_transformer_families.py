@@ -312,6 +312,14 @@ def test_in_every_step_the_picture_lies_elsewhere_as_the_seed_has_it(axes: Axes)
         assert torch.equal(made, direct)
 
 
+def test_a_turbo_is_made_for_few_steps(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["SD3"], tmp_path / "stable-diffusion-3.5-large-turbo"))
+    assert (catalogue.resolve(str(folder)).defaults.steps, catalogue.resolve(str(folders["SD3"])).defaults.steps) == (
+        4,
+        28,
+    )
+
+
 def test_the_scheduler_of_a_straight_path_offers_itself_alone(folders: dict[str, Path]) -> None:
     assert catalogue.resolve(str(folders["SD3"])).schedulers == (Scheduler.MODEL,)
     assert Scheduler.DPMPP_2M in catalogue.resolve(str(folders["Sana"])).schedulers

@@ -22,9 +22,18 @@ def seamless_over_plain(setup: Setup) -> list[Figure]:
     return [Figure("seamless_over_plain", median_ratio(wrapped, plain), "ratio", 1.05, note)]
 
 
+def lora_over_bare(setup: Setup) -> list[Figure]:
+    """A step of such a U-Net with a LoRA, by our hooks over diffusers with peft; neither is wrapped."""
+    width, side = (32, 16) if setup.quick else (320, 32)
+    told = child.call(setup.python, "networks:lora_step_seconds", width, side, setup.runs(7))
+    mine, others = told["ours"], told["bare"]
+    note = f"ours {spread(mine)} s, diffusers {spread(others)} s; rank 16 on {told['layers']} layers"
+    return [Figure("lora_over_bare", median_ratio(mine, others), "ratio", 1.03, note)]
+
+
 def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
-    """A step of two blocks of half of FLUX.2 klein's width, with positions on a torus over plain."""
-    heads, side = (2, 8) if setup.quick else (12, 32)
+    """A step of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
+    heads, side = (2, 8) if setup.quick else (8, 32)
     told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(7))
     torus, plain = told["seamless"], told["plain"]
     note = (

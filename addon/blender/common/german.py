@@ -18,6 +18,72 @@ TEXTS = {
     "Seam visible ({score:.2f})": "Naht sichtbar ({score:.2f})",
     "Texture": "Textur",
     "Model": "Modell",
+    "Sigmas": "Sigmas",
+    "How the noise is spread over the steps": "Wie das Rauschen auf die Schritte verteilt wird",
+    "As the model's scheduler has them": "Wie der Scheduler des Modells sie hat",
+    "Karras": "Karras",
+    "More of the steps where detail is made": "Mehr der Schritte dort, wo Einzelheiten entstehen",
+    "Exponential": "Exponentiell",
+    "Like Karras, more even": "Wie Karras, gleichmäßiger",
+    "Trailing": "Ab vollem Rauschen",
+    "From pure noise on, for models and LoRAs made for few steps": "Vom reinen Rauschen an, für Modelle und LoRAs, die "
+    "für wenige Schritte gemacht sind",
+    "LCM": "LCM",
+    "For models and LoRAs made for few steps: LCM, DMD": "Für Modelle und LoRAs, die für wenige Schritte gemacht sind: "
+    "LCM, DMD",
+    "TCD": "TCD",
+    "For models and LoRAs made for few steps: TCD, Hyper": "Für Modelle und LoRAs, die für wenige Schritte gemacht "
+    "sind: TCD, Hyper",
+    "The sigmas {sigmas} don't fit the scheduler {scheduler}.": "Die Sigmas {sigmas} passen nicht zum Scheduler "
+    "{scheduler}.",
+    "Add Files": "Dateien hinzufügen",
+    "Not here": "Nicht da",
+    "Missing": "Fehlt",
+    "The file was not there when it was chosen or restored": "Die Datei war nicht da, als sie gewählt oder "
+    "wiederhergestellt wurde",
+    "LoRAs": "LoRAs",
+    "LoRA": "LoRA",
+    "LoRA for {base}": "LoRA für {base}",
+    "Embedding": "Embedding",
+    "Embedding for {base}": "Embedding für {base}",
+    "Embeddings": "Embeddings",
+    "Add LoRA or Embedding": "LoRA oder Embedding hinzufügen",
+    "Add LoRAs or embeddings: .safetensors files, looked for in the Models folder of the preferences first": ""
+    "LoRAs oder Embeddings hinzufügen: .safetensors-Dateien, zuerst im Ordner Modelle der Einstellungen gesucht",
+    "Remove File": "Datei entfernen",
+    "Take this file off the list": "Diese Datei von der Liste nehmen",
+    "Add to Prompt": "Zum Prompt hinzufügen",
+    "Add this word to the prompt: its maker says that it calls up what was trained": "Dieses Wort zum Prompt "
+    "hinzufügen: nach Angabe des Urhebers ruft es hervor, was trainiert wurde",
+    "The starter takes no LoRAs or embeddings: they are made for larger models. Choose one above.": "Das "
+    "mitgelieferte Modell nimmt keine LoRAs oder Embeddings: sie sind für größere Modelle gemacht. Wählen Sie oben "
+    "eines.",
+    "Small files that teach the model a style or a subject": "Kleine Dateien, die dem Modell einen Stil oder ein Motiv "
+    "beibringen",
+    "Textual inversions: files that teach the model a word, for either prompt": "Textual Inversions: Dateien, die dem "
+    "Modell ein Wort beibringen, für beide Prompts",
+    "Clip Skip": "Clip Skip",
+    "Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the last, 2 the one "
+    "before. 0: the model's own": "Welche Schicht seines Text-Encoders das Modell liest, vom Ende gezählt wie auf den "
+    "Seiten der Modelle: 1 die letzte, 2 die davor; 0: die eigene des Modells",
+    "File": "Datei",
+    "A .safetensors file: its path, or its name if it is in the Models folder of the preferences": "Eine "
+    ".safetensors-Datei: ihr Pfad, oder ihr Name, wenn sie im Ordner Modelle der Einstellungen liegt",
+    "Hash": "Hash",
+    "What a recipe says of the file; empty: any": "Was ein Rezept von der Datei sagt; leer: irgendeine",
+    "Made For": "Gemacht für",
+    "The models that it is made for; empty: unknown": "Die Modelle, für die sie gemacht ist; leer: unbekannt",
+    "Words": "Wörter",
+    "Words that call it up, one a line": "Wörter, die sie hervorrufen, eines je Zeile",
+    "Weight": "Gewicht",
+    "How strongly it acts: 1 as it was made, 0 not at all, below 0 the opposite": "Wie stark sie wirkt: 1 wie "
+    "gemacht, 0 gar nicht, unter 0 das Gegenteil",
+    "{name} is no LoRA and no embedding.": "{name} ist weder LoRA noch Embedding.",
+    "You don't have {name}. Choose its file, or remove it.": "{name} ist nicht da. Wählen Sie die Datei, oder nehmen "
+    "Sie sie von der Liste.",
+    "{name} is not here.": "{name} ist nicht da.",
+    "A LoRA or embedding": "Ein LoRA oder Embedding",
+    "Choose its file, or remove it.": "Wählen Sie die Datei, oder entfernen Sie sie von der Liste.",
     "Target": "Ziel",
     "Material": "Material",
     "Negative": "Ohne",
@@ -1063,7 +1129,7 @@ TEXTS = {
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
     # pictures that guide: ControlNet, IP-Adapter
-    "Guides": "Führung",
+    "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
     "Style (IP-Adapter)": "Stil (IP-Adapter)",
     "ControlNet": "ControlNet",
@@ -1072,8 +1138,8 @@ TEXTS = {
     "There are no ControlNets and IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
     "keine ControlNets und IP-Adapter. Wählen Sie ein anderes Modell.",
     "{model} takes no ControlNet and no IP-Adapter.": "{model} nimmt weder ControlNet noch IP-Adapter.",
-    "Choose another model, or turn off what is under Guides.": "Wählen Sie ein anderes Modell, oder schalten Sie aus, "
-    "was unter Führung steht.",
+    "Choose another model, or turn off what is under Guide Pictures.": "Wählen Sie ein anderes Modell, oder schalten "
+    "Sie aus, was unter Führende Bilder steht.",
     "Add Control": "ControlNet hinzufügen",
     "Add a ControlNet: a picture that says where things are in the texture": "Ein ControlNet hinzufügen: ein Bild, das "
     "sagt, was in der Textur wo ist",
@@ -1117,9 +1183,9 @@ TEXTS = {
     "As It Is": "So wie es ist",
     "Whatever else the ControlNet is made for": "Wofür auch immer das ControlNet gemacht ist",
     "How strictly the structure is followed": "Wie genau die Struktur befolgt wird",
-    "Start": "Anfang",
+    "Begins": "Beginnt",
     "From which part of the steps on it guides": "Von welchem Teil der Schritte an es führt",
-    "End": "Ende",
+    "Ends": "Endet",
     "Up to which part of the steps it guides. Below 1, the detail is free": "Bis zu welchem Teil der Schritte es "
     "führt. Unter 1 sind die Einzelheiten frei",
     "Make the picture repeat without a seam first. Set by itself when you pick one": "Das Bild vorher nahtlos machen; "
@@ -1142,12 +1208,12 @@ TEXTS = {
     "Choose one, or turn it off.": "Wählen Sie eines, oder schalten Sie es aus.",
     "The style picture has no IP-Adapter.": "Das Stilbild hat keinen IP-Adapter.",
     "Choose its file, or remove the picture.": "Wählen Sie seine Datei, oder entfernen Sie das Bild.",
-    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.": "Bilder haben sie geführt (ControlNet, "
-    "IP-Adapter). Wählen Sie sie unter Führung.",
-    "What guided it is not here: {names}. Choose it under Guides.": "Was sie geführt hat, ist nicht da: {names}. "
-    "Wählen Sie es unter Führung.",
-    "Its style picture is not here. Choose one under Guides.": "Ihr Stilbild ist nicht da. Wählen Sie eines unter "
-    "Führung.",
+    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.": "Bilder haben sie geführt "
+    "(ControlNet, IP-Adapter). Wählen Sie sie unter Führende Bilder.",
+    "What guided it is not here: {names}. Choose it under Guide Pictures.": "Was sie geführt hat, ist nicht da: "
+    "{names}. Wählen Sie es unter Führende Bilder.",
+    "Its style picture is not here. Choose one under Guide Pictures.": "Ihr Stilbild ist nicht da. Wählen Sie eines "
+    "unter Führende Bilder.",
     # kinds of surface
     "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
     "und tief es sein kann und ob es Metall ist",

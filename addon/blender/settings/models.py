@@ -17,7 +17,7 @@ from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs, kinds
 from ...core.model_files.checkpoint import SUFFIX
 from ...core.model_files.kinds import FileKind, Role
-from ...core.requests.texture import STARTER, Scheduler
+from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ..common import preferences
 from ..common.languages import rpt_
 
@@ -32,6 +32,14 @@ SCHEDULER_ITEMS = (
     (Scheduler.EULER.value, "Euler", "Plain and robust", 3),
     (Scheduler.EULER_A.value, "Euler Ancestral", "Adds noise at each step: more variety, never settles", 4),
     (Scheduler.DDIM.value, "DDIM", "The classic", 5),
+    (Scheduler.LCM.value, "LCM", "For models and LoRAs made for few steps: LCM, DMD", 6),
+    (Scheduler.TCD.value, "TCD", "For models and LoRAs made for few steps: TCD, Hyper", 7),
+)
+SIGMAS_ITEMS = (
+    (Sigmas.MODEL.value, "Model's Own", "As the model's scheduler has them", 0),
+    (Sigmas.KARRAS.value, "Karras", "More of the steps where detail is made", 1),
+    (Sigmas.EXPONENTIAL.value, "Exponential", "Like Karras, more even", 2),
+    (Sigmas.TRAILING.value, "Trailing", "From pure noise on, for models and LoRAs made for few steps", 3),
 )
 
 
@@ -89,6 +97,12 @@ def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:
     """The schedulers that fit the model; all of them while nothing is known about it. The strings live for ever."""
     info = peek(model)
     return tuple(item for item in SCHEDULER_ITEMS if info is None or Scheduler(item[0]) in info.schedulers)
+
+
+def sigmas_items(model: str, scheduler: str) -> tuple[tuple[str, str, str, int], ...]:
+    """The sigmas that the model has with this scheduler; all of them while nothing is known about it."""
+    info = peek(model)
+    return tuple(item for item in SIGMAS_ITEMS if info is None or Sigmas(item[0]) in info.sigmas(scheduler))
 
 
 def candidates(text: str) -> list[tuple[str, str]]:

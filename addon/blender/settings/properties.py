@@ -21,6 +21,7 @@ from bpy.props import (
 from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
+from ...core.requests.extras import MAX_CLIP_SKIP
 from ...core.requests.finish import MapKind
 from ...core.requests.guides import MAX_STRENGTH, Control, ControlKind, Style, kind_of
 from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
@@ -34,6 +35,7 @@ from ...core.requests.texture import (
     STARTER,
     Axes,
     Scheduler,
+    Sigmas,
 )
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.surface_kinds import SurfaceKind
@@ -41,7 +43,7 @@ from ...core.torus_fill import looks_cut
 from ..common import phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
-from . import models
+from . import extras, models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
 NOT_MEASURED = -1.0
@@ -119,6 +121,13 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
+    _scheduler_changed(self, context)
+
+
+def _scheduler_changed(self: Any, context: bpy.types.Context) -> None:
+    info = models.try_resolve(self.model)
+    if info and self.sigmas not in info.sigmas(self.get_scheduler()):
+        self.sigmas = Sigmas.MODEL.value
 
 
 def _template_changed(self: Any, context: bpy.types.Context) -> None:
@@ -148,6 +157,10 @@ def _region_changed(self: Any, context: bpy.types.Context) -> None:
 
 def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
     return models.scheduler_items(self.model if self else STARTER)
+
+
+def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
+    return models.sigmas_items(self.model if self else STARTER, self.get_scheduler() if self else "")
 
 
 def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
@@ -239,7 +252,7 @@ class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
         step=5,
     )
     start: FloatProperty(
-        name="Start",
+        name="Begins",
         description="From which part of the steps on it guides",
         subtype="FACTOR",
         default=0.0,
@@ -247,7 +260,7 @@ class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
         max=1.0,
     )
     end: FloatProperty(
-        name="End",
+        name="Ends",
         description="Up to which part of the steps it guides. Below 1, the detail is free",
         subtype="FACTOR",
         default=1.0,
@@ -489,13 +502,36 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     map_networks: map_networks_property()
     kind: kind_property()
     delight: delight_property()
-    scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
+    scheduler: EnumProperty(
+        name="Scheduler", description="Sampling method", items=_scheduler_items, default=0, update=_scheduler_changed
+    )
+    sigmas: EnumProperty(
+        name="Sigmas", description="How the noise is spread over the steps", items=_sigmas_items, default=0
+    )
     model: StringProperty(
         name="Model",
         description="A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format",
         default=STARTER,
         update=_model_changed,
         search=_search_models,
+    )
+    loras: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_lora,
+        name="LoRAs",
+        description="Small files that teach the model a style or a subject",
+    )
+    embeddings: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_embedding,
+        name="Embeddings",
+        description="Textual inversions: files that teach the model a word, for either prompt",
+    )
+    clip_skip: IntProperty(
+        name="Clip Skip",
+        description="Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the "
+        "last, 2 the one before. 0: the model's own",
+        default=0,
+        min=0,
+        max=MAX_CLIP_SKIP,
     )
     vae: StringProperty(
         name="VAE",
@@ -511,6 +547,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     def get_scheduler(self) -> str:
         """The scheduler, also one that does not fit the model."""
         return self.scheduler or "unknown"
+
+    def get_sigmas(self) -> str:
+        """The sigmas; the model's own where the scheduler has no choice, and the panel shows none."""
+        return self.sigmas or Sigmas.MODEL.value
 
 
 class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
@@ -644,7 +684,13 @@ def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     return next((item for item in bpy.data.images if item == before), None)
 
 
-CLASSES = (TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
+CLASSES = (
+    *extras.CLASSES,
+    TILEWRIGHT_PG_control,
+    TILEWRIGHT_PG_settings,
+    TILEWRIGHT_PG_image,
+    TILEWRIGHT_PG_status,
+)
 
 _POINTERS = (
     (bpy.types.Scene, TILEWRIGHT_PG_settings),

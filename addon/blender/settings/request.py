@@ -14,10 +14,10 @@ from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.guides import Guides
 from ...core.requests.template import Template
-from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Sigmas, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
-from . import models
+from . import extras, models
 from .properties import TILEWRIGHT_PG_settings
 
 
@@ -46,6 +46,7 @@ def from_settings(
         variants=int(settings.variants),
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
+        sigmas=settings.get_sigmas(),
         model=settings.model,
         vae=network(settings.vae) if settings.vae else "",
         finish=Finish(
@@ -59,6 +60,7 @@ def from_settings(
         template=template,
         guides=guides or Guides(),
         variation=decimal(settings.variation),
+        extras=extras.asked(settings),
         variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
 
@@ -98,6 +100,7 @@ def make(
     guidance_scale: float | None = None,
     seed: int | None = None,
     scheduler: str = Scheduler.MODEL.value,
+    sigmas: str = Sigmas.MODEL.value,
     model: str,
     **others: Any,
 ) -> TextureRequest:
@@ -116,11 +119,13 @@ def make(
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
     request = replace(request, model=model)
-    info = models.resolve(model)
+    info = models.resolve(model).with_extras(request.extras)
     if request.guides and not info.takes_guides:
         words = rpt_("{model} takes no ControlNet and no IP-Adapter.")
         raise UserError(
-            ErrorKind.MODEL, words.format(model=info.title), "Choose another model, or turn off what is under Guides."
+            ErrorKind.MODEL,
+            words.format(model=info.title),
+            "Choose another model, or turn off what is under Guide Pictures.",
         )
     return replace(
         request,
@@ -129,6 +134,20 @@ def make(
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
         seed=new_seed() if seed is None else seed,
         scheduler=_fitting(scheduler, info),
+        sigmas=_fitting_sigmas(sigmas, scheduler, info),
+    )
+
+
+def _fitting_sigmas(sigmas: str, scheduler: str, info: ModelInfo) -> Sigmas:
+    for fitting in info.sigmas(scheduler):
+        if fitting.value == sigmas:
+            return fitting
+    names = ", ".join(fitting.value for fitting in info.sigmas(scheduler))
+    words = rpt_("The sigmas {sigmas} don't fit the scheduler {scheduler}.")
+    raise UserError(
+        ErrorKind.REQUEST,
+        words.format(sigmas=sigmas, scheduler=scheduler),
+        rpt_("Choose one of: {names}.").format(names=names),
     )
 
 

@@ -46,6 +46,10 @@ SETTINGS = (
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
     Setting("scheduler", "scheduler", "--scheduler"),
+    Setting("sigmas", "sigmas", "--sigmas"),
+    Setting("loras", "extras.loras", "--lora"),
+    Setting("embeddings", "extras.embeddings", "--embedding"),
+    Setting("clip_skip", "extras.clip_skip", "--clip-skip"),
     Setting("variation", "variation", "--variation", preset=False),
     Setting("variation_seed", "variation_seed", "--variation-seed", preset=False),
     # What is done with a picture is of that picture, which presets do not have.

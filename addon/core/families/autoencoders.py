@@ -24,7 +24,7 @@ _MB = 1 << 20
 # 2.11) in strips and with sheets, convolutions' workspaces included; its other numbers are fitted to that.
 KL = DecodeBytes(whole=2060, sweep=360 * _MB, middle=250, sheets=1030)
 # Of the others `whole` is counted too. What was counted of the rest is taken by the factors that the KL autoencoder has
-# between counted and held: 2.25 for a strip, 1.34 for sheets; nobody has held them on a card yet.
+# between counted and held: 2.25 for a strip, 1.25 for sheets; nobody has held them on a card yet.
 _KNOWN = {
     "AutoencoderKL": KL,
     "AutoencoderKLFlux2": KL,

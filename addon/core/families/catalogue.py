@@ -12,7 +12,8 @@ from ..errors import ErrorKind, UserError
 from ..model_files import checkpoint, configs
 from ..model_files.configs import read_config
 from ..model_files.kinds import FileKind
-from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler
+from ..requests.extras import Extras
+from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler, Sigmas
 from . import bases, few_steps
 from .bases import Base
 from .family import Defaults, Family
@@ -30,6 +31,16 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "3f9fb36bdc2bba7e": (2, 8),
     "d0259fe5e7152a8c": (3, 8),
     "f696cbda79116845": (4, 8),
+}
+
+
+_LEVELS = (Sigmas.KARRAS, Sigmas.EXPONENTIAL, Sigmas.TRAILING)
+_SPREADS: dict[str, tuple[Sigmas, ...]] = {
+    Scheduler.DPMPP_2M: _LEVELS,
+    Scheduler.UNIPC: _LEVELS,
+    Scheduler.EULER: _LEVELS,
+    Scheduler.EULER_A: (Sigmas.TRAILING,),
+    Scheduler.DDIM: (Sigmas.TRAILING,),
 }
 
 
@@ -65,6 +76,21 @@ class ModelInfo:
         few = f"{self.few.title}: {self.few.steps} steps" if self.few else ""
         guess = "taken for v-prediction, which its file does not say" if self.guessed else ""
         return ", ".join(filter(None, [what[:1].upper() + what[1:], few, guess]))
+
+    def sigmas(self, scheduler: str) -> tuple[Sigmas, ...]:
+        """The ways to spread the noise over the steps that it has with this scheduler; its own is the first."""
+        if scheduler not in _SPREADS or self.prediction_type == "flow_prediction":
+            return (Sigmas.MODEL,)
+        return (Sigmas.MODEL, *_SPREADS[scheduler])
+
+    def with_extras(self, extras: Extras) -> "ModelInfo":
+        """The model with LoRAs: one that makes it need few steps changes what suits it.
+
+        `few` is then that LoRA's, and how its own scheduler is.
+        """
+        names = (lora.name.rpartition(".")[0] for lora in extras.loras if lora.weight > 0)
+        few = next((found for name in names if (found := few_steps.told_by(name))), None)
+        return self if few is None else replace(self, defaults=_few_steps(self.defaults, few), few=few)
 
     def sampled_on(self, asked: Axes) -> Axes:
         """The axes on which its networks are periodic where a texture is to repeat on `asked`.
@@ -158,6 +184,7 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
     own = family.few_steps(folder) if defaults is None else None
     few = few_steps.told_by(title) if defaults is None and own is None else None
+    few = few or few_steps.scheduled_by(read_config(folder, _SCHEDULER).get("_class_name"))
     base = bases.of_config(read_config(folder, f"{family.denoiser}/config.json")) if defaults is None else None
     if defaults is None:
         defaults, side = own or family.defaults, family.side(folder)

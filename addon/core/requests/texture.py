@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 from ..errors import bad_request
 from ..naming import slug
 from ..variants import COUNTS, Sheet
+from .extras import Extras
 from .finish import Finish
 from .guides import Guides
 from .template import Region, Template
@@ -67,6 +68,17 @@ class Scheduler(StrEnum):
     EULER = "EULER"
     EULER_A = "EULER_A"
     DDIM = "DDIM"
+    LCM = "LCM"
+    TCD = "TCD"
+
+
+class Sigmas(StrEnum):
+    """How much noise each step leaves, for schedulers that have the choice; which have, `ModelInfo.sigmas` tells."""
+
+    MODEL = "MODEL"  # as the model's scheduler is set
+    KARRAS = "KARRAS"
+    EXPONENTIAL = "EXPONENTIAL"
+    TRAILING = "TRAILING"  # from pure noise on: what models for few steps are trained for
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -151,6 +163,7 @@ class TextureRequest:
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
+    extras: LoRAs, embeddings, clip skip.
     guides: pictures for structure and style, beside the words.
     variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
         tile's.
@@ -175,7 +188,9 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    extras: Extras = field(default_factory=Extras)
     vae: str = ""
+    sigmas: Sigmas = Sigmas.MODEL
     guides: Guides = field(default_factory=Guides)
     variants: int = 1
 
@@ -195,6 +210,8 @@ class TextureRequest:
         _whole("The number of textures", self.count, 1, MAX_COUNT)
         if not isinstance(self.axes, Axes) or not isinstance(self.scheduler, Scheduler):
             raise bad_request("The axes or the scheduler are not known.")
+        if not isinstance(self.sigmas, Sigmas):
+            raise bad_request("The sigmas are not known.")
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
@@ -219,6 +236,8 @@ class TextureRequest:
         _whole("The variation's seed", self.variation_seed, 0, MAX_SEED)
         if not variation:
             object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
+        if not isinstance(self.extras, Extras):
+            raise bad_request("The settings for LoRAs and embeddings are not known.")
         if isinstance(self.variants, bool) or self.variants not in COUNTS:
             raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
         if self.variants > 1:
@@ -295,6 +314,7 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
+        before += " | LoRA" * bool(self.extras.loras)
         before += f" | {self.variants} variants" if self.variants > 1 else ""
         before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
@@ -315,7 +335,7 @@ class TextureRequest:
         lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
-        return lines
+        return lines + self.extras.in_words
 
     def as_texture(self) -> "TextureRequest":
         """These settings as those that a texture is generated with. Raises `UserError` where they are none."""
@@ -328,15 +348,18 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `guides`, the variation, the VAE and the variants only where they are not the default, so
-        that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they
+        are not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish, template, guides = data.pop("finish"), data.pop("template"), data.pop("guides")
+        finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
+        guides = data.pop("guides")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
+        if extras != Extras():
+            data["extras"] = extras.to_json()
         if guides:
             data["guides"] = guides.to_json()
         if not self.variation:
@@ -345,6 +368,8 @@ class TextureRequest:
             del data["variants"]
         if not self.vae:
             del data["vae"]
+        if data.pop("sigmas") is not Sigmas.MODEL:
+            data["sigmas"] = self.sigmas.value
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -367,10 +392,14 @@ class TextureRequest:
                 values["axes"] = Axes(values["axes"])
             if "scheduler" in values:
                 values["scheduler"] = Scheduler(values["scheduler"])
+            if "sigmas" in values:
+                values["sigmas"] = Sigmas(values["sigmas"])
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:
                 values["template"] = Template.from_json(values["template"])
+            if "extras" in values:
+                values["extras"] = Extras.from_json(values["extras"])
             if "guides" in values:
                 values["guides"] = Guides.from_json(values["guides"])
         except (TypeError, ValueError) as error:

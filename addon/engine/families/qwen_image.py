@@ -12,7 +12,7 @@ from .packing import Tokens
 
 
 class _QwenImage(Tokens):
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         embeddings = self._read(pipeline, prompt)
         if guided:
             negative = self._read(pipeline, negative_prompt or " ")  # of no words at all nothing would be left

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, message_of
+from common import addon, fresh, message_of, write_tensors
 
 CHANGED: dict[str, Any] = {
     "prompt": "mossy bricks",
@@ -32,6 +32,7 @@ CHANGED: dict[str, Any] = {
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
     "scheduler": "UNIPC",
+    "sigmas": "KARRAS",
     "variation": 0.25,
     "variation_seed": 5,
     "template_image": None,  # an image, as "mask"; `_images` makes both
@@ -44,6 +45,9 @@ CHANGED: dict[str, Any] = {
     "feather": 0.125,
     "wear_amount": 0.25,
     "keep_edges": True,
+    "loras": [],  # files, which `_files` makes
+    "embeddings": [],
+    "clip_skip": 2,
     "controls": [
         {
             "model": "",
@@ -79,8 +83,12 @@ OPTIONS = {
     "--kind": "metal",
     "--delight": None,  # without a value
     "--model": "",
+    "--lora": "",
+    "--embedding": "",
+    "--clip-skip": "2",
     "--vae": "",
     "--scheduler": "unipc",
+    "--sigmas": "karras",
     "--variation": "0.25",
     "--variation-seed": "5",
     "--template-image": "",
@@ -154,21 +162,45 @@ def _images() -> None:
     control["model"] = OPTIONS["--control"]
 
 
-def _set(settings: Any, name: str) -> None:
-    if name != "controls":
-        setattr(settings, name, CHANGED[name])
-        return
-    settings.controls.clear()
-    for values in CHANGED[name]:
-        control = settings.controls.add()
-        for key, value in values.items():  # the picture before make_tileable, which it changes
-            setattr(control, key, value)
+def _files() -> None:
+    """A LoRA and an embedding, as small as they get."""
+    for name, option, weight, tensors in (
+        (
+            "loras",
+            "--lora",
+            {"weight": 0.5},
+            {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]},
+        ),
+        ("embeddings", "--embedding", {}, {"emb_params": [1, 768]}),
+    ):
+        path = FOLDER / f"{name}.safetensors"
+        write_tensors(path, tensors, {"modelspec.trigger_phrase": "mossy"})
+        CHANGED[name] = [{"file": str(path), "sha256": "", **weight}]
+        OPTIONS[option] = ":".join([str(path), *map(str, weight.values())])
 
 
-def _get(settings: Any, name: str) -> Any:
-    if name != "controls":
+def _put(settings: Any, name: str, value: Any) -> None:
+    if name == "controls":
+        settings.controls.clear()
+        for values in value:
+            control = settings.controls.add()
+            for key, of_control in values.items():  # the picture before make_tileable, which it changes
+                setattr(control, key, of_control)
+    elif name in ("loras", "embeddings"):
+        getattr(settings, name).clear()
+        for item in value:
+            addon("settings.extras").fill(getattr(settings, name).add(), item)
+    else:
+        setattr(settings, name, value)
+
+
+def _got(settings: Any, name: str) -> Any:
+    if name == "controls":
+        return [{key: getattr(control, key) for key in CHANGED[name][0]} for control in settings.controls]
+    if name not in ("loras", "embeddings"):
         return getattr(settings, name)
-    return [{key: getattr(control, key) for key in CHANGED[name][0]} for control in settings.controls]
+    fields = ("file", "sha256", "weight") if name == "loras" else ("file", "sha256")
+    return [{field: getattr(item, field) for field in fields} for item in getattr(settings, name)]
 
 
 def _asked(settings: Any) -> Any:
@@ -182,8 +214,9 @@ def _table() -> Any:
 def _change() -> Any:
     settings = bpy.context.scene.tilewright
     _images()
+    _files()
     for setting in _table():
-        _set(settings, setting.name)
+        _put(settings, setting.name, CHANGED[setting.name])
     return settings
 
 
@@ -205,7 +238,8 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
-    whole = {field.name for field in fields(request)} - {"finish", "template", "guides"}
+    whole = {field.name for field in fields(request)} - {"finish", "template", "extras", "guides"}
+    whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
     whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
@@ -236,7 +270,7 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
     assert _asked(settings) == made
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
-    assert {name: _get(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
+    assert {name: _got(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
 
 
@@ -262,7 +296,7 @@ def rule_presets_keep_what_the_table_says(folder: Path) -> None:
     _unset()
     assert bpy.ops.tilewright.load_preset(filepath=bpy.utils.preset_find("All_Changed", "tilewright")) == {"FINISHED"}
     for setting in _table():
-        kept = _get(settings, setting.name) == CHANGED[setting.name]
+        kept = _got(settings, setting.name) == CHANGED[setting.name]
         assert kept == setting.preset, setting.name
 
 
