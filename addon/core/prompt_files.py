@@ -16,15 +16,8 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {
-    "seed": int,
-    "count": int,
-    "variants": int,
-    "steps": int,
-    "guidance": float,
-    "strength": float,
-    "upscale": int,
-}
+_WHOLE = ("seed", "count", "variants", "steps", "upscale")
+_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
