@@ -174,8 +174,11 @@ def test_another_weight_reads_no_file_and_loads_no_model(
     assert np.array_equal(studio.pixels(extras=extras((path, 1.0))), first)
 
 
-def test_a_weight_of_zero_does_nothing(studio: Studio, lora: Callable[..., Path]) -> None:
-    assert np.array_equal(studio.pixels(extras=extras((lora("a"), 0.0))), studio.pixels())
+def test_a_weight_of_zero_does_nothing(studio: Studio, tmp_path: Path) -> None:
+    """Also of a file that would not fit."""
+    wide = makers.factors(networks.sd_unet(32), (makers.ATTENTION,))
+    path = makers.write(tmp_path / "wide.safetensors", makers.tensors("kohya", wide))
+    assert np.array_equal(studio.pixels(extras=extras((path, 0.0))), studio.pixels())
 
 
 @pytest.mark.parametrize("stop_at", [2, 9, 40])
