@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | installer | exporter, ...]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter]`.
+
+A user starts `start.py batch TABLE --output FOLDER` by hand, with the worker's Python.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -14,7 +16,9 @@ PACKAGE = "tilewright"
 MODULES = {
     "worker": "engine.bootstrap",
     "prepare": "engine.prepare",
+    "batch": "engine.batch.command",
     "installer": "host.installer_start",
+    "hub": "engine.hub_start",
     "exporter": "blender.material.export_job",  # in a Blender
 }
 

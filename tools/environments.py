@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from addon.host.environment import take_lock
+from addon.core.single_holder import take_lock
 from tools.machine import (
     ROOT,
     MachineError,
@@ -64,6 +64,7 @@ OTHER_BLENDERS = {
     for name in ("4.2", "5.0")
 }
 LINT = Kind("lint", "lint's environment", ("lint.txt", "check.txt"), (), 1)
+RAY = Kind("ray", "Ray's environment", ("ray.txt", "check.txt"), (), 1)
 ENGINE = Kind("engine", "the worker's environment", ("engine.txt", "check.txt"), ("starter.txt",), 8)
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tools import environments, package
-from tools.environments import BLENDER, ENGINE, Kind, say
+from tools.environments import BLENDER, ENGINE, RAY, Kind, say
 from tools.machine import ROOT
 
 NOTHING_COLLECTED = 5
@@ -52,6 +52,7 @@ class Group:
 GROUPS = (
     Group(("core", "host"), BLENDER, uses_product=False),
     Group(("engine",), ENGINE, uses_product=False),
+    Group(("cluster",), RAY, uses_product=False),
     Group(("tools",), ENGINE, uses_product=True),
     Group(("blender",), BLENDER, uses_product=True),
 )

@@ -1,26 +1,37 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Files of prompts: one a line, or a table as CSV or JSON lines with settings for each. Imports core only.
 
-As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark.
+As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark. Blender's
+command line reads `COLUMNS`, the batch (`engine.batch`) reads `BATCH_COLUMNS`.
 """
 
 import codecs
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float, "strength": float}
+_NUMBERS = {
+    "seed": int,
+    "count": int,
+    "variants": int,
+    "steps": int,
+    "guidance": float,
+    "strength": float,
+    "upscale": int,
+}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
     "cfg": "guidance",
     "template": "template_image",
     "init_image": "template_image",
+    "tiling": "tile",
     "denoising_strength": "strength",
 }
 
@@ -29,7 +40,7 @@ _OTHER_NAMES = {
 class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
-    template_image, mask: files, relative to this one.
+    template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
 
     line: where it stands in the file, counted from 1.
     """
@@ -50,28 +61,56 @@ class Wish:
     fit: str | None = None
     region: str | None = None
     mask: str | None = None
+    model: str | None = None
+    vae: str | None = None
+    upscale: int | None = None
+    upscaler: str | None = None
+    maps: str | None = None
+    map_networks: str | None = None
+    kind: str | None = None
+    delight: str | None = None
+    variants: int | None = None
 
 
-COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
+_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight")
+_OF_TEMPLATES = ("template_image", "strength", "fit", "region", "mask")
+COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_BATCHES))
+BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_TEMPLATES))
 
 
-def parse(data: bytes, file: str) -> list[Wish]:
+def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[UserError] | None = None) -> list[Wish]:
     """The wishes of a file. `file` is its name: for messages, and its end for what it holds. Raises `UserError`.
 
-    What begins with "#" is a comment. A line of names of columns with "prompt" among them is a header, in any file.
+    columns: which there may be. wrong: takes what is wrong with single lines, which are then left out; without it, the
+    first one is raised. What begins with "#" is a comment. A line of names of columns with "prompt" among them is a
+    header, in any file.
     """
+    wishes = []
+    for read in _readers(data, file, columns):
+        try:
+            wishes.append(read())
+        except UserError as error:
+            if wrong is None:
+                raise
+            wrong.append(error)
+    return wishes
+
+
+def _readers(data: bytes, file: str, columns: Sequence[str]) -> Iterator[Callable[[], Wish]]:
+    """What reads each line."""
     lines = _decode(data, file).splitlines()
     kept = [(number, line) for number, line in enumerate(lines, start=1) if _says_something(line)]
     if not kept:
         raise _bad(f"{file} holds no prompt.", "Write one per line.")
     first, suffix = kept[0][1].strip(), file.lower().rpartition(".")[2]
-    if suffix in ("jsonl", "ndjson", "json") or first.startswith("{"):
-        return [_of_object(line, number, file) for number, line in kept]
     separator = next((mark for mark in "\t;," if mark in first), ",")
     header = [_column(cell) for cell in next(csv.reader([first], delimiter=separator))]
-    if suffix in ("csv", "tsv") or ("prompt" in header and set(header) <= set(COLUMNS)):
-        return list(_of_table("\n".join(lines), header, separator, file))
-    return [Wish(line.strip(), number) for number, line in kept]
+    if suffix in ("jsonl", "ndjson", "json") or first.startswith("{"):
+        yield from (partial(_of_object, line, number, file, columns) for number, line in kept)
+    elif suffix in ("csv", "tsv") or ("prompt" in header and set(header) <= set(columns)):
+        yield from _of_table("\n".join(lines), header, separator, file, columns)
+    else:
+        yield from (partial(Wish, line.strip(), number) for number, line in kept)
 
 
 def _says_something(line: str) -> bool:
@@ -99,10 +138,12 @@ def _column(cell: str) -> str:
     return _OTHER_NAMES.get(name, name)
 
 
-def _of_table(text: str, header: list[str], separator: str, file: str) -> Iterator[Wish]:
+def _of_table(
+    text: str, header: list[str], separator: str, file: str, columns: Sequence[str]
+) -> Iterator[Callable[[], Wish]]:
     if "prompt" not in header:
-        raise _bad(f"{file} has no column prompt.", f"Its first line must name its columns: {', '.join(COLUMNS)}.")
-    _check_columns(header, file)
+        raise _bad(f"{file} has no column prompt.", f"Its first line must name its columns: {', '.join(columns)}.")
+    _check_columns(header, file, columns)
     reader = csv.reader(io.StringIO(text), delimiter=separator)
     seen_header = False
     for cells in reader:
@@ -111,12 +152,16 @@ def _of_table(text: str, header: list[str], separator: str, file: str) -> Iterat
         if not seen_header:
             seen_header = True
             continue
-        if len(cells) > len(header):
-            raise _bad(f"{file}, line {reader.line_num}, has more cells than columns.", "Put commas into quotes.")
-        yield _wish(dict(zip(header, cells, strict=False)), reader.line_num, file)
+        yield partial(_of_cells, cells, header, reader.line_num, file)
 
 
-def _of_object(line: str, number: int, file: str) -> Wish:
+def _of_cells(cells: list[str], header: list[str], number: int, file: str) -> Wish:
+    if len(cells) > len(header):
+        raise _bad(f"{file}, line {number}, has more cells than columns.", "Put commas into quotes.")
+    return _wish(dict(zip(header, cells, strict=False)), number, file)
+
+
+def _of_object(line: str, number: int, file: str, columns: Sequence[str]) -> Wish:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -126,19 +171,21 @@ def _of_object(line: str, number: int, file: str) -> Wish:
     if not isinstance(entry, dict):
         raise _bad(f"{file}, line {number}, is no object.", 'Write lines such as {"prompt": "old brick wall"}.')
     named = {_column(str(key)): value for key, value in entry.items()}
-    _check_columns(named, file)
+    _check_columns(named, f"{file}, line {number},", columns)
     return _wish(named, number, file)
 
 
-def _check_columns(names: Mapping[str, Any] | list[str], file: str) -> None:
-    unknown = [name for name in names if name not in COLUMNS]
+def _check_columns(names: Mapping[str, Any] | list[str], place: str, columns: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in columns]
     if unknown:
-        raise _bad(f"{file} has the column {unknown[0]!r}, which is not known.", f"There are {', '.join(COLUMNS)}.")
+        raise _bad(f"{place} has the column {unknown[0]!r}, which is not known.", f"There are {', '.join(columns)}.")
 
 
 def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
     values: dict[str, Any] = {}
     for name, value in named.items():
+        if isinstance(value, list):
+            value = ",".join(map(str, value))
         text = "" if value is None else str(value).strip()
         if not text:
             continue

@@ -36,7 +36,7 @@ SEAM_CHANCE = 0.01  # a seam that random rolls do worse than that seldom is no c
 RECIPE_SCORE, RECIPE_P = "seam score", "seam p"  # in a recipe's environment
 RECIPE_BEFORE = "seam score before"  # of a template whose seam was repaired
 PART = ".part-"
-_INDEX = "result.json"
+INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes
 
 
@@ -146,7 +146,7 @@ class Draft:
                 sync(self.folder / name)
             target = _free_name(self.root, self.name)
             final = Result(**{**result.__dict__, "folder": target, "created": result.created or time.time()})
-            index = self.folder / _INDEX
+            index = self.folder / INDEX
             index.write_text(json.dumps(final.to_json() | {"folder": target.name}, indent=1), encoding="ascii")
             sync(index)
             sync(self.folder)
@@ -178,7 +178,7 @@ def draft(root: Path, prompt: str, seed: int) -> Iterator[Draft]:
 def load(folder: Path) -> Result:
     """Read a result back. Raises `UserError` (kind `DISK`) where it is broken or a file of it is missing."""
     try:
-        with (folder / _INDEX).open("rb") as file:
+        with (folder / INDEX).open("rb") as file:
             data = json.loads(file.read(_MAX_INDEX))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error

@@ -21,7 +21,7 @@ from typing import BinaryIO, NoReturn
 # at 5 and over 30 s at 7.
 NICENESS = 3
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # nothing leaves the machine, nothing is looked up
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> NoReturn:
     faulthandler.enable()
     # Ctrl-C in the terminal that started Blender is meant for Blender; its end reaches us through stdin
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ.update(_ENVIRONMENT)
+    os.environ.update(ENVIRONMENT)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     from . import worker
 

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from ..core.errors import ErrorKind, UserError
 from ..core.families.family import Family
+from ..core.model_files import configs, kinds
 from ..core.model_files import folder as model_folder
-from ..core.model_files import kinds
 from ..core.model_files.configs import read_config
 from ..core.requests.guides import Control, Guides, Style
 from .devices import is_out_of_memory
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 _CONFIG = "config.json"
 _UNION = "ControlNetUnionModel"
+# What configurations of ControlNets name. Which of both classes it is, the weights tell: the first Unions were
+# published before diffusers had a class for them.
+_CLASS_NAMES = ("ControlNetModel", _UNION, "ControlNetModel_Union")
 _ENCODER = "image_encoder"
 # Where published adapters keep their encoder, seen from the adapter's folder.
 _ENCODER_PLACES = (_ENCODER, f"../{_ENCODER}", f"../models/{_ENCODER}", f"../sdxl_models/{_ENCODER}")
@@ -75,17 +78,16 @@ class StyleFiles:
 
 def find_control(control: Control, family: Family) -> ControlFiles:
     """Check the ControlNet's files; reads headers alone. Raises `UserError` (kind `MODEL`)."""
-    path = Path(control.model)
-    if path.name == _CONFIG:
-        path = path.parent
+    path = configs.root(Path(control.model), _CONFIG)
     _must_exist(path)
     network = model_folder.check_network(path, "diffusers")
     config: dict[str, Any] | None = None
     if path.is_dir():
         config = read_config(path, _CONFIG)
-        class_name = config.get("_class_name")
-    else:
-        class_name = _class_in(path)
+        if config.get("_class_name") not in _CLASS_NAMES:
+            said = f"{path / _CONFIG} names {config.get('_class_name')!r}, which is not on the list of safe classes."
+            raise UserError(ErrorKind.MODEL, said, _AGAIN)
+    class_name = _class_in(network.files)
     if class_name not in family.controls:
         if class_name in ("ControlNetModel", _UNION):
             raise UserError(ErrorKind.MODEL, f"{path.name} is a {class_name}, which this model does not take.", _AGAIN)
@@ -94,8 +96,8 @@ def find_control(control: Control, family: Family) -> ControlFiles:
     return ControlFiles(path, network.files, network.fingerprint, str(class_name), config, network.parameters)
 
 
-def _class_in(path: Path) -> str:
-    names = _names(path)
+def _class_in(files: tuple[Path, ...]) -> str:
+    names = {name for file in files for name in _shapes(file)}
     if "task_embedding" in names:
         return _UNION
     if "controlnet_cond_embedding.conv_in.weight" in names or any(name in names for name in _COPIED):
@@ -191,10 +193,6 @@ def _same(known: str, found: str, title: str, path: Path) -> None:
         )
 
 
-def _names(path: Path) -> set[str]:
-    return set(_shapes(path))
-
-
 def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
     with safe_open(path, framework="pt") as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -210,7 +208,8 @@ def load_control(found: ControlFiles, unet: Any, dtype: torch.dtype) -> Any:
     """
     cls = getattr(diffusers, found.class_name)  # on the list of safe classes
     weights = _renamed(_read(found.files, dtype), unet.config, found.path)
-    config = dict(found.config) if found.config is not None else _config_like(cls, unet.config, weights)
+    config = dict(found.config) if found.config is not None else _config_like(cls, unet.config)
+    config |= _told_by_shapes(weights)
     for key in ("block_out_channels", "cross_attention_dim"):
         if key in config and _plain(config[key]) != _plain(unet.config[key]):
             raise _for_another(found.path)
@@ -240,13 +239,17 @@ def _renamed(weights: dict[str, torch.Tensor], denoiser: Any, path: Path) -> dic
     return {name: value for name, value in converted.items() if value is not None}
 
 
-def _config_like(cls: Any, denoiser: Mapping[str, Any], weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+def _config_like(cls: Any, denoiser: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration of a ControlNet that comes as one file: that of the denoiser's own way down.
 
-    So diffusers makes one of a denoiser (`ControlNetModel.from_unet`). What differs between ControlNets shows in the
-    weights' shapes.
+    So diffusers makes one of a denoiser (`ControlNetModel.from_unet`).
     """
-    config = {name: denoiser[name] for name in inspect.signature(cls.__init__).parameters if name in denoiser}
+    return {name: denoiser[name] for name in inspect.signature(cls.__init__).parameters if name in denoiser}
+
+
+def _told_by_shapes(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """The settings in which ControlNets for one denoiser differ; their configurations may be older than diffusers'."""
+    config: dict[str, Any] = {}
     if "conv_in.weight" in weights:  # of latents alone, also where the denoiser reads a mask beside them
         config["in_channels"] = weights["conv_in.weight"].shape[1]
     prefix = "controlnet_cond_embedding."

@@ -179,7 +179,7 @@ class ModelCache:
             found,
             family,
             counted,
-            request.size,
+            request.picture_size,
             upcast_vae=upcast,
             autoencoder=folder.classes["vae"][1],
             memory=memory,
@@ -254,7 +254,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         found,
         family,
         parameters,
-        request.size,
+        request.picture_size,
         upcast_vae=loaded.plan.upcast_vae,
         autoencoder=loaded.plan.autoencoder,
         memory=memory,
@@ -263,7 +263,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     if order.index(loaded.plan.mode) < order.index(plan.mode):
         return None
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
-    possible = loaded.plan.decodings(request.size)
+    possible = loaded.plan.decodings(request.picture_size)
     decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
     return replace(loaded.plan, decoding=decoding)
 
@@ -286,7 +286,8 @@ def _with_guides(
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
     networks = {
-        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
+        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
+        for name in folder.weights
     }
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
@@ -410,10 +411,10 @@ def in_float32(scheduler: Any) -> Any:
     return scheduler
 
 
-def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
+def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: bool) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
     if name in folder.in_files:
-        return weights.load(folder.in_files[name], getattr(torch, dtype))
+        return weights.load(folder.in_files[name], getattr(torch, dtype), channels_last)
     library, class_name = folder.classes[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]

@@ -369,13 +369,13 @@ class Worker:
             job.finish(Failed(job.id, error))
         except Exception as error:
             log.exception("job %s failed", job.id)
-            lost = _card_error(error)
+            lost = card_error(error)
             job.finish(Failed(job.id, lost or bug(error)))
             if lost:  # whatever this process would ask of it now fails alike; the host starts another worker
                 leave(4)
 
 
-def _card_error(error: Exception) -> UserError | None:
+def card_error(error: Exception) -> UserError | None:
     """What is told where an error is that of a graphics card which cannot be used any more, None for any other."""
     try:
         from .devices import is_device_lost

@@ -36,10 +36,10 @@ def test_what_is_missing_is_told(blender: Blender, tmp_path: Path, model: str) -
         "A control has no ControlNet. Choose its file or folder, or turn it off.",
         "A control has no picture. Choose one, or turn it off.",
         "The style picture has no IP-Adapter.",
-        "Starter takes no ControlNet and no IP-Adapter. Choose another model, or turn off what is under Guides.",
-        "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.",
-        "What guided it is not here: control_depth.safetensors. Choose it under Guides.",
-        "What guided it is not here: control_depth.safetensors, height.png. Choose it under Guides.",
+        "Starter takes no ControlNet and no IP-Adapter. Choose another model, or turn off what is under Guide",
+        "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.",
+        "What guided it is not here: control_depth.safetensors. Choose it under Guide Pictures.",
+        "What guided it is not here: control_depth.safetensors, height.png. Choose it under Guide Pictures.",
     )
     assert [one in other for one, other in zip(wanted, told, strict=True)] == [True] * 7, told
 

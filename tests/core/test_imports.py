@@ -20,7 +20,7 @@ ROOMS = {
 WINGS = ("common", "settings", "pictures", "material", "jobs", "history", "install", "shell")
 STRANGERS = {"history", "install"}  # they know nothing of each other
 # What each room may import besides the standard library. accelerate is what diffusers' offloading consists of,
-# torchvision what spandrel needs; it reads 16-bit PNGs.
+# torchvision what spandrel needs; it reads 16-bit PNGs. ray is what batches run on where a user has installed it.
 PACKAGES = {
     "core": {"numpy"},
     "host": set(),
@@ -31,9 +31,11 @@ PACKAGES = {
         "transformers",
         "accelerate",
         "safetensors",
+        "huggingface_hub",
         "PIL",
         "spandrel",
         "torchvision",
+        "ray",
     },
     "blender": {
         "bl_operators",

@@ -6,7 +6,7 @@ import codecs
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.prompt_files import Wish, parse
+from addon.core.prompt_files import BATCH_COLUMNS, Wish, parse
 
 TABLE = 'prompt,negative,seed,size,count,steps,guidance,name\nbrick,,7,64x128,2,3,1.5,wall\n"oak, old",moss,,,,,,\n'
 WISHES = [
@@ -79,3 +79,15 @@ def test_what_is_wrong_is_named_with_its_line(text: str, name: str, said: str) -
 def test_what_is_no_text_is_refused(data: bytes) -> None:
     with pytest.raises(UserError):
         parse(data, "a.txt")
+
+
+def test_a_batch_has_other_columns_and_hears_of_every_bad_line() -> None:
+    wrong: list[UserError] = []
+    text = "prompt,tiling,upscale,model\nmoss,x,2,starter\nbrick,,much,\n,,,\noak,,,\na,b,c,d,e\n"
+    wishes = parse(text.encode(), "a.csv", BATCH_COLUMNS, wrong)
+    assert wishes == [Wish("moss", 2, tile="x", upscale=2, model="starter"), Wish("oak", 5)]
+    assert [error.message.split(":")[0].split(", has")[0] for error in wrong] == ["a.csv, line 3", "a.csv, line 6"]
+    with pytest.raises(UserError, match="'model', which is not known"):
+        parse(b"prompt,model\nmoss,starter\n", "a.csv")
+    with pytest.raises(UserError, match="'mask', which is not known"):
+        parse(b"prompt,mask\nmoss,a.png\n", "a.csv", BATCH_COLUMNS)

@@ -3,13 +3,20 @@
 
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import (
     AuraFlowTransformer2DModel,
+    AutoencoderDC,
     AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLHunyuanImage,
+    AutoencoderKLQwenImage,
+    AutoencoderKLWan,
+    AutoencoderTiny,
     ControlNetModel,
     PixArtTransformer2DModel,
     SanaTransformer2DModel,
@@ -23,15 +30,18 @@ from torch.utils._pytree import tree_map
 
 from addon.core import families
 from addon.core.errors import ErrorKind, UserError
-from addon.core.families import AURA_FLOW, PIXART_ALPHA, PIXART_SIGMA, SANA
+from addon.core.families import AURA_FLOW, PIXART_ALPHA, PIXART_SIGMA, SANA, autoencoders
 from addon.core.families import STABLE_DIFFUSION_3 as SD3
 from addon.core.families.autoencoders import KL
 from addon.core.families.family import Family
 from addon.core.requests.texture import Axes, Size
-from addon.engine import devices, layers
+from addon.engine import devices, latents, layers
+from addon.engine.canvas import canvases
 from addon.engine.devices import Decoding, Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
 from addon.engine.families import sines
 from addon.engine.seamless import seamless
+from addon.engine.tiles import TileLimits
+from tests.engine import networks
 
 GB = 1 << 30
 Model = tuple[Family, dict[str, int]]  # and its numbers of weights
@@ -367,6 +377,80 @@ def full_size(family: Family) -> tuple[torch.nn.Module, Callable[[torch.nn.Modul
         attention_head_dim=256, num_attention_heads=12, caption_projection_dim=3072, pos_embed_max_size=4096
     )
     return learned, lambda network: network(latents, text, time)
+
+
+def full_size_autoencoder(name: str) -> tuple[torch.nn.Module, int, int]:
+    """Without data; its channels, and pixels a latent."""
+    match name:
+        case "AutoencoderKLFlux2":
+            return AutoencoderKLFlux2(), 32, 8
+        case "AutoencoderKLQwenImage":
+            return AutoencoderKLQwenImage(), 16, 8
+        case "AutoencoderKLWan":
+            return AutoencoderKLWan(), 16, 8
+        case "AutoencoderTiny":
+            return AutoencoderTiny(), 4, 8
+        case "AutoencoderKLHunyuanImage":
+            widths = (128, 256, 512, 512, 1024, 1024)
+            return AutoencoderKLHunyuanImage(3, 3, 64, widths, 2, 32, 384), 64, 32
+    efficient = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
+    dc = AutoencoderDC(
+        encoder_block_types=efficient,
+        decoder_block_types=efficient,
+        encoder_layers_per_block=(2, 2, 2, 3, 3, 3),
+        decoder_layers_per_block=(3,) * 6,
+        upsample_block_type="interpolate",
+        downsample_block_type="Conv",
+    )
+    return dc, 32, 32
+
+
+@pytest.mark.parametrize("name", [name for name in autoencoders._KNOWN if name != "AutoencoderKL"])
+def test_the_estimates_cover_what_full_size_autoencoders_hold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
+    with torch.device("meta"):
+        vae, channels, factor = full_size_autoencoder(name)
+        vae.half()
+        z, picture = torch.randn(1, channels, 512 // factor, 512 // factor).half(), torch.randn(1, 3, 512, 512).half()
+        decode = bytes_per_pixel(vae, lambda: latents.decode_whole(vae, z))
+        encode = bytes_per_pixel(vae, lambda: latents.encode_whole(vae, picture))
+    whole = autoencoders.decode_bytes_of(name).whole
+    assert 0.85 * whole < max(decode, encode) < whole
+
+
+def narrow_autoencoder(name: str) -> tuple[torch.nn.Module, int, int]:
+    """An eighth as wide as in full size (a fourth for the last); its channels, and pixels a latent."""
+    torch.manual_seed(0)
+    match name:
+        case "AutoencoderKL":
+            return networks.kl_autoencoder(16), 4, 8
+        case "AutoencoderKLQwenImage":
+            vae = AutoencoderKLQwenImage(base_dim=12, z_dim=4, latents_mean=[0.0] * 4, latents_std=[1.0] * 4)
+            return vae.eval(), 4, 8
+        case "AutoencoderDC":
+            return networks.dc_autoencoder(16, growing=True), 8, 32
+    return AutoencoderKLHunyuanImage(3, 3, 8, (32, 64, 128, 128, 256, 256), 2, 32, 384).eval(), 8, 32
+
+
+@pytest.mark.parametrize(
+    "name", ["AutoencoderKL", "AutoencoderKLQwenImage", "AutoencoderDC", "AutoencoderKLHunyuanImage"]
+)
+@torch.no_grad()
+def test_the_estimates_cover_what_lies_between_layers(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Counted while an eighth of it runs in strips of two rows: next to nothing, beside the sheets."""
+    monkeypatch.setattr(layers, "_WIDEST", 1)
+    vae, channels, factor = narrow_autoencoder(name)
+    side = max(96, 4 * factor)
+    z = torch.randn(1, channels, side // factor, side // factor)
+    with seamless(vae, Axes.XY), canvases(tmp_path) as easel, LiveBytes(vae) as counted:
+        layers.Layers(vae, Axes.XY, easel, TileLimits({"cpu": 64}), on_device=True).decode(z)
+    narrow = 4 if name == "AutoencoderKLHunyuanImage" else 8
+    at_two_bytes = counted.peak / side**2 / 2 * narrow
+    sheets = autoencoders.decode_bytes_of(name).sheets
+    assert 0.6 * sheets < at_two_bytes < sheets
+    assert autoencoders.decode_bytes_of(name).middle <= sheets
 
 
 @pytest.mark.parametrize(("family", "billions"), [(SD3, 8.06), (PIXART_SIGMA, 0.61), (SANA, 1.60), (AURA_FLOW, 6.84)])

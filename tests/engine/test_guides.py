@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ControlNets and IP-Adapters: the law under roll, plain diffusers bit for bit, and nothing that stays behind."""
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 import torch
 from accelerate import cpu_offload
 from diffusers import (
+    ControlNetModel,
+    ControlNetUnionModel,
     StableDiffusionControlNetPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLControlNetPipeline,
@@ -23,10 +27,11 @@ from safetensors.torch import load_file, save_file
 
 from addon.core import recipe, ways
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families import by_pipeline
 from addon.core.requests.guides import Control, ControlKind, Guides, Style
 from addon.core.requests.template import Template
 from addon.core.requests.texture import STARTER, Axes, Size
-from addon.engine import generate, guides
+from addon.engine import generate, guide_files, guides
 from addon.engine.devices import Offload
 from addon.engine.guide_files import GuideCache
 from addon.engine.guide_pictures import GuidePictures, guide_pictures
@@ -500,6 +505,51 @@ def as_first_published(weights: dict[str, torch.Tensor], prefix: str) -> dict[st
             other = blocks[block] + rest
         made[prefix + other] = value
     return made
+
+
+def test_a_control_net_in_the_hubs_cache_is_found_by_its_folder_there(
+    controls: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "models--somebody--depth"
+    (place / "blobs").mkdir(parents=True)
+    snapshot_folder = place / "snapshots" / "0123abcd"
+    shutil.copytree(controls["depth"], snapshot_folder)
+    weights = snapshot_folder / "diffusion_pytorch_model.safetensors"
+    weights.rename(place / "blobs" / "weights")
+    weights.symlink_to(place / "blobs" / "weights")
+    family = by_pipeline("StableDiffusionPipeline")
+    assert family is not None
+    known = {
+        guide_files.find_control(Control(str(path), str(picture)), family).fingerprint
+        for path in (place, snapshot_folder, snapshot_folder / "config.json", controls["depth"])
+    }
+    assert len(known) == 1
+
+
+@pytest.mark.parametrize("cls", [ControlNetModel, ControlNetUnionModel])
+def test_the_shapes_of_published_networks_tell_their_settings(cls: Any) -> None:
+    with torch.device("meta"):
+        network = cls(addition_time_embed_dim=256)
+    told = guide_files._told_by_shapes(network.state_dict())
+    assert "conditioning_embedding_out_channels" in told
+    assert {name: network.config[name] for name in told} == told
+
+
+def test_a_union_of_before_diffusers_had_a_class_for_it_is_one(
+    sdxl_studio: Studio, controls: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
+    old = Path(shutil.copytree(controls["union"], tmp_path / "old"))
+    config = json.loads((old / "config.json").read_text(encoding="utf-8"))
+    del config["num_control_type"], config["num_trans_channel"]
+    (old / "config.json").write_text(json.dumps(config | {"_class_name": "ControlNetModel_Union"}), encoding="utf-8")
+    new, same = (
+        sdxl_studio.pixels(guides=Guides((Control(str(path), str(picture), ControlKind.TILE),)))
+        for path in (controls["union"], old)
+    )
+    assert np.array_equal(new, same)
+    (old / "config.json").write_text(json.dumps(config | {"_class_name": "EvilNet"}), encoding="utf-8")
+    with pytest.raises(UserError, match="'EvilNet', which is not on the list of safe classes"):
+        sdxl_studio.make(guides=Guides((Control(str(old), str(picture), ControlKind.TILE),)))
 
 
 def broken(change: Callable[[dict[str, torch.Tensor]], object], source: Path, file: Path) -> Path:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from addon.core.errors import UserError
 from addon.core.families import catalogue
 from addon.core.requests.template import Template
 from addon.core.requests.texture import Axes, Size
@@ -23,7 +24,7 @@ from addon.engine.devices import Device, Kind, make_plan
 from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 from tests.engine.test_devices import LiveBytes
-from tests.engine.test_generate import Studio, Watch
+from tests.engine.test_generate import Stop, Studio, Watch
 from tests.engine.test_rotary import off, turned
 from tests.engine.test_seamless import LIMIT, WRAPPED, assert_unchanged, snapshot
 from tests.engine.transformer_pipelines import PIPELINES, flux, flux2_klein
@@ -154,6 +155,39 @@ def test_a_whole_run_of_six_steps_rolls_with_its_noise_once_the_table_is_turned(
         assert off(rolled, by_tokens(plain)) <= LIMIT
     moved = np.roll(pictures[0], (16 * tokens[0], 16 * tokens[1]), (0, 1))
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
+
+
+# --- cancelling
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_cancel_is_seen_in_the_middle_of_a_step_on_cards_too(
+    name: str, studio_of: Callable[[str], Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = studio_of(name)
+    network = studio.loaded().pipeline.transformer
+    steps: list[None] = []
+    checks: list[None] = []
+    hook = network.register_forward_hook(lambda *_: steps.append(None))
+    watch = Watch()
+    monkeypatch.setattr(watch, "check", lambda: checks.append(None))
+    monkeypatch.setattr(generate, "_LAYERS", generate._BLOCKS)  # as on a card
+    studio.make(watch, steps=2)
+    hook.remove()
+    with_decoder = len(checks)
+    blocks = {type(module).__name__ for module in network.modules()} & set(network._repeated_blocks)
+    assert blocks
+    repeated = sum(type(module).__name__ in blocks for module in network.modules())
+    assert with_decoder >= repeated * len(steps)
+    assert repeated >= 2
+    with pytest.raises(Stop):
+        studio.make(Watch(stop_at=4), steps=2)
+
+
+def test_a_schedule_that_is_not_finite_is_refused_before_the_run(studio_of: Callable[[str], Studio]) -> None:
+    """Qwen-Image's own scheduler with one step: diffusers 0.42.1 divides nothing by nothing."""
+    with pytest.raises(UserError, match="cannot make 1 step"):
+        studio_of("qwen_image").make(steps=1)
 
 
 # --- memory: full-size networks but for their depth, which a step does not hold

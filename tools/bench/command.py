@@ -63,6 +63,8 @@ MEASURES = {
     "periodicity_worst": Measure("picture_figures:periodicity_worst", "ratio", 1e-5),
     "template_encode_over_bare": Measure("template_figures:template_encode_over_bare", "ratio", 1.05),
     "template_memory_ratio": Measure("template_figures:template_memory_ratio", "ratio", 1.1),
+    "import_over_read": Measure("loading_figures:import_over_read", "ratio", 1.1),
+    "import_peak_over_weights": Measure("loading_figures:import_peak_over_weights", "ratio", 1.05),
     "control_over_bare": Measure("guide_figures:control_over_bare", "ratio", 1.03),
     "material_2048_s": Measure("picture_figures:material_2048_s", "s", None),
     "upscale_4096_s": Measure("card_figures:upscale_4096_s", "s", None),

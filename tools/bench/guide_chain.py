@@ -17,7 +17,7 @@ from addon.engine.guide_pictures import guide_pictures
 from addon.engine.models import ModelCache, make_scheduler
 from addon.engine.seamless import seamless
 from tools.bench import networks
-from tools.bench.chain import _Watch, timed
+from tools.bench.chain import Watch, timed
 from tools.bench.figures import in_turn
 
 
@@ -74,7 +74,7 @@ def sampling_seconds(width: int, side: int, steps: int, runs: int) -> dict[str, 
                 return latents
 
             def mine() -> torch.Tensor:
-                return generate.sample(loaded, request, embeddings, 0, _Watch(), guide=guide)
+                return generate.sample(loaded, request, embeddings, 0, Watch(), guide=guide)
 
             assert torch.allclose(mine(), theirs(), rtol=1e-4, atol=1e-4)
             worker, others = in_turn((lambda: timed(mine), lambda: timed(theirs)), runs)

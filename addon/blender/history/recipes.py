@@ -63,7 +63,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     settings.width, settings.height = request.size.width, request.size.height
     settings.steps = request.steps
     settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
-    settings.tiling = request.axes.value
+    settings.tiling, settings.variants = request.axes.value, str(request.variants)
     finish = request.finish
     settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
     settings.map_kinds = {kind.name for kind in finish.maps or MapKind}
@@ -128,7 +128,7 @@ def _restore_guides(settings: TILEWRIGHT_PG_settings, guides: Guides, own: bool,
     settings.controls.clear()
     settings.style_picture = None
     if not own:
-        note = rpt_("Pictures guided it (ControlNet, IP-Adapter). Choose those under Guides.")
+        note = rpt_("Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.")
         return note if guides else ""
     missing = [
         Path(path).name
@@ -148,9 +148,11 @@ def _restore_guides(settings: TILEWRIGHT_PG_settings, guides: Guides, own: bool,
         settings.style_file, settings.style_encoder = guides.style.file, guides.style.encoder
         settings.style_picture, settings.style_strength = pictures[-1], guides.style.strength
         if settings.style_picture is None:
-            return rpt_("Its style picture is not here. Choose one under Guides.")
+            return rpt_("Its style picture is not here. Choose one under Guide Pictures.")
     if missing:
-        return rpt_("What guided it is not here: {names}. Choose it under Guides.").format(names=", ".join(missing))
+        return rpt_("What guided it is not here: {names}. Choose it under Guide Pictures.").format(
+            names=", ".join(missing)
+        )
     return ""
 
 

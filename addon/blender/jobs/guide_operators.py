@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the buttons under Guides do: add and remove a control, take its picture from the object. Imports core."""
+"""What the buttons of Guide Pictures do: controls added, removed, with pictures from the object. Imports core."""
 
 import bpy
 from bpy.props import IntProperty

@@ -43,6 +43,7 @@ def from_settings(
         guidance_scale=settings.guidance_scale or None,
         seed=None if random and not varies else settings.seed,
         count=settings.count,
+        variants=int(settings.variants),
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         sigmas=settings.get_sigmas(),
@@ -122,7 +123,9 @@ def make(
     if request.guides and not info.takes_guides:
         words = rpt_("{model} takes no ControlNet and no IP-Adapter.")
         raise UserError(
-            ErrorKind.MODEL, words.format(model=info.title), "Choose another model, or turn off what is under Guides."
+            ErrorKind.MODEL,
+            words.format(model=info.title),
+            "Choose another model, or turn off what is under Guide Pictures.",
         )
     return replace(
         request,

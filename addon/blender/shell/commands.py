@@ -34,7 +34,8 @@ from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
 from ..settings import extras, models, request
-from . import guide_options, picture_commands, template_options
+from . import guide_options, models_commands, picture_commands, template_options
+from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
 
@@ -63,7 +64,7 @@ def main(arguments: list[str]) -> int:
     """Run the command. 0 if every texture was made, 1 if not, 2 for a wrong command line, 130 after Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        wanted = _requests(options)
+        wanted = [] if options.command == "models" else _requests(options)
     except UserError as error:
         _complain(error)
         return 2
@@ -71,12 +72,17 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
+            if options.command == "models":
+                return models_commands.run(options, interruptions)
             return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
         return 1
-    except _Closed:  # as of "| head": it has what it wanted
+    except (_Closed, BrokenPipeError):  # as of "| head": it has what it wanted
         return _CLOSED
+    except models_commands.Stopped:
+        _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was downloaded is kept."))
+        return _INTERRUPTED
     except _Interrupted:
         _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was finished is kept."))
         return _INTERRUPTED
@@ -102,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
     generate.add_argument("--seed", type=int, metavar="N", help="0 to 2147483647 (random)")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
+    generate.add_argument("--variants", type=int, default=1, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
@@ -123,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     guide_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
+    models_commands.add_parser(commands, program, _Parser)
     return parser
 
 
@@ -130,19 +138,20 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
+    guided = GuidesOf(options, _path)
     if options.prompts is None:
-        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path))]
+        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path), guided)]
     path, wanted = _path(options.prompts), []
     templates = Templates(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
-            wanted.append(_request(options, wish, templates))
+            wanted.append(_request(options, wish, templates, guided))
         except UserError as error:
             raise UserError(error.kind, f"{path.name}, line {wish.line}: {error.message}", error.hint) from error
     return wanted
 
 
-def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates) -> Wanted:
+def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates, guided: GuidesOf) -> Wanted:
     """What a line says goes before what the whole command says."""
 
     def chosen(name: str) -> Any:
@@ -154,7 +163,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
-    guides, more = guide_options.guides(options, _path, Axes(tile))
+    guides, more = guided.on(Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
@@ -164,6 +173,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         guidance_scale=chosen("guidance"),
         seed=chosen("seed"),
         count=chosen("count"),
+        variants=chosen("variants"),
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),

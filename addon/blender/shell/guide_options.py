@@ -55,32 +55,50 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--style-strength", type=float, metavar="F", help="0 to 1 (0.6)")
 
 
-def guides(options: argparse.Namespace, path: Callable[[str], Path], axes: Axes) -> tuple[Guides, tuple[str, ...]]:
-    """What the options ask for, and notes on the pictures. Raises `UserError`."""
-    controls: list[Control] = []
-    notes: list[str] = []
-    for said in getattr(options, "controls", None) or ():
-        control, more = _control(said, path, axes)
-        controls.append(control)
-        notes += more
-    style = None
-    if options.style is not None:
+class GuidesOf:
+    """The guides of one command, read once however many lines a batch has. path: from what was typed to a path."""
+
+    def __init__(self, options: argparse.Namespace, path: Callable[[str], Path]) -> None:
+        self._options, self._path = options, path
+        self._known: dict[Axes, tuple[Guides, tuple[str, ...]]] = {}
+
+    def on(self, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
+        """What the options ask for where a texture repeats on these axes, and notes on the pictures.
+
+        Raises `UserError`.
+        """
+        if axes not in self._known:
+            self._known[axes] = self._read(axes)
+        return self._known[axes]
+
+    def _read(self, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
+        controls: list[Control] = []
+        notes: list[str] = []
+        for said in getattr(self._options, "controls", None) or ():
+            control, more = _control(said, self._path, axes)
+            controls.append(control)
+            notes += more
+        style, more = self._style()
+        return Guides(tuple(controls), style), (*notes, *more)
+
+    def _style(self) -> tuple[Style | None, tuple[str, ...]]:
+        options, path = self._options, self._path
+        if options.style is None:
+            for name in ("style_picture", "style_encoder", "style_strength"):
+                if getattr(options, name) is not None:
+                    option = name.replace("_", "-")
+                    raise _refusal(f"--{option} needs a --style.", "Name the file of an IP-Adapter with it.")
+            return None, ()
         if options.style_picture is None:
             raise _refusal("--style needs a --style-picture.", "Name the picture whose style it takes.")
-        picture, more = _readable(path(options.style_picture), Content.COLOR)
-        notes += more
+        picture, notes = _readable(path(options.style_picture), Content.COLOR)
         style = Style(
             file=str(path(options.style)),
             picture=str(picture),
             encoder=str(path(options.style_encoder)) if options.style_encoder is not None else "",
             **({} if options.style_strength is None else {"strength": options.style_strength}),
         )
-    else:
-        for name in ("style_picture", "style_encoder", "style_strength"):
-            if getattr(options, name) is not None:
-                option = name.replace("_", "-")
-                raise _refusal(f"--{option} needs a --style.", "Name the file of an IP-Adapter with it.")
-    return Guides(tuple(controls), style), tuple(notes)
+        return style, notes
 
 
 def _control(said: dict[str, Any], path: Callable[[str], Path], axes: Axes) -> tuple[Control, tuple[str, ...]]:

@@ -24,13 +24,13 @@ _MB = 1 << 20
 # 2.11) in strips and with sheets, convolutions' workspaces included; its other numbers are fitted to that.
 KL = DecodeBytes(whole=2060, sweep=360 * _MB, middle=250, sheets=1030)
 # Of the others `whole` is counted too. What was counted of the rest is taken by the factors that the KL autoencoder has
-# between counted and held: 2.25 for a strip, 1.34 for sheets; nobody has held them on a card yet.
+# between counted and held: 2.25 for a strip, 1.25 for sheets; nobody has held them on a card yet.
 _KNOWN = {
     "AutoencoderKL": KL,
     "AutoencoderKLFlux2": KL,
     "AutoencoderKLQwenImage": DecodeBytes(whole=3650, sweep=460 * _MB, middle=250, sheets=520),
     "AutoencoderKLWan": DecodeBytes(whole=3650, sweep=460 * _MB, middle=250, sheets=520),
-    "AutoencoderDC": DecodeBytes(whole=1840, sweep=505 * _MB, middle=790, sheets=690),
+    "AutoencoderDC": DecodeBytes(whole=1840, sweep=505 * _MB, middle=790, sheets=790),
     "AutoencoderKLHunyuanImage": DecodeBytes(whole=1080, sweep=360 * _MB, middle=100, sheets=690),
     "AutoencoderTiny": DecodeBytes(whole=540, sweep=270 * _MB),  # tiles of 512 pixels, with their halo
 }

@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a table of wishes to tasks, each a texture with its place in the output. Imports core only.
+
+All of it is checked before anything is made. A row without a seed gets one from its own words, so that the same table
+asks for the same textures each time.
+"""
+
+import hashlib
+import json
+import re
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ...core import image_networks, prompts
+from ...core.errors import UserError, bad_request
+from ...core.families import catalogue
+from ...core.families.catalogue import ModelInfo
+from ...core.model_files import folder as model_folder
+from ...core.naming import slug
+from ...core.prompt_files import BATCH_COLUMNS, Wish, parse
+from ...core.requests import recipe_json
+from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
+from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Size, TextureRequest
+
+USUAL_NAMES = "{name}-{seed}"
+NAMES = ("name", "prompt", "seed", "row", "model", "size", "steps", "guidance")  # what a scheme may hold
+_MAX_FILE = 64 << 20  # bytes of a table
+_PATHS = {
+    "model": (STARTER,),
+    "vae": (),
+    "upscaler": (STARTER_NETWORKS, LANCZOS),
+    "map_networks": (STARTER_NETWORKS, FILTER),
+}
+_SAID = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One texture to make.
+
+    id: the hash of its recipe: of the request with the model's weights, and of the export. line: of the table.
+    request: of a single picture. folder: below the output, with "/". export: one of `map_files.SCHEMES`, or "".
+    """
+
+    id: str
+    line: int
+    request: TextureRequest
+    folder: str
+    export: str = ""
+
+    @property
+    def stem(self) -> str:
+        """What its files are called."""
+        return self.folder.rpartition("/")[2]
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """What has to be loaded for it."""
+        return self.request.model, self.request.vae
+
+    def to_json(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"request": self.request.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Task":
+        """The reverse of `to_json`."""
+        return cls(**{**data, "request": TextureRequest.from_json(data["request"])})
+
+
+@dataclass(frozen=True)
+class _Model:
+    info: ModelInfo
+    fingerprint: str
+    vocabulary: frozenset[str]
+
+
+class BadRows(Exception):
+    """What is wrong with the rows of a table: an error each, in their order."""
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        super().__init__(f"{len(errors)} bad rows")
+        self.errors = errors
+
+
+def read(file: Path, usual: Wish, template: str = "", names: str = USUAL_NAMES, export: str = "") -> list[Task]:
+    """The tasks of a table, in its order, each recipe once. Raises `UserError`, or `BadRows`.
+
+    usual: what a row that says nothing of it is made with; its prompt counts for nothing. template: words around
+    {prompt}. names: the scheme of the folders, see `NAMES`.
+    """
+    _check_names(names)
+    try:
+        with file.open("rb") as stream:
+            data = stream.read(_MAX_FILE + 1)
+    except OSError as error:
+        raise bad_request(f"{file} cannot be read: {error.strerror}.") from error
+    if len(data) > _MAX_FILE:
+        raise bad_request(f"{file} is too large for a table of prompts.")
+    wrong: list[UserError] = []
+    wishes = parse(data, file.name, BATCH_COLUMNS, wrong)
+    model = cache(_model)
+    tasks: dict[str, Task] = {}
+    repeats: dict[str, int] = {}
+    for wish in wishes:
+        try:
+            whole = _with_usual(with_whole_paths(wish, file.parent), usual)
+            made = _request(whole, template, model, repeats)
+            for index in range(made.count):
+                task = _task(made.single(index), whole, names, export, model)
+                tasks.setdefault(task.id, task)
+        except UserError as error:
+            wrong.append(UserError(error.kind, f"{file.name}, line {wish.line}: {error.message}", error.hint))
+    if wrong:
+        raise BadRows(sorted(wrong, key=_line_of))
+    return list(tasks.values())
+
+
+def with_whole_paths(wish: Wish, folder: Path) -> Wish:
+    """The same with whole paths, where they are relative to a folder; known words stay."""
+    paths: dict[str, Any] = {}
+    for name, known in _PATHS.items():
+        text = getattr(wish, name)
+        if text is not None and text not in known:
+            try:
+                paths[name] = str((folder / Path(text).expanduser()).absolute())
+            except RuntimeError as error:  # "~somebody", whom the system does not know
+                raise bad_request(f"The ~ in {text!r} names no user.", "Give the full path.") from error
+    return replace(wish, **paths)
+
+
+def placed(tasks: Iterable[Task], is_taken: Callable[[str], bool]) -> list[Task]:
+    """The tasks with a folder of its own each, numbered where two have the same name, or one is taken already."""
+    own: set[str] = set()
+    free = []
+    for task in tasks:
+        folder, number = task.folder, 2
+        while folder.casefold() in own or is_taken(folder):  # on Windows and macOS, Oak is oak
+            folder, number = f"{task.folder}-{number}", number + 1
+        own.add(folder.casefold())
+        free.append(replace(task, folder=folder))
+    return free
+
+
+def _with_usual(wish: Wish, usual: Wish) -> Wish:
+    said = {name: value for name in BATCH_COLUMNS if (value := getattr(wish, name)) is not None}
+    return replace(usual, line=wish.line, **said)
+
+
+def _model(model: str, vae: str) -> _Model:
+    info = catalogue.resolve(model)
+    found = model_folder.verify(info.folder)
+    if vae:
+        found = model_folder.with_vae(found, Path(vae))
+    vocabulary = prompts.read_vocabulary(catalogue.STARTER_FOLDER) if model == STARTER else frozenset[str]()
+    return _Model(info, f"{found.fingerprint} {found.vae}".strip(), vocabulary)
+
+
+def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], repeats: dict[str, int]) -> TextureRequest:
+    """repeats: how often each request without a seed was asked for, so that two such rows are two textures."""
+    tile = (wish.tile or "xy").upper()
+    if tile not in list(Axes):
+        raise bad_request(f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
+    known = model(wish.model or STARTER, wish.vae or "")
+    defaults, negative = known.info.defaults, wish.negative or ""
+    text = prompts.final(template, wish.prompt, known.vocabulary).text
+    request = TextureRequest(
+        text,
+        prompts.read(negative, known.vocabulary).text,
+        Size.parse(wish.size) if wish.size else Size(defaults.size, defaults.size),
+        steps=defaults.steps if wish.steps is None else wish.steps,
+        guidance_scale=defaults.guidance_for(negative) if wish.guidance is None else wish.guidance,
+        seed=wish.seed or 0,
+        count=1 if wish.count is None else wish.count,
+        axes=Axes(tile),
+        scheduler=_scheduler(wish.scheduler or "", known.info),
+        model=wish.model or STARTER,
+        vae=wish.vae or "",
+        finish=_finish(wish),
+    )
+    if wish.seed is not None:
+        return request
+    words = json.dumps([request.to_json(), wish.name], sort_keys=True)
+    repeats[words] = repeats.get(words, 0) + 1
+    digest = hashlib.sha256(f"{words} {repeats[words]}".encode()).digest()
+    return replace(request, seed=int.from_bytes(digest[:8], "big") % (MAX_SEED + 1))
+
+
+def _scheduler(name: str, info: ModelInfo) -> Scheduler:
+    for scheduler in info.schedulers:
+        if scheduler.value == (name.upper() or Scheduler.MODEL):
+            return scheduler
+    names = ", ".join(scheduler.value.lower() for scheduler in info.schedulers)
+    raise bad_request(f"The scheduler {name} doesn't fit the model {info.title}.", f"Choose one of: {names}.")
+
+
+def _finish(wish: Wish) -> Finish:
+    delight = _SAID.get((wish.delight or "no").lower())
+    if delight is None:
+        raise bad_request(f"delight is {wish.delight!r}.", "Write yes or no.")
+    finish = Finish(
+        upscale=1 if wish.upscale is None else wish.upscale,
+        upscaler=wish.upscaler or STARTER_NETWORKS,
+        maps=parse_maps(filter(None, re.split(r"[\s,+]+", (wish.maps or "").lower()))),
+        map_networks=wish.map_networks or STARTER_NETWORKS,
+        kind=parse_kind(wish.kind or "auto"),
+        delight=delight,
+    )
+    if finish.upscale > 1:
+        image_networks.upscaler_file(finish.upscaler)
+    if finish.maps or finish.delight:
+        image_networks.map_networks(finish.map_networks)
+    return finish
+
+
+def _task(request: TextureRequest, wish: Wish, names: str, export: str, model: Callable[[str, str], _Model]) -> Task:
+    known = model(request.model, request.vae)
+    # Where the model lies changes no pixel.
+    recipe = recipe_json(request) | {"model": known.fingerprint, "vae": ""}
+    words = json.dumps({"recipe": recipe, "export": export}, sort_keys=True)
+    values = {
+        "name": "/".join(map(slug, wish.name.split("/"))) if wish.name else slug(wish.prompt),
+        "prompt": slug(wish.prompt),
+        "seed": request.seed,
+        "row": f"{wish.line:05d}",
+        "model": slug(known.info.title),
+        "size": request.size,
+        "steps": request.steps,
+        "guidance": f"{request.guidance_scale:g}",
+    }
+    return Task(hashlib.sha256(words.encode()).hexdigest()[:16], wish.line, request, names.format(**values), export)
+
+
+def _check_names(names: str) -> None:
+    """Raise `UserError` where a scheme could lead anywhere but to a folder below the output."""
+    hint = f"Write such as {{name}}/{{prompt}}-{{seed}}, with any of {', '.join(NAMES)}."
+    try:
+        parts = list(string.Formatter().parse(names))
+    except ValueError as error:
+        raise bad_request(f"{names!r} is no scheme of names.", hint) from error
+    for literal, name, format_, conversion in parts:
+        if (name is not None and name not in NAMES) or format_ or conversion:
+            raise bad_request(f"{{{name}}} is not known in a scheme of names.", hint)
+        if re.search(r'[\\:*?"<>|\x00-\x1f]', literal):
+            raise bad_request(f"{names!r} is no scheme of names: files cannot be called so.", hint)
+    for part in names.split("/"):
+        if not part or part != part.strip(" .") or part.startswith("."):
+            raise bad_request(f"{names!r} is no scheme of names.", hint)
+
+
+def _line_of(error: UserError) -> int:
+    found = re.search(r", line (\d+)", error.message)
+    return int(found[1]) if found else 0
