@@ -76,6 +76,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     "chroma1": {"guidance_scale": 3.0, "negative_prompt": "rust"},
     "qwen_image": {"true_cfg_scale": 3.0, "negative_prompt": "rust"},
     "ernie_image": {"guidance_scale": 3.0, "negative_prompt": "rust"},
+    "lumina2": {"guidance_scale": 3.0, "negative_prompt": "rust"},
+    "cogview4": {"guidance_scale": 3.0, "negative_prompt": "rust"},
 }
 
 
@@ -175,7 +177,10 @@ def test_a_cancel_is_seen_in_the_middle_of_a_step_on_cards_too(
     studio.make(watch, steps=2)
     hook.remove()
     with_decoder = len(checks)
-    blocks = {type(module).__name__ for module in network.modules()} & set(network._repeated_blocks)
+    blocks = {type(module).__name__ for module in network.modules()} & {
+        *(network._repeated_blocks or ()),
+        *(network._no_split_modules or ()),
+    }
     assert blocks
     repeated = sum(type(module).__name__ in blocks for module in network.modules())
     assert with_decoder >= repeated * len(steps)
@@ -237,6 +242,22 @@ FULL_SIZE: dict[str, tuple[str, dict[str, Any], int, Callable[[Any, int], Any]]]
         1024,
         lambda network, side: network(
             half(1, side**2 // 4, 64), half(1, 300, 3584), None, half(1), [[(1, side // 2, side // 2)]]
+        ),
+    ),
+    "lumina2": (
+        "Lumina2Transformer2DModel",
+        {"num_layers": 2, "num_refiner_layers": 1, "cap_feat_dim": 2304},
+        1024,
+        lambda network, side: network(
+            half(1, 16, side, side), half(1), half(1, 256, 2304), torch.ones(1, 256, dtype=torch.bool, device="cpu")
+        ),
+    ),
+    "cogview4": (
+        "CogView4Transformer2DModel",
+        {"num_layers": 2, "attention_head_dim": 128, "num_attention_heads": 32},
+        1024,
+        lambda network, side: network(
+            half(1, 16, side, side), half(1, 256, 4096), half(1), half(1, 2), half(1, 2), half(1, 2)
         ),
     ),
     "ernie_image": (
