@@ -13,12 +13,13 @@ if sys.version_info < (3, 11):
 # Started as a script, Python looks for modules beside it; they are imported as a package, as the tests do.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools import demo, environments, linting, package, repository, screenshot, showcase, testing
+from tools import demo, environments, field, linting, package, repository, screenshot, showcase, testing
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
 # What runs in the engine's environment, with options of its own.
 _MODULES = {
+    "sets": "tools.sets",
     "tilings": "tools.tilings",
     "train-image-networks": "tools.image_networks.train",
     "train-starter": "tools.starter.train",
@@ -47,13 +48,15 @@ def main() -> int:
     bench.add_arguments(commands.add_parser("bench", help="measure what the extension costs"))
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     showcase.add_arguments(commands.add_parser("showcase", help="the README's picture: six materials on six objects"))
+    field.add_arguments(commands.add_parser("field", help="a field of tiles, laid without repeat: figures and picture"))
+    commands.add_parser("sets", help="sets of tiles that fit: seams, repeat, time; options as tools.sets'")
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
     commands.add_parser(
         "train-image-networks", help="train upscaler and map networks; options: tools.image_networks.train"
     )
     commands.add_parser("tilings", help="ways to make a transformer repeat, side by side; options: tools.tilings")
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks", "tilings"):
+    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks", "tilings", "sets"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":
@@ -81,6 +84,8 @@ def main() -> int:
             return screenshot.run(arguments)
         if arguments.command == "showcase":
             return showcase.run(arguments)
+        if arguments.command == "field":
+            return field.run(arguments)
         python = environments.ensure(environments.ENGINE)
         module = _MODULES[arguments.command]
         return subprocess.run([python, "-m", module, *others], cwd=ROOT).returncode

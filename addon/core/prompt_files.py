@@ -16,7 +16,15 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {"seed": int, "count": int, "steps": int, "guidance": float, "strength": float, "upscale": int}
+_NUMBERS = {
+    "seed": int,
+    "count": int,
+    "variants": int,
+    "steps": int,
+    "guidance": float,
+    "strength": float,
+    "upscale": int,
+}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -61,6 +69,7 @@ class Wish:
     map_networks: str | None = None
     kind: str | None = None
     delight: str | None = None
+    variants: int | None = None
 
 
 _OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight")

@@ -58,6 +58,7 @@ def anew(result: Result, region: Region = Region.ALL, **settings: Any) -> Textur
         finish=replace(request.finish, upscale=1),
         template=template_of(result, region, **settings),
         variation=0.0,
+        variants=1,  # a part of a sheet made anew fits itself only
     )
 
 

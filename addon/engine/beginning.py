@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import UNet2DConditionModel
 from diffusers.utils.torch_utils import randn_tensor
 
 from ..core.errors import ErrorKind, UserError
 from ..core.requests.texture import Size, TextureRequest
 from .devices import Offload
+from .fitting import fit_noise
 from .models import LoadedModel
 from .strength import begin_late, noised
 from .template import Ground
@@ -52,6 +54,14 @@ def is_inpainting(loaded: LoadedModel) -> bool:
 
 def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, encode: Encode) -> Beginning:
     """encode: a picture (H, W, 3), 8-bit -> its latents, as the denoiser has them. Raises `UserError`."""
+    denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
+    # Others would see a whole sheet at once: more than they were trained with, and than most memories hold.
+    if request.variants > 1 and not (loaded.adapter.takes_templates and isinstance(denoiser, UNet2DConditionModel)):
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{loaded.info.title} cannot make variants that fit each other, in Tilewright yet.",
+            "Choose another model, or one variant.",
+        )
     if (ground or request.variation) and not loaded.adapter.takes_templates:
         raise UserError(
             ErrorKind.MODEL,
@@ -59,7 +69,7 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
             "Choose another model.",
         )
     latents = inside = beside = None
-    shape = (request.size.height, request.size.width, 3)
+    shape = (request.picture_size.height, request.picture_size.width, 3)
     if ground is not None:
         mode = loaded.plan.mode.value
         if mode not in ground.latents:
@@ -85,12 +95,14 @@ def first_noise(loaded: LoadedModel, request: TextureRequest, generator: torch.G
     As two noises are at right angles to each other, sine and cosine make this the spherical way between them, and what
     comes out has the deviation of noise.
     """
-    shape = loaded.adapter.noise_shape(loaded.pipeline, request.size)
+    shape = loaded.adapter.noise_shape(loaded.pipeline, request.picture_size)
     noise: torch.Tensor = randn_tensor(shape, generator=generator, dtype=torch.float32)
     if request.variation:
         other = torch.Generator("cpu").manual_seed(request.variation_seed)
         angle = torch.tensor(request.variation * torch.pi / 2)
         noise = angle.cos() * noise + angle.sin() * randn_tensor(shape, generator=other, dtype=torch.float32)
+    if request.variants > 1:
+        fit_noise(noise, request)
     return noise
 
 

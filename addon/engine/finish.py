@@ -26,11 +26,13 @@ from ..core.requests.texture import Axes
 from ..core.results import Draft
 from ..core.surface_kinds import Surface
 from ..core.tileable import make_tileable
+from ..core.variants import ONE_TILE, Sheet
 from . import pictures
 from .canvas import Canvas, Easel, canvases, to_dtype
 from .delight import delight
 from .devices import Device, is_out_of_memory, ready
 from .files import Files, write_color
+from .fitting import fit_canvas, fit_pixels
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
 from .tiles import NotFinite
@@ -47,7 +49,10 @@ _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np
 
 @dataclass(frozen=True)
 class FinishTask:
-    """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job."""
+    """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job.
+
+    sheet: how the tiles lie on it.
+    """
 
     pixels: NDArray[Any]
     finish: Finish
@@ -55,6 +60,7 @@ class FinishTask:
     content: Content = Content.COLOR
     tileable: bool = False
     image: int = 0
+    sheet: Sheet = ONE_TILE
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,7 @@ def _write_files(
     with canvases(draft.folder) as easel, results.disk_errors(draft.root):
         if task.finish.delight:
             task = replace(task, pixels=_delit(task, networks.sources, cache, free, easel, watch))
+            fit_pixels(task.pixels, task.sheet)
         color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
         visible = _visible(color, task, easel)
         score = None
@@ -275,6 +282,7 @@ def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: C
         watch.progress(Phase.UPSCALING, task.image, done, total)
 
     large = upscale(pixels, task.finish.upscale, means, task.axes, task.content, easel, check=watch.check, step=step)
+    fit_canvas(large, slice(None), task.sheet)
     if dtype == np.float32:
         return large
     canvas = easel.make(large.array.shape, dtype)
@@ -327,7 +335,7 @@ def _maps(
     def step(done: int, total: int) -> None:
         watch.progress(Phase.MAPPING, task.image, done, total)
 
-    return make_maps(
+    made = make_maps(
         color.array,
         task.finish.maps,
         sources,
@@ -337,9 +345,13 @@ def _maps(
         cache.limits,
         free,
         surface=surface,
+        sheet=task.sheet,
         check=watch.check,
         step=step,
     )
+    for kind, one in made.items():
+        fit_canvas(one.canvas, one.channels, task.sheet, normals=kind is MapKind.NORMAL)
+    return made
 
 
 def _albedo_problem(visible: Canvas, surface: Surface | None) -> str:

@@ -35,6 +35,8 @@ from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, i
 from .devices import Kind, is_out_of_memory
 from .embeddings import taught
 from .files import Files, write_color
+from .fitting import check as check_set
+from .fitting import fit_latents, fit_pixels
 from .guide_pictures import GuidePictures, guide_pictures
 from .guides import NOTHING, Guide, guided
 from .guides import ready as ready_guides
@@ -53,6 +55,8 @@ from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
+_NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
+
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
 # for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
@@ -69,6 +73,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     request, store = start.request.as_texture(), Path(start.store)
     asked, request = request.extras, loras.check(request)
     start = replace(start, request=request)
+    check_set(request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
@@ -230,7 +235,7 @@ def _finish_and_publish(
     from . import finish
 
     with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index)
+        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
         written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
         _publish_draft(draft, picture, written, notes, note, watch)
 
@@ -303,7 +308,7 @@ def _with_one_leaner_retry(
     cache.free()
     raise UserError(
         ErrorKind.MEMORY,
-        f"Out of memory at {request.size} pixels, even in the leanest mode tried.",
+        f"Out of memory at {request.picture_size} pixels, even in the leanest mode tried.",
         "Choose a smaller size or a smaller model, or close other programs.",
     )
 
@@ -333,7 +338,9 @@ def _sample_and_decode(
             with taught(loaded, request, note if index == 0 else _silent) as read:
                 embeddings, truncated = embed(loaded, read)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
+            nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
+            told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
+            for text in told if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
@@ -343,6 +350,7 @@ def _sample_and_decode(
             latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
+            fit_pixels(pixels, request.sheet)
             return pixels if base is None else base.blend(pixels)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
@@ -380,8 +388,10 @@ def sample(
         watch.progress(Phase.SAMPLING, index, done, steps)
         if sampling is not None:
             tensors["latents"] = sampling.put_back(tensors["latents"], step)
+        if request.variants > 1:
+            fit_latents(tensors["latents"], request, pipeline.scheduler)
         if shown and done < steps:
-            shown.offer(loaded, tensors["latents"], request.size, index, done)
+            shown.offer(loaded, tensors["latents"], request.picture_size, index, done)
         return tensors
 
     def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
@@ -395,8 +405,8 @@ def sample(
             **adapter.after_step(step_ended),
             **first,
             **guide.arguments(loaded, request),
-            width=request.size.width,
-            height=request.size.height,
+            width=request.picture_size.width,
+            height=request.picture_size.height,
             num_inference_steps=request.steps,
             generator=generator,
             output_type="latent",
@@ -428,10 +438,10 @@ def sample(
         steps = len(probe.timesteps) if is_late(probe) else request.steps
         watch.progress(Phase.SAMPLING, index, 0, steps)
         if noise is not None:
-            sampling = Sampling(beginning, noise, loaded, request.size)
+            sampling = Sampling(beginning, noise, loaded, request.picture_size)
             noise = sampling.first_latents(probe)
         latents: torch.Tensor = run(noise, generator)
-    return adapter.unpack(pipeline, latents, request.size)
+    return adapter.unpack(pipeline, latents, request.picture_size)
 
 
 def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
@@ -442,10 +452,15 @@ def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
 
 
 def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
-    """The denoiser in windows of its own size, where a template says what a picture over twice as large shows."""
+    """The denoiser in windows of its own size, where a template says what a picture over twice as large shows.
+
+    For a set of tiles in windows of a tile, unless the model was made for tori of any size.
+    """
     own = loaded.info.defaults.size
-    template = request.template
-    if template is None or template.strength == 1 or max(request.size.width, request.size.height) <= 2 * own:
+    template, size = request.template, request.picture_size
+    if request.variants > 1 and not loaded.info.defaults.periodic:
+        own = max(own, request.size.width, request.size.height)
+    elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()
     denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
     if not isinstance(denoiser, UNet2DConditionModel):

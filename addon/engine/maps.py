@@ -24,6 +24,7 @@ from ..core.requests.finish import MapKind
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
 from ..core.surface_kinds import Surface
+from ..core.variants import ONE_TILE, Sheet
 from .canvas import Canvas, Easel
 from .image_networks import ImageNetwork
 from .low_frequencies import give_low_frequencies
@@ -86,6 +87,7 @@ def make_maps(
     free: int,
     *,
     surface: Surface | None = None,
+    sheet: Sheet = ONE_TILE,
     check: Check = lambda: None,
     step: Step = lambda done, total: None,
 ) -> dict[MapKind, Map]:
@@ -94,10 +96,10 @@ def make_maps(
     sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
     roughness from luminance, metallic none at all. Occlusion always comes from the height.
     surface: what the picture is known to show. Its metallic goes before what networks see, and its roughness is one
-    that such surfaces have (see `shifted`).
+    that such surfaces have (see `shifted`). sheet: of the picture's tiles.
     """
     height, width = color.shape[:2]
-    scale = base_scale(height, width)
+    scale = base_scale(height // sheet.rows, width // sheet.columns)
     work = _Work(color, scale, axes, content, easel, limits, free, check, step)
     metallic = surface.metallic if surface is not None else None
     if metallic is not None:  # no network need look for it

@@ -179,7 +179,7 @@ class ModelCache:
             found,
             family,
             counted,
-            request.size,
+            request.picture_size,
             upcast_vae=upcast,
             autoencoder=folder.classes["vae"][1],
             memory=memory,
@@ -254,7 +254,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         found,
         family,
         parameters,
-        request.size,
+        request.picture_size,
         upcast_vae=loaded.plan.upcast_vae,
         autoencoder=loaded.plan.autoencoder,
         memory=memory,
@@ -263,7 +263,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     if order.index(loaded.plan.mode) < order.index(plan.mode):
         return None
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
-    possible = loaded.plan.decodings(request.size)
+    possible = loaded.plan.decodings(request.picture_size)
     decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
     return replace(loaded.plan, decoding=decoding)
 

@@ -12,7 +12,7 @@ from ...core.errors import UserError
 from ..common import languages, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
-from ..material import color_node, shown
+from ..material import color_node, shown, without_repeat
 from ..pictures import images
 from ..settings import properties
 from ..settings.properties import chosen_target, facts_of, target_problem
@@ -63,6 +63,7 @@ def begin(context: bpy.types.Context, name: str) -> Exchange | None:
         material.session_uid, node.name, image.session_uid, other.session_uid, other.session_uid not in known
     )
     node.image = other
+    without_repeat.show(node)
     return exchange
 
 
@@ -75,6 +76,7 @@ def end(exchange: Exchange) -> None:
     for node in nodes:
         if node.name == exchange.node and node.bl_idname == "ShaderNodeTexImage" and node.image == other:
             node.image = image
+            without_repeat.show(node)
     if other is not None and exchange.loaded:
         bpy.data.images.remove(other)
 

@@ -63,7 +63,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     settings.width, settings.height = request.size.width, request.size.height
     settings.steps = request.steps
     settings.seed, settings.use_random_seed, settings.count = request.seed, False, 1
-    settings.tiling = request.axes.value
+    settings.tiling, settings.variants = request.axes.value, str(request.variants)
     finish = request.finish
     settings.upscale, settings.maps = str(finish.upscale), bool(finish.maps)
     settings.map_kinds = {kind.name for kind in finish.maps or MapKind}

@@ -14,7 +14,7 @@ from ..common.drawing import redraw_sidebars
 from ..common.languages import iface_, rpt_
 from ..common.targets import Target
 from ..jobs import delivery
-from ..material import shown
+from ..material import shown, without_repeat
 from ..settings import properties
 from ..settings.properties import chosen_target, facts_of, target_problem
 from . import browse
@@ -113,6 +113,7 @@ class Trial:
             bpy.data.materials.remove(worn)
         for group in [group for group in bpy.data.node_groups if group.session_uid in self.groups]:
             bpy.data.node_groups.remove(group)
+        without_repeat.clean()
         obj = targets.object_of(self.target)
         if (
             not self.target.material

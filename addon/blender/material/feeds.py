@@ -25,6 +25,7 @@ Images = dict[str, Node]  # by the nodes' names
 Numbers = tuple[float, float, float]  # a color, a vector, or three times the same value
 
 IMAGE = "ShaderNodeTexImage"
+LAID = "tilewright_laid_image"  # on a group that lays an image without a visible repeat, see `without_repeat`
 _ALMOST = 1e-3
 _LEAST = 0.01  # of what black and white differ by; less is nothing to be seen
 _ENOUGH = 4096  # nodes on the way; a tree with more has a loop of groups or was made to be slow
@@ -72,6 +73,17 @@ def passed_by_mute(link: bpy.types.NodeLink) -> Socket | None:
     """The input that a muted node hands on to the output that this link comes from."""
     pairs = link.from_node.internal_links
     return next((pair.from_socket for pair in pairs if pair.to_socket == link.from_socket), None)
+
+
+def is_laid(node: Node) -> bool:
+    """Whether a node is a group of ours that lays the image at its Color without a visible repeat."""
+    return node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None and bool(node.node_tree.get(LAID))
+
+
+def laid_image(group: Node) -> Node | None:
+    """The image node that a group lays, None where something else is linked to it now."""
+    link = live_link(group.inputs["Color"])
+    return link.from_node if link is not None and link.from_node.bl_idname == IMAGE else None
 
 
 def _find(
@@ -131,6 +143,8 @@ def _upwards(socket: Socket) -> tuple[Node | None, list[Socket]]:
         return node, []
     if node.bl_idname == "NodeReroute":
         return node, list(node.inputs)
+    if is_laid(node):
+        return node, [node.inputs["Color"]]
     if node.bl_idname in _ARITHMETIC:
         return node, _carriers(node)
     raise Unknown(node.bl_idname)
@@ -227,6 +241,8 @@ class _Way:
             return self.given.get(node.name, (1.0,) * 3)
         if node.bl_idname == "NodeReroute":
             return self.through(node.inputs[0])
+        if is_laid(node):
+            return self.through(node.inputs["Color"])
         if node.bl_idname not in _ARITHMETIC:
             return (1.0,) * 3  # a factor: `_Search` has looked at it
         return _ARITHMETIC[node.bl_idname](node, self)

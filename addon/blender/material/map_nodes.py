@@ -14,7 +14,7 @@ from ...core.image_networks import RELIEF
 from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, MAPS
 from ..common.languages import rpt_
-from . import color_node, coordinates, feeds, shown
+from . import color_node, coordinates, feeds, shown, without_repeat
 from .color_node import GAP, PREFIX, Placed
 from .feeds import IMAGE
 
@@ -61,6 +61,7 @@ def assign(
     maps = _Maps(material, base, obj, displaced=displaces(material, engine))
     if pictures:
         maps.show(pictures)
+    _lay_what_is_new(material, obj)
     return " ".join([*maps.notes, *maps.stale(pictures), *maps.muted()])
 
 
@@ -70,6 +71,7 @@ def follow(material: bpy.types.Material, engine: str, obj: bpy.types.Object | No
     if maps is None:
         return rpt_("{name} has no texture at its Base Color.").format(name=material.name)
     maps.follow()
+    _lay_what_is_new(material, obj)
     return " ".join(maps.notes)
 
 
@@ -86,6 +88,26 @@ def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) 
         return {}
     nodes = {BASE_COLOR: maps.base.node} | maps.known
     return {kind: node.image for kind, node in nodes.items() if node.image is not None}
+
+
+def image_nodes(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> list[feeds.Node]:
+    """The nodes of `pictures`; none where the material has no texture at its Base Color."""
+    maps = _maps_of(material, "", obj)
+    return [maps.base.node, *maps.known.values()] if maps is not None else []
+
+
+def _lay_what_is_new(material: bpy.types.Material, obj: bpy.types.Object | None) -> None:
+    """Where the material is laid without a visible repeat, that goes for what it shows now."""
+    nodes = shown.nodes(material)
+    if without_repeat.is_laid(nodes):
+        without_repeat.follow(nodes, image_nodes(material, obj), material)
+
+
+def set_laying(material: bpy.types.Material) -> None:
+    """Give the groups that lay the material's images what its sliders say."""
+    for node in shown.nodes(material):
+        if feeds.is_laid(node):
+            without_repeat.set_controls(node, material)
 
 
 def plain_values(material: bpy.types.Material) -> dict[str, float]:
@@ -366,7 +388,7 @@ class _Maps:
     def _free(self, helper: bpy.types.Node, kind: str) -> bool:
         """Whether nothing of the user's stands between a map and our node, so that it may go. If not, says so."""
         image = self.known.get(kind)
-        if image is None or helper.name in {link.to_node.name for link in image.outputs["Color"].links}:
+        if image is None or helper.name in _fed_by(image):
             return True
         words = rpt_("There is something between the nodes {image} and {node}; it was left alone.")
         self.notes.append(words.format(image=TITLES[kind], node=helper.label))
@@ -642,6 +664,13 @@ def _take_out(tree: bpy.types.NodeTree, node: bpy.types.Node, through: bpy.types
         if source is not None:
             tree.links.new(source, target)
     tree.nodes.remove(node)
+
+
+def _fed_by(image: bpy.types.Node) -> set[str]:
+    """The names of the nodes that an image feeds, as it is or laid without a visible repeat."""
+    near = [link.to_node for link in image.outputs["Color"].links]
+    laid = [link.to_node for node in near if feeds.is_laid(node) for link in node.outputs["Color"].links]
+    return {node.name for node in (*near, *laid)}
 
 
 def _reads_ours(normal_map: bpy.types.Node) -> bool:

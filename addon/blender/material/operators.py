@@ -14,7 +14,7 @@ from ..common import preferences, reporting, state, targets
 from ..common.languages import rpt_
 from ..pictures import sources
 from ..settings.properties import settings_of
-from . import assets, export_job, export_maps, map_nodes, old_maps, physical_size, shown
+from . import assets, export_job, export_maps, map_nodes, old_maps, physical_size, shown, without_repeat
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -112,6 +112,35 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
             map_nodes.unmultiply_occlusion(material, mix)
         else:
             map_nodes.multiply_occlusion(material, map_nodes.occlusion_node(material))
+
+
+class TILEWRIGHT_OT_lay_without_repeat(_OnMaterial):
+    """Hide that the texture repeats: draw it in shifted, blended pieces. Press again for the plain tile"""
+
+    bl_idname = "tilewright.lay_without_repeat"
+    bl_label = "Lay Without Repeat"
+
+    @classmethod
+    def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
+        if without_repeat.is_laid(shown.nodes(material)):
+            return None
+        images = map_nodes.image_nodes(material, context.object)
+        if not images or images[0].image is None:
+            return targets.refusal(rpt_("{name} has no texture at its Base Color.").format(name=material.name))
+        problem = without_repeat.problem(images)
+        return targets.refusal(problem) if problem else None
+
+    def act(self, context: bpy.types.Context) -> None:
+        material = targets.material_of(context)
+        nodes = shown.nodes(material)
+        if without_repeat.is_laid(nodes):
+            without_repeat.take_out(nodes)
+            return
+        count = without_repeat.lay(map_nodes.image_nodes(material, context.object), material)
+        if not count:
+            raise targets.refusal(rpt_("The textures of {name} are of one color.").format(name=material.name))
+        words = "glTF and USD files get the plain tile, OBJ and FBX files none. Unpress it for those."
+        self.report({"INFO"}, rpt_(words))
 
 
 class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
@@ -286,6 +315,7 @@ class TILEWRIGHT_OT_close_export(reporting.Operator):
 CLASSES = (
     TILEWRIGHT_OT_fit_to_object,
     TILEWRIGHT_OT_multiply_occlusion,
+    TILEWRIGHT_OT_lay_without_repeat,
     TILEWRIGHT_OT_follow_displacement,
     TILEWRIGHT_OT_unlink_old_maps,
     TILEWRIGHT_OT_mark_asset,

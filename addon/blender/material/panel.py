@@ -6,7 +6,7 @@ import bpy
 from ...core.errors import UserError
 from ..common import drawing, state
 from ..common.languages import iface_, message_of, rpt_
-from . import color_node, map_nodes, physical_size
+from . import color_node, map_nodes, physical_size, shown, without_repeat
 from . import operators as material_operators
 
 
@@ -34,6 +34,13 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if map_nodes.occlusion_node(material) is not None:
         multiplied = map_nodes.multiply_node(material) is not None
         layout.operator("tilewright.multiply_occlusion", depress=multiplied)
+    is_laid = without_repeat.is_laid(shown.nodes(material))
+    layout.operator("tilewright.lay_without_repeat", depress=is_laid)
+    image = color_node.image_node(material) if is_laid else None
+    if image is not None and without_repeat.sheet_of(image.image).count == 1:
+        column = layout.column(align=True)
+        for name in ("lay_strength", "lay_patch", "lay_columns", "lay_rows"):
+            column.prop(scale, name)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
     _draw_export(layout, context)
     layout.operator("tilewright.mark_asset", text=text, icon="ASSET_MANAGER")

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import bpy
-from bpy.props import FloatProperty, FloatVectorProperty, PointerProperty
+from bpy.props import FloatProperty, FloatVectorProperty, IntProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
 from ...core import texels
 from ...core.errors import UserError
 from ...core.requests.texture import Size
+from ...core.variants import ONE_TILE
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings import properties
@@ -49,6 +50,44 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         soft_max=0.25,
         precision=3,
         update=lambda self, context: map_nodes.set_steepness(self.id_data),
+    )
+
+    lay_strength: FloatProperty(
+        name="Strength",
+        description="How little of the plain, repeating tile is left",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_patch: FloatProperty(
+        name="Patch Size",
+        description="Size of the pieces, in tiles. Larger ones keep larger shapes whole, but show more repeats",
+        default=0.6,
+        min=0.05,
+        max=4.0,
+        soft_min=0.2,
+        soft_max=1.5,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_columns: IntProperty(
+        name="Columns",
+        description="How many bricks, planks or slabs a tile has from left to right, to move by whole ones. 0: freely",
+        default=0,
+        min=0,
+        max=256,
+        soft_max=32,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
+    )
+    lay_rows: IntProperty(
+        name="Rows",
+        description="How many rows of bricks, planks or slabs a tile has, to move by whole ones. 0: freely",
+        default=0,
+        min=0,
+        max=256,
+        soft_max=32,
+        update=lambda self, context: map_nodes.set_laying(self.id_data),
     )
 
     suggested_relief: FloatProperty(name="Suggested Relief", description="Set last for a texture", options={"HIDDEN"})
@@ -105,7 +144,13 @@ def propose(obj: bpy.types.Object, material: bpy.types.Material, texels_per_leng
         message = words.format(name=obj.name, material=material.name)
         raise targets.refusal(message, "Unwrap it again, or assign the material to its faces.") from error
     size, aspect = scale_of(material).tile_size, _aspect(image.image)
-    return Fit(texels.mapping_scale(density, size, aspect), texels.resolution(size, texels_per_length, aspect))
+    recipe = properties.readable_recipe_of(image.image)
+    sheet = recipe.request.sheet if recipe is not None else ONE_TILE
+    of_tile = aspect * sheet.columns / sheet.rows
+    return Fit(
+        texels.mapping_scale(density, size * sheet.columns, aspect),
+        texels.resolution(size, texels_per_length, of_tile),
+    )
 
 
 def apply(material: bpy.types.Material, fit: Fit) -> None:

@@ -43,6 +43,7 @@ def from_settings(
         guidance_scale=settings.guidance_scale or None,
         seed=None if random and not varies else settings.seed,
         count=settings.count,
+        variants=int(settings.variants),
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
         sigmas=settings.get_sigmas(),

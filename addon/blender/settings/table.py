@@ -34,6 +34,7 @@ SETTINGS = (
     Setting("seed", "seed", "--seed", preset=False),
     Setting("use_random_seed", "", "--seed", preset=False),  # on the command line: no --seed
     Setting("count", "count", "--count", preset=False),
+    Setting("variants", "variants", "--variants", preset=False),
     Setting("tiling", "axes", "--tile"),
     Setting("upscale", "finish.upscale", "--upscale"),
     Setting("upscaler", "finish.upscaler", "--upscaler"),

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from ..errors import bad_request
 from ..naming import slug
+from ..variants import ONE_TILE, Sheet
 from .finish import Finish
 from .template import MAX_SOURCE_RECIPE
 from .texture import Axes, TextureRequest
@@ -90,6 +91,11 @@ class PictureRequest:
     @property
     def model(self) -> str:
         return self.finish.upscaler if self.finish.upscale > 1 else self.finish.map_networks
+
+    @property
+    def sheet(self) -> Sheet:
+        """How tiles lie on the picture: it is one."""
+        return ONE_TILE
 
     @property
     def result_size(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
 from ..naming import slug
+from ..variants import COUNTS, Sheet
 from .extras import Extras
 from .finish import Finish
 from .guides import Guides
@@ -138,6 +139,15 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSize(Size):
+    """Width and height of a picture of several tiles, up to four times as long and wide as one may be."""
+
+    def __post_init__(self) -> None:
+        _whole("The width", self.width, MIN_SIDE, 4 * MAX_SIDE)
+        _whole("The height", self.height, MIN_SIDE, 4 * MAX_SIDE)
+
+
+@dataclass(frozen=True, slots=True)
 class TextureRequest:
     """One generation: `count` pictures of one prompt, with the seeds `seed`, `seed + 1` ...
 
@@ -155,6 +165,8 @@ class TextureRequest:
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
     extras: LoRAs, embeddings, clip skip.
     guides: pictures for structure and style, beside the words.
+    variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
+        tile's.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -180,6 +192,7 @@ class TextureRequest:
     vae: str = ""
     sigmas: Sigmas = Sigmas.MODEL
     guides: Guides = field(default_factory=Guides)
+    variants: int = 1
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -225,6 +238,10 @@ class TextureRequest:
             object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
         if not isinstance(self.extras, Extras):
             raise bad_request("The settings for LoRAs and embeddings are not known.")
+        if isinstance(self.variants, bool) or self.variants not in COUNTS:
+            raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
+        if self.variants > 1:
+            self.finish.check_size(self.picture_size.width, self.picture_size.height)
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -238,9 +255,22 @@ class TextureRequest:
         return replace(self, count=1, **{counting: (getattr(self, counting) + index) % (MAX_SEED + 1)})
 
     @property
+    def sheet(self) -> Sheet:
+        """How its tiles lie on the picture."""
+        return Sheet(self.variants)
+
+    @property
+    def picture_size(self) -> Size:
+        """What is sampled at once: all variants."""
+        if self.variants == 1:
+            return self.size
+        return PictureSize(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
+
+    @property
     def result_size(self) -> tuple[int, int]:
         """Width and height of the finished picture, in pixels; None for a request that does not know it."""
-        return self.size.width * self.finish.upscale, self.size.height * self.finish.upscale
+        size = self.picture_size
+        return size.width * self.finish.upscale, size.height * self.finish.upscale
 
     @property
     def tileable(self) -> bool:
@@ -285,6 +315,7 @@ class TextureRequest:
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
         before += " | LoRA" * bool(self.extras.loras)
+        before += f" | {self.variants} variants" if self.variants > 1 else ""
         before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
@@ -299,6 +330,8 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        if self.variants > 1:
+            lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
         lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
@@ -315,8 +348,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation and the VAE only where they are not the
-        default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they are
+        not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
@@ -331,6 +364,8 @@ class TextureRequest:
             data["guides"] = guides.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
+        if self.variants == 1:
+            del data["variants"]
         if not self.vae:
             del data["vae"]
         if data.pop("sigmas") is not Sigmas.MODEL:
