@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from addon.core.errors import UserError
 from addon.core.families import catalogue
+from addon.core.requests.extras import Extras, Lora
 from addon.core.requests.template import Template
 from addon.core.requests.texture import Axes, Size
 from addon.engine import families, generate
@@ -157,6 +159,34 @@ def test_a_whole_run_of_six_steps_rolls_with_its_noise_once_the_table_is_turned(
         assert off(rolled, by_tokens(plain)) <= LIMIT
     moved = np.roll(pictures[0], (16 * tokens[0], 16 * tokens[1]), (0, 1))
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
+
+
+# --- LoRAs
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_lora_of_the_denoiser_counts_and_pictures_still_repeat_exactly(
+    name: str, studio_of: Callable[[str], Studio], tmp_path: Path
+) -> None:
+    studio = studio_of(name)
+    denoiser = studio.loaded().pipeline.transformer
+    noise = torch.Generator().manual_seed(1)
+    layers = [path for path, module in denoiser.named_modules() if isinstance(module, torch.nn.Linear)]
+    attention = [path for path in layers if path.endswith((".to_q", ".to_k", ".to_out.0"))]
+    assert len(attention) >= 3
+    weights = {}
+    for path in attention:
+        layer = denoiser.get_submodule(path)
+        weights[f"transformer.{path}.lora_A.weight"] = torch.randn(2, layer.in_features, generator=noise)
+        weights[f"transformer.{path}.lora_B.weight"] = torch.randn(layer.out_features, 2, generator=noise)
+    save_file(weights, tmp_path / "lora.safetensors")
+    plain = studio.pixels()
+    before = snapshot(denoiser)
+    (made,) = studio.make(extras=Extras((Lora(str(tmp_path / "lora.safetensors"), weight=0.8),))).done
+    assert made.recipe.is_exact
+    assert not np.array_equal(np.asarray(Image.open(made.path())), plain)
+    assert_unchanged(before, denoiser)
+    assert np.array_equal(studio.pixels(), plain)
 
 
 # --- cancelling
