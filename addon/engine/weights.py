@@ -6,7 +6,7 @@ buffer of some megabytes is all that it takes. The file is read, not mapped: map
 own, and one that is cut short while it is read would end the process.
 """
 
-import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..core.model_files.header import Tensor, read_header
 from ..core.model_files.kinds import SCALES
 
 _BUFFER = 16 << 20  # bytes that are read at once
+_LINE = 64  # bytes; what torch aligns its own tensors to
 _DTYPES = {
     "F64": torch.float64,
     "F32": torch.float32,
@@ -77,7 +78,8 @@ def try_load(
     """
     if cls not in _CLASSES:
         return None
-    tensors, others = {}, {}
+    tensors: dict[str, Tensor] = {}
+    others: dict[str, Path] = {}
     for file in files:
         header = read_header(file)
         tensors |= header.tensors
@@ -95,16 +97,32 @@ def try_load(
     if any(name.endswith(SCALES) for name in tensors):
         return None
     network = InFile(files[0], Part(library, cls, config, wanted), tensors, others)
-    return _filled(empty, network, wanted, dtype, channels_last)
+    return _filled(empty, network, wanted, dtype, channels_last, as_mapped=True)
 
 
 def _shapes(network: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in network.state_dict(keep_vars=True).items()}
 
 
-def _filled(empty: Any, network: InFile, wanted: Mapping[str, Source], dtype: torch.dtype, channels_last: bool) -> Any:
-    """The network with its weights, which are there and of the right shapes."""
-    empty_like = functools.partial(_empty, dtype=dtype, channels_last=channels_last)
+def _filled(
+    empty: Any,
+    network: InFile,
+    wanted: Mapping[str, Source],
+    dtype: torch.dtype,
+    channels_last: bool,
+    as_mapped: bool = False,
+) -> Any:
+    """The network with its weights, which are there and of the right shapes.
+
+    as_mapped: what needs no conversion lies as far from a multiple of 64 bytes as it does in the file. There the
+    libraries leave it, who map files; and matrix products round by that (6e-7 off, torch 2.14 on a processor). So a
+    picture without tiling stays bit for bit that of plain diffusers.
+    """
+
+    def empty_like(shape: tuple[int, ...], stored: Tensor) -> torch.Tensor:
+        mapped = as_mapped and _DTYPES[stored.dtype] is dtype
+        return _empty(shape, dtype, channels_last, stored.start % _LINE if mapped else 0)
+
     with _one_thread():
         tensors = dict(_read(network, wanted, _shapes(empty), empty_like))
     empty.load_state_dict(tensors, assign=True)
@@ -145,16 +163,24 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _empty(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool) -> torch.Tensor:
-    layout = torch.channels_last if channels_last and len(shape) == 4 else torch.contiguous_format
-    return torch.empty(shape, dtype=dtype, memory_format=layout)
+def _empty(shape: tuple[int, ...], dtype: torch.dtype, channels_last: bool, offset: int) -> torch.Tensor:
+    """offset: bytes after a multiple of 64 at which it begins, where it is not turned."""
+    # of 1x1 both layouts are the same numbers, and `Module.to` leaves them alone: other strides, other rounding
+    if channels_last and len(shape) == 4 and shape[2:] != (1, 1):
+        return torch.empty(shape, dtype=dtype, memory_format=torch.channels_last)
+    if not offset or offset % dtype.itemsize:
+        return torch.empty(shape, dtype=dtype)
+    size = math.prod(shape) * dtype.itemsize
+    raw = torch.empty(size + _LINE, dtype=torch.uint8)
+    start = (offset - raw.data_ptr()) % _LINE
+    return raw[start : start + size].view(dtype).view(shape)
 
 
 def _read(
     network: InFile,
     wanted: Mapping[str, Source],
     shapes: Mapping[str, tuple[int, ...]],
-    empty: Callable[[tuple[int, ...]], torch.Tensor],
+    empty: Callable[[tuple[int, ...], Tensor], torch.Tensor],
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """The weights, in the order in which they lie in the file."""
     buffer = torch.empty(_BUFFER, dtype=torch.uint8)
@@ -164,8 +190,9 @@ def _read(
         try:
             with path.open("rb", buffering=0) as file:
                 for name, source in inside:
-                    target = empty(shapes[name][::-1] if source.transposed else shapes[name])
-                    _fill(file, target, network.tensors[source.tensor], source, buffer)
+                    stored = network.tensors[source.tensor]
+                    target = empty(shapes[name][::-1] if source.transposed else shapes[name], stored)
+                    _fill(file, target, stored, source, buffer)
                     yield name, target.T.contiguous() if source.transposed else target
         except OSError as error:
             raise _refuse(path, f"cannot be read: {error.strerror}") from error
