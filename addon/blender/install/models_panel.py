@@ -70,8 +70,8 @@ def _row(layout: Any, title: str, what: str, size: int, icon: Any) -> None:
 
 def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     """The section of the preferences. chosen: the preferences."""
-    models.want_list()
     current, shown = state.current.models, models_operators.lists()
+    models.want_list(is_empty=not shown.rows)
     box = layout.box().column()
     box.label(text="Models", icon="ASSET_MANAGER")
     box.prop(chosen, "models", placeholder=str(package.models_folder()))
