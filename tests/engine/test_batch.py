@@ -23,7 +23,7 @@ from addon.engine.batch import command, making, on_ray, rows, sheet
 from addon.engine.batch.progress import Progress
 from addon.engine.batch.rows import BadRows, Task
 from addon.engine.batch.shelf import LIST, Shelf
-from tests import sleeping
+from tools.bench import sleeping
 
 USUAL = Wish("", 0)
 
@@ -627,4 +627,4 @@ def test_without_ray_one_sentence_says_how_to_install_it(
     assert run(tmp_path, "prompt,seed\noak,7\n", "--ray", "local") == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
-    assert f"pip install ray=={on_ray.VERSION}" in said[0]
+    assert f"--python {sys.executable} install ray=={on_ray.VERSION}" in said[0]
