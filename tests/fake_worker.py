@@ -30,7 +30,8 @@ from addon.core.protocol import Phase
 from addon.core.recipe import PNG_KEY, Recipe
 from addon.core.requests import Request
 from addon.core.requests.texture import Size, TextureRequest
-from addon.core.results import BASE_COLOR, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
+from addon.core.results import BASE_COLOR, GUIDE, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
+from tests import fake_hub
 
 
 class Cancelled(Exception):
@@ -340,9 +341,11 @@ def hashed(request: TextureRequest) -> TextureRequest:
 
 
 def keep(request: Request, folder: Path) -> dict[str, str]:
-    """Copy the template and the mask beside the result, as the real worker does: kind -> name."""
+    """Copy the template, the mask and the guides beside the result, as the real worker does: kind -> name."""
     template = getattr(request, "template", None)
     sources = {TEMPLATE: template.source, MASK: template.mask} if template else {}
+    if guides := getattr(request, "guides", None):
+        sources |= {f"{GUIDE}{place + 1}": path for place, path in enumerate(guides.pictures)}
     names = {kind: f"{kind}{Path(path).suffix}" for kind, path in sources.items() if path}
     for kind, name in names.items():
         try:
@@ -373,7 +376,11 @@ def png(width: int, height: int, prompt: str, seed: int, recipe: str, noise: boo
 
 def main() -> None:
     # What follows the script's path is what the host would tell a real Python.
-    Worker(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))).run()
+    behaviour = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if sys.argv[-1] == "hub":
+        fake_hub.main(behaviour)
+    else:
+        Worker(behaviour).run()
 
 
 if __name__ == "__main__":

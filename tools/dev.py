@@ -17,6 +17,13 @@ from tools import demo, environments, linting, package, repository, screenshot, 
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
+# What runs in the engine's environment, with options of its own.
+_MODULES = {
+    "tilings": "tools.tilings",
+    "train-image-networks": "tools.image_networks.train",
+    "train-starter": "tools.starter.train",
+}
+
 
 def main() -> int:
     """Run one command and return the exit code."""
@@ -44,8 +51,9 @@ def main() -> int:
     commands.add_parser(
         "train-image-networks", help="train upscaler and map networks; options: tools.image_networks.train"
     )
+    commands.add_parser("tilings", help="ways to make a transformer repeat, side by side; options: tools.tilings")
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks"):
+    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks", "tilings"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":
@@ -74,8 +82,8 @@ def main() -> int:
         if arguments.command == "showcase":
             return showcase.run(arguments)
         python = environments.ensure(environments.ENGINE)
-        module = "tools.image_networks" if arguments.command == "train-image-networks" else "tools.starter"
-        return subprocess.run([python, "-m", f"{module}.train", *others], cwd=ROOT).returncode
+        module = _MODULES[arguments.command]
+        return subprocess.run([python, "-m", module, *others], cwd=ROOT).returncode
     except MachineError as error:
         print(error, file=sys.stderr)
         return 1

@@ -7,13 +7,22 @@ from .common import languages, package
 from .history import browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
+from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
-from .install import setup
-from .jobs import mask_overlay, operators, picture_operators, pump, render_handover, status, template_operators
+from .jobs import (
+    guide_operators,
+    mask_overlay,
+    operators,
+    picture_operators,
+    pump,
+    render_handover,
+    status,
+    template_operators,
+)
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import presets, properties
-from .shell import commands, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, preferences, sidebar
 
 _CLASSES = (
     *properties.CLASSES,
@@ -21,9 +30,12 @@ _CLASSES = (
     *preferences.CLASSES,
     *operators.CLASSES,
     *setup_operators.CLASSES,
+    *models_operators.CLASSES,
+    *models_panel.CLASSES,
     *material_operators.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
+    *guide_operators.CLASSES,
     *history_operators.CLASSES,
     *compare.CLASSES,
     *tryon.CLASSES,
@@ -31,6 +43,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,
     *history_panel.CLASSES,
@@ -46,6 +59,7 @@ _PARTS = (
     presets,
     recipes,
     setup_operators,
+    models_operators,
     pump,
     export_job,
     status,
@@ -67,6 +81,7 @@ def register() -> None:
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     setup.close()
+    models.close()
     for part in reversed(_PARTS):
         part.unregister()
     for cls in reversed(_CLASSES):

@@ -28,6 +28,7 @@ BASE_COLOR = "base_color"
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was made from, byte for byte
+GUIDE = "guide"  # with a number from 1 after it: copies of `Guides.pictures`, in that order
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
 )
@@ -39,11 +40,16 @@ INDEX = "result.json"
 _MAX_INDEX = 1 << 20  # bytes
 
 
+def is_input(kind: str) -> bool:
+    """Whether a file of that kind went into a texture, and was not made with it."""
+    return kind in (TEMPLATE, MASK) or kind.startswith(GUIDE)
+
+
 @dataclass(frozen=True)
 class Result:
     """One finished picture on disk.
 
-    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK) -> its name in `folder`.
+    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK, GUIDE1 ...) -> its name in `folder`.
     seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
     created: seconds since 1970. notes: sentences that the user should read.
     """
@@ -55,6 +61,13 @@ class Result:
     seconds: float = 0.0
     created: float = 0.0
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def guide_pictures(self) -> dict[int, Path]:
+        """The copies of `Guides.pictures` that lie beside it, by their place among those."""
+        count = len(self.recipe.texture.guides.pictures) if self.recipe.request.is_sampled else 0
+        kinds = {place: f"{GUIDE}{place + 1}" for place in range(count)}
+        return {place: self.path(kind) for place, kind in kinds.items() if kind in self.files}
 
     @property
     def seam_p(self) -> float | None:

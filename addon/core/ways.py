@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .requests.finish import Finish
+from .requests.guides import Guides
 from .requests.template import USUAL_STRENGTH, Region, Template
 from .requests.texture import Size, TextureRequest
 from .results import MASK, TEMPLATE, Result
@@ -22,8 +23,9 @@ def template_of(result: Result, region: Region = Region.ALL, **settings: Any) ->
 
 
 def again(result: Result) -> TextureRequest:
-    """What made the result, with the copies of its template and its mask that lie beside it."""
+    """What made the result, with the copies of its template, its mask and its guides that lie beside it."""
     request = result.recipe.texture
+    request = replace(request, guides=_guides(result, request))
     if request.template is None:
         return request
     template = request.template
@@ -32,6 +34,10 @@ def again(result: Result) -> TextureRequest:
     if MASK in result.files:
         template = replace(template, mask=str(result.path(MASK)))
     return replace(request, template=template)
+
+
+def _guides(result: Result, request: TextureRequest) -> Guides:
+    return request.guides.showing({place: str(path) for place, path in result.guide_pictures.items()})
 
 
 def varied(result: Result, variation: float, variation_seed: int, count: int = 1) -> TextureRequest:
@@ -47,6 +53,7 @@ def anew(result: Result, region: Region = Region.ALL, **settings: Any) -> Textur
     request = result.recipe.texture
     return replace(
         request,
+        guides=_guides(result, request),
         size=Size(*request.result_size),
         finish=replace(request.finish, upscale=1),
         template=template_of(result, region, **settings),
@@ -60,6 +67,10 @@ def larger(result: Result, size: Size, strength: float = LARGER_STRENGTH) -> Tex
 
 
 def grown(result: Result, across: int = 2, down: int = 2, **settings: Any) -> TextureRequest:
-    """A larger repeat whose top left part is the result as it was. across, down: how many times wider and higher."""
+    """A larger repeat whose top left part is the result as it was. across, down: how many times wider and higher.
+
+    Without what guided its structure: stretched over all of the repeat, that would be too large.
+    """
     request = anew(result, Region.GROW, **settings)
+    request = replace(request, guides=replace(request.guides, controls=()))
     return replace(request, size=Size(request.size.width * across, request.size.height * down))

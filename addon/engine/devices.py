@@ -12,19 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from ..core.errors import ErrorKind, UserError
+from ..core.families.autoencoders import decode_bytes_of
 from ..core.families.family import Family
 from ..core.requests.texture import Size
 
-# Bytes that the KL autoencoder holds besides its weights while it decodes, per pixel of the picture, at 2 bytes a
-# number. Counted on a full-size network without data (tests/engine/test_devices.py): 2054, which is four tensors of 256
-# channels. What a step takes is `Family.step_bytes`.
-DECODE_BYTES = 2060
-# The same layer by layer (`layers`): a strip, and a pixel's share of the middle of the decoder, or of the sheets
-# between two layers where those stay on the device (512 channels). An H100 held 0.60 and 1.35 GiB at 1024 pixels in
-# float16 (torch 2.11), convolutions' workspaces included; both numbers are fitted to that.
-SWEEP_BYTES = 360 << 20
-MIDDLE_BYTES = 250
-SHEET_BYTES = 1030
 WHOLE = 1024  # pixels of a side: what is larger, a processor decodes in parts
 STRIP = 256  # pixels: what the KL autoencoder holds of a large picture at once is like so many squared
 # What is said where memory ran out, beside torch's own exception: by torch on a processor and on Apple's graphics, by
@@ -114,7 +105,8 @@ class Device:
 class Plan:
     """How to run one model on one device. dtype, vae_dtype: names of torch's types.
 
-    vae_device: where pictures are decoded and encoded. half: what the model's 16 bits a number are, on a card.
+    vae_device: where pictures are decoded and encoded. autoencoder: diffusers' class for what does it.
+    half: what the model's 16 bits a number are, on a card.
     sentence: for people, ends with a full stop.
     """
 
@@ -130,6 +122,7 @@ class Plan:
     upcast_vae: bool = False
     decoding: Decoding = Decoding.WHOLE
     half: str = "float16"
+    autoencoder: str = "AutoencoderKL"
 
     def leaner(self) -> "Plan | None":
         """The next leaner mode's plan, decoding in its leanest way; None where there is none."""
@@ -137,7 +130,8 @@ class Plan:
         following = modes.index(self.mode) + 1
         if following == len(modes):
             return None
-        return replace(_in_mode(self.device, modes[following], self.upcast_vae, self.half), decoding=Decoding.STRIPS)
+        leaner = _in_mode(self.device, modes[following], self.upcast_vae, self.half)
+        return replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder)
 
     def decodings(self, size: Size) -> tuple[Decoding, ...]:
         """The ways in which pictures of that size can be decoded here, the fastest first."""
@@ -155,6 +149,7 @@ def make_plan(
     size: Size,
     *,
     upcast_vae: bool = False,
+    autoencoder: str = "AutoencoderKL",
     memory: str = "auto",
 ) -> Plan:
     """The fastest plan that should fit, or the leanest if none should; estimates err, so running out is still handled.
@@ -163,6 +158,7 @@ def make_plan(
 
     family, parameters: the model's; component ("vae", "text_encoder" ...) -> its number of weights.
     size: the picture's. upcast_vae: the autoencoder needs float32 (its configuration's `force_upcast`).
+    autoencoder: diffusers' class for it.
     memory: "auto", or a mode's name. Raises `UserError` (kind `REQUEST`) for a mode that the device does not have.
     """
     modes = _MODES[device.kind]
@@ -171,7 +167,8 @@ def make_plan(
             known = ", ".join(("auto", *modes))
             raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
         modes = (Mode(memory),)
-    for plan in _plans(device, modes, size, upcast_vae, family.dtype):
+    for mode_plan in _plans(device, modes, size, upcast_vae, family.dtype):
+        plan = replace(mode_plan, autoencoder=autoencoder)
         if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
             return plan
     return plan
@@ -192,7 +189,7 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
     weights = {name: count * per_number for name, count in parameters.items()}
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
     step = pixels * family.step_bytes * per_number / 2 * _SLACK
-    decode = decode_bytes(plan.decoding, pixels) * _bytes(plan.vae_dtype) / 2
+    decode = decode_bytes(plan.decoding, pixels, plan.autoencoder) * _bytes(plan.vae_dtype) / 2
     if plan.vae_device != plan.device.name:
         decode = weights["vae"] = 0
     match plan.offload:
@@ -205,15 +202,16 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
             return int(step + weights.get(family.denoiser, 0) / 10)
 
 
-def decode_bytes(decoding: Decoding, pixels: int) -> int:
-    """What the KL autoencoder holds besides its weights while it decodes a picture so, at 2 bytes a number."""
+def decode_bytes(decoding: Decoding, pixels: int, autoencoder: str = "AutoencoderKL") -> int:
+    """What an autoencoder holds besides its weights while it decodes a picture so, at 2 bytes a number."""
+    known = decode_bytes_of(autoencoder)
     match decoding:
         case Decoding.WHOLE:
-            return int(pixels * DECODE_BYTES * _SLACK)
+            return int(pixels * known.whole * _SLACK)
         case Decoding.SHEETS:
-            return SWEEP_BYTES + pixels * SHEET_BYTES
+            return known.sweep + pixels * known.sheets
         case Decoding.STRIPS:
-            return SWEEP_BYTES + pixels * MIDDLE_BYTES
+            return known.sweep + pixels * known.middle
 
 
 def probe(wanted: str = "auto") -> Device:

@@ -30,11 +30,17 @@ from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Draft, Result
+from . import loras
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
+from .embeddings import taught
 from .files import Files, write_color
+from .guide_pictures import GuidePictures, guide_pictures
+from .guides import NOTHING, Guide, guided
+from .guides import ready as ready_guides
 from .latents import decode as decode_latents
 from .latents import encode as encode_picture
+from .loras import adapted
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
 from .prompts import embed
@@ -43,14 +49,17 @@ from .seamless import seamless
 from .strength import asked_of
 from .template import Ground, ground
 from .watcher import Watcher, cancellable
-from .windows import in_windows
+from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
+_NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
+
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
-# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block.
-_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm)
+# for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
+# name their own blocks (`cancellable`); one of their linear layers can take a processor seconds.
+_LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Linear)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
 
@@ -60,6 +69,8 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
     request, store = start.request.as_texture(), Path(start.store)
+    asked, request = request.extras, loras.check(request)
+    start = replace(start, request=request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
@@ -67,6 +78,8 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     if request.finish.maps or request.finish.delight:
         image_networks.map_networks(request.finish.map_networks)
     watch.progress(Phase.LOADING)
+    for sentence in loras.changed(asked, request.extras):
+        watch.note(sentence)
     if request.finish.does_something:
         # Imported late: spandrel takes two seconds, which most jobs need not wait for.
         from . import finish
@@ -79,11 +92,12 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
         return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
 
     with (
+        guide_pictures(request, store, watch.check) as guides,
         ground(request, store, watch.check, watch.note, height_of) as base,
         previews(store, start.previews, watch.preview) as shown,
         _Desk() as desk,
     ):
-        made = [_make_image(cache, start, index, watch, shown, base, desk) for index in range(request.count)]
+        made = [_make_image(cache, start, index, watch, shown, base, guides, desk) for index in range(request.count)]
         desk.wait()
     if not any(made):
         raise UserError(
@@ -124,13 +138,17 @@ class _Desk:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A picture that was sampled and is in no file yet. base: what it was made on. begun: by `time.monotonic`."""
+    """A picture that was sampled and is in no file yet. base: what it was made on. guides: what guided it.
+
+    begun: by `time.monotonic`.
+    """
 
     index: int
     request: TextureRequest
     pixels: NDArray[np.uint8]
     made_from: Recipe
     base: Ground | None
+    guides: GuidePictures | None
     begun: float
 
 
@@ -141,6 +159,7 @@ def _make_image(
     watch: Watcher,
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
     desk: _Desk,
 ) -> bool:
     """Whether there is one: not where the model's safety checker blanks it, which is said.
@@ -151,6 +170,8 @@ def _make_image(
     request = start.request.as_texture().single(index)
     if base is not None:
         request = base.of(request)
+    if guides is not None:
+        request = guides.of(request)
     notes: list[str] = []
 
     def note(text: str) -> None:
@@ -161,7 +182,9 @@ def _make_image(
     if base is not None and base.is_whole:
         pixels, made_from = base.pixels, Recipe(request, base.fingerprint)
     else:
-        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base)
+        pixels, made_from = _with_one_leaner_retry(cache, start, request, index, watch, note, shown, base, guides)
+        if guides is not None:
+            made_from = guides.recipe(made_from)
     if base is not None:
         made_from = base.recipe(made_from)
     watch.check()
@@ -169,7 +192,7 @@ def _make_image(
         watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
         return False
     problem = ""
-    done = _Picture(index, request, pixels, made_from, base, begun)
+    done = _Picture(index, request, pixels, made_from, base, guides, begun)
     if not request.finish.does_something and index + 1 < start.request.count:
         desk.put(lambda: _publish(start, done, notes, note, watch))
         return True
@@ -230,6 +253,8 @@ def _publish_draft(
     files, made_from, score = written.files, written.recipe, written.seam_score
     if picture.base is not None:
         files |= picture.base.keep(draft)
+    if picture.guides is not None:
+        files |= picture.guides.keep(draft)
     before = made_from.environment.get(results.RECIPE_BEFORE)
     if before is not None and score is not None:
         note(f"Seam score {float(before):.2f} before, {score:.2f} after the repair.")
@@ -253,6 +278,7 @@ def _with_one_leaner_retry(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> tuple[NDArray[np.uint8] | None, Recipe]:
     """The picture, None where the model's safety checker blanks it, and its recipe.
 
@@ -266,9 +292,10 @@ def _with_one_leaner_retry(
             if lean:
                 note(f"Out of memory; trying again with less. {loaded.plan.sentence}")
             watch.check()
-            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base)
+            pixels = _sample_and_decode(loaded, request, index, Path(start.store), watch, note, shown, base, guides)
             is_blank = loaded.safety is not None and loaded.safety.blanks(pixels)
-            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, loaded.environment())
+            words = loaded.environment() | loras.environment(loaded, request.extras)
+            return None if is_blank else pixels, Recipe(request, loaded.folder.fingerprint, words)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -293,28 +320,40 @@ def _sample_and_decode(
     note: Callable[[str], None],
     shown: Previews | None,
     base: Ground | None,
+    guides: GuidePictures | None,
 ) -> NDArray[np.uint8]:
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
-        networks = diffusers_networks(pipeline)
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
-        with seamless(pipeline, axes), cancellable(networks, parts, watch.check):
+        with (
+            adapted(loaded, request.extras.loras, note if index == 0 else _silent),
+            ready_guides(loaded, guides) as guide,
+            seamless([*diffusers_networks(pipeline), *guide.networks], axes),
+            cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
+        ):
             watch.progress(Phase.ENCODING, index)
-            embeddings, truncated = embed(loaded, request)
-            warning = loaded.info.warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
+            with taught(loaded, request, note if index == 0 else _silent) as read:
+                embeddings, truncated = embed(loaded, read)
+            warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
+            nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
+            told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
+            for text in told if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:
                 return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
-            latents = sample(loaded, request, embeddings, index, watch, shown, beginning)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
             return pixels if base is None else base.blend(pixels)
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
+
+
+def _silent(_text: str) -> None:
+    """For what was said of the first picture."""
 
 
 def sample(
@@ -325,10 +364,17 @@ def sample(
     watch: Watcher,
     shown: Previews | None = None,
     beginning: Beginning = PLAIN,
+    guide: Guide = NOTHING,
 ) -> torch.Tensor:
     """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
     pipeline, adapter = loaded.pipeline, loaded.adapter
-    probe = make_late(make_scheduler(loaded, request.scheduler), request)
+    info = loaded.info.with_extras(request.extras)
+    few = info.few if info is not loaded.info else None
+
+    def scheduler() -> Any:
+        return make_late(make_scheduler(loaded, request.scheduler, request.sigmas, few), request)
+
+    probe = scheduler()
     sampling: Sampling | None = None
     steps = request.steps
 
@@ -345,13 +391,14 @@ def sample(
     def run(latents: torch.Tensor | None, generator: torch.Generator) -> Any:
         first = {}
         if latents is not None:
-            dtype = torch.float32 if adapter.in_float32 else getattr(torch, loaded.plan.dtype)
+            dtype = torch.float32 if adapter.in_float32 else pipeline.components[loaded.info.family.denoiser].dtype
             first["latents"] = adapter.first(pipeline, latents).to(pipeline._execution_device, dtype)
         return pipeline(
             **embeddings,
             **adapter.arguments(pipeline, request),
             **adapter.after_step(step_ended),
             **first,
+            **guide.arguments(loaded, request),
             width=request.size.width,
             height=request.size.height,
             num_inference_steps=request.steps,
@@ -363,18 +410,25 @@ def sample(
     noise = None
     if adapter.takes_templates:  # `begin` has refused whatever others would need it for
         noise = first_noise(loaded, request, generator)
-    with beside(loaded, beginning), _windows(loaded, request), _rolling(loaded, request):
+    with (
+        beside(loaded, beginning),
+        guided(loaded, guide) as look,
+        _windows(loaded, request, look.at),
+        _rolling(loaded, request),
+    ):
         pipeline.scheduler = probe
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
         try:  # some take few numbers of steps only: LCM at most 50, PNDM as its configuration may want it at least 8
             probe.set_timesteps(**asked)
+            if not torch.isfinite(probe.timesteps).all():  # diffusers' shift to a last noise level divides by no steps
+                raise ValueError("a schedule that is not finite")
         except ValueError as error:
             raise UserError(
                 ErrorKind.REQUEST,
                 f"The scheduler of {loaded.info.title} cannot make {request.steps} steps.",
                 "Choose another number of steps, or another scheduler.",
             ) from error
-        pipeline.scheduler = make_late(make_scheduler(loaded, request.scheduler), request)
+        pipeline.scheduler = scheduler()
         steps = len(probe.timesteps) if is_late(probe) else request.steps
         watch.progress(Phase.SAMPLING, index, 0, steps)
         if noise is not None:
@@ -391,7 +445,7 @@ def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     return rolling(denoiser, loaded.info.sampled_on(request.axes), request.seed)
 
 
-def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextManager[None]:
+def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
     """The denoiser in windows of its own size, where a template says what a picture over twice as large shows."""
     own = loaded.info.defaults.size
     template = request.template
@@ -401,7 +455,7 @@ def _windows(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
     if not isinstance(denoiser, UNet2DConditionModel):
         return nullcontext()  # others count the places of what they see, and a window's are not the picture's
     axes = loaded.info.sampled_on(request.axes)
-    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed)
+    return in_windows(denoiser, own // loaded.pipeline.vae_scale_factor, axes, request.seed, looking)
 
 
 def encode(

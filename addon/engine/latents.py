@@ -2,7 +2,7 @@
 """Decodes latents, encodes pictures; large ones in parts on the torus, exactly. Imports core, engine, torch, diffusers.
 
 Tiny autoencoders have no global statistics, so tiles with a halo as wide as the decoder sees give what the whole gives,
-and memory stays that of a tile. The KL autoencoder's norms and attention see all of the picture: see `layers`.
+and memory stays that of a tile. The norms or the attention of others see all of the picture: see `layers`.
 """
 
 from fractions import Fraction
@@ -42,9 +42,9 @@ def decode(vae: Any, latents: torch.Tensor, axes: Axes, folder: Path, how: Decod
 def factor_of(vae: Any) -> int:
     """Pixels of a side that one of its latents stands for."""
     config = vae.config
-    for name in ("scale_factor_spatial", "spatial_compression_ratio"):
-        if getattr(config, name, None):
-            return int(getattr(config, name))
+    told = getattr(config, "scale_factor_spatial", None) or getattr(config, "spatial_compression_ratio", None)
+    if told:
+        return int(told)
     if _has_frames(vae):
         return int(2 ** len(config.temperal_downsample))
     widths = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels
@@ -68,11 +68,11 @@ def decode_whole(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 def encode_whole(vae: Any, picture: torch.Tensor) -> torch.Tensor:
     """The latents (1, C, h, w) of a picture (1, 3, H, W) from -1 to 1: the middle of what the encoder says."""
     encoded = vae.encode(picture[:, :, None] if _has_frames(vae) else picture)
-    for name in ("latents", "latent"):
-        if hasattr(encoded, name):
-            known: torch.Tensor = getattr(encoded, name)
-            return known
-    latents: torch.Tensor = encoded.latent_dist.mode()
+    latents: torch.Tensor
+    if hasattr(encoded, "latent_dist"):
+        latents = encoded.latent_dist.mode()
+    else:
+        latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent
     return latents[:, :, 0] if _has_frames(vae) else latents
 
 
@@ -107,7 +107,7 @@ def encode(vae: Any, pixels: NDArray[np.uint8], axes: Axes, folder: Path, device
     picture = (torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1).to(vae.dtype)
     if how is not Decoding.WHOLE and layers.runs(vae):
         with canvases(folder, in_memory=free_main_memory() // 4) as easel:
-            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture).chunk(2, 1)[0]
+            return layers.Layers(vae, axes, easel, _limits, how is Decoding.SHEETS).encode(picture)
     return encode_whole(vae, picture.to(device))
 
 

@@ -20,14 +20,17 @@ from ..core.errors import ErrorKind, UserError, cannot_import
 from ..core.families import catalogue
 from ..core.families.catalogue import ModelInfo
 from ..core.families.family import Family
+from ..core.families.few_steps import FewSteps
 from ..core.model_files import folder as model_folder
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
-from ..core.requests.texture import Scheduler, TextureRequest
-from . import safety, vocabulary, weights
-from .devices import Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
+from . import guide_files, safety, vocabulary, weights
+from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
+from .guide_files import GuideCache
+from .lora_files import LoraFile
 from .safety import SafetyChecker
 
 if TYPE_CHECKING:
@@ -42,7 +45,16 @@ _SCHEDULERS: dict[Scheduler, tuple[Any, dict[str, Any]]] = {
     Scheduler.EULER_A: (diffusers.EulerAncestralDiscreteScheduler, {}),
     # its own defaults are made for pictures, not for latents
     Scheduler.DDIM: (diffusers.DDIMScheduler, {"clip_sample": False, "set_alpha_to_one": False}),
+    Scheduler.LCM: (diffusers.LCMScheduler, {"clip_sample": False}),
+    Scheduler.TCD: (diffusers.TCDScheduler, {"clip_sample": False}),
 }
+_SIGMAS: dict[Sigmas, dict[str, Any]] = {
+    Sigmas.MODEL: {},
+    Sigmas.KARRAS: {"use_karras_sigmas": True},
+    Sigmas.EXPONENTIAL: {"use_exponential_sigmas": True},
+    Sigmas.TRAILING: {"timestep_spacing": "trailing"},
+}
+_ONE_OF_THEM = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 # Parts that checkpoints lack and pipelines never use: BERT's and CLIP's heads, counters that are made on loading.
 _NOT_NEEDED = ("pooler.", "position_ids", "logit_scale")
 _SCALES = ("scale_weight", "weight_scale", "scale_input")  # ComfyUI's scaled 8-bit weights
@@ -55,7 +67,8 @@ class LoadedModel:
 
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
-    safety: the checker that the folder brings, if it does.
+    safety: the checker that the folder brings, if it does. guides: what guided the last job. loras: the files of the
+        last request, with their hashes.
     """
 
     info: ModelInfo
@@ -64,16 +77,18 @@ class LoadedModel:
     pipeline: Any
     parameters: dict[str, int]
     scheduler: Any
-    embeddings: "OrderedDict[tuple[str, str, bool], dict[str, Any]]" = field(default_factory=OrderedDict)
+    embeddings: "OrderedDict[tuple[object, ...], dict[str, Any]]" = field(default_factory=OrderedDict)
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
+    loras: dict[Path, tuple[str, LoraFile]] = field(default_factory=dict)
+    guides: GuideCache = field(default_factory=GuideCache)
 
     @property
     def adapter(self) -> Adapter:
         """What is special about running its family."""
         return adapter_of(self.info.family)
 
-    def remember(self, key: tuple[str, str, bool], embeddings: dict[str, Any]) -> None:
+    def remember(self, key: tuple[object, ...], embeddings: dict[str, Any]) -> None:
         self.embeddings[key] = embeddings
         while len(self.embeddings) > _KEPT_PROMPTS:
             self.embeddings.popitem(last=False)
@@ -134,6 +149,12 @@ class ModelCache:
         Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
         """
         info = catalogue.resolve(request.model)
+        if request.sigmas not in info.sigmas(request.scheduler):
+            raise UserError(
+                ErrorKind.REQUEST,
+                f"{info.title} has no {request.sigmas.value.lower()} sigmas with this scheduler.",
+                "Choose another scheduler, or the model's own sigmas.",
+            )
         if request.scheduler not in info.schedulers:
             raise UserError(
                 ErrorKind.REQUEST,
@@ -152,7 +173,17 @@ class ModelCache:
         self.free()
         upcast = bool(folder.config("vae").get("force_upcast", False))
         parameters = dict(folder.parameters)
-        plan = make_plan(ready(device), info.family, parameters, request.size, upcast_vae=upcast, memory=memory)
+        found = ready(device)
+        family, counted = _with_guides(info.family, parameters, request, found)
+        plan = make_plan(
+            found,
+            family,
+            counted,
+            request.size,
+            upcast_vae=upcast,
+            autoencoder=folder.classes["vae"][1],
+            memory=memory,
+        )
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -214,15 +245,18 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     """A loaded model's plan for this request, None where it needs a leaner mode; one leaner than needed is kept."""
     found = ready(device)
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
-        networks = [part for part in loaded.pipeline.components.values() if isinstance(part, torch.nn.Module)]
+        parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
+        networks = [part for part in parts if isinstance(part, torch.nn.Module)]
         held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
         found = replace(found, free=found.free + held)
+    family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
         found,
-        loaded.info.family,
-        loaded.parameters,
+        family,
+        parameters,
         request.size,
         upcast_vae=loaded.plan.upcast_vae,
+        autoencoder=loaded.plan.autoencoder,
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
@@ -234,10 +268,26 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     return replace(loaded.plan, decoding=decoding)
 
 
+def _with_guides(
+    family: Family, parameters: dict[str, int], request: TextureRequest, device: Device
+) -> tuple[Family, dict[str, int]]:
+    """The family and the numbers of weights that a plan is to be made for, where guides are beside the denoiser.
+
+    They are on the device whenever the denoiser is. The image encoder runs on the processor, before the first step.
+    """
+    if not request.guides or not family.controls:
+        return family, parameters
+    beside = guide_files.count_weights(request.guides, family, with_encoder=device.kind is Kind.CPU)
+    step = family.step_bytes + family.control_bytes * min(len(request.guides.controls), 2)
+    counted = parameters | {family.denoiser: parameters[family.denoiser] + beside}
+    return replace(family, step_bytes=step), counted
+
+
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
     networks = {
-        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype) for name in folder.weights
+        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
+        for name in folder.weights
     }
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
@@ -276,7 +326,7 @@ def _old_tokenizers(folder: ModelFolder, names: Iterable[str]) -> Iterator[tuple
         if (place / "spiece.model").is_file() and not (place / "tokenizer.json").is_file():
             from .spiece import SpieceTokenizer  # late: most models need none of it
 
-            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True)
+            yield name, SpieceTokenizer.from_pretrained(str(place), local_files_only=True, use_safetensors=True)
 
 
 def pipeline_class(family: Family) -> Any:
@@ -323,13 +373,22 @@ def ready_vae(loaded: LoadedModel) -> Any:
     return vae
 
 
-def make_scheduler(loaded: LoadedModel, scheduler: Scheduler) -> Any:
-    """A fresh scheduler with the model's own noise schedule."""
+def make_scheduler(
+    loaded: LoadedModel, scheduler: Scheduler, sigmas: Sigmas = Sigmas.MODEL, few: FewSteps | None = None
+) -> Any:
+    """A fresh scheduler with the model's own noise schedule. few: of a LoRA, which then brings the model's own."""
     if scheduler is Scheduler.MODEL:
+        if few is not None:
+            name, settings = few.scheduler  # a class that our own code names
+            return in_float32(getattr(diffusers, name).from_config(loaded.scheduler.config, **settings))
         return in_float32(type(loaded.scheduler).from_config(loaded.scheduler.config))
     cls, settings = _SCHEDULERS[scheduler]
     if loaded.info.prediction_type == "flow_prediction":
         settings = settings | {"use_flow_sigmas": True}
+    if sigmas is not Sigmas.MODEL:
+        # only one of these may be on, and the model's own may have another
+        off = dict.fromkeys(set(_ONE_OF_THEM) & set(cls._get_init_keys(cls)), False)
+        settings = settings | off | _SIGMAS[sigmas]
     return in_float32(cls.from_config(loaded.scheduler.config, **settings))
 
 
@@ -352,10 +411,10 @@ def in_float32(scheduler: Any) -> Any:
     return scheduler
 
 
-def _load_network(folder: ModelFolder, name: str, dtype: str) -> Any:
+def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: bool) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
     if name in folder.in_files:
-        return weights.load(folder.in_files[name], getattr(torch, dtype))
+        return weights.load(folder.in_files[name], getattr(torch, dtype), channels_last)
     library, class_name = folder.classes[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]

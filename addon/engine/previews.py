@@ -29,7 +29,8 @@ from .models import LoadedModel, ready_vae
 log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN = 0.5
-_FIT_SIDE = 256  # pixels of the picture that the map is fitted on
+# Latents of a side of the picture that the map is fitted on, and its pixels at most: some latents have 128 channels.
+_FIT_LATENTS, _FIT_SIDE = 32, 512
 _RIDGE = 1e-3  # times the latents' mean square: keeps the map small where the encoder leaves a direction unused
 
 
@@ -140,7 +141,7 @@ def fit(loaded: LoadedModel) -> torch.Tensor:
     Shape (channels + 1, 3), the last row being what is added. Raises ValueError where the encoder gives no numbers.
     """
     vae, factor = ready_vae(loaded), loaded.adapter.pixels(loaded.pipeline)
-    picture = _colors(_FIT_SIDE // factor).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
+    picture = _colors(min(_FIT_LATENTS, _FIT_SIDE // factor)).repeat_interleave(factor, 1).repeat_interleave(factor, 2)
     latents = encode_whole(vae, (picture[None] * 2 - 1).to(loaded.plan.vae_device, vae.dtype))
     latents = loaded.adapter.from_vae(vae, latents.float().cpu())[0].flatten(1).T.double()
     if not torch.isfinite(latents).all():

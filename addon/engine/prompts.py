@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From a prompt to what the denoiser reads, and what the text encoder cut off. Imports core and engine."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
+from ..core.errors import ErrorKind, UserError
 from ..core.requests.texture import TextureRequest
 from .models import LoadedModel
 
@@ -37,10 +40,48 @@ def embed(loaded: LoadedModel, request: TextureRequest) -> tuple[dict[str, Any],
         notes.append("The negative prompt is only read with a guidance scale above 1.")
     if _is_foreign(first, request.prompt):
         notes.append("The model can't read all of the prompt. Use English words.")
-    key = (request.prompt, negative, guided)
+    key = (request.prompt, negative, guided, request.extras)  # LoRAs change text encoders too
     if key not in loaded.embeddings:
-        loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided))
+        chosen = clip_skip(loaded, request)
+        with _under_its_old_name(parts[adapter.text_encoders[0][1]]) if chosen else nullcontext():
+            loaded.remember(key, adapter.embed(pipeline, request.prompt, negative, guided, **chosen))
     return loaded.embeddings[key], notes
+
+
+def clip_skip(loaded: LoadedModel, request: TextureRequest) -> dict[str, int]:
+    """The argument that has the pipeline read another layer of its text encoder. Raises `UserError` where it has none.
+
+    The pipelines count layers that are skipped beyond their own way; people count from the end, see `Extras`.
+    """
+    wanted, own = request.extras.clip_skip, loaded.adapter.last_layer
+    if not wanted:
+        return {}
+    encoder = loaded.pipeline.components[loaded.adapter.text_encoders[0][1]]
+    layers = encoder.config.num_hidden_layers
+    if not own or wanted > layers:
+        reason = f"its text encoder has {layers} layers" if own else "it reads its text encoder in one way only"
+        raise UserError(
+            ErrorKind.REQUEST,
+            f"{loaded.info.title} can't be used with a clip skip of {wanted}: {reason}.",
+            "Set it to 0.",
+        )
+    return {"clip_skip": wanted - own}
+
+
+@contextmanager
+def _under_its_old_name(encoder: Any) -> Iterator[None]:
+    """CLIP's text encoder with itself as its `text_model`, where diffusers (0.42) looks for its last norm.
+
+    transformers 5 has no such part any more, and a clip skip raises AttributeError.
+    """
+    missing = not hasattr(encoder, "text_model")
+    if missing:
+        vars(encoder)["text_model"] = encoder  # not as a part: it would be found once more within itself
+    try:
+        yield
+    finally:
+        if missing:
+            del vars(encoder)["text_model"]
 
 
 def _cut_off(tokenizer: Any, text: str, most: int | None) -> str:

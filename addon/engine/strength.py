@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import LCMScheduler, PNDMScheduler
+from diffusers import LCMScheduler, PNDMScheduler, TCDScheduler
 
 # Steps of the whole schedule from which the late one's noise levels are taken. Where timesteps are "leading", the
 # length of a step is rounded down to whole ones (of 1000), by 499 steps least of all.
@@ -68,7 +68,7 @@ def begin_late(scheduler: Any, strength: float) -> None:
         num_inference_steps: int | None = None, device: Any = None, sigmas: Any = None, mu: float | None = None
     ) -> None:
         steps = len(sigmas) if num_inference_steps is None else num_inference_steps
-        if isinstance(scheduler, LCMScheduler):  # it knows how
+        if isinstance(scheduler, LCMScheduler | TCDScheduler):  # they know how
             own = scheduler.config.original_inference_steps
             most = max(int(own * strength), 1)
             whole(min(steps, most), device=device, strength=max(strength, 1 / own))

@@ -107,10 +107,7 @@ class Ground:
 
     def keep(self, draft: Draft) -> dict[str, str]:
         """Put the files beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""
-        with results.disk_errors(draft.root):
-            for path in self.copies.values():
-                shutil.copyfile(path, draft.folder / path.name)
-        return {kind: path.name for kind, path in self.copies.items()}
+        return kept(self.copies, draft)
 
 
 @contextmanager
@@ -137,12 +134,14 @@ def _ground(
     note: Callable[[str], None],
     height_of: HeightOf,
 ) -> Ground:
-    copies = {results.TEMPLATE: _copy("The template", Path(template.source), folder, results.TEMPLATE, template.sha256)}
+    copies = {
+        results.TEMPLATE: copied("The template", Path(template.source), folder, results.TEMPLATE, template.sha256)
+    }
     if template.mask:
-        copies[results.MASK] = _copy("The mask", Path(template.mask), folder, results.MASK, template.mask_sha256)
-    hashes = {kind: _hash(path) for kind, path in copies.items()}
+        copies[results.MASK] = copied("The mask", Path(template.mask), folder, results.MASK, template.mask_sha256)
+    hashes = {kind: hash_of(path) for kind, path in copies.items()}
     known = replace(template, sha256=hashes[results.TEMPLATE], mask_sha256=hashes.get(results.MASK, ""))
-    source = _read(copies[results.TEMPLATE], Path(template.source).name)
+    source = read_copy(copies[results.TEMPLATE], Path(template.source).name)
     if source.shape[2] in (2, 4) and template.region is not Region.ALPHA and _is_transparent(source):
         note("The template's transparency is left out.")
     pixels, opacity = _colors(source, request, template, check)
@@ -190,7 +189,7 @@ def _inside(
         case Region.ALL:
             return None
         case Region.MASK:
-            mask = _read(copies[results.MASK], Path(template.mask).name)
+            mask = read_copy(copies[results.MASK], Path(template.mask).name)
             inside = _mask(fit(mask, size, template.fit, request.axes, check))
             if not inside.any():
                 hint = "Paint white where the texture is to be made anew."
@@ -213,7 +212,7 @@ def _inside(
 
 
 def _grown(shape: tuple[int, ...], template: Template, copy: Path, size: Size) -> Floats:
-    source = _read(copy, Path(template.source).name)
+    source = read_copy(copy, Path(template.source).name)
     across, down = _copies(source, size, Fit.TILE)
     if across == down == 1:
         raise bad_request(
@@ -227,7 +226,7 @@ def _grown(shape: tuple[int, ...], template: Template, copy: Path, size: Size) -
 # --- files
 
 
-def _copy(title: str, source: Path, folder: Path, kind: str, sha256: str) -> Path:
+def copied(title: str, source: Path, folder: Path, kind: str, sha256: str) -> Path:
     """A copy of the file, whose name is its kind. Raises `UserError` where it cannot be read, or is another by now."""
     suffix = source.suffix.lower()
     target = folder / (kind + (suffix if re.fullmatch(r"\.[a-z0-9]{1,5}", suffix) else ""))
@@ -237,19 +236,28 @@ def _copy(title: str, source: Path, folder: Path, kind: str, sha256: str) -> Pat
         raise bad_request(f"{title} {source} cannot be read: {error.strerror}.", "Choose it again.") from error
     with file, results.disk_errors(folder.parent), target.open("wb") as copy:
         shutil.copyfileobj(file, copy, 1 << 20)
-    if sha256 and _hash(target) != sha256:
+    if sha256 and hash_of(target) != sha256:
         raise bad_request(
             f"{title} {source.name} has changed since.", "Choose it again to take it as it is, or put the old one back."
         )
     return target
 
 
-def _hash(path: Path) -> str:
+def kept(copies: dict[str, Path], draft: Draft) -> dict[str, str]:
+    """Put the copies beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""
+    with results.disk_errors(draft.root):
+        for path in copies.values():
+            shutil.copyfile(path, draft.folder / path.name)
+    return {kind: path.name for kind, path in copies.items()}
+
+
+def hash_of(path: Path) -> str:
+    """The hash of a file's bytes, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(copy: Path, name: str) -> NDArray[Any]:
+def read_copy(copy: Path, name: str) -> NDArray[Any]:
     """The pixels of a copy. Raises `UserError`, with the name of the original."""
     try:
         pixels = pictures.read(copy)
@@ -278,9 +286,9 @@ def _colors(
         return fit(pixels, request.size, template.fit, request.axes, check, tileable)
 
     if not has_alpha:
-        colors, opacity = fitted(_encoded(source), template.tileable), None
+        colors, opacity = fitted(encoded(source), template.tileable), None
     else:
-        straight = _encoded(source)
+        straight = encoded(source)
         if straight.dtype != np.float32:
             straight = straight.astype(np.float32) / np.float32(np.iinfo(straight.dtype).max)
         alpha = straight[..., count:]
@@ -293,7 +301,7 @@ def _colors(
     return to_dtype(colors.clip(0, 1), np.uint8), opacity
 
 
-def _encoded(source: NDArray[Any]) -> NDArray[Any]:
+def encoded(source: NDArray[Any]) -> NDArray[Any]:
     """sRGB-encoded: floats are taken for linear light, as everywhere; whole numbers are encoded already."""
     if source.dtype != np.float32:
         return source

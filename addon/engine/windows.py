@@ -11,7 +11,7 @@ latents.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,15 +20,19 @@ import torch
 from ..core.requests.texture import Axes
 from .forwards import replaced_forward
 
+Looking = Callable[[torch.Tensor, torch.Tensor], None]
 _OVERLAP = 4  # neighbours share a fourth of a window, at least
 
 
 @contextmanager
-def in_windows(network: Any, side: int, axes: Axes, seed: int) -> Iterator[None]:
+def in_windows(
+    network: Any, side: int, axes: Axes, seed: int, looking: Looking = lambda _y, _x: None
+) -> Iterator[None]:
     """Have a denoiser run in windows of at most `side` latents while the block runs.
 
     network: what is called with latents (batch, channels, h, w) first and gives a tuple, the prediction
-    (batch, C, h, w) first. seed: of where the windows lie.
+    (batch, C, h, w) first. seed: of where the windows lie. looking: is told the rows and the columns of each window
+    before the network is run on it.
     """
     plain = network.forward
     places = torch.Generator().manual_seed(seed)
@@ -42,6 +46,7 @@ def in_windows(network: Any, side: int, axes: Axes, seed: int) -> Iterator[None]
         for y in rows:
             for x in columns:
                 part = latents[..., y.to(latents.device), :][..., x.to(latents.device)]
+                looking(y, x)
                 (made, *_) = plain(part, *arguments, **named)
                 if total.ndim == 0:
                     total = torch.zeros((*made.shape[:2], height, width), device=made.device)

@@ -11,6 +11,10 @@ def test_panel_tells_each_state(blender: Blender) -> None:
     blender.run("drawing.panel_tells_each_state")
 
 
+def test_a_model_that_repeats_nearly_says_so_before_the_job(blender: Blender) -> None:
+    blender.run("drawing.a_model_that_repeats_nearly_says_so_before_the_job")
+
+
 def test_a_seam_is_mended_along_the_axes_it_was_made_for(blender: Blender) -> None:
     blender.use_fake({"maps": ["height"], "seam_score": 2.0})
     blender.run("drawing.a_seam_is_mended_along_the_axes_it_was_made_for")

@@ -43,7 +43,9 @@ def test_the_panel_draws_each_and_no_other() -> None:
     sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "addon" / "blender").glob("*/*.py"))
     drawn = set(re.findall(r"\.(?:prop|prop_menu_enum|textbox|template_ID)\(\s*settings, \"(\w+)\"", sources))
     assert '"makes"' in sources  # a choice of two, which sets `maps`
-    assert drawn | {"maps"} == {setting.name for setting in SETTINGS}
+    found = re.findall(r"enumerate\(settings\.(\w+)\)", sources)
+    assert sorted(found) == ["controls", "embeddings", "loras"]  # file by file
+    assert drawn | {"maps", "loras", "embeddings", "controls"} == {setting.name for setting in SETTINGS}
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)

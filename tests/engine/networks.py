@@ -2,6 +2,8 @@
 """Small networks of the real topology with random weights, for tests. Widths are narrow; blocks, attention, strides
 and norms are those of the model named."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,14 +16,24 @@ from diffusers import (
     AutoencoderKLQwenImage21,
     AutoencoderKLWan,
     AutoencoderTiny,
+    ControlNetModel,
+    ControlNetUnionModel,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import save_file
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
 TEXT_WIDTH = 24
 
@@ -61,16 +73,21 @@ def sdxl_unet(width: int = 16, depth: int = 10) -> UNet2DConditionModel:
     ).eval()
 
 
-def kl_autoencoder(width: int = 8) -> AutoencoderKL:
-    """The autoencoder of both: attention in the middle, hand-made padding before its strided convolutions; f8."""
+def kl_autoencoder(width: int = 8, channels: int = 4) -> AutoencoderKL:
+    """The autoencoder of both: attention in the middle, hand-made padding before its strided convolutions; f8.
+
+    With 16 channels, as later models have it, there are no convolutions around the latents.
+    """
     torch.manual_seed(3)
     return AutoencoderKL(
         block_out_channels=(width, 2 * width, 4 * width, 4 * width),
         layers_per_block=2,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
+        latent_channels=channels,
         norm_num_groups=4,
+        use_quant_conv=channels == 4,
+        use_post_quant_conv=channels == 4,
     ).eval()
 
 
@@ -85,11 +102,15 @@ def tiny_autoencoder(width: int = 16) -> AutoencoderTiny:
     ).eval()
 
 
-def dc_autoencoder(width: int = 8) -> AutoencoderDC:
-    """Sana's: six levels, linear attention at the last three, no pooling of the whole picture but that; f32."""
+def dc_autoencoder(width: int = 8, *, plain: bool = True, growing: bool = False) -> AutoencoderDC:
+    """Sana's: six levels, linear attention at the last three; f32. Not plain: levels move pixels to channels.
+
+    growing: in width as the full-size one does.
+    """
     torch.manual_seed(8)
     blocks = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
-    widths = (width, width, 2 * width, 2 * width, 4 * width, 4 * width)
+    factors = (1, 2, 4, 4, 8, 8) if growing else (1, 1, 2, 2, 4, 4)
+    widths = tuple(factor * width for factor in factors)
     return AutoencoderDC(
         latent_channels=8,
         attention_head_dim=8,
@@ -99,8 +120,8 @@ def dc_autoencoder(width: int = 8) -> AutoencoderDC:
         decoder_block_out_channels=widths,
         encoder_layers_per_block=(1,) * 6,
         decoder_layers_per_block=(1,) * 6,
-        upsample_block_type="interpolate",
-        downsample_block_type="Conv",
+        upsample_block_type="interpolate" if plain else "pixel_shuffle",
+        downsample_block_type="Conv" if plain else "pixel_unshuffle",
         scaling_factor=0.41407,
     ).eval()
 
@@ -222,3 +243,115 @@ def sdxl_pipeline() -> StableDiffusionXLPipeline:
         unet=sdxl_unet(depth=2),
         scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
     )
+
+
+# --- guides
+
+
+def _filled(network: Any, seed: int) -> Any:
+    """With random weights where a ControlNet begins with zeros, and says nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if not parameter.any():
+                parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+def control_net(unet: UNet2DConditionModel, seed: int = 7) -> ControlNetModel:
+    """A ControlNet for this denoiser, whose first layers have the real strides: f8."""
+    torch.manual_seed(seed)
+    made = ControlNetModel.from_unet(
+        unet, conditioning_embedding_out_channels=(4, 8, 8, 16), load_weights_from_unet=False
+    )
+    return _filled(made, seed)
+
+
+def union_net(unet: UNet2DConditionModel, kinds: int = 8) -> ControlNetUnionModel:
+    """The Union's topology, ProMax with its eight kinds."""
+    torch.manual_seed(8)
+    width = unet.config.block_out_channels[0]
+    config = dict(control_net(unet).config) | {
+        "conditioning_embedding_out_channels": (4, 8, 8, 16),
+        "num_control_type": kinds,
+        "num_trans_channel": width,
+        "num_proj_channel": width,
+        # the class takes as many numbers as its sinusoids give: 256 for each kind
+        "projection_class_embeddings_input_dim": unet.config.projection_class_embeddings_input_dim,
+    }
+    config = {name: value for name, value in config.items() if not name.startswith("_")}
+    return _filled(ControlNetUnionModel.from_config(config), 8)
+
+
+def image_encoder() -> CLIPVisionModelWithProjection:
+    """CLIP's eye: pictures of 16 pixels in patches of 8, seen as 12 numbers."""
+    torch.manual_seed(9)
+    config = CLIPVisionConfig(
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=12,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        image_size=16,
+        patch_size=8,
+    )
+    return CLIPVisionModelWithProjection(config).eval()
+
+
+def ip_adapter(unet: UNet2DConditionModel, folder: Path, *, plus: bool = False) -> Path:
+    """An IP-Adapter's file for this denoiser, with its encoder beside it, as they are published."""
+    folder.mkdir(parents=True, exist_ok=True)
+    image_encoder().save_pretrained(folder / "image_encoder")
+    generator = torch.Generator().manual_seed(10)
+
+    def random(*shape: int) -> torch.Tensor:
+        return 0.3 * torch.randn(shape, generator=generator)
+
+    text = unet.config.cross_attention_dim
+    weights: dict[str, torch.Tensor] = {}
+    if plus:
+        weights |= _resampler(text, random)
+    else:
+        weights |= {
+            "image_proj.proj.weight": random(4 * text, 12),
+            "image_proj.proj.bias": random(4 * text),
+            "image_proj.norm.weight": 1 + random(text),
+            "image_proj.norm.bias": random(text),
+        }
+    cross = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
+    for number, name in enumerate(cross):
+        width = unet.get_submodule(name.removesuffix(".processor")).inner_dim
+        for letter in "kv":
+            weights[f"ip_adapter.{2 * number + 1}.to_{letter}_ip.weight"] = random(width, text)
+    path = folder / ("ip-adapter-plus.safetensors" if plus else "ip-adapter.safetensors")
+    save_file(weights, path)
+    return path
+
+
+def _resampler(text: int, random: Callable[..., torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A Plus's, by the names in published files: it asks 4 questions of what the encoder sees, 4 times over."""
+    width, inner = 16, 64  # diffusers counts on heads of 64
+    weights = {
+        "latents": random(1, 4, width),
+        "proj_in.weight": random(width, 16),
+        "proj_in.bias": random(width),
+        "proj_out.weight": random(text, width),
+        "proj_out.bias": random(text),
+        "norm_out.weight": 1 + random(text),
+        "norm_out.bias": random(text),
+    }
+    for layer in range(4):
+        weights |= {
+            f"layers.{layer}.0.norm1.weight": 1 + random(width),
+            f"layers.{layer}.0.norm1.bias": random(width),
+            f"layers.{layer}.0.norm2.weight": 1 + random(width),
+            f"layers.{layer}.0.norm2.bias": random(width),
+            f"layers.{layer}.0.to_q.weight": random(inner, width),
+            f"layers.{layer}.0.to_kv.weight": random(2 * inner, width),
+            f"layers.{layer}.0.to_out.weight": random(width, inner),
+            f"layers.{layer}.1.0.weight": 1 + random(width),
+            f"layers.{layer}.1.0.bias": random(width),
+            f"layers.{layer}.1.1.weight": random(4 * width, width),
+            f"layers.{layer}.1.3.weight": random(width, 4 * width),
+        }
+    return {f"image_proj.{name}": value for name, value in weights.items()}

@@ -3,10 +3,26 @@
 
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import (
+    AuraFlowTransformer2DModel,
+    AutoencoderDC,
+    AutoencoderKL,
+    AutoencoderKLFlux2,
+    AutoencoderKLHunyuanImage,
+    AutoencoderKLQwenImage,
+    AutoencoderKLWan,
+    AutoencoderTiny,
+    ControlNetModel,
+    PixArtTransformer2DModel,
+    SanaTransformer2DModel,
+    SD3Transformer2DModel,
+    UNet2DConditionModel,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,11 +30,18 @@ from torch.utils._pytree import tree_map
 
 from addon.core import families
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families import AURA_FLOW, PIXART_ALPHA, PIXART_SIGMA, SANA, autoencoders
+from addon.core.families import STABLE_DIFFUSION_3 as SD3
+from addon.core.families.autoencoders import KL
 from addon.core.families.family import Family
 from addon.core.requests.texture import Axes, Size
-from addon.engine import devices, layers
+from addon.engine import devices, latents, layers
+from addon.engine.canvas import canvases
 from addon.engine.devices import Decoding, Device, Kind, Mode, Offload, Plan, make_plan, needed_bytes
+from addon.engine.families import sines
 from addon.engine.seamless import seamless
+from addon.engine.tiles import TileLimits
+from tests.engine import networks
 
 GB = 1 << 30
 Model = tuple[Family, dict[str, int]]  # and its numbers of weights
@@ -203,12 +226,13 @@ def test_running_out_of_memory_is_recognised_on_every_kind_of_device() -> None:
 
 
 class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all tensors that are alive, weights excepted; on the meta device they cost nothing."""
+    """Counts the bytes of all tensors that are alive, but for a network's own; on the meta device they cost nothing."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         super().__init__()
         self.live = self.peak = 0
-        self.known = {parameter.untyped_storage()._cdata for parameter in module.parameters()}
+        kept = [*module.parameters(), *module.buffers()]
+        self.known = {tensor.untyped_storage()._cdata for tensor in kept}
 
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):  # type: ignore[no-untyped-def]
         result = function(*arguments, **(keywords or {}))
@@ -255,6 +279,35 @@ def sdxl_unet() -> tuple[UNet2DConditionModel, dict[str, torch.Tensor]]:
     return network, {"text_embeds": torch.randn(2, 1280).half(), "time_ids": torch.ones(2, 6).half()}
 
 
+def bytes_with_controls(
+    unet: UNet2DConditionModel, latents: torch.Tensor, time: torch.Tensor, width: int, more: dict[str, torch.Tensor]
+) -> tuple[float, ...]:
+    """What a step holds beside one, two and three ControlNets, per pixel of the picture."""
+    control = ControlNetModel.from_unet(unet, load_weights_from_unet=False).half()
+    control.controlnet_cond_embedding = torch.nn.Identity()
+    text = torch.randn(2, 77, width).half()
+    seen = torch.randn(2, 320, 64, 64).half()
+
+    def step(count: int) -> object:
+        down, middle = [], None
+        for _ in range(count):
+            made, center = control(
+                latents,
+                time,
+                encoder_hidden_states=text,
+                controlnet_cond=seen,
+                added_cond_kwargs=more,
+                return_dict=False,
+            )
+            down = [one + other for one, other in zip(down, made, strict=True)] if down else list(made)
+            middle = center if middle is None else middle + center
+        named = {"down_block_additional_residuals": tuple(down), "mid_block_additional_residual": middle}
+        return unet(latents, time, encoder_hidden_states=text, added_cond_kwargs=more, **named)
+
+    both = torch.nn.ModuleList([unet, control])
+    return tuple(bytes_per_pixel(both, lambda count=count: step(count)) for count in (1, 2, 3))
+
+
 def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     # Fused attention keeps no matrix of scores, but without data torch falls back to one.
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
@@ -277,13 +330,142 @@ def test_the_estimates_cover_what_full_size_networks_hold(monkeypatch: pytest.Mo
         large_step = bytes_per_pixel(
             large, lambda: large(latents, time, encoder_hidden_states=text, added_cond_kwargs=more)
         )
+        guided = (
+            bytes_with_controls(unet, latents, time, 768, {}),
+            bytes_with_controls(large, latents, time, 2048, more),
+        )
     assert sum(parameter.numel() for parameter in large.parameters()) == SDXL[1]["unet"]
     assert sum(parameter.numel() for parameter in unet.parameters()) == SD[1]["unet"]
     assert sum(parameter.numel() for parameter in vae.parameters()) == SD[1]["vae"]
-    assert 0.9 * devices.DECODE_BYTES < decode < devices.DECODE_BYTES
-    assert middle < devices.MIDDLE_BYTES
+    assert 0.9 * KL.whole < decode < KL.whole
+    assert middle < KL.middle
     for family, counted in ((SD[0], step), (SDXL[0], large_step)):
         assert 0.9 * family.step_bytes < counted < family.step_bytes
+    for family, counted in zip((SD[0], SDXL[0]), guided, strict=True):
+        one, two, three = counted
+        assert 0.9 * (family.step_bytes + family.control_bytes) < one < family.step_bytes + family.control_bytes
+        assert two == three < family.step_bytes + 2 * family.control_bytes  # a third's are added to what is there
+
+
+def full_size(family: Family) -> tuple[torch.nn.Module, Callable[[torch.nn.Module], object]]:
+    """A family's largest transformer without data, and a step of it at 512 pixels with both halves of the guidance."""
+    time = torch.ones(2).half()
+    if family is SD3:
+        large = SD3Transformer2DModel(
+            num_layers=38,
+            num_attention_heads=38,
+            caption_projection_dim=2432,
+            qk_norm="rms_norm",
+            pos_embed_max_size=192,
+        )
+        latents, text, pooled = (torch.randn(2, *shape).half() for shape in ((16, 64, 64), (333, 4096), (2048,)))
+        return large, lambda network: network(latents, text, pooled, time)
+    if family is PIXART_SIGMA:
+        small = PixArtTransformer2DModel(caption_channels=4096, interpolation_scale=2, use_additional_conditions=False)
+        latents, text = (torch.randn(2, *shape).half() for shape in ((4, 64, 64), (300, 4096)))
+        told = {"resolution": None, "aspect_ratio": None}
+        return small, lambda network: network(
+            latents, text, time, encoder_attention_mask=torch.ones(2, 300), added_cond_kwargs=told
+        )
+    if family is SANA:
+        latents, text = (torch.randn(2, *shape).half() for shape in ((32, 16, 16), (300, 2304)))
+        return SanaTransformer2DModel(), lambda network: network(
+            latents, text, time, encoder_attention_mask=torch.ones(2, 300)
+        )
+    latents, text = (torch.randn(2, *shape).half() for shape in ((4, 64, 64), (256, 2048)))
+    learned = AuraFlowTransformer2DModel(
+        attention_head_dim=256, num_attention_heads=12, caption_projection_dim=3072, pos_embed_max_size=4096
+    )
+    return learned, lambda network: network(latents, text, time)
+
+
+def full_size_autoencoder(name: str) -> tuple[torch.nn.Module, int, int]:
+    """Without data; its channels, and pixels a latent."""
+    match name:
+        case "AutoencoderKLFlux2":
+            return AutoencoderKLFlux2(), 32, 8
+        case "AutoencoderKLQwenImage":
+            return AutoencoderKLQwenImage(), 16, 8
+        case "AutoencoderKLWan":
+            return AutoencoderKLWan(), 16, 8
+        case "AutoencoderTiny":
+            return AutoencoderTiny(), 4, 8
+        case "AutoencoderKLHunyuanImage":
+            widths = (128, 256, 512, 512, 1024, 1024)
+            return AutoencoderKLHunyuanImage(3, 3, 64, widths, 2, 32, 384), 64, 32
+    efficient = ("ResBlock",) * 3 + ("EfficientViTBlock",) * 3
+    dc = AutoencoderDC(
+        encoder_block_types=efficient,
+        decoder_block_types=efficient,
+        encoder_layers_per_block=(2, 2, 2, 3, 3, 3),
+        decoder_layers_per_block=(3,) * 6,
+        upsample_block_type="interpolate",
+        downsample_block_type="Conv",
+    )
+    return dc, 32, 32
+
+
+@pytest.mark.parametrize("name", [name for name in autoencoders._KNOWN if name != "AutoencoderKL"])
+def test_the_estimates_cover_what_full_size_autoencoders_hold(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
+    with torch.device("meta"):
+        vae, channels, factor = full_size_autoencoder(name)
+        vae.half()
+        z, picture = torch.randn(1, channels, 512 // factor, 512 // factor).half(), torch.randn(1, 3, 512, 512).half()
+        decode = bytes_per_pixel(vae, lambda: latents.decode_whole(vae, z))
+        encode = bytes_per_pixel(vae, lambda: latents.encode_whole(vae, picture))
+    whole = autoencoders.decode_bytes_of(name).whole
+    assert 0.85 * whole < max(decode, encode) < whole
+
+
+def narrow_autoencoder(name: str) -> tuple[torch.nn.Module, int, int]:
+    """An eighth as wide as in full size (a fourth for the last); its channels, and pixels a latent."""
+    torch.manual_seed(0)
+    match name:
+        case "AutoencoderKL":
+            return networks.kl_autoencoder(16), 4, 8
+        case "AutoencoderKLQwenImage":
+            vae = AutoencoderKLQwenImage(base_dim=12, z_dim=4, latents_mean=[0.0] * 4, latents_std=[1.0] * 4)
+            return vae.eval(), 4, 8
+        case "AutoencoderDC":
+            return networks.dc_autoencoder(16, growing=True), 8, 32
+    return AutoencoderKLHunyuanImage(3, 3, 8, (32, 64, 128, 128, 256, 256), 2, 32, 384).eval(), 8, 32
+
+
+@pytest.mark.parametrize(
+    "name", ["AutoencoderKL", "AutoencoderKLQwenImage", "AutoencoderDC", "AutoencoderKLHunyuanImage"]
+)
+@torch.no_grad()
+def test_the_estimates_cover_what_lies_between_layers(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Counted while an eighth of it runs in strips of two rows: next to nothing, beside the sheets."""
+    monkeypatch.setattr(layers, "_WIDEST", 1)
+    vae, channels, factor = narrow_autoencoder(name)
+    side = max(96, 4 * factor)
+    z = torch.randn(1, channels, side // factor, side // factor)
+    with seamless(vae, Axes.XY), canvases(tmp_path) as easel, LiveBytes(vae) as counted:
+        layers.Layers(vae, Axes.XY, easel, TileLimits({"cpu": 64}), on_device=True).decode(z)
+    narrow = 4 if name == "AutoencoderKLHunyuanImage" else 8
+    at_two_bytes = counted.peak / side**2 / 2 * narrow
+    sheets = autoencoders.decode_bytes_of(name).sheets
+    assert 0.6 * sheets < at_two_bytes < sheets
+    assert autoencoders.decode_bytes_of(name).middle <= sheets
+
+
+@pytest.mark.parametrize(("family", "billions"), [(SD3, 8.06), (PIXART_SIGMA, 0.61), (SANA, 1.60), (AURA_FLOW, 6.84)])
+def test_the_estimates_cover_what_full_size_transformers_hold(
+    family: Family, billions: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", lambda q, *_, **__: torch.empty_like(q))
+    monkeypatch.setattr(sines, "_read", lambda table, *_: np.zeros(table.shape[-1] // 4))  # without data
+    with torch.device("meta"):
+        network, step = full_size(family)
+        network.half()
+        counted = bytes_per_pixel(network, lambda: step(network))
+    assert sum(parameter.numel() for parameter in network.parameters()) / 1e9 == pytest.approx(billions, abs=0.01)
+    assert 0.9 * family.step_bytes < counted < family.step_bytes
+    assert PIXART_ALPHA.step_bytes == PIXART_SIGMA.step_bytes
 
 
 @pytest.mark.parametrize(

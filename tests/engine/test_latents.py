@@ -47,24 +47,40 @@ def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
     assert error <= 1e-6
 
 
-@pytest.mark.parametrize("on_device", [False, True])
-@pytest.mark.parametrize("side", [MIN_TILE, 256])
+LAYERED = {
+    "KL": (kl_autoencoder, 4, 8),
+    "KL of 16 channels": (lambda: kl_autoencoder(channels=16), 16, 8),
+    "FLUX.2": (networks.flux2_autoencoder, 4, 8),
+    "HunyuanImage": (networks.hunyuan_autoencoder, 8, 8),
+    "Qwen-Image": (networks.causal_autoencoder, 4, 8),
+    "DC": (networks.dc_autoencoder, 8, 32),
+    "DC of pixels": (lambda: networks.dc_autoencoder(plain=False), 8, 32),
+}
+
+
 @pytest.mark.parametrize("axes", Axes)
-def test_an_autoencoder_with_norms_over_all_of_the_picture_is_exact_layer_by_layer(
-    monkeypatch, tmp_path, axes, side, on_device
-):
+@pytest.mark.parametrize(
+    ("name", "side", "on_device"),
+    [("KL", 256, False), ("KL", 256, True), *((name, MIN_TILE, False) for name in LAYERED)],
+)
+def test_an_autoencoder_is_exact_layer_by_layer(monkeypatch, tmp_path, name, axes, side, on_device):
     monkeypatch.setattr(layers, "_WIDEST", 8)  # so that the smaller side cuts the larger layers into many strips
-    # FLUX.2's on one axis: it differs in nothing that these layers are told of
-    vae = networks.flux2_autoencoder() if axes is Axes.X else kl_autoencoder()
-    z, picture = torch.randn(1, 4, 24, 40), torch.randn(1, 3, 192, 320)
+    make, channels, factor = LAYERED[name]
+    vae, z = make(), torch.randn(1, channels, 192 // factor, 320 // factor)
+    picture = torch.randn(1, 3, 192, 320)
     with torch.inference_mode(), seamless(vae, axes), canvases(tmp_path, in_memory=1 << 16) as easel:
         by_layer = layers.Layers(vae, axes, easel, TileLimits({"cpu": side}), on_device)
         for mine, whole in (
-            (by_layer.decode(z), vae.decode(z).sample),
-            (by_layer.encode(picture), vae.encode(picture).latent_dist.parameters),
+            (by_layer.decode(z), latents_module.decode_whole(vae, z)),
+            (by_layer.encode(picture), latents_module.encode_whole(vae, picture)),
         ):
             assert mine.shape == whole.shape
             assert greatest_error(mine, whole) <= 1e-5
+
+
+def test_other_autoencoders_are_not_taken_apart():
+    assert not layers.runs(networks.residual_autoencoder())
+    assert not layers.runs(tiny())
 
 
 def test_layer_by_layer_rolling_the_latents_rolls_the_picture(monkeypatch, tmp_path):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Families with a transformer, end to end: diffusers' own pipelines with random weights, through our own path."""
 
+import json
+import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +15,19 @@ import pytest
 import torch
 from PIL import Image
 
+from addon.core.errors import UserError
+from addon.core.families import catalogue
+from addon.core.requests.template import Template
 from addon.core.requests.texture import Axes, Size
 from addon.engine import families, generate
+from addon.engine.devices import Device, Kind, make_plan
 from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
-from tests.engine.test_generate import Studio, Watch
+from tests.engine.test_devices import LiveBytes
+from tests.engine.test_generate import Stop, Studio, Watch
 from tests.engine.test_rotary import off, turned
 from tests.engine.test_seamless import LIMIT, WRAPPED, assert_unchanged, snapshot
-from tests.engine.transformer_pipelines import PIPELINES
+from tests.engine.transformer_pipelines import PIPELINES, flux, flux2_klein
 
 SIZE = Size(128, 64)
 
@@ -147,3 +155,207 @@ def test_a_whole_run_of_six_steps_rolls_with_its_noise_once_the_table_is_turned(
         assert off(rolled, by_tokens(plain)) <= LIMIT
     moved = np.roll(pictures[0], (16 * tokens[0], 16 * tokens[1]), (0, 1))
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
+
+
+# --- cancelling
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_cancel_is_seen_in_the_middle_of_a_step_on_cards_too(
+    name: str, studio_of: Callable[[str], Studio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio = studio_of(name)
+    network = studio.loaded().pipeline.transformer
+    steps: list[None] = []
+    checks: list[None] = []
+    hook = network.register_forward_hook(lambda *_: steps.append(None))
+    watch = Watch()
+    monkeypatch.setattr(watch, "check", lambda: checks.append(None))
+    monkeypatch.setattr(generate, "_LAYERS", generate._BLOCKS)  # as on a card
+    studio.make(watch, steps=2)
+    hook.remove()
+    with_decoder = len(checks)
+    blocks = {type(module).__name__ for module in network.modules()} & set(network._repeated_blocks)
+    assert blocks
+    repeated = sum(type(module).__name__ in blocks for module in network.modules())
+    assert with_decoder >= repeated * len(steps)
+    assert repeated >= 2
+    with pytest.raises(Stop):
+        studio.make(Watch(stop_at=4), steps=2)
+
+
+def test_a_schedule_that_is_not_finite_is_refused_before_the_run(studio_of: Callable[[str], Studio]) -> None:
+    """Qwen-Image's own scheduler with one step: diffusers 0.42.1 divides nothing by nothing."""
+    with pytest.raises(UserError, match="cannot make 1 step"):
+        studio_of("qwen_image").make(steps=1)
+
+
+# --- memory: full-size networks but for their depth, which a step does not hold
+
+
+def half(*shape: int) -> torch.Tensor:
+    return torch.empty(*shape, dtype=torch.bfloat16)
+
+
+def of_flux(network: Any, tokens: int, **more: Any) -> None:
+    channels, width = network.config.in_channels, network.config.joint_attention_dim
+    axes = len(network.config.axes_dims_rope)
+    ids = {"img_ids": torch.empty(tokens, axes), "txt_ids": torch.empty(512, axes)}
+    network(half(1, tokens, channels), half(1, 512, width), timestep=half(1), **ids, **more)
+
+
+SHALLOW = {"num_layers": 2, "num_single_layers": 2}
+# network, its settings where they are not diffusers' own, side of the picture, and how it is called in a step
+FULL_SIZE: dict[str, tuple[str, dict[str, Any], int, Callable[[Any, int], Any]]] = {
+    "z_image": (
+        "ZImageTransformer2DModel",
+        {"n_layers": 2, "n_refiner_layers": 1},
+        1024,
+        lambda network, side: network([half(16, 1, side, side)] * 2, half(2), [half(288, 2560)] * 2),
+    ),
+    "flux2_klein": (
+        "Flux2Transformer2DModel",
+        SHALLOW | {"num_attention_heads": 24, "joint_attention_dim": 7680, "guidance_embeds": False},
+        1024,
+        lambda network, side: of_flux(network, side**2 // 4, guidance=None),
+    ),
+    "flux": (
+        "FluxTransformer2DModel",
+        SHALLOW | {"guidance_embeds": True},
+        1024,
+        lambda network, side: of_flux(network, side**2 // 4, pooled_projections=half(1, 768), guidance=torch.empty(1)),
+    ),
+    "chroma1": (
+        "ChromaTransformer2DModel",
+        SHALLOW,
+        2048,  # its mask is as large as that squared
+        lambda network, side: of_flux(network, side**2 // 4, attention_mask=half(1, 512 + side**2 // 4)),
+    ),
+    "qwen_image": (
+        "QwenImageTransformer2DModel",
+        {"num_layers": 2},
+        1024,
+        lambda network, side: network(
+            half(1, side**2 // 4, 64), half(1, 300, 3584), None, half(1), [[(1, side // 2, side // 2)]]
+        ),
+    ),
+    "ernie_image": (
+        "ErnieImageTransformer2DModel",
+        {
+            "hidden_size": 4096,
+            "num_attention_heads": 32,
+            "num_layers": 2,
+            "ffn_hidden_size": 12288,
+            "text_in_dim": 3072,
+        },
+        1024,
+        lambda network, side: network(
+            half(2, 128, side // 2, side // 2), half(2), half(2, 300, 3072), torch.empty(2, dtype=torch.long)
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FULL_SIZE)
+@torch.no_grad()
+def test_the_estimate_of_a_step_covers_what_a_network_of_full_width_holds(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        torch.nn.functional, "scaled_dot_product_attention", lambda query, *_, **__: torch.empty_like(query)
+    )
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it does not know the device without data
+    cls, settings, side, call = FULL_SIZE[name]
+    with torch.device("meta"):
+        network = getattr(diffusers, cls)(**settings).to(torch.bfloat16)
+        with LiveBytes(network) as counted:
+            call(network, side // 8)
+    family = adapters()[name].family
+    assert 0.9 * family.step_bytes < counted.peak / side**2 < family.step_bytes
+
+
+# --- what folders say
+
+
+def test_few_steps_are_the_default_of_those_that_were_distilled_to_them(tmp_path: Path) -> None:
+    def defaults(folder: Path) -> tuple[int, float, bool]:
+        found = catalogue.resolve(str(folder)).defaults
+        return found.steps, found.guidance_scale, found.distilled
+
+    flux2_klein(distilled=True).save_pretrained(tmp_path / "klein")
+    flux2_klein().save_pretrained(tmp_path / "base")
+    flux().save_pretrained(tmp_path / "schnell")
+    flux(told=True).save_pretrained(tmp_path / "dev")
+    PIPELINES["z_image"]().save_pretrained(tmp_path / "z-image-turbo")
+    shutil.copytree(tmp_path / "z-image-turbo", tmp_path / "base Z")
+    assert defaults(tmp_path / "klein") == (4, 1.0, True)
+    assert defaults(tmp_path / "base") == (50, 4.0, False)
+    assert defaults(tmp_path / "schnell") == (4, 1.0, True)
+    assert defaults(tmp_path / "dev") == (28, 3.5, False)
+    assert defaults(tmp_path / "z-image-turbo") == (8, 1.0, True)
+    assert defaults(tmp_path / "base Z") == (30, 5.0, False)
+
+
+@pytest.mark.parametrize("make", [lambda: flux2_klein(distilled=True), lambda: flux(told=True)])
+def test_where_guidance_was_distilled_away_a_negative_prompt_is_said_to_be_unread(
+    make: Callable[[], Any], tmp_path: Path
+) -> None:
+    make().save_pretrained(tmp_path / "model")
+    studio = Studio(tmp_path / "store", tmp_path / "model")
+    made = studio.make(size=SIZE, guidance_scale=3.0, negative_prompt="rust")
+    assert "This model doesn't read negative prompts." in made.notes
+    alone = studio.pixels(size=SIZE, guidance_scale=3.0)
+    assert np.array_equal(np.asarray(Image.open(made.done[0].path())), alone)
+
+
+def test_the_guidance_scale_of_flux_dev_reaches_the_network_and_takes_one_pass(tmp_path: Path) -> None:
+    flux(told=True).save_pretrained(tmp_path / "model")
+    studio = Studio(tmp_path / "store", tmp_path / "model")
+    assert not np.array_equal(
+        studio.pixels(size=SIZE, guidance_scale=3.0), studio.pixels(size=SIZE, guidance_scale=5.0)
+    )
+
+
+def test_on_a_card_they_compute_in_bfloat16() -> None:
+    for name, adapter in adapters().items():
+        plan = make_plan(Device(Kind.CUDA, "cuda:0", 1 << 36, "card"), adapter.family, {"transformer": 10**9}, SIZE)
+        while plan is not None:
+            assert plan.dtype == "bfloat16", name
+            plan = plan.leaner()
+
+
+def test_a_prompt_enhancer_in_the_folder_is_not_loaded(tmp_path: Path) -> None:
+    PIPELINES["ernie_image"]().save_pretrained(tmp_path)
+    index = tmp_path / "model_index.json"
+    named = json.loads(index.read_text(encoding="utf-8"))
+    named |= {"pe": ["transformers", "Ministral3ForCausalLM"], "pe_tokenizer": ["transformers", "TokenizersBackend"]}
+    index.write_text(json.dumps(named), encoding="utf-8")
+    studio = Studio(tmp_path / "store", tmp_path)
+    assert studio.make(size=SIZE).done
+    assert studio.loaded().pipeline.pe is None
+
+
+# --- from pictures
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_picture_from_a_picture_is_nearer_to_it_the_less_is_made_anew(
+    name: str, studio_of: Callable[[str], Studio], tmp_path: Path
+) -> None:
+    studio = studio_of(name)
+    start = np.kron(np.random.default_rng(1).integers(0, 256, (4, 8, 3)), np.ones((16, 16, 1))).astype(np.uint8)
+    Image.fromarray(start).save(tmp_path / "wall.png")
+
+    def latents(strength: float) -> torch.Tensor:
+        seen = []
+        decode = generate.decode
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                generate, "decode", lambda loaded, made, *more: seen.append(made) or decode(loaded, made, *more)
+            )
+            studio.make(template=Template(str(tmp_path / "wall.png"), strength), steps=6)
+        return seen[0].clone()
+
+    near, middle, far = (latents(strength) for strength in (0.05, 0.4, 0.9))
+    assert off(near, middle) < off(near, far)
+    assert torch.isfinite(far).all()

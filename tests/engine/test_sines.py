@@ -111,7 +111,21 @@ def pixart(network: Any, x: torch.Tensor) -> torch.Tensor:
     return network(x, TEXT, torch.tensor([400]), added_cond_kwargs=told, return_dict=False)[0]
 
 
-NETWORKS = {"SD3": (tiny.sd3_transformer(), sd3), "PixArt": (tiny.pixart_transformer(), pixart)}
+def sana(network: Any, x: torch.Tensor) -> torch.Tensor:
+    return network(torch.cat((x, x), 1), TEXT, torch.tensor([400.0])).sample
+
+
+def table_of(network: Any) -> PatchEmbed:
+    (found,) = (module for module in network.modules() if isinstance(module, PatchEmbed))
+    return found
+
+
+# name: (network, how to call it, latents of a side of one token); Sana's largest has a table, the others none
+NETWORKS = {
+    "SD3": (tiny.sd3_transformer(), sd3, 2),
+    "PixArt": (tiny.pixart_transformer(), pixart, 2),
+    "Sana": (tiny.sana_transformer(interpolation_scale=2.0), sana, 1),
+}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -119,16 +133,16 @@ NETWORKS = {"SD3": (tiny.sd3_transformer(), sd3), "PixArt": (tiny.pixart_transfo
 @pytest.mark.parametrize("size", [(16, 12), (14, 10)])  # even and odd numbers of tokens
 @torch.no_grad()
 def test_rolled_latents_with_turned_angles_are_predicted_alike(name: str, axes: Axes, size: tuple[int, int]) -> None:
-    network, call = NETWORKS[name]
+    network, call, patch = NETWORKS[name]
     x = random_input(4, *size)
     turn = 3 * axes.y, 2 * axes.x
-    shift = tuple(2 * tokens for tokens in turn)
+    shift = tuple(patch * tokens for tokens in turn)
 
     def error(snapped: Axes) -> float:
         results = []
         for roll, angles in (((0, 0), (0, 0)), (shift, turn)):
             with seamless(network, axes):
-                vars(network.pos_embed)["cropped_pos_embed"] = SineTable(network.pos_embed, snapped, angles)
+                vars(table_of(network))["cropped_pos_embed"] = SineTable(table_of(network), snapped, angles)
                 results.append(call(network, x.roll(roll, (2, 3))))
         expected = results[0].roll(shift, (2, 3))
         return float((results[1] - expected).abs().max() / expected.abs().max())
@@ -141,7 +155,7 @@ def test_rolled_latents_with_turned_angles_are_predicted_alike(name: str, axes: 
 @pytest.mark.parametrize("outer", Axes)
 @torch.no_grad()
 def test_the_innermost_block_decides_and_everything_is_restored(name: str, outer: Axes) -> None:
-    network, call = NETWORKS[name]
+    network, call, _ = NETWORKS[name]
     x, before = random_input(4, 16, 16), snapshot(network)
     plain = call(network, x)
     assert roll_error(lambda x: call(network, x), x, (4, 2), 1) > 100 * LIMIT

@@ -22,6 +22,27 @@ def seamless_over_plain(setup: Setup) -> list[Figure]:
     return [Figure("seamless_over_plain", median_ratio(wrapped, plain), "ratio", 1.05, note)]
 
 
+def lora_over_bare(setup: Setup) -> list[Figure]:
+    """A step of such a U-Net with a LoRA, by our hooks over diffusers with peft; neither is wrapped."""
+    width, side = (32, 16) if setup.quick else (320, 32)
+    told = child.call(setup.python, "networks:lora_step_seconds", width, side, setup.runs(7))
+    mine, others = told["ours"], told["bare"]
+    note = f"ours {spread(mine)} s, diffusers {spread(others)} s; rank 16 on {told['layers']} layers"
+    return [Figure("lora_over_bare", median_ratio(mine, others), "ratio", 1.03, note)]
+
+
+def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
+    """Four steps of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
+    heads, side = (2, 8) if setup.quick else (8, 32)
+    told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(5))
+    torus, plain = told["seamless"], told["plain"]
+    note = (
+        f"seamless {spread(torus)} s, plain {spread(plain)} s; {told['weights'] / 1e6:.0f} M weights, float32, "
+        f"{side}x{side} tokens, four steps, of which the first makes the table; real models have ten times the blocks"
+    )
+    return [Figure("transformer_seamless_over_plain", median_ratio(torus, plain), "ratio", 1.02, note)]
+
+
 def seam_metric_ms(setup: Setup) -> list[Figure]:
     """The seam metric on small and large pictures; the slower one counts."""
     told = child.call(setup.python, "chain:seam_metric", [512, 4096], setup.runs(15))

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from diffusers import (
     DiffusionPipeline,
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
+    Flux2Transformer2DModel,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
@@ -20,7 +22,10 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from addon.core.requests.texture import Axes
+from addon.engine import lora_files, loras
+from addon.engine.families.u_net import first_names
 from addon.engine.seamless import seamless
+from tests.engine import lora_makers
 from tests.engine import networks as small
 from tools.bench.figures import in_turn
 
@@ -179,10 +184,49 @@ def step_seconds(width: int, side: int, runs: int) -> dict[str, Any]:
     given = inputs(network, side)
     given["latents"] = given["latents"].contiguous(memory_format=torch.channels_last)
 
+    return _in_turn(network, lambda: run(network, given), runs)
+
+
+@torch.inference_mode()
+def transformer_seconds(heads: int, side: int, runs: int) -> dict[str, Any]:
+    """As `step_seconds`, of four steps of a transformer with rotary positions and two blocks.
+
+    The processor's seconds of one thread, so that others on the machine count for little.
+
+    Args:
+        heads: of 128 channels; FLUX.2 klein has 24, and 25 blocks.
+        side: of the picture in tokens; beside them 128 of text.
+        runs: of each.
+    """
+    network = filled(
+        lambda: Flux2Transformer2DModel(
+            num_layers=1,
+            num_single_layers=1,
+            num_attention_heads=heads,
+            joint_attention_dim=7680,
+            guidance_embeds=False,
+        )
+    ).eval()
+    zero = torch.zeros(1)
+    given = {
+        "hidden_states": torch.randn(1, side * side, 128),
+        "encoder_hidden_states": torch.randn(1, 128, 7680),
+        "timestep": torch.full((1,), 0.5),
+        "img_ids": torch.cartesian_prod(zero, torch.arange(float(side)), torch.arange(float(side)), zero),
+        "txt_ids": torch.cartesian_prod(zero, zero, zero, torch.arange(128.0)),
+        "guidance": None,
+    }
+    torch.set_num_threads(1)
+    return _in_turn(network, lambda: [network(**given) for _ in range(4)], runs, time.thread_time)
+
+
+def _in_turn(
+    network: torch.nn.Module, run: Callable[[], Any], runs: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, Any]:
     def plain() -> float:
-        begun = time.perf_counter()
-        run(network, given)
-        return time.perf_counter() - begun
+        begun = clock()
+        run()
+        return clock() - begun
 
     def wrapped() -> float:
         with seamless(network, Axes.XY):
@@ -192,3 +236,38 @@ def step_seconds(width: int, side: int, runs: int) -> dict[str, Any]:
     mine, others = in_turn((wrapped, plain), runs)
     weights = sum(parameter.numel() for parameter in network.parameters())
     return {"seamless": mine, "plain": others, "weights": weights}
+
+
+def lora_step_seconds(width: int, side: int, runs: int) -> dict[str, Any]:
+    """Seconds of a step's forward pass with the same LoRA by our hooks and by diffusers and peft, in turn.
+
+    The LoRA is as trainers make most: rank 16, on attention and its feed-forward, every block. Arguments as above.
+    """
+    network = unet(width).to(memory_format=torch.channels_last)
+    with torch.device("meta"):
+        bare = unet(width)
+    bare.load_state_dict(network.state_dict(), assign=True)
+    ends = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2")
+    layers = [name for name, _module in network.named_modules() if name.endswith(ends)]
+    made = lora_makers.factors(network, layers, size=0.01, rank=16)
+    bare.load_lora_adapter(lora_makers.tensors("diffusers", made), prefix="unet")
+    with TemporaryDirectory(prefix="tilewright-bench-") as folder:
+        path = lora_makers.write(Path(folder) / "lora.safetensors", lora_makers.tensors("kohya", made))
+        file = lora_files.read(path, lora_files.Names({"unet": network}, first_names))
+    parts = {("unet", name): [(part, 1.0)] for name, part in file.parts["unet"].items()}
+    latents = torch.randn(2, 4, side, side).contiguous(memory_format=torch.channels_last)
+    text = torch.randn(2, CLIP_TOKENS, CLIP_WIDTH)
+
+    def step(network: UNet2DConditionModel) -> float:
+        begun = time.perf_counter()
+        network(latents, 500, encoder_hidden_states=text, return_dict=False)
+        return time.perf_counter() - begun
+
+    def ours() -> float:
+        with loras.hooked({"unet": network}, parts):
+            return step(network)
+
+    with torch.inference_mode():
+        in_turn((ours, lambda: step(bare)), 2)
+        mine, others = in_turn((ours, lambda: step(bare)), runs)
+    return {"ours": mine, "bare": others, "layers": len(parts)}

@@ -18,10 +18,77 @@ TEXTS = {
     "Seam visible ({score:.2f})": "Naht sichtbar ({score:.2f})",
     "Texture": "Textur",
     "Model": "Modell",
+    "Sigmas": "Sigmas",
+    "How the noise is spread over the steps": "Wie das Rauschen auf die Schritte verteilt wird",
+    "As the model's scheduler has them": "Wie der Scheduler des Modells sie hat",
+    "Karras": "Karras",
+    "More of the steps where detail is made": "Mehr der Schritte dort, wo Einzelheiten entstehen",
+    "Exponential": "Exponentiell",
+    "Like Karras, more even": "Wie Karras, gleichmäßiger",
+    "Trailing": "Ab vollem Rauschen",
+    "From pure noise on, for models and LoRAs made for few steps": "Vom reinen Rauschen an, für Modelle und LoRAs, die "
+    "für wenige Schritte gemacht sind",
+    "LCM": "LCM",
+    "For models and LoRAs made for few steps: LCM, DMD": "Für Modelle und LoRAs, die für wenige Schritte gemacht sind: "
+    "LCM, DMD",
+    "TCD": "TCD",
+    "For models and LoRAs made for few steps: TCD, Hyper": "Für Modelle und LoRAs, die für wenige Schritte gemacht "
+    "sind: TCD, Hyper",
+    "The sigmas {sigmas} don't fit the scheduler {scheduler}.": "Die Sigmas {sigmas} passen nicht zum Scheduler "
+    "{scheduler}.",
+    "Add Files": "Dateien hinzufügen",
+    "Not here": "Nicht da",
+    "Missing": "Fehlt",
+    "The file was not there when it was chosen or restored": "Die Datei war nicht da, als sie gewählt oder "
+    "wiederhergestellt wurde",
+    "LoRAs": "LoRAs",
+    "LoRA": "LoRA",
+    "LoRA for {base}": "LoRA für {base}",
+    "Embedding": "Embedding",
+    "Embedding for {base}": "Embedding für {base}",
+    "Embeddings": "Embeddings",
+    "Add LoRA or Embedding": "LoRA oder Embedding hinzufügen",
+    "Add LoRAs or embeddings: .safetensors files, looked for in the Models folder of the preferences first": ""
+    "LoRAs oder Embeddings hinzufügen: .safetensors-Dateien, zuerst im Ordner Modelle der Einstellungen gesucht",
+    "Remove File": "Datei entfernen",
+    "Take this file off the list": "Diese Datei von der Liste nehmen",
+    "Add to Prompt": "Zum Prompt hinzufügen",
+    "Add this word to the prompt: its maker says that it calls up what was trained": "Dieses Wort zum Prompt "
+    "hinzufügen: nach Angabe des Urhebers ruft es hervor, was trainiert wurde",
+    "The starter takes no LoRAs or embeddings: they are made for larger models. Choose one above.": "Das "
+    "mitgelieferte Modell nimmt keine LoRAs oder Embeddings: sie sind für größere Modelle gemacht. Wählen Sie oben "
+    "eines.",
+    "Small files that teach the model a style or a subject": "Kleine Dateien, die dem Modell einen Stil oder ein Motiv "
+    "beibringen",
+    "Textual inversions: files that teach the model a word, for either prompt": "Textual Inversions: Dateien, die dem "
+    "Modell ein Wort beibringen, für beide Prompts",
+    "Clip Skip": "Clip Skip",
+    "Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the last, 2 the one "
+    "before. 0: the model's own": "Welche Schicht seines Text-Encoders das Modell liest, vom Ende gezählt wie auf den "
+    "Seiten der Modelle: 1 die letzte, 2 die davor; 0: die eigene des Modells",
+    "File": "Datei",
+    "A .safetensors file: its path, or its name if it is in the Models folder of the preferences": "Eine "
+    ".safetensors-Datei: ihr Pfad, oder ihr Name, wenn sie im Ordner Modelle der Einstellungen liegt",
+    "Hash": "Hash",
+    "What a recipe says of the file; empty: any": "Was ein Rezept von der Datei sagt; leer: irgendeine",
+    "Made For": "Gemacht für",
+    "The models that it is made for; empty: unknown": "Die Modelle, für die sie gemacht ist; leer: unbekannt",
+    "Words": "Wörter",
+    "Words that call it up, one a line": "Wörter, die sie hervorrufen, eines je Zeile",
+    "Weight": "Gewicht",
+    "How strongly it acts: 1 as it was made, 0 not at all, below 0 the opposite": "Wie stark sie wirkt: 1 wie "
+    "gemacht, 0 gar nicht, unter 0 das Gegenteil",
+    "{name} is no LoRA and no embedding.": "{name} ist weder LoRA noch Embedding.",
+    "You don't have {name}. Choose its file, or remove it.": "{name} ist nicht da. Wählen Sie die Datei, oder nehmen "
+    "Sie sie von der Liste.",
+    "{name} is not here.": "{name} ist nicht da.",
+    "A LoRA or embedding": "Ein LoRA oder Embedding",
+    "Choose its file, or remove it.": "Wählen Sie die Datei, oder entfernen Sie sie von der Liste.",
     "Target": "Ziel",
     "Material": "Material",
     "Negative": "Ohne",
     "Steps": "Schritte",
+    "This model's textures repeat nearly, not exactly.": "Texturen dieses Modells wiederholen sich fast, nicht genau.",
     "Steps (model: {steps})": "Schritte (Modell: {steps})",
     "Guidance": "Prompttreue",
     "Guidance (model: {guidance:g})": "Prompttreue (Modell: {guidance:g})",
@@ -142,7 +209,6 @@ TEXTS = {
     "Computing": "Rechnen",
     "In Blender": "In Blender",
     "Textures on Disk": "Texturen auf der Platte",
-    "Models and Assets": "Modelle und Assets",
     "Tilewright Manual": "Tilewright-Handbuch",
     "Open this version's manual": "Das Handbuch öffnen, das mit dieser Version kam",
     "It already repeats without a seam ({score:.2f}).": "Es wiederholt sich schon ohne Naht ({score:.2f}).",
@@ -944,7 +1010,6 @@ TEXTS = {
     "Don't change materials by yourself: new textures wait in the history until you apply them": ""
     "Nichts kommt von selbst in ein Material: neue Texturen warten im Verlauf, bis sie angewandt werden",
     "Models": "Modelle",
-    "Folder with models in diffusers format": "Ordner mit diffusers-Modellen, aus denen man wählen kann",
     "Author of materials that you mark as assets": "Wen Materialien, die als Assets gemerkt sind, als Urheber nennen",
     "{count} textures, {size:.2f} GB": "{count} Texturen, {size:.2f} GB",
     # the engine's packages
@@ -1022,6 +1087,92 @@ TEXTS = {
     "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    # pictures that guide: ControlNet, IP-Adapter
+    "Guide Pictures": "Führende Bilder",
+    "Structure (ControlNet)": "Struktur (ControlNet)",
+    "Style (IP-Adapter)": "Stil (IP-Adapter)",
+    "ControlNet": "ControlNet",
+    "ControlNets": "ControlNets",
+    "IP-Adapter": "IP-Adapter",
+    "There are no ControlNets and IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
+    "keine ControlNets und IP-Adapter. Wählen Sie ein anderes Modell.",
+    "{model} takes no ControlNet and no IP-Adapter.": "{model} nimmt weder ControlNet noch IP-Adapter.",
+    "Choose another model, or turn off what is under Guide Pictures.": "Wählen Sie ein anderes Modell, oder schalten "
+    "Sie aus, was unter Führende Bilder steht.",
+    "Add Control": "ControlNet hinzufügen",
+    "Add a ControlNet: a picture that says where things are in the texture": "Ein ControlNet hinzufügen: ein Bild, das "
+    "sagt, was in der Textur wo ist",
+    "Remove Control": "ControlNet entfernen",
+    "Remove this control. Its picture stays in the file": "Dieses ControlNet entfernen; sein Bild bleibt in der Datei",
+    "From Material": "Aus dem Material",
+    "Take the picture from the active material: its height, normal or color, whichever the control shows": "Das Bild "
+    "aus dem aktiven Material nehmen: Höhe, Normalen oder Farbe, je nachdem, was das ControlNet zeigt",
+    "The control reads {name} now.": "Das ControlNet liest jetzt {name}.",
+    "There are as many controls as can be used at once.": "Mehr ControlNets gehen nicht auf einmal.",
+    "There is no such control.": "Dieses ControlNet gibt es nicht.",
+    "There is no active material.": "Es gibt kein aktives Material.",
+    "Select an object that has one.": "Wählen Sie ein Objekt, das eines hat.",
+    "A material has no map of edges.": "Eine Map der Kanten hat kein Material.",
+    "Choose a picture, or another kind.": "Wählen Sie ein Bild oder eine andere Art.",
+    "{name} has no image for its {map}.": "{name} hat kein Bild für: {map}.",
+    "Make a whole material first, or choose a picture.": "Machen Sie erst ein ganzes Material, oder wählen Sie ein "
+    "Bild.",
+    "Index": "Index",
+    "Which control, from 0": "Welches ControlNet, von 0 an",
+    "Use": "Benutzen",
+    "Whether it guides the next texture": "Ob es die nächste Textur führt",
+    "A ControlNet for this model: its .safetensors file, or its folder (or the config.json in that)": "Ein ControlNet "
+    "für dieses Modell: seine .safetensors-Datei oder sein Ordner (oder die config.json darin)",
+    "Picture": "Bild",
+    "What the ControlNet reads, stretched to the texture's size. It is only read": "Was das ControlNet liest, auf die "
+    "Größe der Textur gestreckt. Es wird nur gelesen",
+    "Shows": "Zeigt",
+    "What the picture shows, and the ControlNet is for": "Was das Bild zeigt und wofür das ControlNet ist",
+    "By Name": "Nach Namen",
+    "What the ControlNet's name says": "Was der Name des ControlNet sagt",
+    "Depth": "Tiefe",
+    "A height or depth map, white is near. Spread from black to white first": "Eine Höhen- oder Tiefenkarte, Weiß ist "
+    "nah; zuerst von Schwarz bis Weiß gespreizt",
+    "A normal map as Blender has it, OpenGL. Turned into what ControlNets learned": "Eine Normal-Map, wie Blender sie "
+    "hat (OpenGL); in das gewandelt, was ControlNets gelernt haben",
+    "Edges": "Kanten",
+    "White lines on black, as Canny and line art": "Weiße Linien auf Schwarz, wie Canny und Line Art",
+    "A color picture: its layout and colors stay, its detail is made anew": "Ein Farbbild: Anordnung und Farben "
+    "bleiben, die Einzelheiten werden neu",
+    "As It Is": "So wie es ist",
+    "Whatever else the ControlNet is made for": "Wofür auch immer das ControlNet gemacht ist",
+    "How strictly the structure is followed": "Wie genau die Struktur befolgt wird",
+    "Begins": "Beginnt",
+    "From which part of the steps on it guides": "Von welchem Teil der Schritte an es führt",
+    "Ends": "Endet",
+    "Up to which part of the steps it guides. Below 1, the detail is free": "Bis zu welchem Teil der Schritte es "
+    "führt. Unter 1 sind die Einzelheiten frei",
+    "Make the picture repeat without a seam first. Set by itself when you pick one": "Das Bild vorher nahtlos machen; "
+    "stellt sich von selbst ein, wenn man eines wählt",
+    "Pictures that guide the structure": "Bilder, die die Struktur führen",
+    "The .safetensors file of an IP-Adapter for this model": "Die .safetensors-Datei eines IP-Adapters für dieses "
+    "Modell",
+    "Image Encoder": "Bild-Encoder",
+    "The folder of its image encoder. Empty: the one beside the file": "Der Ordner seines Bild-Encoders. Leer: der "
+    "neben der Datei",
+    "Style Picture": "Stilbild",
+    "The texture takes its style, colors and materials. Its middle square is seen": "Die Textur nimmt seinen Stil, "
+    "seine Farben und Stoffe. Gesehen wird sein mittleres Quadrat",
+    "Style Strength": "Stärke des Stils",
+    "How much of the picture's style comes in": "Wie viel vom Stil des Bildes hineinkommt",
+    "A control has no ControlNet.": "Eine Führung hat kein ControlNet.",
+    "Choose its file or folder, or turn it off.": "Wählen Sie seine Datei oder seinen Ordner, oder schalten Sie sie "
+    "aus.",
+    "A control has no picture.": "Ein ControlNet hat kein Bild.",
+    "Choose one, or turn it off.": "Wählen Sie eines, oder schalten Sie es aus.",
+    "The style picture has no IP-Adapter.": "Das Stilbild hat keinen IP-Adapter.",
+    "Choose its file, or remove the picture.": "Wählen Sie seine Datei, oder entfernen Sie das Bild.",
+    "Pictures guided it (ControlNet, IP-Adapter). Choose those under Guide Pictures.": "Bilder haben sie geführt "
+    "(ControlNet, IP-Adapter). Wählen Sie sie unter Führende Bilder.",
+    "What guided it is not here: {names}. Choose it under Guide Pictures.": "Was sie geführt hat, ist nicht da: "
+    "{names}. Wählen Sie es unter Führende Bilder.",
+    "Its style picture is not here. Choose one under Guide Pictures.": "Ihr Stilbild ist nicht da. Wählen Sie eines "
+    "unter Führende Bilder.",
     # kinds of surface
     "What it is made of: tells how rough and deep it can be, and whether it is metal": "Woraus es ist: sagt, wie rau "
     "und tief es sein kann und ob es Metall ist",
@@ -1054,4 +1205,135 @@ TEXTS = {
     "Fotos sie haben",
     "Suggested Relief": "Vorgeschlagenes Relief",
     "Set last for a texture": "Zuletzt für eine Textur gesetzt",
+    # models
+    "Assets": "Assets",
+    "Models Folder": "Modellordner",
+    "Folder with your models, where downloads go too. Empty: a folder of yours that all Blenders share": "Ordner mit "
+    "Ihren Modellen; auch was heruntergeladen wird, kommt dorthin. Leer: ein Ordner von Ihnen, den alle Blender teilen",
+    "Hub": "Hub",
+    "Address of the hub to download models from, for mirrors. Empty: the variable HF_ENDPOINT, or huggingface.co": ""
+    "Adresse des Hubs, von dem Modelle kommen, für Spiegel. Leer: die Variable HF_ENDPOINT, oder huggingface.co",
+    "Token": "Token",
+    "Your token for models that the hub gives to members only. Kept in Blender's preferences, readable by anyone who "
+    "can read that file. Empty: the one that “hf auth login” or HF_TOKEN has set": "Ihr Token für Modelle, die der Hub "
+    "nur Mitgliedern gibt. Es steht lesbar in Blenders Einstellungen. Leer: das von „hf auth login“ oder HF_TOKEN",
+    "Get More Models": "Mehr Modelle holen",
+    "Get More Models...": "Mehr Modelle holen...",
+    "not looked at yet": "noch nicht angesehen",
+    "in the package": "im Paket",
+    "Add Model": "Modell hinzufügen",
+    "Add a model from anywhere on your disks: a .safetensors file, or a diffusers folder. Nothing is copied": "Ein "
+    "Modell von irgendwo auf Ihren Platten hinzufügen: eine .safetensors, ein diffusers-Ordner. Nichts wird kopiert",
+    "Path": "Pfad",
+    "The model's file or folder": "Datei oder Ordner des Modells",
+    "The model's folder or file": "Ordner oder Datei des Modells",
+    "No file or folder is chosen.": "Es ist keine Datei und kein Ordner gewählt.",
+    "Look for models again": "Wieder nach Modellen suchen",
+    "Looking for models": "Modelle werden gesucht",
+    "Check the model's files: a download's against their hashes, others for what their headers say": "Die Dateien des "
+    "Modells prüfen: heruntergeladene an ihren Hashes, andere an dem, was ihr Kopf sagt",
+    "Check the download and fetch what is damaged or missing again": "Das Heruntergeladene prüfen, und was beschädigt "
+    "ist oder fehlt, noch einmal holen",
+    "Tilewright did not download this model and doesn't know where it is from.": "Tilewright hat dieses Modell nicht "
+    "heruntergeladen und weiß nicht, woher es ist.",
+    "Download it again.": "Laden Sie es noch einmal herunter.",
+    "Delete a download from the disk. What you added from elsewhere stays there and leaves the list": "Ein "
+    "heruntergeladenes Modell von der Platte löschen. Was Sie hinzugefügt haben, bleibt dort und verlässt die Liste",
+    "Remove": "Entfernen",
+    "Open Folder": "Ordner öffnen",
+    "Show the model's folder in the system's file manager": "Den Ordner des Modells im Dateimanager zeigen",
+    "Look Up": "Nachsehen",
+    "Ask the hub for the model's files, size and licence. Nothing is downloaded yet": "Den Hub nach Dateien, Größe und "
+    "Lizenz des Modells fragen. Noch wird nichts heruntergeladen",
+    "Repository": "Repository",
+    "Another model of the hub: its name there, “owner/model”": "Ein anderes Modell des Hubs: sein Name dort, "
+    "„owner/model“",
+    "“owner/model”": "„owner/model“",
+    "Revision": "Revision",
+    "Empty: the newest": "Leer: die neueste",
+    "Files": "Dateien",
+    "Paths of files, with commas between. Empty: the model": "Pfade, mit Kommas dazwischen. Leer: das Modell",
+    "Also the Models": "Auch die Modelle",
+    "Also delete the models that were downloaded. What you added stays": "Auch die heruntergeladenen Modelle löschen. "
+    "Was Sie hinzugefügt haben, bleibt",
+    "The downloaded models are kept.": "Die heruntergeladenen Modelle bleiben.",
+    "Download": "Herunterladen",
+    "Download {size}": "{size} herunterladen",
+    "Download the model that was looked up. Continues where it stopped": "Das Modell herunterladen, das nachgesehen "
+    "wurde. Geht dort weiter, wo es aufgehört hat",
+    "Look a model up first.": "Sehen Sie erst ein Modell nach.",
+    "Stop. What was downloaded is kept, and Download continues from there": "Anhalten. Was heruntergeladen ist, "
+    "bleibt, und Herunterladen geht dort weiter",
+    "Open Page": "Seite öffnen",
+    "Open the model's page on the hub in your browser": "Die Seite des Modells auf dem Hub im Browser öffnen",
+    "Open the log of the downloads": "Das Protokoll der Downloads öffnen",
+    "Nothing has been downloaded yet.": "Es wurde noch nichts heruntergeladen.",
+    "No model is selected in the list.": "In der Liste ist kein Modell gewählt.",
+    "Search the hub for models with these words in their names. Empty: those worth having for textures": "Den Hub nach "
+    "Modellen mit diesen Worten im Namen fragen. Leer: die, die sich für Texturen lohnen",
+    "Searching...": "Suche läuft...",
+    "Asking the hub": "Der Hub wird gefragt",
+    "Asking the hub...": "Der Hub wird gefragt...",
+    "The hub has no such model.": "Der Hub hat kein solches Modell.",
+    "The hub wants you to agree to its terms, and a token.": "Der Hub will Ihre Zustimmung zu den Bedingungen, und ein "
+    "Token.",
+    "{count} files, {size}; {free} free": "{count} Dateien, {size}; {free} frei",
+    "{done:.0f} of {total:.0f} MB": "{done:.0f} von {total:.0f} MB",
+    "Damaged: {files}": "Beschädigt: {files}",
+    "Part of Tilewright.": "Teil von Tilewright.",
+    "Downloaded from the hub.": "Vom Hub heruntergeladen.",
+    "Found in the models folder.": "Im Modellordner gefunden.",
+    "Added by you, and left where it is.": "Von Ihnen hinzugefügt, und geblieben, wo es ist.",
+    "The download is not finished.": "Der Download ist nicht fertig.",
+    "Continue": "Weiter",
+    "unfinished": "nicht fertig",
+    "gone": "nicht mehr da",
+    "It is no longer there. Remove takes it off the list.": "Es ist nicht mehr da. Entfernen nimmt es von der Liste.",
+    "Blender isn't allowed online.": "Blender darf nicht ins Netz.",
+    "Turn on Allow Online Access in Preferences > System.": "Erlauben Sie Online-Zugriff in Einstellungen > System.",
+    "Something else goes on with the models.": "Mit den Modellen geschieht gerade etwas anderes.",
+    "There is no model {path}.": "Es gibt kein Modell {path}.",
+    "Look into the list.": "Sehen Sie in die Liste.",
+    "Choose another model.": "Wählen Sie ein anderes Modell.",
+    "{title} was added.": "{title} wurde hinzugefügt.",
+    "{title} was removed.": "{title} wurde entfernt.",
+    "Removing {title}": "{title} wird entfernt",
+    "Checking {title}": "{title} wird geprüft",
+    "{title} is damaged: {what}.": "{title} ist beschädigt: {what}.",
+    "Press Repair.": "Drücken Sie Reparieren.",
+    "All files of {title} are as they should be.": "Alle Dateien von {title} sind, wie sie sein sollen.",
+    "{title} looks whole. Only downloads can be compared with hashes.": "{title} sieht ganz aus. Nur Heruntergeladenes "
+    "lässt sich mit Hashes vergleichen.",
+    "{name} is here: choose it under Model.": "{name} ist da: wählen Sie es unter Modell.",
+    "Cancelled. What was downloaded is kept, and Download continues from there.": "Abgebrochen. Was heruntergeladen "
+    "ist, bleibt, und Herunterladen geht dort weiter.",
+    "No licence named": "Keine Lizenz genannt",
+    "Commercial use: yes": "Kommerzielle Nutzung: ja",
+    "Commercial use: no": "Kommerzielle Nutzung: nein",
+    "Commercial use: read the licence": "Kommerzielle Nutzung: Lizenz lesen",
+    "model": "Modell",
+    "model, few steps": "Modell, wenige Schritte",
+    "few steps (LoRA)": "wenige Schritte (LoRA)",
+    "style from a picture": "Stil aus einem Bild",
+    "upscaler": "Hochskalierer",
+    "maps": "Maps",
+    "maps from color": "Maps aus der Farbe",
+    "Small, and most add-ons fit it. Exactly seamless.": "Klein, und das meiste passt dazu. Genau nahtlos.",
+    "Follows the prompt better, and is made for 1024 pixels. Exactly seamless.": "Folgt dem Prompt besser und ist für "
+    "1024 Pixel gemacht. Genau nahtlos.",
+    "Trained on 6.8 million patterns that tile.": "Gelernt an 6,8 Millionen kachelnden Mustern.",
+    "Trained on CC0 textures. Begin prompts with “pbr”.": "Gelernt an CC0-Texturen. Prompts mit „pbr“ beginnen.",
+    "Its U-Net is a pickle, which can run code: Tilewright does not download it.": "Sein U-Net ist ein Pickle, der "
+    "Code ausführen kann: Tilewright lädt es nicht herunter.",
+    "It brings code of its own, which Tilewright does not run.": "Es bringt eigenen Code mit, den Tilewright nicht "
+    "ausführt.",
+    "Its files are pickles (.pth) on GitHub: convert one to safetensors, and choose it where it fits.": ""
+    "Seine Dateien sind Pickles (.pth) auf GitHub: wandeln Sie eine in safetensors um, und wählen Sie sie, "
+    "wo sie passt.",
+    "Textures in four to eight steps.": "Texturen in vier bis acht Schritten.",
+    "Textures in four steps.": "Texturen in vier Schritten.",
+    "Not for commercial use.": "Nicht für kommerzielle Nutzung.",
+    "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
+    "oder Kacheln.",
+    "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
 }

@@ -41,16 +41,17 @@ def start(context: bpy.types.Context) -> Job:
 
 def asked_for(settings: TILEWRIGHT_PG_settings) -> tuple[TextureRequest, Path | None]:
     """What the settings ask for, and the folder of what was written for it, None for nothing. Raises `UserError`."""
-    with templates.prepared(settings) as (template, folder):
-        return request.from_settings(settings, template=template), folder
+    with templates.prepared(settings) as pictures:
+        wanted = request.from_settings(settings, template=pictures.template, guides=pictures.guides)
+        return wanted, pictures.folder
 
 
 def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
     """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
     settings = settings_of(context.scene)
-    with templates.prepared(settings) as (template, folder):
-        requests = [request.from_settings(settings, text, template) for text in texts]
-        return [submit(context, wanted, into_history=True, folder=folder) for wanted in requests]
+    with templates.prepared(settings) as pictures:
+        requests = [request.from_settings(settings, text, pictures.template, pictures.guides) for text in texts]
+        return [submit(context, wanted, into_history=True, folder=pictures.folder) for wanted in requests]
 
 
 def submit(

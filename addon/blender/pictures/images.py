@@ -14,7 +14,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.naming import image_name
-from ...core.results import BASE_COLOR, MAPS, MASK, PART, TEMPLATE, Result
+from ...core.results import BASE_COLOR, MAPS, PART, Result, is_input
 from ..common import preferences, state
 from ..common.languages import rpt_
 from ..settings import properties
@@ -77,7 +77,7 @@ def load_file(path: str) -> bpy.types.Image:
 
 
 def load_kept(result: Result, kind: str, recipe: str = "") -> bpy.types.Image:
-    """The image of a template or mask whose copy lies beside the result. recipe: what made it, where that is known.
+    """The image of a template, mask or guide whose copy lies beside the result. recipe: what made it, if that is known.
 
     It is saved with the .blend as the result's own images are. Raises `UserError` where it cannot be read.
     """
@@ -200,8 +200,8 @@ def _copy_of(image: bpy.types.Image, stores: Collection[Path], here: Path, befor
 
 
 def pack_made() -> list[str]:
-    """Pack masks and templates that are in no file, or were painted on. Names those that could not be, and why."""
-    return _each(_pack_made, lambda image: facts_of(image).kind in (MASK, TEMPLATE))
+    """Pack masks, templates and guides that are in no file, or were painted on. Names those that failed, and why."""
+    return _each(_pack_made, lambda image: is_input(facts_of(image).kind))
 
 
 def _pack_made(image: bpy.types.Image) -> None:
@@ -237,7 +237,7 @@ def _file(image: bpy.types.Image) -> Path | None:
 def _own_stem(image: bpy.types.Image) -> str:
     """The name of an image's file outside of the store, where the files of many results lie side by side."""
     facts = facts_of(image)
-    return f"{facts.result}-{facts.kind}" if facts.kind in (*MAPS, MASK, TEMPLATE) else str(facts.result)
+    return f"{facts.result}-{facts.kind}" if facts.kind in MAPS or is_input(facts.kind) else str(facts.result)
 
 
 def paths_back() -> None:

@@ -5,7 +5,10 @@ Draw functions run many times a second, and the model's name may come from someb
 only what the user does looks at the disk.
 """
 
+from contextlib import suppress
 from pathlib import Path
+
+import bpy
 
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
@@ -13,10 +16,14 @@ from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs, kinds
 from ...core.model_files.checkpoint import SUFFIX
-from ...core.model_files.kinds import Role
-from ...core.requests.texture import STARTER, Scheduler
-from ..common import preferences
-from ..common.languages import rpt_
+from ...core.model_files.kinds import FileKind
+from ...core.requests.texture import STARTER, Scheduler, Sigmas
+from ...host.library import Entry, Source
+from ..common import preferences, state
+from ..common.drawing import size_text
+from ..common.languages import iface_, rpt_
+
+MORE = "Get More Models..."
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 _problems: dict[str, UserError] = {}  # of names that were tried
@@ -29,6 +36,14 @@ SCHEDULER_ITEMS = (
     (Scheduler.EULER.value, "Euler", "Plain and robust", 3),
     (Scheduler.EULER_A.value, "Euler Ancestral", "Adds noise at each step: more variety, never settles", 4),
     (Scheduler.DDIM.value, "DDIM", "The classic", 5),
+    (Scheduler.LCM.value, "LCM", "For models and LoRAs made for few steps: LCM, DMD", 6),
+    (Scheduler.TCD.value, "TCD", "For models and LoRAs made for few steps: TCD, Hyper", 7),
+)
+SIGMAS_ITEMS = (
+    (Sigmas.MODEL.value, "Model's Own", "As the model's scheduler has them", 0),
+    (Sigmas.KARRAS.value, "Karras", "More of the steps where detail is made", 1),
+    (Sigmas.EXPONENTIAL.value, "Exponential", "Like Karras, more even", 2),
+    (Sigmas.TRAILING.value, "Trailing", "From pure noise on, for models and LoRAs made for few steps", 3),
 )
 
 
@@ -88,38 +103,47 @@ def scheduler_items(model: str) -> tuple[tuple[str, str, str, int], ...]:
     return tuple(item for item in SCHEDULER_ITEMS if info is None or Scheduler(item[0]) in info.schedulers)
 
 
+def sigmas_items(model: str, scheduler: str) -> tuple[tuple[str, str, str, int], ...]:
+    """The sigmas that the model has with this scheduler; all of them while nothing is known about it."""
+    info = peek(model)
+    return tuple(item for item in SIGMAS_ITEMS if info is None or Sigmas(item[0]) in info.sigmas(scheduler))
+
+
 def candidates(text: str) -> list[tuple[str, str]]:
-    """What the search offers: known models, and the folders of models in the folder of the preferences."""
-    found = [(model, "in the package") for model in catalogue.known_models()]
-    folder = preferences.models_folder()
-    if folder:
-        # a model; a folder of models; a hub's cache, which has models--NAME/snapshots/HASH
-        for pattern in ("model_index.json", "*/model_index.json", "*/snapshots/*/model_index.json"):
-            try:
-                found += [(str(index.parent), "model folder") for index in sorted(folder.glob(pattern))]
-            except OSError:
-                continue
-        for pattern in ("*.safetensors", "*/*.safetensors"):
-            try:
-                found += [(str(file), _what(file)) for file in sorted(folder.glob(pattern)) if _may_be_model(file)]
-            except OSError:
-                continue
+    """What the search offers: the models that are there, and last the way to more of them."""
+    models = state.current.models
+    if models.library is None or models.library is not preferences.library() or bpy.app.background:
+        models.entries = tuple(preferences.library().entries())  # afterwards a thread keeps it up to date
+    found = [(entry.id, _about(entry)) for entry in models.entries if entry.is_model]
     wanted = text.casefold()
-    fitting = [item for item in found if wanted in item[0].casefold()]
-    return fitting or found
+    fitting = [item for item in found if wanted in item[0].casefold() or wanted in item[1].casefold()]
+    return [*(fitting or found), (iface_(MORE), "")]
 
 
-def _may_be_model(file: Path) -> bool:
-    """Not what was seen to be something else, nor a part of a model in diffusers format."""
-    kind = kinds.peek(file)
-    if configs.is_twin(file.name) or (kind is not None and kind.role is not Role.CHECKPOINT):
-        return False
-    return not (file.parent / "config.json").is_file()
+def is_more(model: str) -> bool:
+    """Whether what was picked is no model, but the way to more of them."""
+    return model in (MORE, iface_(MORE))
 
 
-def _what(file: Path) -> str:
-    kind = kinds.peek(file)
-    return kind.what if kind is not None else "file"
+def look(file: str) -> None:
+    """Read what a file beside the model is, so `seen` can tell. What is wrong with one, Generate says."""
+    path = Path(bpy.path.abspath(file))
+    if path.suffix.lower() == SUFFIX:
+        with suppress(UserError):
+            kinds.look(path)
+
+
+def seen(file: str) -> FileKind | None:
+    """What `look` found, None where nobody looked, or it has changed since. Reads nothing."""
+    return kinds.peek(Path(bpy.path.abspath(file))) if file else None
+
+
+def _about(entry: Entry) -> str:
+    """What stands beside a model in the search: what it is, and its title where its folder does not say it."""
+    if entry.source is Source.PACKAGE:
+        return iface_("in the package")
+    words = [entry.what or iface_("not looked at yet"), size_text(entry.size)]
+    return ", ".join(words if entry.title in entry.id else [entry.title, *words])
 
 
 def _stamp(model: str) -> float:

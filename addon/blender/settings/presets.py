@@ -19,7 +19,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.prompts import PLACE
 from ..common import reporting
 from ..common.languages import rpt_
-from . import models
+from . import extras, models
 from .properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of
 from .table import SETTINGS
 
@@ -28,6 +28,8 @@ _SUBDIR = "tilewright"
 SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
+_FITTED = ("scheduler", "sigmas")  # by what the model, and the setting before, are
+_LISTS = tuple(extras.LISTS.values())
 NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
 
 
@@ -42,16 +44,40 @@ def read(path: Path) -> dict[str, Any]:
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise bad from error
     values: dict[str, Any] = {}
+    items: list[dict[str, Any]] = []
     for statement in tree.body:
         if ast.unparse(statement) in _HEAD:
             continue
         match statement:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=expression) if (
-                name in NAMES
+                name in NAMES and name not in _LISTS
             ):
                 values[name] = _value(expression)
                 if values[name] is None:
                     raise bad
+            # a list, as Blender writes it: emptied, and then an item after the other
+            case ast.Expr(
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="settings"), attr=name), attr="clear"),
+                    args=[],
+                    keywords=[],
+                )
+            ) if name in _LISTS:
+                values[name] = []
+            case ast.Assign(
+                targets=[ast.Name(id="item_sub_1")],
+                value=ast.Call(
+                    func=ast.Attribute(value=ast.Attribute(value=ast.Name(id="settings"), attr=name), attr="add"),
+                    args=[],
+                    keywords=[],
+                ),
+            ) if name in values and name in _LISTS:
+                items = values[name]
+                items.append({})
+            case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="item_sub_1"), attr=field)], value=expression) if (
+                items
+            ):
+                items[-1][field] = _value(expression)
             case _:
                 raise bad
     return values
@@ -79,18 +105,26 @@ def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
     if "maps" in values:  # before there was a choice, all were meant
         values.setdefault("map_kinds", {item[0] for item in MAP_ITEMS})
     for name in NAMES:
-        if name not in values or (name == "scheduler" and not _fits(settings, values[name])):
+        if name not in values or (name in _FITTED and not _fits(settings, name, values[name])):
             continue
         try:
-            setattr(settings, name, values[name])
+            if name in _LISTS:
+                getattr(settings, name).clear()
+                for item in values[name]:
+                    extras.fill(getattr(settings, name).add(), item)
+            else:
+                setattr(settings, name, values[name])
         except (TypeError, ValueError, OverflowError) as error:
             message = rpt_("The preset has a value for {name} that does not fit.").format(name=name)
             raise UserError(ErrorKind.REQUEST, message) from error
 
 
-def _fits(settings: TILEWRIGHT_PG_settings, scheduler: object) -> bool:
+def _fits(settings: TILEWRIGHT_PG_settings, name: str, value: object) -> bool:
     models.try_resolve(settings.model)
-    return any(item[0] == scheduler for item in models.scheduler_items(settings.model))
+    items = models.scheduler_items(settings.model)
+    if name == "sigmas":
+        items = models.sigmas_items(settings.model, settings.get_scheduler())
+    return any(item[0] == value for item in items)
 
 
 class TILEWRIGHT_OT_load_preset(reporting.Operator):

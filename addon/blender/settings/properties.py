@@ -10,6 +10,7 @@ import bpy
 from bpy.app.handlers import persistent
 from bpy.props import (
     BoolProperty,
+    CollectionProperty,
     EnumProperty,
     FloatProperty,
     IntProperty,
@@ -20,7 +21,9 @@ from bpy.props import (
 from ...core.errors import UserError
 from ...core.jobs import Job
 from ...core.recipe import Recipe
+from ...core.requests.extras import MAX_CLIP_SKIP
 from ...core.requests.finish import MapKind
+from ...core.requests.guides import MAX_STRENGTH, Control, ControlKind, Style, kind_of
 from ...core.requests.template import MAX_FEATHER, USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import (
     GRID,
@@ -32,14 +35,15 @@ from ...core.requests.texture import (
     STARTER,
     Axes,
     Scheduler,
+    Sigmas,
 )
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.surface_kinds import SurfaceKind
 from ...core.torus_fill import looks_cut
-from ..common import phases, preferences, reporting, state, targets
+from ..common import package, phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
-from . import models
+from . import extras, models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
 NOT_MEASURED = -1.0
@@ -82,7 +86,21 @@ KIND_ITEMS = (
     (SurfaceKind.LIQUID.value, "Water, Ice", "Water, ice, slime"),
     (SurfaceKind.NONE.value, "As Seen", "What the networks make of the picture alone"),
 )
+AUTO = "AUTO"
+CONTROL_ITEMS = (
+    (AUTO, "By Name", "What the ControlNet's name says"),
+    (ControlKind.DEPTH.value, "Depth", "A height or depth map, white is near. Spread from black to white first"),
+    (
+        ControlKind.NORMAL.value,
+        "Normal",
+        "A normal map as Blender has it, OpenGL. Turned into what ControlNets learned",
+    ),
+    (ControlKind.EDGES.value, "Edges", "White lines on black, as Canny and line art"),
+    (ControlKind.TILE.value, "Tile", "A color picture: its layout and colors stay, its detail is made anew"),
+    (ControlKind.OTHER.value, "As It Is", "Whatever else the ControlNet is made for"),
+)
 _USUAL: dict[str, Any] = {field.name: field.default for field in fields(Template)}
+_USUAL_STYLE: dict[str, Any] = {field.name: field.default for field in fields(Style)}
 _MOST_MEASURED = 1 << 25  # pixels; of larger images nobody waits for a guess
 
 
@@ -99,10 +117,23 @@ def _snap(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], N
 
 
 def _model_changed(self: Any, context: bpy.types.Context) -> None:
+    if models.is_more(self.model):
+        self.model = state.current.model_before or STARTER
+        if not bpy.app.background:
+            # not from here: Blender is in the middle of a popup
+            bpy.app.timers.register(_show_preferences, first_interval=0.0)
+        return
     info = models.try_resolve(self.model)
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
+    _scheduler_changed(self, context)
+
+
+def _scheduler_changed(self: Any, context: bpy.types.Context) -> None:
+    info = models.try_resolve(self.model)
+    if info and self.sigmas not in info.sigmas(self.get_scheduler()):
+        self.sigmas = Sigmas.MODEL.value
 
 
 def _template_changed(self: Any, context: bpy.types.Context) -> None:
@@ -134,8 +165,17 @@ def _scheduler_items(self: Any, context: bpy.types.Context | None) -> tuple[tupl
     return models.scheduler_items(self.model if self else STARTER)
 
 
-def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
+    return models.sigmas_items(self.model if self else STARTER, self.get_scheduler() if self else "")
+
+
+def _search_models(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    state.current.model_before = self.model
     yield from models.candidates(text)
+
+
+def _show_preferences() -> None:
+    bpy.ops.preferences.addon_show(module=package.NAME)
 
 
 def upscaler_property() -> Any:
@@ -179,6 +219,80 @@ def delight_property(**others: Any) -> Any:
         default=False,
         **others,
     )
+
+
+def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.model)
+
+
+def _style_file_changed(self: Any, context: bpy.types.Context) -> None:
+    models.look(self.style_file)
+
+
+def _control_changed(self: Any, context: bpy.types.Context) -> None:
+    if self.picture is not None:
+        self.make_tileable = is_cut(self.picture)
+
+
+class TILEWRIGHT_PG_control(bpy.types.PropertyGroup):
+    """One of `scene.tilewright.controls`: a ControlNet and the picture that it reads."""
+
+    use: BoolProperty(name="Use", description="Whether it guides the next texture", default=True)
+    model: StringProperty(
+        name="ControlNet",
+        description="A ControlNet for this model: its .safetensors file, or its folder (or the config.json in that)",
+        subtype="FILE_PATH",
+        update=_control_model_changed,
+    )
+    picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Picture",
+        description="What the ControlNet reads, stretched to the texture's size. It is only read",
+        update=_control_changed,
+    )
+    kind: EnumProperty(
+        name="Shows", description="What the picture shows, and the ControlNet is for", items=CONTROL_ITEMS
+    )
+    strength: FloatProperty(
+        name="Strength",
+        description="How strictly the structure is followed",
+        default=1.0,
+        min=0.0,
+        max=MAX_STRENGTH,
+        soft_max=1.5,
+        step=5,
+    )
+    start: FloatProperty(
+        name="Begins",
+        description="From which part of the steps on it guides",
+        subtype="FACTOR",
+        default=0.0,
+        min=0.0,
+        max=1.0,
+    )
+    end: FloatProperty(
+        name="Ends",
+        description="Up to which part of the steps it guides. Below 1, the detail is free",
+        subtype="FACTOR",
+        default=1.0,
+        min=0.0,
+        max=1.0,
+    )
+    make_tileable: BoolProperty(
+        name="Make Tileable",
+        description="Make the picture repeat without a seam first. Set by itself when you pick one",
+        default=False,
+    )
+
+    def get_kind(self) -> ControlKind:
+        """What the picture shows, where nobody says by the ControlNet's name."""
+        return kind_of(self.model) if self.kind == AUTO else ControlKind(self.kind)
+
+    def set_to(self, control: Control, picture: bpy.types.Image | None) -> None:
+        """What a request says, with that image for the picture's file."""
+        self.model, self.picture, self.kind = control.model, picture, control.kind.value
+        self.strength, self.start, self.end = control.strength, control.start, control.end
+        self.make_tileable = control.tileable
 
 
 class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
@@ -322,6 +436,33 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         description="Leave the pixels along the edges as they are, so textures from one image tile with each other",
         default=False,
     )
+    controls: CollectionProperty(
+        type=TILEWRIGHT_PG_control, name="ControlNets", description="Pictures that guide the structure"
+    )
+    style_file: StringProperty(
+        name="IP-Adapter",
+        description="The .safetensors file of an IP-Adapter for this model",
+        subtype="FILE_PATH",
+        update=_style_file_changed,
+    )
+    style_encoder: StringProperty(
+        name="Image Encoder",
+        description="The folder of its image encoder. Empty: the one beside the file",
+        subtype="DIR_PATH",
+    )
+    style_picture: PointerProperty(
+        type=bpy.types.Image,
+        name="Style Picture",
+        description="The texture takes its style, colors and materials. Its middle square is seen",
+    )
+    style_strength: FloatProperty(
+        name="Style Strength",
+        description="How much of the picture's style comes in",
+        subtype="FACTOR",
+        default=_USUAL_STYLE["strength"],
+        min=0.0,
+        max=1.0,
+    )
     tiling: EnumProperty(
         name="Tiling",
         description="Directions in which the texture repeats without a seam",
@@ -360,13 +501,36 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     map_networks: map_networks_property()
     kind: kind_property()
     delight: delight_property()
-    scheduler: EnumProperty(name="Scheduler", description="Sampling method", items=_scheduler_items, default=0)
+    scheduler: EnumProperty(
+        name="Scheduler", description="Sampling method", items=_scheduler_items, default=0, update=_scheduler_changed
+    )
+    sigmas: EnumProperty(
+        name="Sigmas", description="How the noise is spread over the steps", items=_sigmas_items, default=0
+    )
     model: StringProperty(
         name="Model",
         description="A model name, a checkpoint (.safetensors), or the folder of a model in diffusers format",
         default=STARTER,
         update=_model_changed,
         search=_search_models,
+    )
+    loras: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_lora,
+        name="LoRAs",
+        description="Small files that teach the model a style or a subject",
+    )
+    embeddings: CollectionProperty(
+        type=extras.TILEWRIGHT_PG_embedding,
+        name="Embeddings",
+        description="Textual inversions: files that teach the model a word, for either prompt",
+    )
+    clip_skip: IntProperty(
+        name="Clip Skip",
+        description="Which layer of its text encoder the model reads, counted from the end as on model pages: 1 the "
+        "last, 2 the one before. 0: the model's own",
+        default=0,
+        min=0,
+        max=MAX_CLIP_SKIP,
     )
     vae: StringProperty(
         name="VAE",
@@ -382,6 +546,10 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     def get_scheduler(self) -> str:
         """The scheduler, also one that does not fit the model."""
         return self.scheduler or "unknown"
+
+    def get_sigmas(self) -> str:
+        """The sigmas; the model's own where the scheduler has no choice, and the panel shows none."""
+        return self.sigmas or Sigmas.MODEL.value
 
 
 class TILEWRIGHT_PG_image(bpy.types.PropertyGroup):
@@ -515,7 +683,13 @@ def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
     return next((item for item in bpy.data.images if item == before), None)
 
 
-CLASSES = (TILEWRIGHT_PG_settings, TILEWRIGHT_PG_image, TILEWRIGHT_PG_status)
+CLASSES = (
+    *extras.CLASSES,
+    TILEWRIGHT_PG_control,
+    TILEWRIGHT_PG_settings,
+    TILEWRIGHT_PG_image,
+    TILEWRIGHT_PG_status,
+)
 
 _POINTERS = (
     (bpy.types.Scene, TILEWRIGHT_PG_settings),

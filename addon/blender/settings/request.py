@@ -12,21 +12,25 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
+from ...core.requests.guides import Guides
 from ...core.requests.template import Template
-from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
+from ...core.requests.texture import MAX_SEED, Axes, Scheduler, Sigmas, Size, TextureRequest
 from ...core.surface_kinds import SurfaceKind, surface_of
 from ..common.languages import rpt_
-from . import models
+from . import extras, models
 from .properties import TILEWRIGHT_PG_settings
 
 
 def from_settings(
-    settings: TILEWRIGHT_PG_settings, prompt: str | None = None, template: Template | None = None
+    settings: TILEWRIGHT_PG_settings,
+    prompt: str | None = None,
+    template: Template | None = None,
+    guides: Guides | None = None,
 ) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-    prompt: instead of the one that is set. template: of its images, see `jobs.templates`. What is random of a variation
-    is which, and not of what.
+    prompt: instead of the one that is set. template, guides: of its images, see `jobs.templates`. What is random of a
+    variation is which, and not of what.
     """
     vocabulary = models.vocabulary(settings.model)
     typed = settings.prompt if prompt is None else prompt
@@ -41,6 +45,7 @@ def from_settings(
         count=settings.count,
         axes=Axes(settings.tiling),
         scheduler=settings.get_scheduler(),
+        sigmas=settings.get_sigmas(),
         model=settings.model,
         vae=network(settings.vae) if settings.vae else "",
         finish=Finish(
@@ -52,7 +57,9 @@ def from_settings(
             settings.delight,
         ),
         template=template,
+        guides=guides or Guides(),
         variation=decimal(settings.variation),
+        extras=extras.asked(settings),
         variation_seed=new_seed() if random and varies else settings.variation_seed,
     )
 
@@ -92,6 +99,7 @@ def make(
     guidance_scale: float | None = None,
     seed: int | None = None,
     scheduler: str = Scheduler.MODEL.value,
+    sigmas: str = Sigmas.MODEL.value,
     model: str,
     **others: Any,
 ) -> TextureRequest:
@@ -110,7 +118,14 @@ def make(
     if not prompt.strip():
         raise UserError(ErrorKind.REQUEST, "The prompt is empty.", "Describe the texture in a few words.")
     request = replace(request, model=model)
-    info = models.resolve(model)
+    info = models.resolve(model).with_extras(request.extras)
+    if request.guides and not info.takes_guides:
+        words = rpt_("{model} takes no ControlNet and no IP-Adapter.")
+        raise UserError(
+            ErrorKind.MODEL,
+            words.format(model=info.title),
+            "Choose another model, or turn off what is under Guide Pictures.",
+        )
     return replace(
         request,
         size=size or Size(info.defaults.size, info.defaults.size),
@@ -118,6 +133,20 @@ def make(
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,
         seed=new_seed() if seed is None else seed,
         scheduler=_fitting(scheduler, info),
+        sigmas=_fitting_sigmas(sigmas, scheduler, info),
+    )
+
+
+def _fitting_sigmas(sigmas: str, scheduler: str, info: ModelInfo) -> Sigmas:
+    for fitting in info.sigmas(scheduler):
+        if fitting.value == sigmas:
+            return fitting
+    names = ", ".join(fitting.value for fitting in info.sigmas(scheduler))
+    words = rpt_("The sigmas {sigmas} don't fit the scheduler {scheduler}.")
+    raise UserError(
+        ErrorKind.REQUEST,
+        words.format(sigmas=sigmas, scheduler=scheduler),
+        rpt_("Choose one of: {names}.").format(names=names),
     )
 
 

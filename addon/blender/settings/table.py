@@ -45,6 +45,10 @@ SETTINGS = (
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
     Setting("scheduler", "scheduler", "--scheduler"),
+    Setting("sigmas", "sigmas", "--sigmas"),
+    Setting("loras", "extras.loras", "--lora"),
+    Setting("embeddings", "extras.embeddings", "--embedding"),
+    Setting("clip_skip", "extras.clip_skip", "--clip-skip"),
     Setting("variation", "variation", "--variation", preset=False),
     Setting("variation_seed", "variation_seed", "--variation-seed", preset=False),
     # What is done with a picture is of that picture, which presets do not have.
@@ -58,5 +62,11 @@ SETTINGS = (
     Setting("feather", "template.feather", "--feather", preset=False),
     Setting("wear_amount", "template.amount", "--wear-amount", preset=False),
     Setting("keep_edges", "template.keep_edges", "--keep-edges", preset=False),
+    # so is what guides by pictures; which files it takes is not
+    Setting("controls", "guides.controls", "--control", preset=False),
+    Setting("style_picture", "guides.style.picture", "--style-picture", preset=False),
+    Setting("style_file", "guides.style.file", "--style"),
+    Setting("style_encoder", "guides.style.encoder", "--style-encoder"),
+    Setting("style_strength", "guides.style.strength", "--style-strength"),
     Setting("target", preset=False),  # where the texture goes, not what it is
 )

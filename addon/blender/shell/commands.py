@@ -25,15 +25,17 @@ from ...core.prompts import final
 from ...core.protocol import ImageDone
 from ...core.recipe import Recipe
 from ...core.requests import Request
+from ...core.requests.extras import Embedding, Extras, Lora, parse_lora
 from ...core.requests.finish import MapKind
-from ...core.requests.texture import STARTER, Axes, Scheduler, Size
+from ...core.requests.texture import STARTER, Axes, Scheduler, Sigmas, Size
 from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
-from ..settings import models, request
-from . import picture_commands, template_options
+from ..settings import extras, models, request
+from . import guide_options, models_commands, picture_commands, template_options
+from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
 
@@ -62,7 +64,7 @@ def main(arguments: list[str]) -> int:
     """Run the command. 0 if every texture was made, 1 if not, 2 for a wrong command line, 130 after Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        wanted = _requests(options)
+        wanted = [] if options.command == "models" else _requests(options)
     except UserError as error:
         _complain(error)
         return 2
@@ -70,12 +72,17 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
+            if options.command == "models":
+                return models_commands.run(options, interruptions)
             return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
         return 1
-    except _Closed:  # as of "| head": it has what it wanted
+    except (_Closed, BrokenPipeError):  # as of "| head": it has what it wanted
         return _CLOSED
+    except models_commands.Stopped:
+        _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was downloaded is kept."))
+        return _INTERRUPTED
     except _Interrupted:
         _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was finished is kept."))
         return _INTERRUPTED
@@ -106,10 +113,23 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
+    ways = tuple(sigmas.value.lower() for sigmas in Sigmas)
+    generate.add_argument("--sigmas", default="model", choices=ways, help="how the noise is spread (the model's own)")
+    generate.add_argument(
+        "--lora", action="append", default=[], metavar="FILE[:WEIGHT]", help="a LoRA, with its weight (1); repeatable"
+    )
+    generate.add_argument(
+        "--embedding", action="append", default=[], metavar="FILE", help="a textual inversion; repeatable"
+    )
+    generate.add_argument(
+        "--clip-skip", type=int, default=0, metavar="N", help="1: the text encoder's last layer, 2: the one before"
+    )
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     template_options.add(generate)
+    guide_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
+    models_commands.add_parser(commands, program, _Parser)
     return parser
 
 
@@ -117,19 +137,20 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
+    guided = GuidesOf(options, _path)
     if options.prompts is None:
-        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path))]
+        return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path), guided)]
     path, wanted = _path(options.prompts), []
     templates = Templates(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
-            wanted.append(_request(options, wish, templates))
+            wanted.append(_request(options, wish, templates, guided))
         except UserError as error:
             raise UserError(error.kind, f"{path.name}, line {wish.line}: {error.message}", error.hint) from error
     return wanted
 
 
-def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates) -> Wanted:
+def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Templates, guided: GuidesOf) -> Wanted:
     """What a line says goes before what the whole command says."""
 
     def chosen(name: str) -> Any:
@@ -141,6 +162,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
+    guides, more = guided.on(Axes(tile))
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
@@ -152,13 +174,31 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         count=chosen("count"),
         axes=Axes(tile),
         scheduler=str(chosen("scheduler")).upper(),
+        sigmas=options.sigmas.upper(),
         model=model,
         vae=str(_path(options.vae)) if options.vae else "",
         template=template,
+        extras=_extras(options),
+        guides=guides,
         **template_options.variation(options),
     )
     is_chosen = chosen("seed") is not None and (not options.variation or options.variation_seed is not None)
-    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes)
+    return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes + more)
+
+
+def _extras(options: argparse.Namespace) -> Extras:
+    """Files are looked for where the command runs, and then in the folder of the models. Raises `UserError`."""
+
+    def file(text: str) -> str:
+        path = _path(text)
+        return str(path if path.is_file() else extras.find(text) or path)
+
+    loras = [(file(name), weight) for name, weight in map(parse_lora, options.lora)]
+    return Extras(
+        tuple(Lora(name, weight=weight) for name, weight in loras),
+        tuple(Embedding(file(name)) for name in options.embedding),
+        options.clip_skip,
+    )
 
 
 def _final(template: str, prompt: str, model: str) -> str:
@@ -216,7 +256,7 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
 
 def _key(asked: Request) -> str:
     """What two requests have in common if they make the same texture but for its seed."""
-    known = template_options.key(asked.to_json(), template_options.template_of(asked))
+    known = guide_options.key(template_options.key(asked.to_json(), template_options.template_of(asked)))
     return json.dumps({name: value for name, value in known.items() if name not in ("seed", "count")})
 
 

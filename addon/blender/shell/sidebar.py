@@ -14,13 +14,14 @@ from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
 from ..history import selected
+from ..install import models as setup_models
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
-from ..settings import models, presets, request
+from ..settings import extras, models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import model_choice, template_box
+from . import guides_panel, loras, model_choice, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -47,6 +48,8 @@ def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.operator("tilewright.generate", text=words.format(count=settings.count), translate=False)
     row.operator("tilewright.generate_lines", text="", icon="TEXT")
     _draw_target_line(layout, context)
+    if (info := models.peek(settings.model)) and not info.exact and settings.tiling != "NONE":
+        paragraph(layout, context, "This model's textures repeat nearly, not exactly.", icon="INFO")
     jobs = list(current.session.jobs) if current.session else []
     if jobs:
         queue_panel.draw(layout, context, jobs)
@@ -156,8 +159,10 @@ def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    setup_models.want_list()
     settings = settings_of(context.scene)
     info = models.peek(settings.model)
+    info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
     model_choice.draw(layout, context, info)
@@ -172,6 +177,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     whole.prop(settings, "steps", text=steps, translate=False)
     whole.prop(settings, "guidance_scale", text=guidance, translate=False)
     layout.prop(settings, "scheduler")
+    if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
+        layout.prop(settings, "sigmas")
     if settings.model != STARTER or settings.vae:
         layout.prop(settings, "vae")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
@@ -200,10 +207,13 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
     parts = (
         ("texture", "Texture", _draw_texture),
         ("model", "Model", _draw_model),
+        ("guides", "Guide Pictures", guides_panel.draw),
         ("target", "Target", _draw_target),
         ("material", "Material", material_panel.draw),
     )
-    return (main, *(panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts))
+    closed = [panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts]
+    model = next(part for part in closed if part.__name__.endswith("_model"))
+    return (main, *closed, panel("loras", "LoRAs", loras.draw, model.__name__))
 
 
 CLASSES = tuple(cls for place, name in PLACES for cls in _panels(place, name))

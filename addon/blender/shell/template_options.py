@@ -11,6 +11,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompt_files import Wish
+from ...core.requests.extras import HASH_DIGITS
 from ...core.requests.picture import Content
 from ...core.requests.template import USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size, TextureRequest
@@ -138,17 +139,21 @@ class Templates:
     def _known(self, file: Path) -> tuple[tuple[int, int], bool]:
         """Width and height, 0 where Blender cannot read it, and whether it has to be made tileable."""
         if file not in self._facts:
-            try:
-                image = bpy.data.images.load(str(self._readable(file)), check_existing=False)
-            except RuntimeError:  # the worker says what is wrong, or reads what Blender does not
-                self._facts[file] = ((0, 0), True)
-                return self._facts[file]
-            try:
-                width, height = image.size
-                self._facts[file] = ((width, height), properties.is_cut(image))
-            finally:
-                bpy.data.images.remove(image)
+            self._facts[file] = measured(self._readable(file))
         return self._facts[file]
+
+
+def measured(file: Path) -> tuple[tuple[int, int], bool]:
+    """A picture's width and height, 0 where Blender cannot read it, and whether it has to be made tileable."""
+    try:
+        image = bpy.data.images.load(str(file), check_existing=False)
+    except RuntimeError:  # the worker says what is wrong, or reads what Blender does not
+        return (0, 0), True
+    try:
+        width, height = image.size
+        return (width, height), properties.is_cut(image)
+    finally:
+        bpy.data.images.remove(image)
 
 
 def _one_of(kind: Any, text: str, what: str) -> Any:
@@ -160,16 +165,30 @@ def _one_of(kind: Any, text: str, what: str) -> Any:
 
 
 def key(asked: dict[str, Any], template: Template | None) -> dict[str, Any]:
-    """A request as JSON, with its template by what the files hold: where they lie changes no pixel."""
+    """A request as JSON, with its files by what they hold: where they lie changes no pixel."""
+    asked = _by_hashes(asked)
     if template is None:
         return asked
     paths = ("source", "mask", "source_recipe", "sha256", "mask_sha256")
     known = {name: value for name, value in template.to_json().items() if name not in paths}
-    hashes = [template.sha256 or _hash(template.source), template.mask_sha256 or _hash(template.mask)]
+    hashes = [template.sha256 or hash_of(template.source), template.mask_sha256 or hash_of(template.mask)]
     return asked | {"template": known, "hashes": hashes}
 
 
-def _hash(file: str) -> str:
+def _by_hashes(asked: dict[str, Any]) -> dict[str, Any]:
+    """The same with LoRAs and embeddings by their hashes."""
+    extras = dict(asked.get("extras", {}))
+    for name in ("loras", "embeddings"):
+        if name in extras:
+            known = [
+                item | {"sha256": item.get("sha256") or hash_of(item["file"])[:HASH_DIGITS]} for item in extras[name]
+            ]
+            extras[name] = [{key: value for key, value in item.items() if key != "file"} for item in known]
+    return asked | ({"extras": extras} if extras else {})
+
+
+def hash_of(file: str) -> str:
+    """The hash of a file's bytes, "" where it cannot be read."""
     if not file:
         return ""
     try:

@@ -5,7 +5,6 @@ import math
 from pathlib import Path
 
 from ..model_files.configs import read_config
-from ..requests.texture import Scheduler
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
@@ -20,7 +19,7 @@ AURA_FLOW = Family(
     pipeline="AuraFlowPipeline",
     components={
         "transformer": Component("diffusers", ("AuraFlowTransformer2DModel",)),
-        "vae": Component("diffusers", ("AutoencoderKL",)),
+        "vae": transformer.VAE,
         "text_encoder": Component("transformers", ("UMT5EncoderModel", "T5EncoderModel")),
         "tokenizer": Component(
             "transformers",
@@ -31,9 +30,9 @@ AURA_FLOW = Family(
     },
     denoiser="transformer",
     defaults=Defaults(28, 3.5, 1024),
-    schedulers={"flow_prediction": (Scheduler.MODEL,)},
+    schedulers=transformer.FLOW_SCHEDULERS,
     prediction_type="flow_prediction",
-    step_bytes=400,
+    step_bytes=820,  # 793 counted
     grid=transformer.grid,
     side=lambda _folder: None,  # its configuration names half of what it was trained at
     exact=False,

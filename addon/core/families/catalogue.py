@@ -9,10 +9,12 @@ from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
+from ..hub import stored
 from ..model_files import checkpoint, configs
 from ..model_files.configs import read_config
 from ..model_files.kinds import FileKind
-from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler
+from ..requests.extras import Extras
+from ..requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Axes, Scheduler, Sigmas
 from . import bases, few_steps
 from .bases import Base
 from .family import Defaults, Family
@@ -30,6 +32,16 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "3f9fb36bdc2bba7e": (2, 8),
     "d0259fe5e7152a8c": (3, 8),
     "f696cbda79116845": (4, 8),
+}
+
+
+_LEVELS = (Sigmas.KARRAS, Sigmas.EXPONENTIAL, Sigmas.TRAILING)
+_SPREADS: dict[str, tuple[Sigmas, ...]] = {
+    Scheduler.DPMPP_2M: _LEVELS,
+    Scheduler.UNIPC: _LEVELS,
+    Scheduler.EULER: _LEVELS,
+    Scheduler.EULER_A: (Sigmas.TRAILING,),
+    Scheduler.DDIM: (Sigmas.TRAILING,),
 }
 
 
@@ -66,12 +78,32 @@ class ModelInfo:
         guess = "taken for v-prediction, which its file does not say" if self.guessed else ""
         return ", ".join(filter(None, [what[:1].upper() + what[1:], few, guess]))
 
+    def sigmas(self, scheduler: str) -> tuple[Sigmas, ...]:
+        """The ways to spread the noise over the steps that it has with this scheduler; its own is the first."""
+        if scheduler not in _SPREADS or self.prediction_type == "flow_prediction":
+            return (Sigmas.MODEL,)
+        return (Sigmas.MODEL, *_SPREADS[scheduler])
+
+    def with_extras(self, extras: Extras) -> "ModelInfo":
+        """The model with LoRAs: one that makes it need few steps changes what suits it.
+
+        `few` is then that LoRA's, and how its own scheduler is.
+        """
+        names = (lora.name.rpartition(".")[0] for lora in extras.loras if lora.weight > 0)
+        few = next((found for name in names if (found := few_steps.told_by(name))), None)
+        return self if few is None else replace(self, defaults=_few_steps(self.defaults, few), few=few)
+
     def sampled_on(self, asked: Axes) -> Axes:
         """The axes on which its networks are periodic where a texture is to repeat on `asked`.
 
         A model that knows a torus alone repeats on the other axis as well, which does no harm; dark borders would.
         """
         return Axes.XY if self.defaults.periodic else asked
+
+    @property
+    def takes_guides(self) -> bool:
+        """Whether there are ControlNets and IP-Adapters for it that run here; nobody made any for the starter."""
+        return self.id != STARTER and bool(self.family.controls)
 
     def warning(self, steps: int, scheduler: str) -> str:
         """A sentence where distilled weights are asked for other steps than they were trained for, else ""."""
@@ -99,12 +131,7 @@ def resolve(model: str) -> ModelInfo:
     found = configs.root(folder)
     title = found.parents[1].name if found.parent.name == "snapshots" else found.name
     title = title.removeprefix("models--").replace("--", "/")
-    return _describe(str(folder), title, found, None, "see the model's own page")
-
-
-def known_models() -> tuple[str, ...]:
-    """The ids that are always there, for the panel's search."""
-    return (STARTER,)
+    return _describe(str(folder), title, found, None, _licence_of(found))
 
 
 def files_read() -> tuple[str, ...]:
@@ -123,12 +150,18 @@ def _describe_file(id_: str, path: Path) -> ModelInfo:
         model.prediction,
         _few_steps(replace(model.family.defaults, size=model.side), model.few),
         model.family.schedulers[model.prediction],
-        model.kind.metadata.get("modelspec.license", "") or "see the model's own page",
+        model.kind.metadata.get("modelspec.license", "") or _licence_of(path.parent),
         base=model.kind.base,
         kind=model.kind,
         few=model.few,
         guessed=model.guessed,
     )
+
+
+def _licence_of(folder: Path) -> str:
+    """Of a download, what the hub called it."""
+    plan = stored.load(folder)
+    return (plan.licence if plan else "") or "see the model's own page"
 
 
 def _few_steps(defaults: Defaults, few: FewSteps | None) -> Defaults:
@@ -153,6 +186,7 @@ def _describe(id_: str, title: str, folder: Path, defaults: Defaults | None, lic
         raise UserError(ErrorKind.MODEL, f"{folder.name} predicts {prediction!r}, which Tilewright does not know.")
     own = family.few_steps(folder) if defaults is None else None
     few = few_steps.told_by(title) if defaults is None and own is None else None
+    few = few or few_steps.scheduled_by(read_config(folder, _SCHEDULER).get("_class_name"))
     base = bases.of_config(read_config(folder, f"{family.denoiser}/config.json")) if defaults is None else None
     if defaults is None:
         defaults, side = own or family.defaults, family.side(folder)

@@ -63,6 +63,8 @@ class Family:
     prediction_type: of a model whose scheduler's configuration names none.
     step_bytes: what a step holds besides the weights, per pixel of the picture, at 2 bytes a number and with both
         halves of the guidance in one batch; counted, not guessed (tests/engine/test_devices.py).
+    controls: diffusers' classes for its ControlNets; () where it takes none, nor an IP-Adapter.
+    control_bytes: what a ControlNet adds to `step_bytes`, counted alike.
     grid: folder -> pixels by whose multiples a picture can be rolled, and of which its sides must be multiples.
     inpainting: diffusers' class for its inpainting checkpoints, which have the same parts and a denoiser that reads a
         mask and a masked picture as well; "" where there are none.
@@ -89,6 +91,8 @@ class Family:
     grid: Callable[[Path], int]
     side: Callable[[Path], int | None]
     inpainting: str = ""
+    controls: tuple[str, ...] = ()
+    control_bytes: int = 0
     bases: tuple[Base, ...] = ()
     grid_of: Callable[[Mapping[str, Mapping[str, Any]]], int] = lambda _configs: GRID
     checkpoint: Callable[[Tensors, Base, str], Checkpoint] | None = None

@@ -32,9 +32,16 @@ _KINDS = (
     ("hyper", FewSteps("Hyper", 8, 1.0, ("DDIMScheduler", {"timestep_spacing": "trailing", "clip_sample": False}))),
     ("dmd2?", FewSteps("DMD", 4, 1.0, ("LCMScheduler", {}))),
     ("lcm", FewSteps("LCM", 4, 1.0, ("LCMScheduler", {}))),
+    ("tcd", FewSteps("TCD", 4, 1.0, ("TCDScheduler", {}))),
     ("turbo", FewSteps("Turbo", 4, 1.0, ("EulerAncestralDiscreteScheduler", {"timestep_spacing": "trailing"}))),
 )
+_OWN = ("LCM", "TCD")
 _STEPS = re.compile(r"(?<![a-z0-9])(\d{1,2})[ _-]?steps?(?![a-z])")
+
+
+def scheduled_by(scheduler: object) -> FewSteps | None:
+    """What the class of a model's own scheduler says of few steps: of these, no other model makes use."""
+    return next((kind for _word, kind in _KINDS if kind.title in _OWN and scheduler == kind.scheduler[0]), None)
 
 
 def told_by(*names: str) -> FewSteps | None:

@@ -25,6 +25,7 @@ SCHEDULER = Component(
         "LCMScheduler",
         "LMSDiscreteScheduler",
         "PNDMScheduler",
+        "TCDScheduler",
         "UniPCMultistepScheduler",
     ),
     has_weights=False,

@@ -199,6 +199,34 @@ def check_part(folder: Path, name: str, has_weights: bool = True) -> None:
             check_safetensors(file)
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network that comes by itself and passed `check_network`. fingerprint: see `ModelFolder`."""
+
+    files: tuple[Path, ...]
+    parameters: int
+    fingerprint: str
+
+
+def check_network(path: Path, library: str) -> Network:
+    """Check a network that comes by itself, as ControlNets do: a folder with its configuration, or one file.
+
+    library: that saved the folder, "diffusers" or "transformers". Raises `UserError` as `verify`.
+    """
+    if not path.is_dir():
+        if path.suffix.lower() != checkpoint.SUFFIX:
+            raise UserError(ErrorKind.MODEL, f"{path} is no safetensors file.", "Choose one, or a diffusers folder.")
+        tensors = read_header(path).tensors.values()
+        fingerprint = hashlib.sha256(_ends(path)).hexdigest()[:16]
+        return Network((path,), sum(math.prod(tensor.shape) for tensor in tensors), fingerprint)
+    part = {"": Component(library, ())}  # the folder itself
+    _refuse_code(path, part)
+    files = _weight_files(path, "", part[""], _variants(path, part)[""])
+    digest = hashlib.sha256()
+    _size, parameters = _add(path, files, digest)
+    return Network(files, parameters, digest.hexdigest()[:16])
+
+
 def check_safetensors(path: Path) -> None:
     """Check that a file is whole safetensors, see `header.read_header`. Raises `UserError` (kind `MODEL`)."""
     read_header(path)
@@ -284,11 +312,10 @@ def _files(place: Path, pattern: str) -> list[Path]:
 
 
 def _allowed_roots(folder: Path) -> list[Path]:
-    """The folder itself; for a snapshot in the hub's cache also the blobs that its links point to."""
-    roots = [folder.resolve()]
-    if folder.resolve().parent.name == "snapshots":
-        roots.append(folder.resolve().parents[1] / "blobs")
-    return roots
+    """The folder itself; in a snapshot of the hub's cache also the blobs that its links point to."""
+    own = folder.resolve()
+    snapshots = [place.parent for place in (own, *own.parents) if place.parent.name == "snapshots"]
+    return [own, *(place.parent / "blobs" for place in snapshots)]
 
 
 def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, str | None]:

@@ -13,7 +13,9 @@ from typing import Any, ClassVar, NoReturn
 
 from ..errors import bad_request
 from ..naming import slug
+from .extras import Extras
 from .finish import Finish
+from .guides import Guides
 from .template import Region, Template
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
@@ -65,6 +67,17 @@ class Scheduler(StrEnum):
     EULER = "EULER"
     EULER_A = "EULER_A"
     DDIM = "DDIM"
+    LCM = "LCM"
+    TCD = "TCD"
+
+
+class Sigmas(StrEnum):
+    """How much noise each step leaves, for schedulers that have the choice; which have, `ModelInfo.sigmas` tells."""
+
+    MODEL = "MODEL"  # as the model's scheduler is set
+    KARRAS = "KARRAS"
+    EXPONENTIAL = "EXPONENTIAL"
+    TRAILING = "TRAILING"  # from pure noise on: what models for few steps are trained for
 
 
 def _whole(name: str, value: object, low: int, high: int) -> int:
@@ -140,6 +153,8 @@ class TextureRequest:
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
         of the same picture. With more than 0, `count` counts `variation_seed` up, and `seed` stays.
+    extras: LoRAs, embeddings, clip skip.
+    guides: pictures for structure and style, beside the words.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -161,7 +176,10 @@ class TextureRequest:
     template: Template | None = None
     variation: float = 0.0
     variation_seed: int = 0
+    extras: Extras = field(default_factory=Extras)
     vae: str = ""
+    sigmas: Sigmas = Sigmas.MODEL
+    guides: Guides = field(default_factory=Guides)
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -179,6 +197,8 @@ class TextureRequest:
         _whole("The number of textures", self.count, 1, MAX_COUNT)
         if not isinstance(self.axes, Axes) or not isinstance(self.scheduler, Scheduler):
             raise bad_request("The axes or the scheduler are not known.")
+        if not isinstance(self.sigmas, Sigmas):
+            raise bad_request("The sigmas are not known.")
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
@@ -192,6 +212,10 @@ class TextureRequest:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
             _check_axes(self.template, self.axes)
+        if not isinstance(self.guides, Guides):
+            raise bad_request("The settings are not those of guides.")
+        if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
+            raise bad_request("Making a control picture tileable needs an axis.", "Choose both, X or Y.")
         variation = self.variation
         if isinstance(variation, bool) or not isinstance(variation, int | float) or not 0 <= variation <= 1:
             raise bad_request(f"The variation must be from 0 to 1, not {variation!r}.")
@@ -199,6 +223,8 @@ class TextureRequest:
         _whole("The variation's seed", self.variation_seed, 0, MAX_SEED)
         if not variation:
             object.__setattr__(self, "variation_seed", 0)  # it changes nothing, and recipes leave it out
+        if not isinstance(self.extras, Extras):
+            raise bad_request("The settings for LoRAs and embeddings are not known.")
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -258,6 +284,8 @@ class TextureRequest:
         after = f"x{finish.upscale} {' '.join(finish.maps)}".strip() if finish.does_something else "as it is"
         after += " de-lit" * finish.delight
         before = " | template" if self.template else ""
+        before += " | LoRA" * bool(self.extras.loras)
+        before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
     def sentences(self, model: str) -> list[str]:
@@ -271,9 +299,10 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
-        return lines
+        return lines + self.extras.in_words
 
     def as_texture(self) -> "TextureRequest":
         """These settings as those that a texture is generated with. Raises `UserError` where they are none."""
@@ -286,19 +315,26 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, the variation and the VAE only where they are not the default, so that recipes stay what
-        they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation and the VAE only where they are not the
+        default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
-        finish, template = data.pop("finish"), data.pop("template")
+        finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
+        guides = data.pop("guides")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
             data["template"] = template.to_json()
+        if extras != Extras():
+            data["extras"] = extras.to_json()
+        if guides:
+            data["guides"] = guides.to_json()
         if not self.variation:
             del data["variation"], data["variation_seed"]
         if not self.vae:
             del data["vae"]
+        if data.pop("sigmas") is not Sigmas.MODEL:
+            data["sigmas"] = self.sigmas.value
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -321,10 +357,16 @@ class TextureRequest:
                 values["axes"] = Axes(values["axes"])
             if "scheduler" in values:
                 values["scheduler"] = Scheduler(values["scheduler"])
+            if "sigmas" in values:
+                values["sigmas"] = Sigmas(values["sigmas"])
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:
                 values["template"] = Template.from_json(values["template"])
+            if "extras" in values:
+                values["extras"] = Extras.from_json(values["extras"])
+            if "guides" in values:
+                values["guides"] = Guides.from_json(values["guides"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -29,6 +29,11 @@ def convolutions_only(_network: nn.Module, _axes: Axes) -> Iterable[Change]:
     return ()
 
 
+def no_others(_network: nn.Module) -> Iterable[tuple[str, str]]:
+    """For a denoiser whose layers files call as diffusers does, or in a way that its pipeline converts."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Adapter:
     """As it stands, for pipelines with a U-Net, as most of diffusers' are called; a family that differs overrides.
@@ -44,6 +49,9 @@ class Adapter:
     in_float32: the sampler holds its latents so, whatever the denoiser computes in.
     takes_templates: whether it can start from a picture, or vary its noise: `noise_shape`, what `unpack` gives and
         what `pack` takes are then latents as `from_vae` gives them.
+    other_names: of a denoiser's parts, for LoRAs: pairs of another name and diffusers' own.
+    last_layer: which layer of its text encoder it reads by itself, from the end, where another can be chosen: 1 the
+        last, 2 the one before; 0: none can.
     """
 
     family: Family
@@ -52,19 +60,25 @@ class Adapter:
     embeddings: tuple[str, ...] = ("prompt_embeds", "negative_prompt_embeds")
     safety_checker: Callable[[], Any] | None = None
     takes_templates: bool = False
+    other_names: Callable[[nn.Module], Iterable[tuple[str, str]]] = no_others
+    last_layer: int = 0
     blank: str | None = None
     reads: int | None = None
     rolls: bool = False
     in_float32: bool = False
 
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
-        """The pipeline's arguments for these prompts. guided: whether there is an unconditional half."""
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **chosen: Any) -> dict[str, Any]:
+        """The pipeline's arguments for these prompts. guided: whether there is an unconditional half.
+
+        chosen: further arguments of `encode_prompt`.
+        """
         encoded = pipeline.encode_prompt(
             prompt=prompt,
             device=pipeline._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guided,
             negative_prompt=negative_prompt or self.blank,
+            **chosen,
         )
         pairs = zip(self.embeddings, encoded, strict=True)
         return {name: value for name, value in pairs if value is not None}

@@ -9,7 +9,7 @@ from .packing import Tokens
 
 
 class _Chroma(Tokens):
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         encoded = pipeline.encode_prompt(prompt, negative_prompt, do_classifier_free_guidance=guided)
         embeds, _ids, mask, negative_embeds, _negative_ids, negative_mask = encoded
         embeddings = {"prompt_embeds": embeds, "prompt_attention_mask": mask}

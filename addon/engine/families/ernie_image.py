@@ -9,7 +9,7 @@ from .packing import Normalized
 
 
 class _Ernie(Normalized):
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         pipeline.tokenizer.model_max_length = self.reads  # it may have none, and is asked to cut
         device = pipeline._execution_device
         embeddings = {"prompt_embeds": pipeline.encode_prompt(prompt, device)}

@@ -12,7 +12,7 @@ from .packing import Tokens
 class _Flux(Tokens):
     """dev is told the guidance scale and takes one pass a step; schnell, which is not, can take two."""
 
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         names = ("prompt_embeds", "pooled_prompt_embeds")
         longest = 512 if self._is_told(pipeline) else 256  # padding is read too, so it has to be as in training
         embeddings = dict(

@@ -10,7 +10,7 @@ from .qwen3 import wrap_prompts
 
 
 class _Klein(NormalizedTokens):
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         wrap_prompts(pipeline)
         embeddings = {"prompt_embeds": pipeline.encode_prompt(prompt)[0]}
         if guided:

@@ -36,28 +36,31 @@ class Grid(NamedTuple):
 
 
 def on_torus(phases: torch.Tensor, rows: int, columns: int, axes: Axes) -> torch.Tensor:
-    """The phases of a picture's tokens made periodic on `axes`.
+    """The phases of a picture's tokens made periodic on `axes`, in main memory.
 
-    phases: complex numbers of length 1, (rows * columns, channels); each channel is a wave along each axis.
+    phases: complex numbers of length 1, (rows * columns, channels); each channel is a wave along each axis, so that its
+    first row and its first column say all.
     """
     grid = phases.unflatten(0, (rows, columns))
-    for dim, wraps in enumerate((axes.y, axes.x)):
-        if wraps:
-            grid = _nearest_wave(grid, dim)
-    return grid.flatten(0, 1)
+    # in main memory, for not every graphics card reckons with 64 bits a number
+    down, across = (line.cpu().to(torch.complex128) for line in (grid[:, 0], grid[0]))
+    across = across / across[0]
+    if axes.y:
+        down = _nearest_wave(down)
+    if axes.x:
+        across = _nearest_wave(across)
+    return (down.to(torch.complex64)[:, None] * across.to(torch.complex64)).flatten(0, 1)
 
 
-def _nearest_wave(grid: torch.Tensor, dim: int) -> torch.Tensor:
-    """Along one of the first two dimensions: of the waves that fit into it the one that each channel holds most of.
+def _nearest_wave(line: torch.Tensor) -> torch.Tensor:
+    """Of the waves that fit into a line (places, channels), once around each, the one that each channel holds most of.
 
-    For exp(i w x) that is the one of the frequency nearest to w, and both agree in the middle of the axis.
+    For exp(i w x) that is the one of the frequency nearest to w, and both agree in the middle of the line.
     """
-    waves = torch.fft.fft(grid, dim=dim)
-    cycles = waves.abs().sum(1 - dim, keepdim=True).argmax(dim, keepdim=True)
-    wave = torch.take_along_dim(waves, cycles, dim)
-    length = grid.shape[dim]
-    places = torch.arange(length, dtype=torch.float64).reshape((-1, 1, 1) if dim == 0 else (-1, 1))
-    angles = places * cycles * (2 * torch.pi / length)
+    waves = torch.fft.fft(line, dim=0)
+    cycles = waves.abs().argmax(0, keepdim=True)
+    wave = torch.take_along_dim(waves, cycles, 0)
+    angles = torch.arange(len(line), dtype=torch.float64)[:, None] * cycles * (2 * torch.pi / len(line))
     return wave / wave.abs() * torch.polar(torch.ones_like(angles), angles)
 
 
@@ -219,30 +222,31 @@ class _Periodic:
         tokens, pictures = self.places.find(key)
         if not pictures:
             return table
-        # A copy, for networks keep tables too; in main memory, for not every card reckons with 64 bits a number.
+        # a copy, for networks keep tables too
         copy = tuple(part.clone() for part in table) if isinstance(table, tuple) else table.clone()
-        phases = self.form.read(copy, tokens).cpu().to(torch.complex128)
+        phases = self.form.read(copy, tokens)
         for start, rows, columns in pictures:
             where = slice(start, start + rows * columns)
             self.form.write(copy, tokens, where, on_torus(phases[where], rows, columns, self.axes))
         return copy
 
 
-def rotary(where: str, form: Form, places: Places = Ids()) -> Changes:
+# A network -> what has the function that makes its table, that function's name, and the function as it is now.
+Maker = Callable[[Any], tuple[Any, str, Callable[..., Any]]]
+
+
+def rotary(maker: Maker, form: Form, places: Places = Ids()) -> Changes:
     """What makes a network's rotary positions periodic, for `Adapter.periodic`.
 
-    where: what makes the table, from the network on, such as "pos_embed.forward". form: of the table that it returns.
-    places: how to tell from its arguments where the picture stands.
+    form: of the table. places: how to tell from the arguments of what makes it where the picture stands.
     """
-    path, _, name = where.rpartition(".")
 
     def changes(network: nn.Module, axes: Axes) -> Iterator[Change]:
-        owner = network.get_submodule(path)
-        own = vars(owner).get(name, PLAIN)
-        if isinstance(own, _Periodic):  # an outer block's
-            plain, had = own.plain, own.had
-        else:
-            plain, had = getattr(owner, name), own is not PLAIN
+        owner, name, plain = maker(network)
+        had = name in vars(owner)
+        if isinstance(plain, _Periodic):  # an outer block's
+            had = plain.had
+            plain = plain.plain
         if axes is Axes.NONE:
             yield owner, name, plain if had else PLAIN
         else:
@@ -273,6 +277,30 @@ def _among_text(_owner: Any, shapes: Any, is_picture: torch.Tensor, device: Any)
     return Grid(start, rows, columns), len(is_picture), device
 
 
+def _position_embedder(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network.pos_embed, "forward", network.pos_embed.forward
+
+
+def _rope(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network.rope, "forward", network.rope.forward
+
+
+def _pe_embedder(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network.pe_embedder, "forward", network.pe_embedder.forward
+
+
+def _rotary_embedder(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network.rotary_emb, "forward", network.rotary_emb.forward
+
+
+def _lookup(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network.rope_embedder, "_get_freqs_cis", network.rope_embedder._get_freqs_cis
+
+
+def _table_itself(network: Any) -> tuple[Any, str, Callable[..., Any]]:
+    return network, "rope_embedder", network.rope_embedder  # no module, but what is called
+
+
 # diffusers' networks with rotary positions (0.42), each with what makes its table.
 PERIODIC: dict[str, Changes] = {
     **dict.fromkeys(
@@ -285,18 +313,18 @@ PERIODIC: dict[str, Changes] = {
             "LongCatImageTransformer2DModel",
             "OvisImageTransformer2DModel",
         ),
-        rotary("pos_embed.forward", CosineSine()),
+        rotary(_position_embedder, CosineSine()),
     ),
-    "CogView4Transformer2DModel": rotary("rope.forward", CosineSine(), Told(_patches)),
-    "ErnieImageTransformer2DModel": rotary("pos_embed.forward", Angles()),
-    "HiDreamImageTransformer2DModel": rotary("pe_embedder.forward", Matrices()),
-    "HunyuanImageTransformer2DModel": rotary("rope.forward", CosineSine(), Told(_patches)),
-    "Ideogram4Transformer2DModel": rotary("rotary_emb.forward", CosineSine()),
-    "Krea2Transformer2DModel": rotary("rotary_emb.forward", CosineSine()),
-    "Lumina2Transformer2DModel": rotary("rope_embedder._get_freqs_cis", Complex()),
-    "NucleusMoEImageTransformer2DModel": rotary("pos_embed.forward", FirstComplex(), Told(_shapes)),
-    "PRXTransformer2DModel": rotary("pe_embedder.forward", Matrices(), Ids(row=0)),
-    "QwenImage21Transformer2DModel": rotary("pos_embed.forward", Complex(), Told(_among_text)),
-    "QwenImageTransformer2DModel": rotary("pos_embed.forward", FirstComplex(), Told(_shapes)),
-    "ZImageTransformer2DModel": rotary("rope_embedder", Complex()),
+    "CogView4Transformer2DModel": rotary(_rope, CosineSine(), Told(_patches)),
+    "ErnieImageTransformer2DModel": rotary(_position_embedder, Angles()),
+    "HiDreamImageTransformer2DModel": rotary(_pe_embedder, Matrices()),
+    "HunyuanImageTransformer2DModel": rotary(_rope, CosineSine(), Told(_patches)),
+    "Ideogram4Transformer2DModel": rotary(_rotary_embedder, CosineSine()),
+    "Krea2Transformer2DModel": rotary(_rotary_embedder, CosineSine()),
+    "Lumina2Transformer2DModel": rotary(_lookup, Complex()),
+    "NucleusMoEImageTransformer2DModel": rotary(_position_embedder, FirstComplex(), Told(_shapes)),
+    "PRXTransformer2DModel": rotary(_pe_embedder, Matrices(), Ids(row=0)),
+    "QwenImage21Transformer2DModel": rotary(_position_embedder, Complex(), Told(_among_text)),
+    "QwenImageTransformer2DModel": rotary(_position_embedder, FirstComplex(), Told(_shapes)),
+    "ZImageTransformer2DModel": rotary(_table_itself, Complex()),
 }

@@ -3,7 +3,7 @@
 
 from ...core.families.sdxl import SDXL
 from .adapter import Adapter
-from .u_net import PERIODIC
+from .u_net import PERIODIC, first_names
 
 ADAPTER = Adapter(
     SDXL,
@@ -11,4 +11,6 @@ ADAPTER = Adapter(
     text_encoders=(("tokenizer", "text_encoder"), ("tokenizer_2", "text_encoder_2")),
     embeddings=("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),
     takes_templates=True,
+    other_names=first_names,
+    last_layer=2,
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from ...core.families.stable_diffusion import STABLE_DIFFUSION
 from .adapter import Adapter
-from .u_net import PERIODIC
+from .u_net import PERIODIC, first_names
 
 
 def _safety_checker() -> Any:
@@ -14,4 +14,11 @@ def _safety_checker() -> Any:
     return StableDiffusionSafetyChecker
 
 
-ADAPTER = Adapter(STABLE_DIFFUSION, PERIODIC, safety_checker=_safety_checker, takes_templates=True)
+ADAPTER = Adapter(
+    STABLE_DIFFUSION,
+    PERIODIC,
+    safety_checker=_safety_checker,
+    takes_templates=True,
+    other_names=first_names,
+    last_layer=1,
+)

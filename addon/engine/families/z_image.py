@@ -11,7 +11,7 @@ from .qwen3 import wrap_prompts
 
 
 class _ZImage(Adapter):
-    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool) -> dict[str, Any]:
+    def embed(self, pipeline: Any, prompt: str, negative_prompt: str, guided: bool, **_chosen: Any) -> dict[str, Any]:
         wrap_prompts(pipeline)
         encoded = pipeline.encode_prompt(prompt, do_classifier_free_guidance=guided, negative_prompt=negative_prompt)
         return dict(zip(self.embeddings, encoded, strict=True))

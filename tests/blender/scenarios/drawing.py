@@ -4,6 +4,7 @@
 It accepts only what this Blender's own layout accepts: functions, parameters, properties, icons, operators.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -110,6 +111,24 @@ def a_seam_is_mended_along_the_axes_it_was_made_for() -> None:
     assert bpy.ops.tilewright.make_tileable(**buttons["tilewright.make_tileable"]) == {"FINISHED"}
 
 
+def a_model_that_repeats_nearly_says_so_before_the_job() -> None:
+    models = addon("settings.models")
+    words, exact, plain = (
+        "This model's textures repeat nearly, not exactly.",
+        models.try_resolve("starter"),
+        models.peek,
+    )
+    wish()
+    assert words not in " ".join(_draw())
+    try:
+        models.peek = lambda _model: replace(exact, exact=False)
+        assert words in " ".join(_draw())
+        wish(tiling="NONE")
+        assert words not in " ".join(_draw())
+    finally:
+        models.peek = plain
+
+
 def panel_tells_each_state() -> None:
     wish(steps=0)
     texts = _draw()
@@ -210,8 +229,8 @@ def preferences_can_be_drawn() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
-    parts = ["Computing", "In Blender", "Textures on Disk", "Models and Assets"]
-    assert texts == ["Engine", "Using your own Python.", "Install", "", *parts]
+    assert texts[:5] == ["Engine", "Using your own Python.", "Install", "", "Models"]
+    assert texts[-4:] == ["Computing", "In Blender", "Textures on Disk", "Assets"]
 
 
 class _Drawn:

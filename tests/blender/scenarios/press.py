@@ -11,15 +11,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MethodType
 from typing import Any
 
 import bpy
-from common import addon, fresh, made
+from common import addon, fresh, made, write_tensors
 from window import Story, _until, missing_hands
 
 PLACES = ("view3d", "shader")
-PARTS = ("main", "history", "texture", "model", "target", "material")
+PARTS = ("main", "history", "texture", "model", "loras", "target", "material")
 # Pressed by tests of their own, since they change the machine or go out: what they do, and where.
 ELSEWHERE = {
     "tilewright.install": "test_setting_up_window.py",
@@ -277,6 +278,15 @@ def _watch() -> None:
         panel.draw = lambda self, context: PRESSER.draw(context, self.layout)
 
 
+def _add_files(settings: Any, folder: Path) -> None:
+    """A LoRA that names a word, one that is gone, and an embedding."""
+    tensors = {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]}
+    lora = write_tensors(folder / "moss.safetensors", tensors, {"modelspec.trigger_phrase": "mossy"})
+    settings.loras.add().file = str(lora)
+    settings.loras.add().file = "gone.safetensors"
+    settings.embeddings.add().file = str(write_tensors(folder / "word.safetensors", {"emb_params": [1, 768]}))
+
+
 def everything_is_pressed(log: str) -> Iterator[Any]:
     """Returns the counts, and what went wrong."""
     PRESSER.log = log
@@ -325,12 +335,16 @@ def everything_is_pressed(log: str) -> Iterator[Any]:
         settings.region = region
         yield from PRESSER.press_all("VIEW_3D", lambda button: button.name in TEMPLATE)
     settings.template_image = None
+    _add_files(settings, Path(log).parent)
     yield from PRESSER.press_all("VIEW_3D", lambda button: button.name == "tilewright.try_on")
     yield from PRESSER.press_all(
         "VIEW_3D", lambda button: button.name not in (*wins, "tilewright.clear_template", "tilewright.delete")
     )
     yield from PRESSER.press_all("VIEW_3D", lambda button: button.name not in wins)
+    _add_files(settings, Path(log).parent)
     yield from PRESSER.switch_all("VIEW_3D")
+    settings.loras.clear()
+    settings.embeddings.clear()
     # a queue
     for name in ("upscale", "maps", "map_networks", "upscaler", "tiling", "model", "scheduler"):
         settings.property_unset(name)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, message_of
+from common import addon, fresh, message_of, write_tensors
 
 CHANGED: dict[str, Any] = {
     "prompt": "mossy bricks",
@@ -31,6 +31,7 @@ CHANGED: dict[str, Any] = {
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
     "scheduler": "UNIPC",
+    "sigmas": "KARRAS",
     "variation": 0.25,
     "variation_seed": 5,
     "template_image": None,  # an image, as "mask"; `_images` makes both
@@ -43,6 +44,24 @@ CHANGED: dict[str, Any] = {
     "feather": 0.125,
     "wear_amount": 0.25,
     "keep_edges": True,
+    "loras": [],  # files, which `_files` makes
+    "embeddings": [],
+    "clip_skip": 2,
+    "controls": [
+        {
+            "model": "",
+            "picture": None,
+            "kind": "DEPTH",
+            "strength": 0.5,
+            "start": 0.125,
+            "end": 0.75,
+            "make_tileable": True,
+        }
+    ],
+    "style_file": "",
+    "style_encoder": "",
+    "style_picture": None,
+    "style_strength": 0.25,
     "target": "NEW_NODE",
 }
 OPTIONS = {
@@ -62,8 +81,12 @@ OPTIONS = {
     "--kind": "metal",
     "--delight": None,  # without a value
     "--model": "",
+    "--lora": "",
+    "--embedding": "",
+    "--clip-skip": "2",
     "--vae": "",
     "--scheduler": "unipc",
+    "--sigmas": "karras",
     "--variation": "0.25",
     "--variation-seed": "5",
     "--template-image": "",
@@ -76,6 +99,19 @@ OPTIONS = {
     "--feather": "0.125",
     "--wear-amount": "0.25",
     "--keep-edges": None,
+    "--control": "",
+    "--style": "",
+    "--style-picture": "",
+    "--style-encoder": "",
+    "--style-strength": "0.25",
+}
+OF_CONTROL = {
+    "--control-picture": "",
+    "--control-kind": "depth",
+    "--control-strength": "0.5",
+    "--control-start": "0.125",
+    "--control-end": "0.75",
+    "--control-tileable": "yes",
 }
 
 FOLDER = Path()
@@ -100,7 +136,11 @@ def run_all(model: str, folder: str) -> dict[str, str]:
 
 def _images() -> None:
     """A template and a mask, white in one pixel, as images of files; anew, since each rule begins with a new file."""
-    for name, option in (("template_image", "--template-image"), ("mask", "--mask")):
+    for name, option in (
+        ("template_image", "--template-image"),
+        ("mask", "--mask"),
+        ("style_picture", "--style-picture"),
+    ):
         path = FOLDER / f"{name}.png"
         if not path.is_file():
             made = bpy.data.images.new(name, 8, 4, alpha=False)
@@ -110,6 +150,55 @@ def _images() -> None:
             bpy.data.images.remove(made)
         CHANGED[name] = bpy.data.images.load(str(path), check_existing=True)
         OPTIONS[option] = str(path)
+    (control,) = CHANGED["controls"]
+    control["picture"], OF_CONTROL["--control-picture"] = CHANGED["style_picture"], OPTIONS["--style-picture"]
+    for name, option in (("controls", "--control"), ("style_file", "--style"), ("style_encoder", "--style-encoder")):
+        OPTIONS[option] = str(FOLDER / f"{name}.safetensors")
+        Path(OPTIONS[option]).touch()
+        if name != "controls":
+            CHANGED[name] = OPTIONS[option]
+    control["model"] = OPTIONS["--control"]
+
+
+def _files() -> None:
+    """A LoRA and an embedding, as small as they get."""
+    for name, option, weight, tensors in (
+        (
+            "loras",
+            "--lora",
+            {"weight": 0.5},
+            {"lora_unet_a.lora_down.weight": [1, 1], "lora_unet_a.lora_up.weight": [1, 1]},
+        ),
+        ("embeddings", "--embedding", {}, {"emb_params": [1, 768]}),
+    ):
+        path = FOLDER / f"{name}.safetensors"
+        write_tensors(path, tensors, {"modelspec.trigger_phrase": "mossy"})
+        CHANGED[name] = [{"file": str(path), "sha256": "", **weight}]
+        OPTIONS[option] = ":".join([str(path), *map(str, weight.values())])
+
+
+def _put(settings: Any, name: str, value: Any) -> None:
+    if name == "controls":
+        settings.controls.clear()
+        for values in value:
+            control = settings.controls.add()
+            for key, of_control in values.items():  # the picture before make_tileable, which it changes
+                setattr(control, key, of_control)
+    elif name in ("loras", "embeddings"):
+        getattr(settings, name).clear()
+        for item in value:
+            addon("settings.extras").fill(getattr(settings, name).add(), item)
+    else:
+        setattr(settings, name, value)
+
+
+def _got(settings: Any, name: str) -> Any:
+    if name == "controls":
+        return [{key: getattr(control, key) for key in CHANGED[name][0]} for control in settings.controls]
+    if name not in ("loras", "embeddings"):
+        return getattr(settings, name)
+    fields = ("file", "sha256", "weight") if name == "loras" else ("file", "sha256")
+    return [{field: getattr(item, field) for field in fields} for item in getattr(settings, name)]
 
 
 def _asked(settings: Any) -> Any:
@@ -123,8 +212,9 @@ def _table() -> Any:
 def _change() -> Any:
     settings = bpy.context.scene.tilewright
     _images()
+    _files()
     for setting in _table():
-        setattr(settings, setting.name, CHANGED[setting.name])
+        _put(settings, setting.name, CHANGED[setting.name])
     return settings
 
 
@@ -146,10 +236,14 @@ def rule_table_has_every_property(folder: Path) -> None:
 
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
-    whole = {field.name for field in fields(request)} - {"finish", "template"}
+    whole = {field.name for field in fields(request)} - {"finish", "template", "extras", "guides"}
+    whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
-    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}  # of the files themselves
+    whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
+    # of the files themselves
+    whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}
+    whole -= {"guides.style.sha256", "guides.style.fingerprint"}
     assert whole == {setting.field for setting in _table() if setting.field}
 
 
@@ -157,9 +251,12 @@ def rule_each_property_changes_its_field(folder: Path) -> None:
     whole = _asked(_change())
     settings = bpy.context.scene.tilewright
     for setting in _table():
-        if not setting.field or setting.name in ("prompt", "mask"):  # which may not be empty
+        if not setting.field or setting.name in ("prompt", "mask", "style_file"):  # which may not be empty
             continue
         settings.property_unset(setting.name)
+        if setting.name == "model":  # the starter takes no guides
+            settings.property_unset("controls")
+            settings.property_unset("style_picture")
         assert _value(_asked(settings), setting.field) != _value(whole, setting.field), setting.name
         _change()
 
@@ -171,7 +268,7 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     addon("history.recipes").restore(settings, addon("history.recipes").Recipe(made, ""), own=True)
     assert _asked(settings) == made
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
-    assert {name: getattr(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
+    assert {name: _got(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
 
 
@@ -197,7 +294,7 @@ def rule_presets_keep_what_the_table_says(folder: Path) -> None:
     _unset()
     assert bpy.ops.tilewright.load_preset(filepath=bpy.utils.preset_find("All_Changed", "tilewright")) == {"FINISHED"}
     for setting in _table():
-        kept = getattr(settings, setting.name) == CHANGED[setting.name]
+        kept = _got(settings, setting.name) == CHANGED[setting.name]
         assert kept == setting.preset, setting.name
 
 
@@ -237,7 +334,7 @@ def rule_the_command_line_asks_for_the_same(folder: Path) -> None:
         "generate",
         "--output",
         str(folder),
-        *(word for pair in OPTIONS.items() for word in pair if word is not None),
+        *(word for pair in (OPTIONS | OF_CONTROL).items() for word in pair if word is not None),
     ]
     (wanted,) = commands._requests(commands._parser().parse_args(line))
     assert wanted.request == _asked(settings)

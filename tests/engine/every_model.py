@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was thought of each pipeline and denoiser that diffusers (0.42) has. A new version's have to be looked at.
+
+Exact, measured and refused as in the manual (tools/manual/transformers.md).
+"""
+
+# They make textures here, and what repeats does so exactly.
+EXACT = """
+    ChromaPipeline ErnieImagePipeline Flux2KleinPipeline FluxPipeline PixArtAlphaPipeline PixArtSigmaPipeline
+    QwenImagePipeline SanaPipeline StableDiffusion3Pipeline StableDiffusionInpaintPipeline
+    StableDiffusionPipeline StableDiffusionXLInpaintPipeline StableDiffusionXLPipeline ZImagePipeline
+"""
+# They do, and it is measured how well it repeats.
+MEASURED = """
+    AuraFlowPipeline
+"""
+# Of text to image; their networks repeat exactly, but nothing runs the pipelines yet: refused, in a sentence.
+NOT_RUN = """
+    BriaFiboPipeline BriaPipeline CogView4Pipeline Flux2Pipeline HiDreamImagePipeline HunyuanImagePipeline
+    Ideogram4Pipeline Krea2Pipeline LongCatImagePipeline Lumina2Pipeline NucleusMoEImagePipeline
+    OvisImagePipeline PRXPipeline QwenImage21Pipeline
+"""
+# Of text to image too, and refused: their networks are not known to repeat, or guidance of another kind than ours.
+REFUSED = """
+    AltDiffusionPipeline AmusedPipeline BlipDiffusionPipeline BriaFibo2Pipeline CogView3PlusPipeline
+    Cosmos2TextToImagePipeline DreamLiteMobilePipeline DreamLitePipeline Flux2KleinKVPipeline GlmImagePipeline
+    HunyuanDiTPAGPipeline HunyuanDiTPipeline IFPipeline Kandinsky3Pipeline Kandinsky5T2IPipeline
+    KandinskyCombinedPipeline KandinskyPipeline KandinskyV22CombinedPipeline KandinskyV22Pipeline
+    KolorsPAGPipeline KolorsPipeline LDMTextToImagePipeline LatentConsistencyModelPipeline LuminaPipeline
+    OmniGenPipeline PRXPixelPipeline PixArtSigmaPAGPipeline SanaPAGPipeline SanaSprintPipeline
+    SemanticStableDiffusionPipeline StableCascadeCombinedPipeline StableCascadeDecoderPipeline
+    StableDiffusion3PAGPipeline StableDiffusionAttendAndExcitePipeline StableDiffusionGLIGENPipeline
+    StableDiffusionLDM3DPipeline StableDiffusionModelEditingPipeline StableDiffusionPAGPipeline
+    StableDiffusionPanoramaPipeline StableDiffusionParadigmsPipeline StableDiffusionPipelineSafe
+    StableDiffusionSAGPipeline StableDiffusionXLPAGPipeline StableUnCLIPPipeline UnCLIPPipeline
+    UniDiffuserPipeline VQDiffusionPipeline VersatileDiffusionPipeline VersatileDiffusionTextToImagePipeline
+    WuerstchenCombinedPipeline WuerstchenDecoderPipeline ZImageOmniPipeline
+"""
+# They make something else, from something else, or parts of it; refused as well.
+OTHER = """
+    AceStepPipeline AllegroPipeline AltDiffusionImg2ImgPipeline AmusedImg2ImgPipeline AmusedInpaintPipeline
+    AnimateDiffControlNetPipeline AnimateDiffPAGPipeline AnimateDiffPipeline AnimateDiffSDXLPipeline
+    AnimateDiffSparseControlNetPipeline AnimateDiffVideoToVideoControlNetPipeline
+    AnimateDiffVideoToVideoPipeline AnyFlowFARPipeline AnyFlowPipeline AudioLDM2Pipeline AudioLDMPipeline
+    BlipDiffusionControlNetPipeline BriaFiboEditPipeline ChromaImg2ImgPipeline ChromaInpaintPipeline
+    ChronoEditPipeline CogVideoXFunControlPipeline CogVideoXImageToVideoPipeline CogVideoXPipeline
+    CogVideoXVideoToVideoPipeline CogView4ControlPipeline ConsisIDPipeline ConsistencyModelPipeline
+    Cosmos2VideoToWorldPipeline Cosmos2_5_PredictBasePipeline Cosmos2_5_TransferPipeline Cosmos3OmniPipeline
+    CosmosTextToWorldPipeline CosmosVideoToWorldPipeline CycleDiffusionPipeline DDIMPipeline DDPMPipeline
+    DanceDiffusionPipeline DiTPipeline DiffusionGemmaPipeline DiffusionPipeline EasyAnimateControlPipeline
+    EasyAnimateInpaintPipeline EasyAnimatePipeline Flux2KleinInpaintPipeline FluxControlImg2ImgPipeline
+    FluxControlInpaintPipeline FluxControlNetImg2ImgPipeline FluxControlNetInpaintPipeline
+    FluxControlNetPipeline FluxControlPipeline FluxFillPipeline FluxImg2ImgPipeline FluxInpaintPipeline
+    FluxKontextInpaintPipeline FluxKontextPipeline FluxPriorReduxPipeline HeliosPipeline HeliosPyramidPipeline
+    HunyuanDiTControlNetPipeline HunyuanImageRefinerPipeline HunyuanSkyreelsImageToVideoPipeline
+    HunyuanVideo15ImageToVideoPipeline HunyuanVideo15Pipeline HunyuanVideoFramepackPipeline
+    HunyuanVideoImageToVideoPipeline HunyuanVideoPipeline I2VGenXLPipeline IFImg2ImgPipeline
+    IFImg2ImgSuperResolutionPipeline IFInpaintingPipeline IFInpaintingSuperResolutionPipeline
+    IFSuperResolutionPipeline JoyImageEditPipeline JoyImageEditPlusPipeline Kandinsky3Img2ImgPipeline
+    Kandinsky5I2IPipeline Kandinsky5I2VPipeline Kandinsky5T2VPipeline Kandinsky6SRPipeline
+    Kandinsky6TI2VAPipeline KandinskyImg2ImgCombinedPipeline KandinskyImg2ImgPipeline
+    KandinskyInpaintCombinedPipeline KandinskyInpaintPipeline KandinskyPriorPipeline
+    KandinskyV22ControlnetImg2ImgPipeline KandinskyV22ControlnetPipeline KandinskyV22Img2ImgCombinedPipeline
+    KandinskyV22Img2ImgPipeline KandinskyV22InpaintCombinedPipeline KandinskyV22InpaintPipeline
+    KandinskyV22PriorEmb2EmbPipeline KandinskyV22PriorPipeline KarrasVePipeline LDMPipeline
+    LDMSuperResolutionPipeline LEditsPPPipelineStableDiffusion LEditsPPPipelineStableDiffusionXL LLaDA2Pipeline
+    LTX2ConditionPipeline LTX2DFRPipeline LTX2DFRTemporalRefinePipeline LTX2HDRPipeline LTX2ImageToVideoPipeline
+    LTX2InContextPipeline LTX2LatentUpsamplePipeline LTX2Pipeline LTX2VideoDiffusionDecodePipeline
+    LTXConditionPipeline LTXI2VLongMultiPromptPipeline LTXImageToVideoPipeline LTXLatentUpsamplePipeline
+    LTXPipeline LatentConsistencyModelImg2ImgPipeline LattePipeline LongCatAudioDiTPipeline
+    LongCatImageEditPipeline LucyEditPipeline MarigoldDepthPipeline MarigoldIntrinsicsPipeline
+    MarigoldNormalsPipeline MochiPipeline MotifVideoImage2VideoPipeline MotifVideoPipeline MusicLDMPipeline
+    PIAPipeline PNDMPipeline PaintByExamplePipeline QwenImageControlNetInpaintPipeline
+    QwenImageControlNetPipeline QwenImageEditInpaintPipeline QwenImageEditPipeline QwenImageEditPlusPipeline
+    QwenImageImg2ImgPipeline QwenImageInpaintPipeline QwenImageLayeredPipeline RFD4ProteinaPipeline
+    RePaintPipeline SanaControlNetPipeline SanaImageToVideoPipeline SanaSprintImg2ImgPipeline SanaVideoPipeline
+    SanaWMPipeline ScoreSdeVePipeline ShapEImg2ImgPipeline ShapEPipeline
+    SkyReelsV2DiffusionForcingImageToVideoPipeline SkyReelsV2DiffusionForcingPipeline
+    SkyReelsV2DiffusionForcingVideoToVideoPipeline SkyReelsV2ImageToVideoPipeline SkyReelsV2Pipeline
+    StableAudio3AudioToAudioPipeline StableAudio3InpaintPipeline StableAudio3Pipeline StableAudioPipeline
+    StableCascadePriorPipeline StableDiffusion3ControlNetInpaintingPipeline StableDiffusion3ControlNetPipeline
+    StableDiffusion3Img2ImgPipeline StableDiffusion3InpaintPipeline StableDiffusion3PAGImg2ImgPipeline
+    StableDiffusionAdapterPipeline StableDiffusionControlNetImg2ImgPipeline
+    StableDiffusionControlNetInpaintPipeline StableDiffusionControlNetPAGInpaintPipeline
+    StableDiffusionControlNetPAGPipeline StableDiffusionControlNetPipeline StableDiffusionControlNetXSPipeline
+    StableDiffusionDepth2ImgPipeline StableDiffusionDiffEditPipeline StableDiffusionGLIGENTextImagePipeline
+    StableDiffusionImageVariationPipeline StableDiffusionImg2ImgPipeline StableDiffusionInpaintPipelineLegacy
+    StableDiffusionInstructPix2PixPipeline StableDiffusionLatentUpscalePipeline
+    StableDiffusionPAGImg2ImgPipeline StableDiffusionPAGInpaintPipeline StableDiffusionPix2PixZeroPipeline
+    StableDiffusionUpscalePipeline StableDiffusionXLAdapterPipeline StableDiffusionXLControlNetImg2ImgPipeline
+    StableDiffusionXLControlNetInpaintPipeline StableDiffusionXLControlNetPAGImg2ImgPipeline
+    StableDiffusionXLControlNetPAGPipeline StableDiffusionXLControlNetPipeline
+    StableDiffusionXLControlNetUnionImg2ImgPipeline StableDiffusionXLControlNetUnionInpaintPipeline
+    StableDiffusionXLControlNetUnionPipeline StableDiffusionXLControlNetXSPipeline
+    StableDiffusionXLImg2ImgPipeline StableDiffusionXLInstructPix2PixPipeline
+    StableDiffusionXLPAGImg2ImgPipeline StableDiffusionXLPAGInpaintPipeline StableUnCLIPImg2ImgPipeline
+    StableVideoDiffusionPipeline TextToVideoSDPipeline TextToVideoZeroPipeline TextToVideoZeroSDXLPipeline
+    UnCLIPImageVariationPipeline VersatileDiffusionDualGuidedPipeline VersatileDiffusionImageVariationPipeline
+    VideoToVideoSDPipeline VisualClozeGenerationPipeline VisualClozePipeline WanAnimatePipeline
+    WanImageToVideoPipeline WanPipeline WanVACEPipeline WanVideoToVideoPipeline WuerstchenPriorPipeline
+    ZImageControlNetInpaintPipeline ZImageControlNetPipeline ZImageImg2ImgPipeline ZImageInpaintPipeline
+"""
+# Not everybody has what these need.
+OPTIONAL = """
+    KolorsPAGPipeline KolorsPipeline
+"""
+
+# Denoisers that `seamless` makes periodic, or that are rolled in every step (AuraFlow's).
+NETWORKS = """
+    AuraFlowTransformer2DModel BriaFiboTransformer2DModel BriaTransformer2DModel ChromaTransformer2DModel
+    CogView4Transformer2DModel ErnieImageTransformer2DModel Flux2Transformer2DModel FluxTransformer2DModel
+    HiDreamImageTransformer2DModel HunyuanImageTransformer2DModel Ideogram4Transformer2DModel
+    Krea2Transformer2DModel LongCatImageTransformer2DModel Lumina2Transformer2DModel
+    NucleusMoEImageTransformer2DModel OvisImageTransformer2DModel PRXTransformer2DModel PixArtTransformer2DModel
+    QwenImage21Transformer2DModel QwenImageTransformer2DModel SD3Transformer2DModel SanaTransformer2DModel
+    Transformer2DModel UNet2DConditionModel ZImageTransformer2DModel
+"""
+# Those that it refuses: unknown positions, attention in windows, films, sound.
+REFUSED_NETWORKS = """
+    AceStepTransformer1DModel AllegroTransformer3DModel AnyFlowFARTransformer3DModel AnyFlowTransformer3DModel
+    BriaFibo2Transformer2DModel ChronoEditTransformer3DModel CogVideoXTransformer3DModel
+    CogView3PlusTransformer2DModel ConsisIDTransformer3DModel Cosmos3OmniTransformer CosmosTransformer3DModel
+    DiTTransformer2DModel DreamLiteTransformer2DModel DreamLiteUNetModel EasyAnimateTransformer3DModel
+    Flux3Transformer2DModel GlmImageTransformer2DModel HeliosTransformer3DModel HunyuanDiT2DControlNetModel
+    HunyuanDiT2DModel HunyuanDiT2DMultiControlNetModel HunyuanVideo15Transformer3DModel
+    HunyuanVideoFramepackTransformer3DModel HunyuanVideoTransformer3DModel I2VGenXLUNet
+    JoyImageEditPlusTransformer3DModel JoyImageEditTransformer3DModel Kandinsky3UNet
+    Kandinsky5Transformer3DModel Kandinsky6SRTransformer3DModel Kandinsky6Transformer3DModel
+    LTX2VideoTransformer3DModel LTXVideoTransformer3DModel LatteTransformer3DModel LongCatAudioDiTTransformer
+    LongCatAudioDiTVae LuminaNextDiT2DModel MiniMaxH3Transformer3DModel MiniMaxMusic3Transformer1DModel
+    MochiTransformer3DModel MotifVideoTransformer3DModel OmniGenTransformer2DModel PriorTransformer
+    RFD4ProteinaTransformer SanaVideoTransformer3DModel SanaWMLTX2RefinerTransformer3DModel
+    SanaWMTransformer3DModel SkyReelsV2Transformer3DModel StableAudio3DiTModel StableAudioDiTModel
+    StableCascadeUNet TransformerTemporalModel UNet1DModel UNet2DModel UNet3DConditionModel
+    UNetControlNetXSModel UNetMotionModel UNetSpatioTemporalConditionModel UVit2DModel
+    WanAnimate2Transformer3DModel WanAnimateTransformer3DModel WanTransformer3DModel WanVACETransformer3DModel
+"""
+# Among diffusers' models, but no denoisers.
+NO_DENOISERS = """
+    AnimaTextConditioner AsymmetricAutoencoderKL AttentionBackendName AutoModel AutoencoderDC AutoencoderKL
+    AutoencoderKLAllegro AutoencoderKLCogVideoX AutoencoderKLCosmos AutoencoderKLFlux2 AutoencoderKLHunyuanImage
+    AutoencoderKLHunyuanImageRefiner AutoencoderKLHunyuanVideo AutoencoderKLHunyuanVideo15 AutoencoderKLKVAE
+    AutoencoderKLKVAEAudio AutoencoderKLKVAEVideo AutoencoderKLLTX2Audio AutoencoderKLLTX2Video
+    AutoencoderKLLTXVideo AutoencoderKLMagvit AutoencoderKLMiniMaxH3 AutoencoderKLMiniMaxH3Audio
+    AutoencoderKLMochi AutoencoderKLQwenImage AutoencoderKLQwenImage21 AutoencoderKLTemporalDecoder
+    AutoencoderKLWan AutoencoderOobleck AutoencoderRAE AutoencoderSAME AutoencoderTiny AutoencoderVidTok
+    CacheMixin ConsistencyDecoderVAE ContextParallelConfig ControlNetModel ControlNetUnionModel
+    ControlNetXSAdapter Cosmos3AVAEAudioTokenizer CosmosControlNetModel FluxControlNetModel
+    FluxMultiControlNetModel Kandinsky6SRLatentUpscalerBank Kandinsky6SRVAE LTX2VideoDiffusionDecoderModel
+    MMAudioVAE MMAudioVocoder MiniMaxMusic3ConditionEncoder MiniMaxMusic3RVQDepthDecoder MiniMaxMusic3Vocoder
+    ModelMixin MotionAdapter MultiAdapter MultiControlNetModel ParallelConfig QwenImageControlNetModel
+    QwenImageMultiControlNetModel RFD4ProteinaAutoencoder SD3ControlNetModel SD3MultiControlNetModel
+    SanaControlNetModel SparseControlNetModel T2IAdapter T5FilmDecoder TensorParallelConfig VQModel
+    ZImageControlNetModel attention_backend
+"""
