@@ -147,6 +147,33 @@ def test_a_model_of_a_row_lies_beside_the_table(
     assert task.request.model == str(model)
 
 
+def test_loras_are_told_apart_by_their_files_and_not_by_their_folders(tmp_path: Path, sd_folder: Path) -> None:
+    for folder, data in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "moss.safetensors").write_bytes(data)
+    text = "prompt,seed,model,sigmas,scheduler,loras,clip_skip\n" + "".join(
+        f"moss,1,{sd_folder},karras,euler,{lora},{skip}\n"
+        for lora, skip in (
+            ("a/moss.safetensors:0.5", ""),
+            ("b/moss.safetensors:0.5", ""),
+            ("c/moss.safetensors:0.5", ""),
+            ("a/moss.safetensors", ""),
+            ("a/moss.safetensors", 2),
+            ("", ""),
+        )
+    )
+    tasks = read(tmp_path, text)
+    assert [task.line for task in tasks] == [2, 4, 5, 6, 7]
+    (lora,) = tasks[0].request.extras.loras
+    assert (lora.file, lora.weight) == (str(tmp_path / "a" / "moss.safetensors"), 0.5)
+    wish = {"prompt": "moss", "seed": 1, "model": str(sd_folder), "sigmas": "karras", "scheduler": "euler"}
+    line = json.dumps({**wish, "loras": ["b/moss.safetensors:0.5"]})
+    assert rows.read(table(tmp_path, line, "a.jsonl"), USUAL)[0].id == tasks[0].id
+    with pytest.raises(BadRows) as caught:
+        read(tmp_path, f"prompt,model,loras\nmoss,{sd_folder},gone.safetensors\n")
+    assert "line 2" in str(caught.value.errors[0])
+
+
 @pytest.mark.parametrize(
     ("names", "folder"),
     [
@@ -499,7 +526,11 @@ class FakeRay:
         kind.options = staticmethod(options)
         return kind
 
-    def wait(self, calls: list["FakeCall"], num_returns: int) -> tuple[list["FakeCall"], list["FakeCall"]]:
+    def wait(
+        self, calls: list["FakeCall"], num_returns: int, timeout: float
+    ) -> tuple[list["FakeCall"], list["FakeCall"]]:
+        if not any(node["Alive"] for node in self._nodes):
+            return [], calls
         oldest = {}
         for call in calls:
             oldest.setdefault(id(call.actor), call)  # each works on its first
@@ -608,6 +639,13 @@ def test_a_texture_that_kills_every_process_is_given_up_and_the_others_are_made(
 def test_processes_that_all_end_as_they_start_end_the_batch(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="end as they start"):
         crew(tmp_path, FakeRay([2], deaths={"prepare": 99}), MANY)
+
+
+def test_a_cluster_without_machines_ends_the_batch(tmp_path: Path) -> None:
+    ray = FakeRay([2])
+    ray.nodes()[0]["Alive"] = False
+    with pytest.raises(UserError, match="no machine any more"):
+        crew(tmp_path, ray, MANY)
 
 
 def test_an_engine_that_cannot_be_imported_there_ends_the_batch(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.map_files import SCHEMES
 from ...core.prompt_files import BATCH_COLUMNS, Wish
 from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS
-from ...core.requests.texture import STARTER, Scheduler
+from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ...core.results import Result
 from ...core.surface_kinds import SurfaceKind
 from ..bootstrap import ENVIRONMENT
@@ -89,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
         ("upscaler", f"{STARTER_NETWORKS}, {LANCZOS} or a network's file"),
         ("maps", "height,normal,roughness,metallic,occlusion or all"),
         ("map-networks", "starter, filter or a folder"),
+        ("loras", "FILE or FILE:WEIGHT, with semicolons between"),
+        ("embeddings", "files of textual inversions, with semicolons between"),
     ):
         parser.add_argument(f"--{name}", metavar="TEXT", help=help_)
     parser.add_argument("--seed", type=int, metavar="N", help="of rows without one (from their words)")
@@ -97,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")
     parser.add_argument("--scheduler", choices=[way.value.lower() for way in Scheduler], help="sampling method")
+    parser.add_argument("--sigmas", choices=[way.value.lower() for way in Sigmas], help="how the noise is spread")
+    parser.add_argument("--clip-skip", type=int, metavar="N", help="1: the text encoder's last layer, 2: one before")
     parser.add_argument("--upscale", type=int, choices=SCALES, help="how many times larger")
     parser.add_argument("--kind", choices=[kind.value.lower() for kind in SurfaceKind], help="what they are made of")
     parser.add_argument("--delight", action="store_const", const="yes", help="take shading out of the colors")
