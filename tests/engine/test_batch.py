@@ -425,6 +425,21 @@ def test_green_is_turned_for_unreal_and_missing_maps_have_their_usual_value(tmp_
     assert not (folder / "T_oak-7_H.png").exists()
 
 
+def test_blender_makes_the_asset_library_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blender = tmp_path / "blender"
+    blender.write_text('#!/bin/sh\necho "$@" > "$0.asked"\n[ -e "$0.fails" ] || exit 0\necho No disk. >&2\nexit 1\n')
+    blender.chmod(0o755)
+    text, options = "prompt,seed\noak,7\n", ("--blend", str(tmp_path / "a.blend"), "--blender")
+    assert run(tmp_path, text, *options, str(blender)) == 0
+    asked = (tmp_path / "blender.asked").read_text().split()
+    assert asked == f"--background --command tilewright library {tmp_path / 'out'} {tmp_path / 'a.blend'}".split()
+    (tmp_path / "blender.fails").touch()
+    assert run(tmp_path, text, *options, str(blender)) == 1
+    assert "Blender made no whole a.blend: No disk." in capsys.readouterr().err
+    assert run(tmp_path, text, *options, str(tmp_path / "none")) == 1
+    assert "none cannot be started: No such file" in capsys.readouterr().err
+
+
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -105,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", choices=[kind.value.lower() for kind in SurfaceKind], help="what they are made of")
     parser.add_argument("--delight", action="store_const", const="yes", help="take shading out of the colors")
     parser.add_argument("--export", default="", choices=tuple(SCHEMES), help="also packed as that program imports them")
+    parser.add_argument("--blend", type=Path, metavar="FILE", help="at the end, all of them as assets in a .blend")
+    parser.add_argument("--blender", default="blender", metavar="PROGRAM", help="one that has Tilewright, for --blend")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, xpu")
     parser.add_argument("--memory", default="auto", help="memory mode, as in the preferences")
     parser.add_argument("--ray", metavar="local|ADDRESS", help="many at once, on this machine or on a cluster of Ray's")
@@ -136,6 +139,8 @@ def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[],
     finally:
         _write_sheet(shelf, made.values())
         shelf.sweep()
+    if options.blend is not None and made:
+        _write_blend(shelf, options.blender, options.blend.absolute())
     return 1 if failed else 0
 
 
@@ -187,6 +192,20 @@ def _write_sheet(shelf: Shelf, made: Iterable[Result]) -> None:
     lines = [shelf.line(result) for result in sorted(made, key=lambda result: result.folder)]
     if lines:
         shelf.write(sheet.SHEET, sheet.page(shelf.root.name, lines))
+
+
+def _write_blend(shelf: Shelf, blender: str, file: Path) -> None:
+    """Have Blender make the asset library. Raises `UserError` (kind `TARGET`) where it does not."""
+    command = [blender, "--background", "--command", "tilewright", "library", str(shelf.root), str(file)]
+    hint = "Name a Blender that has Tilewright with --blender."
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise UserError(ErrorKind.TARGET, f"{blender} cannot be started: {error.strerror}.", hint) from error
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        raise UserError(ErrorKind.TARGET, f"Blender made no whole {file.name}: {last[0].rstrip('.')}.", hint)
+    _say(f"{file} holds {len(shelf.made())} materials.")
 
 
 def _say(text: str) -> None:
