@@ -20,7 +20,7 @@ from addon.core.prompt_files import Wish
 from addon.engine.batch import command, making, on_ray, rows
 from addon.engine.batch.making import Maker, Outcome
 from addon.engine.batch.rows import Task
-from addon.engine.batch.shelf import LIST, Shelf
+from addon.engine.batch.shelf import LIST, OWN, Shelf
 from tools.bench import sleeping
 from tools.machine import MachineError
 
@@ -172,7 +172,8 @@ def _begun(diary: Path) -> int:
 
 
 def _counted(output: Path) -> dict[str, int]:
-    folders = [path.parent for path in output.rglob(results.INDEX)]
+    # Not what a killed process was about to put in its place: that is swept a day later.
+    folders = [path.parent for path in output.rglob(results.INDEX) if OWN not in path.parts]
     prompts = [results.load(folder).recipe.request.prompt for folder in folders]  # raises where one is not whole
     listed = [json.loads(line)["file"] for line in (output / LIST).read_text(encoding="ascii").splitlines()]
     twice = len(prompts) - len(set(prompts)) + len(listed) - len(set(listed))

@@ -22,7 +22,7 @@ from ...core.results import BASE_COLOR, INDEX, MAPS, PART, THUMBNAIL, Draft, Res
 from .rows import Task
 
 LIST = "results.jsonl"
-_OWN = ".tilewright"  # for what is being made
+OWN = ".tilewright"  # for what is being made
 _EXPORTED = "export "  # before a number: the kind of a packed file
 _ID = "batch"  # in the recipe's environment
 _STALE = 86_400.0  # seconds after which what nobody finished is thrown away
@@ -65,7 +65,7 @@ class Shelf:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A store for `protocol.Start`, on the shelf's own disk; it is removed on leaving."""
-        folder = self.root / _OWN / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
+        folder = self.root / OWN / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
         with disk_errors(self.root):
             folder.mkdir(parents=True)
         try:
@@ -77,10 +77,10 @@ class Shelf:
         """Throw away what processes that died left half made, a day ago or earlier: others may be at work."""
         before = time.time() - _STALE
         with suppress(OSError):  # others sweep as well
-            for folder in (self.root / _OWN).iterdir():
+            for folder in (self.root / OWN).iterdir():
                 if folder.name.startswith(PART) and folder.stat().st_mtime < before:
                     shutil.rmtree(folder, ignore_errors=True)
-            (self.root / _OWN).rmdir()  # where nobody is at work
+            (self.root / OWN).rmdir()  # where nobody is at work
 
     def put(self, task: Task, draft: Draft, result: Result) -> Result:
         """Put a texture that is whole in its draft into its place: its files named, its maps packed, then one rename.
