@@ -353,7 +353,10 @@ def read(path: Path, names: Names, convert: Callable[[dict[str, torch.Tensor]], 
             ErrorKind.MODEL, f"{path.name} cannot be read as a LoRA: {error}.", "Choose another."
         ) from error
     if not parts:
-        raise _another(path, f"none of its {len(unused)} layers is in this model")
+        count = len(unused)
+        raise _another(
+            path, f"none of its {count} layers is in this model" if count > 1 else "it has no layer of this model"
+        )
     return LoraFile(parts, tuple(unused))
 
 

@@ -69,7 +69,8 @@ def environment(loaded: LoadedModel, extras: Extras) -> dict[str, str]:
     """What a recipe says of them: of each LoRA its weight, hash, and how many layers of the model it adapts."""
     words = {}
     for lora in extras.loras:
-        words[f"LoRA {lora.name}"] = f"{lora.weight:g}, sha256 {lora.sha256}, {_loaded(loaded, lora).layers} layers"
+        adapts = f", {_loaded(loaded, lora).layers} layers" if lora.weight else ""
+        words[f"LoRA {lora.name}"] = f"{lora.weight:g}, sha256 {lora.sha256}{adapts}"
     for embedding in extras.embeddings:
         words[f"embedding {embedding.name}"] = f"sha256 {embedding.sha256}"
     return words
@@ -86,11 +87,13 @@ def adapted(loaded: LoadedModel, loras: Sequence[Lora], note: Callable[[str], No
     wanted: dict[tuple[str, str], list[tuple[Part, float]]] = {}
     networks, device = loaded.pipeline.components, loaded.plan.device.name
     for lora in loras:
+        if not lora.weight:
+            continue
         file = _loaded(loaded, lora)
         if file.unused:
             share = f"{len(file.unused)} of its {file.layers + len(file.unused)} layers"
             note(f"{lora.name}: {share} are not in this model, such as {file.unused[0]}.")
-        for component, parts in file.parts.items() if lora.weight else ():
+        for component, parts in file.parts.items():
             for name, part in parts.items():
                 placed = part.placed(device, networks[component].dtype)
                 wanted.setdefault((component, name), []).append((placed, lora.weight))

@@ -12,6 +12,7 @@ import pytest
 import torch
 from accelerate import cpu_offload
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model, set_peft_model_state_dict
 from PIL import Image
 from torch import nn
 
@@ -19,11 +20,12 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.extras import Embedding, Extras, Lora
 from addon.core.requests.texture import STARTER, Axes, Size
 from addon.engine import lora_files, loras
+from addon.engine.families.adapter import no_others
 from addon.engine.families.u_net import first_names
 from addon.engine.loras import adapted
 from addon.engine.seamless import seamless
 from tests.engine import lora_makers as makers
-from tests.engine import networks
+from tests.engine import networks, test_rotary
 from tests.engine.test_generate import Stop, Studio, Watch
 from tests.engine.test_seamless import (
     LIMIT,
@@ -35,6 +37,7 @@ from tests.engine.test_seamless import (
     roll_error,
     snapshot,
 )
+from tests.engine.transformers_of_diffusers import SAMPLES
 
 XL_LAYERS = (
     "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q",
@@ -171,8 +174,11 @@ def test_another_weight_reads_no_file_and_loads_no_model(
     assert np.array_equal(studio.pixels(extras=extras((path, 1.0))), first)
 
 
-def test_a_weight_of_zero_does_nothing(studio: Studio, lora: Callable[..., Path]) -> None:
-    assert np.array_equal(studio.pixels(extras=extras((lora("a"), 0.0))), studio.pixels())
+def test_a_weight_of_zero_does_nothing(studio: Studio, tmp_path: Path) -> None:
+    """Also of a file that would not fit."""
+    wide = makers.factors(networks.sd_unet(32), (makers.ATTENTION,))
+    path = makers.write(tmp_path / "wide.safetensors", makers.tensors("kohya", wide))
+    assert np.array_equal(studio.pixels(extras=extras((path, 0.0))), studio.pixels())
 
 
 @pytest.mark.parametrize("stop_at", [2, 9, 40])
@@ -298,8 +304,6 @@ def test_every_kind_does_what_its_weights_say(kind: str, tmp_path: Path) -> None
 
 @torch.no_grad()
 def test_dora_is_pefts(tmp_path: Path) -> None:
-    from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
-
     network = networks.small_unet()
     config = LoraConfig(r=4, lora_alpha=2, target_modules=["to_q", "conv1"], use_dora=True, init_lora_weights=False)
     torch.manual_seed(0)
@@ -418,3 +422,34 @@ def test_a_lora_follows_the_networks_precision(studio: Studio, lora: Callable[..
     text = torch.randn(1, 7, networks.TEXT_WIDTH, dtype=torch.bfloat16)
     with torch.no_grad(), adapted(loaded, [asked], lambda _text: None), seamless(network, Axes.XY):
         assert network(x, 400, encoder_hidden_states=text).sample.dtype is torch.bfloat16
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@torch.no_grad()
+def test_every_transformer_with_a_lora_does_what_it_does_with_peft(name: str, tmp_path: Path) -> None:
+    ours, bare = SAMPLES[name](), SAMPLES[name]()
+    ends = ("to_q", "to_k", "to_v", "to_out.0", "to_qkv_mlp_proj", "proj_mlp", "qkv", "qkv_proj")
+    layers = [
+        layer
+        for layer, module in ours.network.named_modules()
+        if isinstance(module, nn.Linear) and layer.endswith(ends)
+    ]
+    content = {}
+    for layer, (down, up) in makers.factors(ours.network, layers, size=0.1).items():
+        content |= {f"transformer.{layer}.lora_A.weight": down, f"transformer.{layer}.lora_B.weight": up}
+    path = makers.write(tmp_path / "a.safetensors", content)
+    file = lora_files.read(path, lora_files.Names({"transformer": ours.network}, no_others))
+    assert (file.layers, file.unused) == (len(layers), ())
+    assert layers
+    x = random_input(ours.channels, 4, 6)
+    plain = ours.run(x)
+    inject_adapter_in_model(LoraConfig(r=4, lora_alpha=4, target_modules=layers), bare.network)
+    set_peft_model_state_dict(bare.network, {key.removeprefix("transformer."): value for key, value in content.items()})
+    parts = {("transformer", layer): [(part, 1.0)] for layer, part in file.parts["transformer"].items()}
+    with loras.hooked({"transformer": ours.network}, parts):
+        assert torch.equal(ours.run(x), bare.run(x))
+        if name == "ZImageTransformer2DModel":
+            test_rotary.made["with our LoRA"] = ours
+            assert test_rotary.law("with our LoRA", Axes.XY, (6, 8), (2, 3)) <= LIMIT
+    assert torch.equal(ours.run(x), plain)
+    assert not torch.allclose(bare.run(x), plain, rtol=1e-3)
