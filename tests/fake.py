@@ -13,6 +13,7 @@ whatever the host asks for. The behaviour is a dict (all keys have defaults):
     maps            kinds of maps that each result has beside its color ([])
     scale           how many times as wide and high as asked for its pictures are, as if upscaled (1)
     noise           True: its pictures are noise, whose files are large
+    hub             a folder with what a model hub has, see `fake_hub`; hub_seconds: how long a file of it takes (0.0)
     messages        "doubled", "stale" or "reordered": what it says of a job is said so
     faults          a list of dicts; each strikes where its phase, and image, step and prompt if named, match:
         do          what happens, see `fake_worker.Fault`

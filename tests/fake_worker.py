@@ -31,6 +31,7 @@ from addon.core.recipe import PNG_KEY, Recipe
 from addon.core.requests import Request
 from addon.core.requests.texture import Size, TextureRequest
 from addon.core.results import BASE_COLOR, GUIDE, MASK, PART, TEMPLATE, THUMBNAIL, Draft, Result, disk_errors, draft
+from tests import fake_hub
 
 
 class Cancelled(Exception):
@@ -375,7 +376,11 @@ def png(width: int, height: int, prompt: str, seed: int, recipe: str, noise: boo
 
 def main() -> None:
     # What follows the script's path is what the host would tell a real Python.
-    Worker(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))).run()
+    behaviour = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    if sys.argv[-1] == "hub":
+        fake_hub.main(behaviour)
+    else:
+        Worker(behaviour).run()
 
 
 if __name__ == "__main__":

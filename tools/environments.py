@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from addon.host.environment import take_lock
+from addon.core.single_holder import take_lock
 from tools.machine import (
     ROOT,
     MachineError,

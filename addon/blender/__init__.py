@@ -7,8 +7,8 @@ from .common import languages, package
 from .history import browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
+from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
-from .install import setup
 from .jobs import (
     guide_operators,
     mask_overlay,
@@ -30,6 +30,8 @@ _CLASSES = (
     *preferences.CLASSES,
     *operators.CLASSES,
     *setup_operators.CLASSES,
+    *models_operators.CLASSES,
+    *models_panel.CLASSES,
     *material_operators.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
@@ -57,6 +59,7 @@ _PARTS = (
     presets,
     recipes,
     setup_operators,
+    models_operators,
     pump,
     export_job,
     status,
@@ -78,6 +81,7 @@ def register() -> None:
 def unregister() -> None:
     """Take all of it back in exact reverse; the worker ends."""
     setup.close()
+    models.close()
     for part in reversed(_PARTS):
         part.unregister()
     for cls in reversed(_CLASSES):

@@ -16,8 +16,15 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_WHOLE = ("seed", "count", "variants", "steps", "upscale")
-_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float}
+_NUMBERS = {
+    "seed": int,
+    "count": int,
+    "variants": int,
+    "steps": int,
+    "guidance": float,
+    "strength": float,
+    "upscale": int,
+}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",

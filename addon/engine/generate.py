@@ -55,10 +55,12 @@ from .windows import Looking, in_windows
 
 log = logging.getLogger(__name__)
 
+_NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
+
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
 # for Python where a hook is on every layer (a large model on an H100: 10 % of a step): there once a block. Transformers
-# name their own blocks (`cancellable`); one of its linear layers can take a processor seconds.
+# name their own blocks (`cancellable`); one of their linear layers can take a processor seconds.
 _LAYERS = (nn.Conv2d, nn.GroupNorm, nn.LayerNorm, nn.Linear)
 _BLOCKS = (ResnetBlock2D, BasicTransformerBlock, AutoencoderTinyBlock)
 
@@ -69,9 +71,9 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
     request, store = start.request.as_texture(), Path(start.store)
-    check_set(request)
     asked, request = request.extras, loras.check(request)
     start = replace(start, request=request)
+    check_set(request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:
@@ -336,7 +338,9 @@ def _sample_and_decode(
             with taught(loaded, request, note if index == 0 else _silent) as read:
                 embeddings, truncated = embed(loaded, read)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
-            for text in (*truncated, *filter(None, [warning, loaded.plan.device.problem])) if index == 0 else ():
+            nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
+            told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
+            for text in told if index == 0 else ():
                 note(text)
 
             def encode_for(picture: NDArray[np.uint8]) -> torch.Tensor:

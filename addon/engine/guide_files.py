@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 
 from ..core.errors import ErrorKind, UserError
 from ..core.families.family import Family
+from ..core.model_files import configs, kinds
 from ..core.model_files import folder as model_folder
-from ..core.model_files import kinds
 from ..core.model_files.configs import read_config
 from ..core.requests.guides import Control, Guides, Style
 from .devices import is_out_of_memory
@@ -78,9 +78,7 @@ class StyleFiles:
 
 def find_control(control: Control, family: Family) -> ControlFiles:
     """Check the ControlNet's files; reads headers alone. Raises `UserError` (kind `MODEL`)."""
-    path = Path(control.model)
-    if path.name == _CONFIG:
-        path = path.parent
+    path = configs.root(Path(control.model), _CONFIG)
     _must_exist(path)
     network = model_folder.check_network(path, "diffusers")
     config: dict[str, Any] | None = None

@@ -139,7 +139,7 @@ class _Look:
 
 @contextmanager
 def ready(loaded: LoadedModel, pictures: GuidePictures | None) -> Iterator[Guide]:
-    """Load what the guides need beside the model and put it where the plan wants it, while the block runs.
+    """Load what the guides need beside the model, and have it where the plan wants it while the block runs.
 
     The IP-Adapter is in the denoiser for as long; all is as it was at the end. Raises `UserError` (kind `MODEL`).
     """
@@ -152,22 +152,12 @@ def ready(loaded: LoadedModel, pictures: GuidePictures | None) -> Iterator[Guide
         message = f"{loaded.info.title} takes no ControlNet and no IP-Adapter."
         raise UserError(ErrorKind.MODEL, message, "Choose another model.")
     passes = _passes(loaded, pictures)
-    networks = [part.network for part in passes]
-    device = loaded.plan.device.name
-    try:
-        if loaded.plan.offload is Offload.MODEL:  # diffusers too has them there as long as the denoiser is
-            for network in networks:
-                network.to(device)
-        if pictures.style is None:
-            yield Guide(passes)
-            return
-        seen = _seen(loaded, *pictures.style, pictures.guides)
-        with _adapted(loaded, pictures):
-            yield Guide(passes, seen)
-    finally:
-        if loaded.plan.offload is Offload.MODEL:
-            for network in networks:
-                network.to("cpu")
+    if pictures.style is None:
+        yield Guide(passes)
+        return
+    seen = _seen(loaded, *pictures.style, pictures.guides)
+    with _adapted(loaded, pictures):
+        yield Guide(passes, seen)
 
 
 def _passes(loaded: LoadedModel, pictures: GuidePictures) -> tuple[_Pass, ...]:
@@ -265,8 +255,11 @@ def guided(loaded: LoadedModel, guide: Guide) -> Iterator["_Look"]:
         return plain(latents, timestep, encoder_hidden_states=encoder_hidden_states, **named)
 
     hook = unet.register_forward_pre_hook(begin_step)
+    takes_turns = loaded.plan.offload is Offload.MODEL
     try:
         for part in guide.passes:
+            if takes_turns:  # on the device as long as the denoiser is, as with diffusers, and not beside the decoder
+                part.network.to(loaded.plan.device.name)
             part.network.controlnet_cond_embedding = nn.Identity()  # what it is handed is an embedding already
         with replaced_forward(unet, forward):
             yield look
@@ -274,6 +267,8 @@ def guided(loaded: LoadedModel, guide: Guide) -> Iterator["_Look"]:
         for part in guide.passes:
             part.network.controlnet_cond_embedding = part.layers
             part.embeddings.clear()
+            if takes_turns:
+                part.network.to("cpu")
         hook.remove()
 
 

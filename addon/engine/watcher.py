@@ -37,7 +37,8 @@ def cancellable(
 ) -> Iterator[None]:
     """Call `check`, which may raise, before each layer of these kinds: a cancel is seen in the middle of a network.
 
-    And before each of the blocks that a network of diffusers' names as those it repeats. Takes itself away at the end.
+    And before each of the blocks that a network of diffusers' names as those it repeats, or does not split. Takes
+    itself away at the end.
     """
 
     def before(_module: Any, _arguments: Any) -> None:
@@ -45,7 +46,10 @@ def cancellable(
 
     with ExitStack() as stack:
         for network in networks:
-            blocks = set(getattr(network, "_repeated_blocks", None) or ())
+            blocks = {
+                *(getattr(network, "_repeated_blocks", None) or ()),
+                *(getattr(network, "_no_split_modules", None) or ()),
+            }
             for module in network.modules():
                 if isinstance(module, layers) or type(module).__name__ in blocks:
                     stack.callback(module.register_forward_pre_hook(before).remove)

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..core.errors import ErrorKind, UserError
 from ..core.lock import Lock, python_of
+from ..core.single_holder import only_holder
 from .disk import disk_errors, patiently
 
 STAMP = "tilewright-environment.json"
@@ -200,29 +201,8 @@ def size_on_disk(folder: Path) -> int:
 
 @contextlib.contextmanager
 def only_maker(root: Path) -> Iterator[bool]:
-    """Try to become the only one who changes anything below `root`; yields whether that succeeded.
-
-    The system takes the lock back when its holder dies. Raises `UserError` (kind `DISK`).
-    """
-    with disk_errors(root):
-        root.mkdir(parents=True, exist_ok=True)
-        file = (root / ".lock").open("a+b")
-    with file:
-        yield take_lock(file.fileno())  # closing the file gives the lock back
-
-
-def take_lock(descriptor: int) -> bool:
-    """Lock the open file for this process; False if another holds it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    """As `only_holder` of the folder of all environments. Raises `UserError` (kind `DISK`)."""
+    with contextlib.ExitStack() as stack:
+        with disk_errors(root):
+            ours = stack.enter_context(only_holder(root))
+        yield ours

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..core import lock as locks
+from ..core.child_process import Teller
 from ..core.errors import ErrorKind, UserError, bug
 from ..core.lock import Lock, Wheel
 from . import child, environment, indexes
@@ -42,7 +43,7 @@ _BATCH = 1_000_000_000  # bytes of wheels that are installed at once
 
 def main(task: str, replies: BinaryIO) -> int:
     """Do the task and tell about it. 0 if it went well."""
-    teller = _Teller(replies)
+    teller = Teller(replies, encode, lambda progress: (progress.stage, progress.package))
     try:
         outcome = Outcome(text=_do(InstallerTask.loads(task), teller))
     except UserError as error:
@@ -55,7 +56,7 @@ def main(task: str, replies: BinaryIO) -> int:
     return 1 if outcome.error else 0
 
 
-def _do(task: InstallerTask, teller: "_Teller") -> str:
+def _do(task: InstallerTask, teller: Teller) -> str:
     lock = locks.load(Path(task.lock), locks.this_target())
     root = Path(task.root)
     while True:
@@ -68,33 +69,10 @@ def _do(task: InstallerTask, teller: "_Teller") -> str:
         time.sleep(_WAIT_SECONDS)
 
 
-class _Teller:
-    """Says what goes on, and not too often. Nobody left to hear it ends the process."""
-
-    def __init__(self, replies: BinaryIO) -> None:
-        self._replies = replies
-        self._last: InstallerProgress | None = None
-        self._at = 0.0
-
-    def progress(self, progress: InstallerProgress) -> None:
-        now = time.monotonic()
-        same = self._last is not None and (self._last.stage, self._last.package) == (progress.stage, progress.package)
-        if not same or now - self._at >= _TELL_SECONDS or progress.done == progress.total:
-            self._last, self._at = progress, now
-            self.tell(progress)
-
-    def tell(self, message: InstallerProgress | Outcome) -> None:
-        try:
-            self._replies.write(encode(message))
-            self._replies.flush()
-        except OSError:
-            os._exit(1)
-
-
 class _Maker:
     """One installation."""
 
-    def __init__(self, task: InstallerTask, root: Path, lock: Lock, teller: _Teller) -> None:
+    def __init__(self, task: InstallerTask, root: Path, lock: Lock, teller: Teller) -> None:
         self._task = task
         self._lock = lock
         self._root = root
@@ -430,7 +408,7 @@ def _damaged(wheel: Wheel, damage: list[str]) -> UserError:
     return UserError(ErrorKind.RUNTIME, f"{wheel.name} {wheel.version} is damaged: {damage[0]}{more}.", "Press Repair.")
 
 
-def _verify(root: Path, lock: Lock, teller: _Teller) -> str:
+def _verify(root: Path, lock: Lock, teller: Teller) -> str:
     """Read every file of the environment. Where one is damaged, the environment does not count any more."""
     verdict = environment.inspect(root, lock)
     if verdict.condition is not environment.Condition.READY:

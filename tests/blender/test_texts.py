@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from addon.core.hub.messages import HubStage
 from addon.core.protocol import Phase
 from addon.host.installer_messages import Stage
+from addon.host.library import Source
 
 from .conftest import BLENDER, Blender
 
@@ -21,9 +23,10 @@ ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 # What only the command line says; what is data.
 ENGLISH_ONLY = {
     "shell/commands.py",
+    "shell/guide_options.py",
+    "shell/models_commands.py",
     "shell/picture_commands.py",
     "shell/template_options.py",
-    "shell/guide_options.py",
     "common/german.py",
 }
 MODULES = sorted({file.relative_to(ROOM).as_posix() for file in ROOM.glob("*/*.py")} - ENGLISH_ONLY)
@@ -112,7 +115,7 @@ def test_what_is_put_together_is_found(source: str, lines: list[int]) -> None:
 GERMAN = runpy.run_path(str(ROOM / "common" / "german.py"))["TEXTS"]
 ROOT = ROOM.parents[1]
 # Names in lists: report kinds, icons, color spaces.
-SAME_EVERYWHERE = {"CHECKMARK", "ERROR", "INFO", "Linear", "Linear Rec.709 (sRGB)"}
+SAME_EVERYWHERE = {"CANCEL", "CHECKMARK", "ERROR", "INFO", "INTERNET_OFFLINE", "Linear", "Linear Rec.709 (sRGB)"}
 
 
 def constants(expression: ast.expr) -> Iterator[str]:
@@ -130,7 +133,7 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
         yield from constants(expression)
     for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATORS | {"_lines"}:
+            case ast.Call(func=ast.Name(id=name)) if name in TRANSLATORS | {"lines"}:
                 yield from (text for arg in node.args for text in constants(arg))
             case ast.Call(func=ast.Name(id=name)) if name.endswith("Property"):
                 words = (word.value for word in node.keywords if word.arg in ("name", "description"))
@@ -173,14 +176,22 @@ def table(file: str, enum: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize(("enum", "file"), [(Phase, "common/phases.py"), (Stage, "install/panel.py")])
+WORDED = [
+    (Phase, "common/phases.py"),
+    (Stage, "install/panel.py"),
+    (HubStage, "install/models_panel.py"),
+    (Source, "install/models_panel.py"),
+]
+
+
+@pytest.mark.parametrize(("enum", "file"), WORDED)
 def test_what_goes_on_has_its_words_and_its_german(enum: type[StrEnum], file: str) -> None:
     words = table(file, enum.__name__)
     assert list(words) == [member.name for member in enum]
     assert sorted(set(words.values()) - set(GERMAN)) == []
 
 
-@pytest.mark.parametrize("enum", [Phase, Stage])
+@pytest.mark.parametrize("enum", [Phase, Stage, HubStage])
 def test_what_goes_over_a_pipe_is_a_name_and_no_words(enum: type[StrEnum]) -> None:
     assert [member.value for member in enum] == [member.name for member in enum]
 

@@ -31,6 +31,7 @@ PACKAGES = {
         "transformers",
         "accelerate",
         "safetensors",
+        "huggingface_hub",
         "PIL",
         "spandrel",
         "torchvision",

@@ -73,16 +73,21 @@ def sdxl_unet(width: int = 16, depth: int = 10) -> UNet2DConditionModel:
     ).eval()
 
 
-def kl_autoencoder(width: int = 8) -> AutoencoderKL:
-    """The autoencoder of both: attention in the middle, hand-made padding before its strided convolutions; f8."""
+def kl_autoencoder(width: int = 8, channels: int = 4) -> AutoencoderKL:
+    """The autoencoder of both: attention in the middle, hand-made padding before its strided convolutions; f8.
+
+    With 16 channels, as later models have it, there are no convolutions around the latents.
+    """
     torch.manual_seed(3)
     return AutoencoderKL(
         block_out_channels=(width, 2 * width, 4 * width, 4 * width),
         layers_per_block=2,
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4,
+        latent_channels=channels,
         norm_num_groups=4,
+        use_quant_conv=channels == 4,
+        use_post_quant_conv=channels == 4,
     ).eval()
 
 

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 
 from addon.core import recipe, ways
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families import by_pipeline
 from addon.core.requests.guides import Control, ControlKind, Guides, Style
 from addon.core.requests.template import Template
 from addon.core.requests.texture import STARTER, Axes, Size
@@ -504,6 +505,25 @@ def as_first_published(weights: dict[str, torch.Tensor], prefix: str) -> dict[st
             other = blocks[block] + rest
         made[prefix + other] = value
     return made
+
+
+def test_a_control_net_in_the_hubs_cache_is_found_by_its_folder_there(
+    controls: dict[str, Path], picture: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "models--somebody--depth"
+    (place / "blobs").mkdir(parents=True)
+    snapshot_folder = place / "snapshots" / "0123abcd"
+    shutil.copytree(controls["depth"], snapshot_folder)
+    weights = snapshot_folder / "diffusion_pytorch_model.safetensors"
+    weights.rename(place / "blobs" / "weights")
+    weights.symlink_to(place / "blobs" / "weights")
+    family = by_pipeline("StableDiffusionPipeline")
+    assert family is not None
+    known = {
+        guide_files.find_control(Control(str(path), str(picture)), family).fingerprint
+        for path in (place, snapshot_folder, snapshot_folder / "config.json", controls["depth"])
+    }
+    assert len(known) == 1
 
 
 @pytest.mark.parametrize("cls", [ControlNetModel, ControlNetUnionModel])

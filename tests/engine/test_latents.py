@@ -49,6 +49,7 @@ def test_tiles_are_the_whole(monkeypatch, tmp_path, axes):
 
 LAYERED = {
     "KL": (kl_autoencoder, 4, 8),
+    "KL of 16 channels": (lambda: kl_autoencoder(channels=16), 16, 8),
     "FLUX.2": (networks.flux2_autoencoder, 4, 8),
     "HunyuanImage": (networks.hunyuan_autoencoder, 8, 8),
     "Qwen-Image": (networks.causal_autoencoder, 4, 8),

@@ -194,6 +194,23 @@ def test_without_text_a_rolled_picture_needs_no_turn() -> None:
 
 
 @torch.no_grad()
+def test_ernie_image_sees_places_not_distances_alone() -> None:
+    """diffusers 0.42.1 turns each of its pairs of channels by two angles: without text too a turn is needed."""
+    network = sample("ErnieImageTransformer2DModel").network
+    x, shift = random(1, 4, 6, 7), (2, 3)
+
+    def run(latents: torch.Tensor) -> torch.Tensor:
+        nothing = random(1, 0, 48), torch.tensor([0])
+        return network(latents, torch.tensor([400.0]), *nothing, return_dict=False)[0]
+
+    with seamless(network, Axes.XY):
+        expected = rolled(run(x), shift, 1)
+        assert off(run(rolled(x, shift, 1)), expected) > 1000 * LIMIT
+        with turned(network, Axes.XY, shift):
+            assert off(run(rolled(x, shift, 1)), expected) <= LIMIT
+
+
+@torch.no_grad()
 def test_a_copy_made_inside_stays_periodic() -> None:
     network = sample("QwenImageTransformer2DModel").network
     before = snapshot(network)

@@ -71,6 +71,7 @@ def _list_autoencoder(name: str, vae: Any, channels: int, factor: int, frames: b
     PARTS[f"{name} encoder"] = (vae, encode, factor, 3, 1 / factor)
 
 
+_list_autoencoder("KL of 16 channels", networks.kl_autoencoder(channels=16), 16, 8)
 _list_autoencoder("DC", networks.dc_autoencoder(), 8, 32)
 _list_autoencoder("FLUX.2", networks.flux2_autoencoder(), 4, 8)
 _list_autoencoder("HunyuanImage", networks.hunyuan_autoencoder(), 8, 8)

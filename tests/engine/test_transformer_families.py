@@ -26,6 +26,7 @@ from addon.engine.latents import decode
 from addon.engine.models import LoadedModel
 from addon.engine.rolling import rolling
 from addon.engine.seamless import seamless
+from addon.engine.watcher import cancellable
 from tests.engine import transformer_networks as tiny
 from tests.engine.test_beginning import off
 from tests.engine.test_generate import Stop, Studio, Watch
@@ -180,6 +181,7 @@ def test_a_picture_repeats_shows_previews_and_leaves_the_networks_as_they_were(
     watch = studio.make(axes=Axes.XY)
     (result,) = watch.done
     assert result.recipe.is_exact is (name != "AuraFlow")
+    assert any("nearly" in text for text in watch.notes) is (name == "AuraFlow")
     steps = [step for phase, _, step, steps in watch.phases if phase is Phase.SAMPLING and steps == 3]
     assert steps == [0, 1, 2, 3]
     for state, part in zip(before, (studio.loaded().pipeline.transformer, studio.loaded().pipeline.vae), strict=True):
@@ -195,6 +197,31 @@ def test_a_job_can_be_ended_in_the_middle_of_a_step(name: str, studio_of: Callab
     with pytest.raises(Stop):
         studio.make(Watch(stop_at=all_of_it.checks // 2))
     assert np.array_equal(studio.pixels(seed=6), studio.pixels(seed=6))
+
+
+NETWORKS = {
+    "SD3": (tiny.sd3_transformer, 3),
+    "PixArt": (tiny.pixart_transformer, 2),
+    "Sana": (tiny.sana_transformer, 2),
+    "AuraFlow": (tiny.aura_transformer, 2),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_on_a_card_a_cancel_is_seen_before_each_block(name: str) -> None:
+    """There the layers that a processor stops at are not asked: hooks on each of them cost time."""
+    make, blocks = NETWORKS[name]
+    checks: list[None] = []
+    network = make()
+    before = snapshot(network)
+    with cancellable([network], generate._BLOCKS, lambda: checks.append(None)):
+        hooked = [module for module in network.modules() if module._forward_pre_hooks]
+        assert len(hooked) >= blocks
+        for module in hooked:
+            for hook in module._forward_pre_hooks.values():
+                hook(module, ())
+    assert len(checks) == len(hooked)
+    assert_unchanged(before, network)
 
 
 @pytest.mark.parametrize("name", MAKE)

@@ -32,13 +32,13 @@ def lora_over_bare(setup: Setup) -> list[Figure]:
 
 
 def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
-    """A step of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
+    """Four steps of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
     heads, side = (2, 8) if setup.quick else (8, 32)
-    told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(7))
+    told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(5))
     torus, plain = told["seamless"], told["plain"]
     note = (
         f"seamless {spread(torus)} s, plain {spread(plain)} s; {told['weights'] / 1e6:.0f} M weights, float32, "
-        f"{side}x{side} tokens; the first step of a size, which makes the table; real models have ten times the blocks"
+        f"{side}x{side} tokens, four steps, of which the first makes the table; real models have ten times the blocks"
     )
     return [Figure("transformer_seamless_over_plain", median_ratio(torus, plain), "ratio", 1.02, note)]
 

@@ -26,7 +26,7 @@ def import_over_read(setup: Setup) -> list[Figure]:
     with _checkpoint(setup) as (path, size):
         told = child.call(setup.python, "loading:times", path, setup.runs(5), seconds=PATIENCE)
     note = (
-        f"{size / 1e9:.2f} GB at 16 bits: {spread(told['load'])} s, read {spread(told['read'])} s; "
+        f"{size / 1e9:.2f} GB at 16 bits: {spread(told['load'])} s of the processor, read {spread(told['read'])} s; "
         f"widened to float32 {spread(told['widen'])} s"
     )
     return [Figure("import_over_read", median_ratio(told["load"], told["read"]), "ratio", 1.1, note)]

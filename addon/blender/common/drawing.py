@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panels share: where they are, texts in lines that fit, drawing again. Imports bpy."""
 
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,6 +84,26 @@ def paragraph(
     width = context.region.width - (66 + 20 * (margin + (icon != "NONE"))) * scale
     for number, line in enumerate(wrap(iface_(text), width, _measure(context))):
         column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
+
+
+def lines(layout: bpy.types.UILayout, text: str, icon: Any = "NONE", width: int = 90) -> None:
+    """A text in lines of at most `width` letters: as many as fit the default width of the preferences."""
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    for number, line in enumerate(textwrap.wrap(iface_(text), width)):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1" if icon != "NONE" else "NONE", translate=False)
+
+
+def size_text(count: int) -> str:
+    """Bytes for people: "2.1 GB", "34 MB"."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def time_text(seconds: float) -> str:
+    """ "40 s", "3 min"."""
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _measure(context: bpy.types.Context) -> Callable[[str], float]:

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The engine's packages as Blender sees them: which lists there are, what is installed. Imports core and host."""
 
+import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from ...core import lock as locks
-from ...core.errors import ErrorKind, UserError
+from ...core.errors import ErrorKind, UserError, bug
 from ...core.lock import Lock
 from ...host import environment
 from ...host.environment import Condition, Found, Verdict
 from ...host.installer import Installer
 
+_logger = logging.getLogger(__name__)
 LOCKS = Path(environment.__file__).resolve().parent / "locks"
 _TITLES = {
     "index": ("Standard", "What the package index offers: NVIDIA on Linux, Apple on macOS, the processor everywhere"),
@@ -59,6 +62,32 @@ class Chore:
     thread: threading.Thread
     future: "Future[str]"
     stop: threading.Event
+
+    @classmethod
+    def begin(cls, title: str, function: Callable[[threading.Event], str]) -> "Chore":
+        """Start it. function: returns what to tell at its end; is given what is set for it to stop."""
+        future: Future[str] = Future()
+        stop = threading.Event()
+
+        def run() -> None:
+            try:
+                future.set_result(function(stop))
+            except BaseException as error:  # noqa: BLE001 - the future passes it on
+                future.set_exception(error)
+
+        thread = threading.Thread(target=run, name="tilewright-chore", daemon=True)
+        thread.start()
+        return cls(title, thread, future, stop)
+
+    def ended(self) -> tuple[str, UserError | None]:
+        """What to tell, and what went wrong; after its end."""
+        error = self.future.exception()
+        if error is None:
+            return self.future.result(), None
+        if isinstance(error, UserError):
+            return "", error
+        _logger.error("A chore failed.", exc_info=error)
+        return "", bug(error)
 
 
 @dataclass

@@ -209,7 +209,6 @@ TEXTS = {
     "Computing": "Rechnen",
     "In Blender": "In Blender",
     "Textures on Disk": "Texturen auf der Platte",
-    "Models and Assets": "Modelle und Assets",
     "Tilewright Manual": "Tilewright-Handbuch",
     "Open this version's manual": "Das Handbuch öffnen, das mit dieser Version kam",
     "It already repeats without a seam ({score:.2f}).": "Es wiederholt sich schon ohne Naht ({score:.2f}).",
@@ -1050,7 +1049,6 @@ TEXTS = {
     "Don't change materials by yourself: new textures wait in the history until you apply them": ""
     "Nichts kommt von selbst in ein Material: neue Texturen warten im Verlauf, bis sie angewandt werden",
     "Models": "Modelle",
-    "Folder with models in diffusers format": "Ordner mit diffusers-Modellen, aus denen man wählen kann",
     "Author of materials that you mark as assets": "Wen Materialien, die als Assets gemerkt sind, als Urheber nennen",
     "{count} textures, {size:.2f} GB": "{count} Texturen, {size:.2f} GB",
     # the engine's packages
@@ -1246,4 +1244,135 @@ TEXTS = {
     "Fotos sie haben",
     "Suggested Relief": "Vorgeschlagenes Relief",
     "Set last for a texture": "Zuletzt für eine Textur gesetzt",
+    # models
+    "Assets": "Assets",
+    "Models Folder": "Modellordner",
+    "Folder with your models, where downloads go too. Empty: a folder of yours that all Blenders share": "Ordner mit "
+    "Ihren Modellen; auch was heruntergeladen wird, kommt dorthin. Leer: ein Ordner von Ihnen, den alle Blender teilen",
+    "Hub": "Hub",
+    "Address of the hub to download models from, for mirrors. Empty: the variable HF_ENDPOINT, or huggingface.co": ""
+    "Adresse des Hubs, von dem Modelle kommen, für Spiegel. Leer: die Variable HF_ENDPOINT, oder huggingface.co",
+    "Token": "Token",
+    "Your token for models that the hub gives to members only. Kept in Blender's preferences, readable by anyone who "
+    "can read that file. Empty: the one that “hf auth login” or HF_TOKEN has set": "Ihr Token für Modelle, die der Hub "
+    "nur Mitgliedern gibt. Es steht lesbar in Blenders Einstellungen. Leer: das von „hf auth login“ oder HF_TOKEN",
+    "Get More Models": "Mehr Modelle holen",
+    "Get More Models...": "Mehr Modelle holen...",
+    "not looked at yet": "noch nicht angesehen",
+    "in the package": "im Paket",
+    "Add Model": "Modell hinzufügen",
+    "Add a model from anywhere on your disks: a .safetensors file, or a diffusers folder. Nothing is copied": "Ein "
+    "Modell von irgendwo auf Ihren Platten hinzufügen: eine .safetensors, ein diffusers-Ordner. Nichts wird kopiert",
+    "Path": "Pfad",
+    "The model's file or folder": "Datei oder Ordner des Modells",
+    "The model's folder or file": "Ordner oder Datei des Modells",
+    "No file or folder is chosen.": "Es ist keine Datei und kein Ordner gewählt.",
+    "Look for models again": "Wieder nach Modellen suchen",
+    "Looking for models": "Modelle werden gesucht",
+    "Check the model's files: a download's against their hashes, others for what their headers say": "Die Dateien des "
+    "Modells prüfen: heruntergeladene an ihren Hashes, andere an dem, was ihr Kopf sagt",
+    "Check the download and fetch what is damaged or missing again": "Das Heruntergeladene prüfen, und was beschädigt "
+    "ist oder fehlt, noch einmal holen",
+    "Tilewright did not download this model and doesn't know where it is from.": "Tilewright hat dieses Modell nicht "
+    "heruntergeladen und weiß nicht, woher es ist.",
+    "Download it again.": "Laden Sie es noch einmal herunter.",
+    "Delete a download from the disk. What you added from elsewhere stays there and leaves the list": "Ein "
+    "heruntergeladenes Modell von der Platte löschen. Was Sie hinzugefügt haben, bleibt dort und verlässt die Liste",
+    "Remove": "Entfernen",
+    "Open Folder": "Ordner öffnen",
+    "Show the model's folder in the system's file manager": "Den Ordner des Modells im Dateimanager zeigen",
+    "Look Up": "Nachsehen",
+    "Ask the hub for the model's files, size and licence. Nothing is downloaded yet": "Den Hub nach Dateien, Größe und "
+    "Lizenz des Modells fragen. Noch wird nichts heruntergeladen",
+    "Repository": "Repository",
+    "Another model of the hub: its name there, “owner/model”": "Ein anderes Modell des Hubs: sein Name dort, "
+    "„owner/model“",
+    "“owner/model”": "„owner/model“",
+    "Revision": "Revision",
+    "Empty: the newest": "Leer: die neueste",
+    "Files": "Dateien",
+    "Paths of files, with commas between. Empty: the model": "Pfade, mit Kommas dazwischen. Leer: das Modell",
+    "Also the Models": "Auch die Modelle",
+    "Also delete the models that were downloaded. What you added stays": "Auch die heruntergeladenen Modelle löschen. "
+    "Was Sie hinzugefügt haben, bleibt",
+    "The downloaded models are kept.": "Die heruntergeladenen Modelle bleiben.",
+    "Download": "Herunterladen",
+    "Download {size}": "{size} herunterladen",
+    "Download the model that was looked up. Continues where it stopped": "Das Modell herunterladen, das nachgesehen "
+    "wurde. Geht dort weiter, wo es aufgehört hat",
+    "Look a model up first.": "Sehen Sie erst ein Modell nach.",
+    "Stop. What was downloaded is kept, and Download continues from there": "Anhalten. Was heruntergeladen ist, "
+    "bleibt, und Herunterladen geht dort weiter",
+    "Open Page": "Seite öffnen",
+    "Open the model's page on the hub in your browser": "Die Seite des Modells auf dem Hub im Browser öffnen",
+    "Open the log of the downloads": "Das Protokoll der Downloads öffnen",
+    "Nothing has been downloaded yet.": "Es wurde noch nichts heruntergeladen.",
+    "No model is selected in the list.": "In der Liste ist kein Modell gewählt.",
+    "Search the hub for models with these words in their names. Empty: those worth having for textures": "Den Hub nach "
+    "Modellen mit diesen Worten im Namen fragen. Leer: die, die sich für Texturen lohnen",
+    "Searching...": "Suche läuft...",
+    "Asking the hub": "Der Hub wird gefragt",
+    "Asking the hub...": "Der Hub wird gefragt...",
+    "The hub has no such model.": "Der Hub hat kein solches Modell.",
+    "The hub wants you to agree to its terms, and a token.": "Der Hub will Ihre Zustimmung zu den Bedingungen, und ein "
+    "Token.",
+    "{count} files, {size}; {free} free": "{count} Dateien, {size}; {free} frei",
+    "{done:.0f} of {total:.0f} MB": "{done:.0f} von {total:.0f} MB",
+    "Damaged: {files}": "Beschädigt: {files}",
+    "Part of Tilewright.": "Teil von Tilewright.",
+    "Downloaded from the hub.": "Vom Hub heruntergeladen.",
+    "Found in the models folder.": "Im Modellordner gefunden.",
+    "Added by you, and left where it is.": "Von Ihnen hinzugefügt, und geblieben, wo es ist.",
+    "The download is not finished.": "Der Download ist nicht fertig.",
+    "Continue": "Weiter",
+    "unfinished": "nicht fertig",
+    "gone": "nicht mehr da",
+    "It is no longer there. Remove takes it off the list.": "Es ist nicht mehr da. Entfernen nimmt es von der Liste.",
+    "Blender isn't allowed online.": "Blender darf nicht ins Netz.",
+    "Turn on Allow Online Access in Preferences > System.": "Erlauben Sie Online-Zugriff in Einstellungen > System.",
+    "Something else goes on with the models.": "Mit den Modellen geschieht gerade etwas anderes.",
+    "There is no model {path}.": "Es gibt kein Modell {path}.",
+    "Look into the list.": "Sehen Sie in die Liste.",
+    "Choose another model.": "Wählen Sie ein anderes Modell.",
+    "{title} was added.": "{title} wurde hinzugefügt.",
+    "{title} was removed.": "{title} wurde entfernt.",
+    "Removing {title}": "{title} wird entfernt",
+    "Checking {title}": "{title} wird geprüft",
+    "{title} is damaged: {what}.": "{title} ist beschädigt: {what}.",
+    "Press Repair.": "Drücken Sie Reparieren.",
+    "All files of {title} are as they should be.": "Alle Dateien von {title} sind, wie sie sein sollen.",
+    "{title} looks whole. Only downloads can be compared with hashes.": "{title} sieht ganz aus. Nur Heruntergeladenes "
+    "lässt sich mit Hashes vergleichen.",
+    "{name} is here: choose it under Model.": "{name} ist da: wählen Sie es unter Modell.",
+    "Cancelled. What was downloaded is kept, and Download continues from there.": "Abgebrochen. Was heruntergeladen "
+    "ist, bleibt, und Herunterladen geht dort weiter.",
+    "No licence named": "Keine Lizenz genannt",
+    "Commercial use: yes": "Kommerzielle Nutzung: ja",
+    "Commercial use: no": "Kommerzielle Nutzung: nein",
+    "Commercial use: read the licence": "Kommerzielle Nutzung: Lizenz lesen",
+    "model": "Modell",
+    "model, few steps": "Modell, wenige Schritte",
+    "few steps (LoRA)": "wenige Schritte (LoRA)",
+    "style from a picture": "Stil aus einem Bild",
+    "upscaler": "Hochskalierer",
+    "maps": "Maps",
+    "maps from color": "Maps aus der Farbe",
+    "Small, and most add-ons fit it. Exactly seamless.": "Klein, und das meiste passt dazu. Genau nahtlos.",
+    "Follows the prompt better, and is made for 1024 pixels. Exactly seamless.": "Folgt dem Prompt besser und ist für "
+    "1024 Pixel gemacht. Genau nahtlos.",
+    "Trained on 6.8 million patterns that tile.": "Gelernt an 6,8 Millionen kachelnden Mustern.",
+    "Trained on CC0 textures. Begin prompts with “pbr”.": "Gelernt an CC0-Texturen. Prompts mit „pbr“ beginnen.",
+    "Its U-Net is a pickle, which can run code: Tilewright does not download it.": "Sein U-Net ist ein Pickle, der "
+    "Code ausführen kann: Tilewright lädt es nicht herunter.",
+    "It brings code of its own, which Tilewright does not run.": "Es bringt eigenen Code mit, den Tilewright nicht "
+    "ausführt.",
+    "Its files are pickles (.pth) on GitHub: convert one to safetensors, and choose it where it fits.": ""
+    "Seine Dateien sind Pickles (.pth) auf GitHub: wandeln Sie eine in safetensors um, und wählen Sie sie, "
+    "wo sie passt.",
+    "Textures in four to eight steps.": "Texturen in vier bis acht Schritten.",
+    "Textures in four steps.": "Texturen in vier Schritten.",
+    "Not for commercial use.": "Nicht für kommerzielle Nutzung.",
+    "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
+    "oder Kacheln.",
+    "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
 }

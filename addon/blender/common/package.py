@@ -35,7 +35,22 @@ def data_folder(name: str) -> Path:
 
 
 def results_folder() -> Path:
-    """Where textures go unless the user names a folder: not where Blender deletes them together with the extension.
+    """Where textures go unless the user names a folder."""
+    return _shared_folder() / "results"
+
+
+def models_folder() -> Path:
+    """Where downloaded models go unless the user names a folder."""
+    return _shared_folder() / "models"
+
+
+def added_models() -> Path:
+    """The file that says where the models are that the user added from elsewhere."""
+    return _shared_folder() / "models.json"
+
+
+def _shared_folder() -> Path:
+    """For what is large, or the user's: not where Blender deletes it together with the extension.
 
     All Blenders share it, but for a portable one, or one whose folders the user has put elsewhere: those keep it.
     """
@@ -43,8 +58,8 @@ def results_folder() -> Path:
     portable = Path(bpy.utils.resource_path("LOCAL")).parent
     moved = os.environ.get("BLENDER_USER_RESOURCES")
     if user.is_relative_to(portable) or (moved and user.is_relative_to(moved)):
-        return user / "tilewright" / "results"
-    return user_data() / "results"
+        return user / "tilewright"
+    return user_data()
 
 
 def old_results_folder() -> Path:

@@ -10,9 +10,11 @@ import bpy
 
 from ...core.errors import UserError
 from ...host import runtime
+from ...host.library import Library
 from . import environments, package, state
 
 store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
+models_handlers: list[Callable[[], None]] = []  # called when the list of models is another
 
 
 def get() -> Any:
@@ -25,9 +27,17 @@ def store_folder() -> Path:
     return chosen_path(get().store) or package.results_folder()
 
 
-def models_folder() -> Path | None:
-    """Where models are looked for, None if the user has named no folder."""
-    return chosen_path(get().models)
+def models_folder() -> Path:
+    """Where models are looked for, and downloaded to."""
+    return chosen_path(get().models) or package.models_folder()
+
+
+def library() -> Library:
+    """The models of that folder, and those that were added from elsewhere."""
+    models, folder = state.current.models, models_folder()
+    if models.library is None or models.library.models != folder:
+        models.library = Library(folder, package.added_models())
+    return models.library
 
 
 def chosen_path(text: str) -> Path | None:

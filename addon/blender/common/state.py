@@ -17,6 +17,7 @@ from ...core.results import Result
 from ...host.history import History
 from ...host.session import Session
 from .environments import Environments, Setup
+from .models import Models
 from .targets import Target
 
 
@@ -68,6 +69,7 @@ class State:
     status: what the panel and the status bar say is going on; shown_in: the regions that show the panel, by pointer.
     step_previews: the picture in the making, as an icon.
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
+    models: those on the disk, and what goes on with the hub; model_before: what was chosen when a list of them opened.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
     thumbnails: of what was shown last, as icons; None: there is no window.
@@ -98,6 +100,8 @@ class State:
     step_previews: Any = None
     history: History | None = None
     view: View = field(default_factory=View)
+    models: Models = field(default_factory=Models)
+    model_before: str = ""
     setup: Setup = field(default_factory=Setup)
     environments: Environments | None = None
     export: Any = None

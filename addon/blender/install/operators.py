@@ -175,12 +175,18 @@ class TILEWRIGHT_OT_remove_everything(_Setup):
         default=False,
         options={"SKIP_SAVE"},
     )
+    models: BoolProperty(
+        name="Also the Models",
+        description="Also delete the models that were downloaded. What you added stays",
+        default=False,
+        options={"SKIP_SAVE"},
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
         return context.window_manager.invoke_props_dialog(self)
 
     def act(self, context: bpy.types.Context) -> None:
-        setup.remove_everything(self.results)
+        setup.remove_everything(self.results, self.models)
         self.say()
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The setup's part of the panel and of the preferences. Draws only, and reads no disk. Imports bpy and core."""
 
-import textwrap
 from typing import Any
 
 import bpy
@@ -10,7 +9,7 @@ from ...core.errors import UserError
 from ...host.environment import Condition
 from ...host.installer_messages import InstallerProgress, Stage
 from ..common import package, preferences, state
-from ..common.drawing import paragraph
+from ..common.drawing import lines, paragraph, size_text, time_text
 from ..common.languages import iface_
 
 _STAGES = {
@@ -54,7 +53,7 @@ def draw_box(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if not current.setup.error:
         paragraph(box, context, current.engine_error.message, icon="INFO")
     words = iface_("Downloads up to {size}, into {place}.")
-    paragraph(box, context, words.format(size=_size(found.lock.size), place=_short(str(found.root))))
+    paragraph(box, context, words.format(size=size_text(found.lock.size), place=_short(str(found.root))))
     if not bpy.app.online_access and not preferences.get().wheels.strip():
         paragraph(
             box,
@@ -93,14 +92,10 @@ def progress_text(progress: InstallerProgress) -> str:
     if progress.stage is Stage.DOWNLOADING:
         words = iface_("{package}, {done:.0f} of {total:.0f} MB")
         text = words.format(package=progress.package, done=progress.done / 1e6, total=progress.total / 1e6)
-        left = "" if progress.left is None else iface_("{duration} left").format(duration=_duration(progress.left))
+        left = "" if progress.left is None else iface_("{duration} left").format(duration=time_text(progress.left))
         return f"{text}, {left}" if left else text
     stage = iface_(_STAGES[progress.stage])
     return f"{stage}: {progress.package}" if progress.package else stage
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _draw_error(layout: Any, context: bpy.types.Context, error: UserError) -> None:
@@ -117,17 +112,13 @@ def _short(text: str) -> str:
     return text.replace(str(package.data_folder("")).rstrip("/\\"), "…")
 
 
-def _size(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
 def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     """The engine's section of the preferences."""
     current = state.current
     box = layout.box().column()
     box.label(text="Engine", icon="SCRIPTPLUGINS")
     text, icon = _status()
-    _lines(box, text, icon)
+    lines(box, text, icon)
     # the buttons first, greyed while something goes on: nothing moves under the mouse
     row = box.row(align=True)
     row.operator("tilewright.install", text=install_label(), icon="IMPORT")
@@ -139,9 +130,9 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     if current.setup.busy:
         draw_progress(box)
     elif current.setup.error:
-        _lines(box, str(current.setup.error), "ERROR")
+        lines(box, str(current.setup.error), "ERROR")
     elif current.setup.message:
-        _lines(box, current.setup.message, "CHECKMARK")
+        lines(box, current.setup.message, "CHECKMARK")
     box.separator()
     box.prop(chosen, "environment", placeholder=str(package.data_folder("environments")))
     if len(chosen.bl_rna.properties["backend"].enum_items) > 1:
@@ -173,15 +164,7 @@ def _draw_found(layout: Any) -> None:
     found = state.current.environments
     for item in found.found if found else ():
         row = layout.row()
-        size = iface_("incomplete") if item.size is None else _size(item.size)
+        size = iface_("incomplete") if item.size is None else size_text(item.size)
         use = iface_("in use") if item.current else iface_("not used by this Blender")
         row.label(text=f"{item.title}: {size}, {use}", icon="PACKAGE", translate=False)
         row.operator("tilewright.remove_environment", text="", icon="X").name = item.folder.name
-
-
-def _lines(layout: Any, text: str, icon: str) -> None:
-    """A text in lines that fit the default width of the preferences."""
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for number, line in enumerate(textwrap.wrap(iface_(text), 90)):
-        column.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)

@@ -11,7 +11,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 import bpy
@@ -65,7 +64,7 @@ def start(action: InstallerAction) -> None:
     if error := problem(action):
         raise error
     current, prefs = state.current, preferences.get()
-    _close_session()
+    close_session()
     current.setup.message, current.setup.error = "", None
     current.setup.installer = Installer(
         InstallerTask(
@@ -132,7 +131,7 @@ def self_test() -> None:
 def remove_environment(folder: Path) -> None:
     """Delete one environment. Raises `UserError` where it cannot be done now."""
     root = preferences.environments_folder()
-    _close_session()
+    close_session()
 
     def remove(stop: threading.Event) -> str:
         environment.remove(root, folder)
@@ -141,19 +140,23 @@ def remove_environment(folder: Path) -> None:
     _start_chore(rpt_("Removing {name}").format(name=folder.name), remove)
 
 
-def remove_everything(results: bool) -> None:
-    """Delete environments, logs and what else lies in the extension's folders; the textures only if asked."""
+def remove_everything(results: bool, models: bool = False) -> None:
+    """Delete environments, logs and what else lies in the extension's folders; textures and models only if asked."""
     root, data = preferences.environments_folder(), package.data_folder("")
     ours = {package.results_folder(), package.old_results_folder()}
     # a folder that the user chose may hold more than ours
     kept = {preferences.store_folder()} - ours if results else {preferences.store_folder(), *ours}
-    _close_session()
+    library = preferences.library()
+    close_session()
     package.close_log()
 
     def remove(stop: threading.Event) -> str:
         for found in environment.list_environments(root, None):
             environment.remove(root, found.folder)
+        if models:
+            library.remove_downloads()
         with disk.disk_errors(root):
+            package.added_models().unlink(missing_ok=True)
             for place in (root / environment.DOWNLOADS, *ours, data):
                 _remove_tree(place, kept)
             for place in ours:
@@ -164,6 +167,7 @@ def remove_everything(results: bool) -> None:
                 root.rmdir()
         sentences = [rpt_("Everything Tilewright put on this machine was removed.")]
         sentences += [] if results else [rpt_("The textures are kept.")]
+        sentences += [] if models or not library.has_downloads() else [rpt_("The downloaded models are kept.")]
         return " ".join([*sentences, rpt_("You can uninstall it now.")])
 
     _start_chore("Removing everything", remove)
@@ -204,15 +208,9 @@ def _advance() -> None:
         if setup.installer and setup.installer.cancelled:
             setup.message = "Cancelled. Downloads are kept, and Install continues from there."
     if setup.chore and setup.chore.future.done():
-        future, setup.chore, changed = setup.chore.future, None, True
-        error = future.exception()
-        if isinstance(error, UserError):
-            setup.error = error
-        elif error:
-            _logger.error("A chore failed.", exc_info=error)
-            setup.error = bug(error)
-        else:
-            setup.message = future.result()
+        text, error = setup.chore.ended()
+        setup.chore, changed = None, True
+        setup.message, setup.error = text or setup.message, error or setup.error
     if changed:
         if not setup.busy:
             preferences.check_engine()
@@ -236,22 +234,11 @@ def _start_chore(title: str, function: Callable[[threading.Event], str]) -> None
     if setup.busy:
         raise BUSY
     setup.message, setup.error = "", None
-    future: Future[str] = Future()
-    stop = threading.Event()
-
-    def run() -> None:
-        try:
-            future.set_result(function(stop))
-        except BaseException as error:  # noqa: BLE001 - the future passes it on
-            future.set_exception(error)
-
-    thread = threading.Thread(target=run, name="tilewright-chore", daemon=True)
-    setup.chore = Chore(title, thread, future, stop)
-    thread.start()
+    setup.chore = Chore.begin(title, function)
     _watch()
 
 
-def _close_session() -> None:
+def close_session() -> None:
     """The worker ends, so that its files can be changed; in the background, for it takes up to a second."""
     current = state.current
     if current.session and len(current.session.jobs):

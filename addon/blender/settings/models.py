@@ -16,10 +16,14 @@ from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import configs, kinds
 from ...core.model_files.checkpoint import SUFFIX
-from ...core.model_files.kinds import FileKind, Role
+from ...core.model_files.kinds import FileKind
 from ...core.requests.texture import STARTER, Scheduler, Sigmas
-from ..common import preferences
-from ..common.languages import rpt_
+from ...host.library import Entry, Source
+from ..common import preferences, state
+from ..common.drawing import size_text
+from ..common.languages import iface_, rpt_
+
+MORE = "Get More Models..."
 
 _known: dict[str, tuple[float, ModelInfo]] = {}
 _problems: dict[str, UserError] = {}  # of names that were tried
@@ -106,24 +110,19 @@ def sigmas_items(model: str, scheduler: str) -> tuple[tuple[str, str, str, int],
 
 
 def candidates(text: str) -> list[tuple[str, str]]:
-    """What the search offers: known models, and the folders of models in the folder of the preferences."""
-    found = [(model, "in the package") for model in catalogue.known_models()]
-    folder = preferences.models_folder()
-    if folder:
-        # a model; a folder of models; a hub's cache, which has models--NAME/snapshots/HASH
-        for pattern in ("model_index.json", "*/model_index.json", "*/snapshots/*/model_index.json"):
-            try:
-                found += [(str(index.parent), "model folder") for index in sorted(folder.glob(pattern))]
-            except OSError:
-                continue
-        for pattern in ("*.safetensors", "*/*.safetensors"):
-            try:
-                found += [(str(file), _what(file)) for file in sorted(folder.glob(pattern)) if _may_be_model(file)]
-            except OSError:
-                continue
+    """What the search offers: the models that are there, and last the way to more of them."""
+    models = state.current.models
+    if models.library is None or models.library is not preferences.library() or bpy.app.background:
+        models.entries = tuple(preferences.library().entries())  # afterwards a thread keeps it up to date
+    found = [(entry.id, _about(entry)) for entry in models.entries if entry.is_model]
     wanted = text.casefold()
-    fitting = [item for item in found if wanted in item[0].casefold()]
-    return fitting or found
+    fitting = [item for item in found if wanted in item[0].casefold() or wanted in item[1].casefold()]
+    return [*(fitting or found), (iface_(MORE), "")]
+
+
+def is_more(model: str) -> bool:
+    """Whether what was picked is no model, but the way to more of them."""
+    return model in (MORE, iface_(MORE))
 
 
 def look(file: str) -> None:
@@ -139,17 +138,12 @@ def seen(file: str) -> FileKind | None:
     return kinds.peek(Path(bpy.path.abspath(file))) if file else None
 
 
-def _may_be_model(file: Path) -> bool:
-    """Not what was seen to be something else, nor a part of a model in diffusers format."""
-    kind = kinds.peek(file)
-    if configs.is_twin(file.name) or (kind is not None and kind.role is not Role.CHECKPOINT):
-        return False
-    return not (file.parent / "config.json").is_file()
-
-
-def _what(file: Path) -> str:
-    kind = kinds.peek(file)
-    return kind.what if kind is not None else "file"
+def _about(entry: Entry) -> str:
+    """What stands beside a model in the search: what it is, and its title where its folder does not say it."""
+    if entry.source is Source.PACKAGE:
+        return iface_("in the package")
+    words = [entry.what or iface_("not looked at yet"), size_text(entry.size)]
+    return ", ".join(words if entry.title in entry.id else [entry.title, *words])
 
 
 def _stamp(model: str) -> float:

@@ -40,7 +40,7 @@ from ...core.requests.texture import (
 from ...core.results import BASE_COLOR, SEAM_THRESHOLD, Result
 from ...core.surface_kinds import SurfaceKind
 from ...core.torus_fill import looks_cut
-from ..common import phases, preferences, reporting, state, targets
+from ..common import package, phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
 from . import extras, models
@@ -117,6 +117,12 @@ def _snap(name: str) -> Callable[[bpy.types.PropertyGroup, bpy.types.Context], N
 
 
 def _model_changed(self: Any, context: bpy.types.Context) -> None:
+    if models.is_more(self.model):
+        self.model = state.current.model_before or STARTER
+        if not bpy.app.background:
+            # not from here: Blender is in the middle of a popup
+            bpy.app.timers.register(_show_preferences, first_interval=0.0)
+        return
     info = models.try_resolve(self.model)
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
@@ -163,8 +169,13 @@ def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[s
     return models.sigmas_items(self.model if self else STARTER, self.get_scheduler() if self else "")
 
 
-def _search_models(self: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+def _search_models(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    state.current.model_before = self.model
     yield from models.candidates(text)
+
+
+def _show_preferences() -> None:
+    bpy.ops.preferences.addon_show(module=package.NAME)
 
 
 def upscaler_property() -> Any:

@@ -34,7 +34,7 @@ from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
 from ..settings import extras, models, request
-from . import guide_options, picture_commands, template_options
+from . import guide_options, models_commands, picture_commands, template_options
 from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     """Run the command. 0 if every texture was made, 1 if not, 2 for a wrong command line, 130 after Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        wanted = _requests(options)
+        wanted = [] if options.command == "models" else _requests(options)
     except UserError as error:
         _complain(error)
         return 2
@@ -72,12 +72,17 @@ def main(arguments: list[str]) -> int:
         return int(end.code or 0)
     try:
         with _interruptions() as interruptions:
+            if options.command == "models":
+                return models_commands.run(options, interruptions)
             return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
         return 1
-    except _Closed:  # as of "| head": it has what it wanted
+    except (_Closed, BrokenPipeError):  # as of "| head": it has what it wanted
         return _CLOSED
+    except models_commands.Stopped:
+        _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was downloaded is kept."))
+        return _INTERRUPTED
     except _Interrupted:
         _complain(UserError(ErrorKind.REQUEST, "Interrupted; what was finished is kept."))
         return _INTERRUPTED
@@ -125,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     guide_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
+    models_commands.add_parser(commands, program, _Parser)
     return parser
 
 

@@ -8,6 +8,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from ..common import environments, package, preferences, state
 from ..common.languages import iface_
+from ..install import models, models_panel
 from ..install import panel as setup_panel
 
 
@@ -147,9 +148,21 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         name="Whole Material", description="What Generate makes in a new file: maps too", default=True
     )
     models: StringProperty(
-        name="Models",
-        description="Folder with models in diffusers format",
+        name="Models Folder",
+        description="Folder with your models, where downloads go too. Empty: a folder of yours that all Blenders share",
         subtype="DIR_PATH",
+        update=lambda self, context: models.refresh(),
+    )
+    hub: StringProperty(
+        name="Hub",
+        description="Address of the hub to download models from, for mirrors. Empty: the variable HF_ENDPOINT, or "
+        "huggingface.co",
+    )
+    hub_token: StringProperty(
+        name="Token",
+        description="Your token for models that the hub gives to members only. Kept in Blender's preferences, readable "
+        "by anyone who can read that file. Empty: the one that “hf auth login” or HF_TOKEN has set",
+        subtype="PASSWORD",
     )
     author: StringProperty(name="Author", description="Author of materials that you mark as assets")
 
@@ -157,6 +170,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout = self.layout
         layout.use_property_split = True
         setup_panel.draw_preferences(layout, self)
+        models_panel.draw_preferences(layout, self)
         part = _part(layout, "Computing", "MEMORY")
         for name in ("device", "memory", "priority", "idle_minutes", "yield_to_render"):
             part.prop(self, name)
@@ -172,8 +186,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
             words = iface_("{count} textures, {size:.2f} GB")
             text = words.format(count=len(history.entries), size=history.size / 1e9)
             part.label(text=text, translate=False)
-        part = _part(layout, "Models and Assets", "ASSET_MANAGER")
-        part.prop(self, "models")
+        part = _part(layout, "Assets", "ASSET_MANAGER")
         part.prop(self, "author")
         layout.operator("tilewright.open_manual", icon="HELP")
 

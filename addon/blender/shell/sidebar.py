@@ -14,6 +14,7 @@ from ..common import package, preferences, state, targets
 from ..common.drawing import PLACES, paragraph
 from ..common.languages import iface_
 from ..history import selected
+from ..install import models as setup_models
 from ..install import panel as setup_panel
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
@@ -161,6 +162,7 @@ def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings
 
 
 def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    setup_models.want_list()
     settings = settings_of(context.scene)
     info = models.peek(settings.model)
     info = info and info.with_extras(extras.named(settings))

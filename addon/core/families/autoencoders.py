@@ -30,7 +30,7 @@ _KNOWN = {
     "AutoencoderKLFlux2": KL,
     "AutoencoderKLQwenImage": DecodeBytes(whole=3650, sweep=460 * _MB, middle=250, sheets=520),
     "AutoencoderKLWan": DecodeBytes(whole=3650, sweep=460 * _MB, middle=250, sheets=520),
-    "AutoencoderDC": DecodeBytes(whole=1840, sweep=505 * _MB, middle=790, sheets=690),
+    "AutoencoderDC": DecodeBytes(whole=1840, sweep=505 * _MB, middle=790, sheets=790),
     "AutoencoderKLHunyuanImage": DecodeBytes(whole=1080, sweep=360 * _MB, middle=100, sheets=690),
     "AutoencoderTiny": DecodeBytes(whole=540, sweep=270 * _MB),  # tiles of 512 pixels, with their halo
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
+from ..hub import stored
 from ..model_files import checkpoint, configs
 from ..model_files.configs import read_config
 from ..model_files.kinds import FileKind
@@ -130,12 +131,7 @@ def resolve(model: str) -> ModelInfo:
     found = configs.root(folder)
     title = found.parents[1].name if found.parent.name == "snapshots" else found.name
     title = title.removeprefix("models--").replace("--", "/")
-    return _describe(str(folder), title, found, None, "see the model's own page")
-
-
-def known_models() -> tuple[str, ...]:
-    """The ids that are always there, for the panel's search."""
-    return (STARTER,)
+    return _describe(str(folder), title, found, None, _licence_of(found))
 
 
 def files_read() -> tuple[str, ...]:
@@ -154,12 +150,18 @@ def _describe_file(id_: str, path: Path) -> ModelInfo:
         model.prediction,
         _few_steps(replace(model.family.defaults, size=model.side), model.few),
         model.family.schedulers[model.prediction],
-        model.kind.metadata.get("modelspec.license", "") or "see the model's own page",
+        model.kind.metadata.get("modelspec.license", "") or _licence_of(path.parent),
         base=model.kind.base,
         kind=model.kind,
         few=model.few,
         guessed=model.guessed,
     )
+
+
+def _licence_of(folder: Path) -> str:
+    """Of a download, what the hub called it."""
+    plan = stored.load(folder)
+    return (plan.licence if plan else "") or "see the model's own page"
 
 
 def _few_steps(defaults: Defaults, few: FewSteps | None) -> Defaults:

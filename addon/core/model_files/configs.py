@@ -16,24 +16,25 @@ def is_twin(name: str) -> bool:
     return name.startswith("._")
 
 
-def root(path: Path) -> Path:
-    """The folder of a model that was named by its model_index.json, or by its folder in the hub's cache.
+def root(path: Path, index: str = INDEX) -> Path:
+    """The folder of a model that was named by its index, or by its folder in the hub's cache.
 
-    Any other path as it is. Of several snapshots the one that "main" names, or else the newest.
+    Any other path as it is. Of several snapshots the one that "main" names, or else the newest. index: the file that
+    each such folder has; of a network by itself it is config.json.
     """
-    if path.name == INDEX:
+    if path.name == index:
         return path.parent
     snapshots = path / "snapshots"
-    if not path.name.startswith("models--") or (path / INDEX).is_file():
+    if not path.name.startswith("models--") or (path / index).is_file():
         return path
     try:
         main = snapshots / (path / "refs" / "main").read_text(encoding="utf-8", errors="replace").strip()
-        if main.parent == snapshots and (main / INDEX).is_file():
+        if main.parent == snapshots and (main / index).is_file():
             return main
     except (OSError, ValueError):
         pass
     try:
-        found = [folder for folder in snapshots.iterdir() if (folder / INDEX).is_file()]
+        found = [folder for folder in snapshots.iterdir() if (folder / index).is_file()]
         return max(found, key=lambda folder: folder.stat().st_mtime, default=path)
     except OSError:
         return path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pictures that guide a model: structure by ControlNets, style by an IP-Adapter. Imports core only."""
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
@@ -10,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..errors import bad_request
+from .checks import check_path, is_hash, number
 
 MAX_CONTROLS = 4
 MAX_STRENGTH = 2.0
@@ -66,12 +65,12 @@ class Control:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        _check_path("The ControlNet", self.model)
-        _check_path("The control picture", self.picture)
+        check_path("The ControlNet", self.model)
+        check_path("The control picture", self.picture)
         if not isinstance(self.kind, ControlKind) or not isinstance(self.tileable, bool):
             raise bad_request("The kind of control picture is not known.")
         for name, high in (("strength", MAX_STRENGTH), ("start", 1.0), ("end", 1.0)):
-            object.__setattr__(self, name, _number(f"The control's {name}", getattr(self, name), high))
+            object.__setattr__(self, name, number(f"The control's {name}", getattr(self, name), high))
         if self.start >= self.end:
             raise bad_request("A control must end after it starts.", "Choose a start below its end.")
         _check_hashes(self.sha256, self.fingerprint)
@@ -101,11 +100,11 @@ class Style:
     fingerprint: str = ""
 
     def __post_init__(self) -> None:
-        _check_path("The IP-Adapter", self.file)
-        _check_path("The style picture", self.picture)
+        check_path("The IP-Adapter", self.file)
+        check_path("The style picture", self.picture)
         if self.encoder != "":
-            _check_path("The image encoder", self.encoder)
-        object.__setattr__(self, "strength", _number("The style's strength", self.strength, 1.0))
+            check_path("The image encoder", self.encoder)
+        object.__setattr__(self, "strength", number("The style's strength", self.strength, 1.0))
         _check_hashes(self.sha256, self.fingerprint)
 
     @property
@@ -203,20 +202,7 @@ def _from_json(cls: Any, data: object) -> Any:
     return cls(**values)
 
 
-def _number(title: str, value: object, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise bad_request(f"{title} must be a number, not {value!r}.")
-    if not 0 <= value <= high:
-        raise bad_request(f"{title} must be from 0 to {high:g}, not {value}.")
-    return float(value)
-
-
-def _check_path(title: str, value: object) -> None:
-    if not isinstance(value, str) or "\0" in value or not PurePath(value).is_absolute():
-        raise bad_request(f"{title} must be named by its whole path.")
-
-
 def _check_hashes(sha256: object, fingerprint: object) -> None:
     for value, digits in ((sha256, 64), (fingerprint, 16)):
-        if not isinstance(value, str) or not re.fullmatch(f"([0-9a-f]{{{digits}}})?", value):
+        if not is_hash(value, digits):
             raise bad_request("A guide's hash is not one.")

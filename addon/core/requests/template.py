@@ -4,8 +4,6 @@
 One value for image to image, inpainting, outpainting ("grow"), repairing a seam and wear: they differ in `Region`.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from enum import StrEnum
@@ -13,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..errors import bad_request
+from .checks import check_path, is_hash, number
 
 MAX_SOURCE_RECIPE = 300_000  # characters; prompts of any alphabet take at most 240,000, and twice that fits a frame
 MAX_FEATHER = 0.25  # of the shorter side
@@ -86,9 +85,9 @@ class Template:
     source_recipe: str = ""
 
     def __post_init__(self) -> None:
-        _check_path("The template", self.source)
+        check_path("The template", self.source)
         for name, high in (("strength", 1.0), ("feather", MAX_FEATHER), ("amount", 1.0)):
-            object.__setattr__(self, name, _share(_TITLES[name], getattr(self, name), high))
+            object.__setattr__(self, name, number(_TITLES[name], getattr(self, name), high))
         if not isinstance(self.fit, Fit) or not isinstance(self.region, Region):
             raise bad_request("The template's fit or region is not known.")
         if not all(isinstance(value, bool) for value in (self.tileable, self.cover, self.keep_edges)):
@@ -96,13 +95,13 @@ class Template:
         if self.region is Region.MASK:
             if not self.mask:
                 raise bad_request("There is no mask.", "Paint one, or choose another part to be made anew.")
-            _check_path("The mask", self.mask)
+            check_path("The mask", self.mask)
         elif self.mask or self.mask_sha256:
             raise bad_request("A mask needs the region of the mask.")
         if self.region is Region.GROW:
             object.__setattr__(self, "fit", Fit.TILE)
         for value in (self.sha256, self.mask_sha256):
-            if not isinstance(value, str) or not re.fullmatch("([0-9a-f]{64})?", value):
+            if not is_hash(value, 64):
                 raise bad_request("The template's hash is not one.")
         if not isinstance(self.source_recipe, str) or len(self.source_recipe) > MAX_SOURCE_RECIPE:
             raise bad_request("The source recipe must be a text that is not too long.")
@@ -148,16 +147,3 @@ class Template:
 
 
 _TITLES = {"strength": "The strength", "feather": "The feather", "amount": "The amount of wear"}
-
-
-def _share(title: str, value: object, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
-        raise bad_request(f"{title} must be a number, not {value!r}.")
-    if not 0 <= value <= high:
-        raise bad_request(f"{title} must be from 0 to {high:g}, not {value}.")
-    return float(value)
-
-
-def _check_path(title: str, value: object) -> None:
-    if not isinstance(value, str) or "\0" in value or not PurePath(value).is_absolute():
-        raise bad_request(f"{title} must be named by its whole path.")

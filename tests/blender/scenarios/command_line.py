@@ -104,3 +104,9 @@ def combined_of(file: str, folder: str) -> list[list]:
 
 def version() -> str:
     return bpy.app.version_string
+
+
+def allow_online() -> None:
+    """For this Blender's later runs too."""
+    bpy.context.preferences.system.use_online_access = True
+    bpy.ops.wm.save_userpref()

@@ -229,8 +229,8 @@ def preferences_can_be_drawn() -> None:
     preferences = bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
-    parts = ["Computing", "In Blender", "Textures on Disk", "Models and Assets"]
-    assert texts == ["Engine", "Using your own Python.", "Install", "", *parts]
+    assert texts[:5] == ["Engine", "Using your own Python.", "Install", "", "Models"]
+    assert texts[-4:] == ["Computing", "In Blender", "Textures on Disk", "Assets"]
 
 
 class _Drawn:

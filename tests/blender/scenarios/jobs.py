@@ -264,7 +264,8 @@ def schedulers_are_those_that_fit(plain: str, model: str) -> None:
     assert found[0] == "starter"
     bpy.context.preferences.addons["bl_ext.user_default.tilewright"].preferences.models = str(Path(model).parent)
     assert model in [name for name, _ in addon("settings.models").candidates("")]
-    assert [name for name, _ in addon("settings.models").candidates("start")] == ["starter"]
+    fitting = [name for name, _ in addon("settings.models").candidates("start")]
+    assert fitting == ["starter", "Get More Models..."]
 
 
 def store_that_cannot_be_written(folder: str) -> None:
