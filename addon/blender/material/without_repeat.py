@@ -136,9 +136,13 @@ def show(node: Node) -> None:
 
 
 def sheet_of(image: bpy.types.Image | None) -> Sheet:
-    """How tiles lie on an image; one tile where nobody knows."""
+    """How tiles lie on an image, or on the one that it was enlarged or mapped from; one tile where nobody knows."""
     recipe = readable_recipe_of(image) if image is not None else None
-    return recipe.request.sheet if recipe is not None else ONE_TILE
+    if recipe is None:
+        return ONE_TILE
+    if not recipe.request.is_sampled:  # else it was made from a template, and is laid out anew
+        recipe = recipe.source or recipe
+    return recipe.request.sheet
 
 
 def set_controls(group: Node, material: bpy.types.Material) -> None:
