@@ -56,7 +56,7 @@ def main() -> int:
     )
     commands.add_parser("tilings", help="ways to make a transformer repeat, side by side; options: tools.tilings")
     arguments, others = parser.parse_known_args()
-    if others and arguments.command not in ("test", "lock", "train-starter", "train-image-networks", "tilings", "sets"):
+    if others and arguments.command not in ("test", "lock", "sets", "train-starter", "train-image-networks", "tilings"):
         parser.error(f"{arguments.command} does not know {' '.join(others)}")
     try:
         if arguments.command == "demo":

@@ -16,15 +16,8 @@ from typing import Any
 
 from .errors import ErrorKind, UserError
 
-_NUMBERS = {
-    "seed": int,
-    "count": int,
-    "variants": int,
-    "steps": int,
-    "guidance": float,
-    "strength": float,
-    "upscale": int,
-}
+_WHOLE = ("seed", "count", "variants", "steps", "upscale", "clip_skip")
+_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -41,6 +34,7 @@ class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
     template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
+    loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between.
 
     line: where it stands in the file, counted from 1.
     """
@@ -70,9 +64,16 @@ class Wish:
     kind: str | None = None
     delight: str | None = None
     variants: int | None = None
+    sigmas: str | None = None
+    loras: str | None = None
+    embeddings: str | None = None
+    clip_skip: int | None = None
 
 
-_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight")
+_OF_BATCHES = (
+    *("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight"),
+    *("sigmas", "loras", "embeddings", "clip_skip"),
+)
 _OF_TEMPLATES = ("template_image", "strength", "fit", "region", "mask")
 COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_BATCHES))
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_TEMPLATES))
@@ -185,7 +186,7 @@ def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
     values: dict[str, Any] = {}
     for name, value in named.items():
         if isinstance(value, list):
-            value = ",".join(map(str, value))
+            value = "\n".join(map(str, value))
         text = "" if value is None else str(value).strip()
         if not text:
             continue

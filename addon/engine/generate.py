@@ -71,9 +71,9 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     Raises `UserError`, or what `watch` raises; pictures that were published before stay. The model stays in the cache.
     """
     request, store = start.request.as_texture(), Path(start.store)
+    check_set(request)
     asked, request = request.extras, loras.check(request)
     start = replace(start, request=request)
-    check_set(request)
     with results.draft(store, request.prompt, request.seed):
         pass  # an unwritable store is reported before the work, not after it; so are networks' files
     if request.finish.upscale > 1:

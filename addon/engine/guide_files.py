@@ -206,7 +206,7 @@ def load_control(found: ControlFiles, unet: Any, dtype: torch.dtype) -> Any:
 
     Raises `UserError` (kind `MODEL`) where it is broken, or made for another kind of denoiser.
     """
-    cls = getattr(diffusers, found.class_name)  # on the list of safe classes
+    cls = diffusers.ControlNetUnionModel if found.is_union else diffusers.ControlNetModel
     weights = _renamed(_read(found.files, dtype), unet.config, found.path)
     config = dict(found.config) if found.config is not None else _config_like(cls, unet.config)
     config |= _told_by_shapes(weights)

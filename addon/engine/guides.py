@@ -220,7 +220,8 @@ def _placed(network: Any, plan: Plan) -> Any:
 
 
 def _dtype(loaded: LoadedModel) -> torch.dtype:
-    dtype: torch.dtype = getattr(torch, loaded.plan.dtype)
+    """What the denoiser computes in; so do those beside it."""
+    dtype: torch.dtype = loaded.pipeline.unet.dtype
     return dtype
 
 

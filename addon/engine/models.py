@@ -419,6 +419,9 @@ def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: boo
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]
     try:
+        read = weights.try_load(files, library, class_name, folder.config(name), getattr(torch, dtype), channels_last)
+        if read is not None:
+            return read
         network, report = cls.from_pretrained(
             str(folder.place(name)),
             torch_dtype=getattr(torch, dtype),

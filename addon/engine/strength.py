@@ -65,7 +65,11 @@ def begin_late(scheduler: Any, strength: float) -> None:
         scheduler.register_to_config(skip_prk_steps=True)
 
     def late(
-        num_inference_steps: int | None = None, device: Any = None, sigmas: Any = None, mu: float | None = None
+        num_inference_steps: int | None = None,
+        device: Any = None,
+        sigmas: Any = None,
+        mu: float | None = None,
+        timesteps: Any = None,
     ) -> None:
         steps = len(sigmas) if num_inference_steps is None else num_inference_steps
         if isinstance(scheduler, LCMScheduler | TCDScheduler):  # they know how
@@ -73,7 +77,13 @@ def begin_late(scheduler: Any, strength: float) -> None:
             most = max(int(own * strength), 1)
             whole(min(steps, most), device=device, strength=max(strength, 1 / own))
         elif hasattr(scheduler, "sigmas"):
-            whole(_FINE, device=device, **({} if mu is None else {"mu": mu}))
+            shifted = {} if mu is None else {"mu": mu}
+            if timesteps is None:
+                whole(_FINE, device=device, **shifted)
+            else:  # the denoiser is told other times than those of the noise, which alone is shifted
+                times = np.linspace(scheduler.config.num_train_timesteps, 1, _FINE, dtype=np.float32)
+                levels = times / scheduler.config.num_train_timesteps
+                whole(device=device, sigmas=levels, timesteps=times, **shifted)
             _keep(scheduler, np.unique(np.rint(_FINE * (1 - strength * np.linspace(1, 0, steps + 1))).astype(int)))
         else:
             total = min(math.ceil(steps / strength), scheduler.config.num_train_timesteps)

@@ -24,6 +24,7 @@ ROOM = Path(__file__).resolve().parents[2] / "addon" / "blender"
 ENGLISH_ONLY = {
     "shell/commands.py",
     "shell/guide_options.py",
+    "shell/library_command.py",
     "shell/models_commands.py",
     "shell/picture_commands.py",
     "shell/template_options.py",

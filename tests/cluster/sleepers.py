@@ -4,7 +4,7 @@
 import sys
 
 from addon.engine.batch import command
-from tests import sleeping
+from tools.bench import sleeping
 
 if __name__ == "__main__":
     sys.exit(command.main(sys.argv[1:], sleeping.maker))

@@ -18,7 +18,7 @@ import pytest
 
 from addon.core import results
 from addon.engine.batch import on_ray
-from tests import sleeping
+from tools.bench import sleeping
 
 ray = pytest.importorskip("ray", reason="Ray is not installed in this environment")
 ROOT = Path(__file__).resolve().parents[2]

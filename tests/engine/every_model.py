@@ -6,6 +6,7 @@ Exact, measured and refused as in the manual (tools/manual/transformers.md).
 
 # They make textures here, and what repeats does so exactly.
 EXACT = """
+    CogView4Pipeline Lumina2Pipeline
     ChromaPipeline ErnieImagePipeline Flux2KleinPipeline FluxPipeline PixArtAlphaPipeline PixArtSigmaPipeline
     QwenImagePipeline SanaPipeline StableDiffusion3Pipeline StableDiffusionInpaintPipeline
     StableDiffusionPipeline StableDiffusionXLInpaintPipeline StableDiffusionXLPipeline ZImagePipeline
@@ -16,8 +17,8 @@ MEASURED = """
 """
 # Of text to image; their networks repeat exactly, but nothing runs the pipelines yet: refused, in a sentence.
 NOT_RUN = """
-    BriaFiboPipeline BriaPipeline CogView4Pipeline Flux2Pipeline HiDreamImagePipeline HunyuanImagePipeline
-    Ideogram4Pipeline Krea2Pipeline LongCatImagePipeline Lumina2Pipeline NucleusMoEImagePipeline
+    BriaFiboPipeline BriaPipeline Flux2Pipeline HiDreamImagePipeline HunyuanImagePipeline
+    Ideogram4Pipeline Krea2Pipeline LongCatImagePipeline NucleusMoEImagePipeline
     OvisImagePipeline PRXPipeline QwenImage21Pipeline
 """
 # Of text to image too, and refused: their networks are not known to repeat, or guidance of another kind than ours.

@@ -23,7 +23,7 @@ from addon.engine.batch import command, making, on_ray, rows, sheet
 from addon.engine.batch.progress import Progress
 from addon.engine.batch.rows import BadRows, Task
 from addon.engine.batch.shelf import LIST, Shelf
-from tests import sleeping
+from tools.bench import sleeping
 
 USUAL = Wish("", 0)
 
@@ -145,6 +145,33 @@ def test_a_model_of_a_row_lies_beside_the_table(
     model = copy_of(sd_folder)
     (task,) = read(tmp_path, f"prompt,model\nmoss,{model.name}\n")
     assert task.request.model == str(model)
+
+
+def test_loras_are_told_apart_by_their_files_and_not_by_their_folders(tmp_path: Path, sd_folder: Path) -> None:
+    for folder, data in (("a", b"one"), ("b", b"one"), ("c", b"two")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "moss.safetensors").write_bytes(data)
+    text = "prompt,seed,model,sigmas,scheduler,loras,clip_skip\n" + "".join(
+        f"moss,1,{sd_folder},karras,euler,{lora},{skip}\n"
+        for lora, skip in (
+            ("a/moss.safetensors:0.5", ""),
+            ("b/moss.safetensors:0.5", ""),
+            ("c/moss.safetensors:0.5", ""),
+            ("a/moss.safetensors", ""),
+            ("a/moss.safetensors", 2),
+            ("", ""),
+        )
+    )
+    tasks = read(tmp_path, text)
+    assert [task.line for task in tasks] == [2, 4, 5, 6, 7]
+    (lora,) = tasks[0].request.extras.loras
+    assert (lora.file, lora.weight) == (str(tmp_path / "a" / "moss.safetensors"), 0.5)
+    wish = {"prompt": "moss", "seed": 1, "model": str(sd_folder), "sigmas": "karras", "scheduler": "euler"}
+    line = json.dumps({**wish, "loras": ["b/moss.safetensors:0.5"]})
+    assert rows.read(table(tmp_path, line, "a.jsonl"), USUAL)[0].id == tasks[0].id
+    with pytest.raises(BadRows) as caught:
+        read(tmp_path, f"prompt,model,loras\nmoss,{sd_folder},gone.safetensors\n")
+    assert "line 2" in str(caught.value.errors[0])
 
 
 @pytest.mark.parametrize(
@@ -398,6 +425,21 @@ def test_green_is_turned_for_unreal_and_missing_maps_have_their_usual_value(tmp_
     assert not (folder / "T_oak-7_H.png").exists()
 
 
+def test_blender_makes_the_asset_library_at_the_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blender = tmp_path / "blender"
+    blender.write_text('#!/bin/sh\necho "$@" > "$0.asked"\n[ -e "$0.fails" ] || exit 0\necho No disk. >&2\nexit 1\n')
+    blender.chmod(0o755)
+    text, options = "prompt,seed\noak,7\n", ("--blend", str(tmp_path / "a.blend"), "--blender")
+    assert run(tmp_path, text, *options, str(blender)) == 0
+    asked = (tmp_path / "blender.asked").read_text().split()
+    assert asked == f"--background --command tilewright library {tmp_path / 'out'} {tmp_path / 'a.blend'}".split()
+    (tmp_path / "blender.fails").touch()
+    assert run(tmp_path, text, *options, str(blender)) == 1
+    assert "Blender made no whole a.blend: No disk." in capsys.readouterr().err
+    assert run(tmp_path, text, *options, str(tmp_path / "none")) == 1
+    assert "none cannot be started: No such file" in capsys.readouterr().err
+
+
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -499,7 +541,11 @@ class FakeRay:
         kind.options = staticmethod(options)
         return kind
 
-    def wait(self, calls: list["FakeCall"], num_returns: int) -> tuple[list["FakeCall"], list["FakeCall"]]:
+    def wait(
+        self, calls: list["FakeCall"], num_returns: int, timeout: float
+    ) -> tuple[list["FakeCall"], list["FakeCall"]]:
+        if not any(node["Alive"] for node in self._nodes):
+            return [], calls
         oldest = {}
         for call in calls:
             oldest.setdefault(id(call.actor), call)  # each works on its first
@@ -610,6 +656,13 @@ def test_processes_that_all_end_as_they_start_end_the_batch(tmp_path: Path) -> N
         crew(tmp_path, FakeRay([2], deaths={"prepare": 99}), MANY)
 
 
+def test_a_cluster_without_machines_ends_the_batch(tmp_path: Path) -> None:
+    ray = FakeRay([2])
+    ray.nodes()[0]["Alive"] = False
+    with pytest.raises(UserError, match="no machine any more"):
+        crew(tmp_path, ray, MANY)
+
+
 def test_an_engine_that_cannot_be_imported_there_ends_the_batch(tmp_path: Path) -> None:
     def maker() -> making.Maker:
         raise UserError(making.ErrorKind.RUNTIME, "The worker's Python cannot load torch.")
@@ -627,4 +680,4 @@ def test_without_ray_one_sentence_says_how_to_install_it(
     assert run(tmp_path, "prompt,seed\noak,7\n", "--ray", "local") == 1
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
-    assert f"pip install ray=={on_ray.VERSION}" in said[0]
+    assert f"--python {sys.executable} install ray=={on_ray.VERSION}" in said[0]

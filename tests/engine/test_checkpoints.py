@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Checkpoints in one file: the same weights and pixels as the folder that they were made of, and what is refused."""
 
+import json
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.families import bases, catalogue
 from addon.core.model_files import folder as model_folder
 from addon.core.requests.texture import Axes, Scheduler, Size, TextureRequest
+from addon.engine import weights
 from addon.engine.models import LoadedModel, ModelCache
 from addon.engine.vocabulary import clip_tokenizer
 from tests.engine import checkpoints, networks
@@ -219,6 +221,42 @@ def test_renaming_a_file_does_not_change_its_fingerprint(
     file = tmp_path / "another name.safetensors"
     file.symlink_to(made("1")[0])
     assert model_folder.verify(file).fingerprint == model_folder.verify(made("1")[0]).fingerprint
+
+
+# --- folders, whose weights are read in the same way
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder", "text_encoder_2"])
+def test_a_folders_weights_are_those_that_the_libraries_load(
+    tmp_path: Path, made: Callable[[str], tuple[Path, Path]], part: str, dtype: torch.dtype
+) -> None:
+    network = getattr(load(made("XL")[0]).pipeline, part)
+    network.save_pretrained(tmp_path, max_shard_size="3MB")
+    files = sorted(tmp_path.glob("*.safetensors"))
+    assert len(files) > 1
+    config = json.loads((tmp_path / "config.json").read_text())
+    library = "diffusers" if part in ("unet", "vae") else "transformers"
+    ours = weights.try_load(files, library, type(network).__name__, config, dtype, channels_last=True)
+    theirs = type(network).from_pretrained(str(tmp_path), torch_dtype=dtype)
+    assert ours is not None
+    assert same_weights(ours, theirs)
+    assert {name: b.dtype for name, b in ours.named_buffers()} == {name: b.dtype for name, b in theirs.named_buffers()}
+
+
+def test_where_names_are_old_or_weights_are_missing_the_libraries_have_the_word(tmp_path: Path) -> None:
+    vae = checkpoints.vae()
+    config = dict(vae.config)
+    old = {name.replace("to_q", "query"): tensor for name, tensor in vae.state_dict().items()}
+    file = checkpoints.save(old, tmp_path / "diffusion_pytorch_model.safetensors")
+    assert weights.try_load([file], "diffusers", "AutoencoderKL", config, torch.float32, False) is None
+    assert weights.try_load([file], "transformers", "BertModel", {}, torch.float32, False) is None
+    prefixed = {f"text_model.{name}": t for name, t in checkpoints.pipeline("1").text_encoder.state_dict().items()}
+    file = checkpoints.save(prefixed, tmp_path / "model.safetensors")
+    config = checkpoints.pipeline("1").text_encoder.config.to_dict()
+    read = weights.try_load([file], "transformers", "CLIPTextModel", config, torch.float32, False)
+    assert read is not None
+    assert same_weights(read, checkpoints.pipeline("1").text_encoder)
 
 
 # --- a VAE beside it

@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from addon.core.errors import UserError
 from addon.core.families import catalogue
+from addon.core.requests.extras import Extras, Lora
 from addon.core.requests.template import Template
 from addon.core.requests.texture import Axes, Size
 from addon.engine import families, generate
@@ -76,6 +78,8 @@ PLAIN: dict[str, dict[str, Any]] = {
     "chroma1": {"guidance_scale": 3.0, "negative_prompt": "rust"},
     "qwen_image": {"true_cfg_scale": 3.0, "negative_prompt": "rust"},
     "ernie_image": {"guidance_scale": 3.0, "negative_prompt": "rust"},
+    "lumina2": {"guidance_scale": 3.0, "negative_prompt": "rust"},
+    "cogview4": {"guidance_scale": 3.0, "negative_prompt": "rust"},
 }
 
 
@@ -157,6 +161,34 @@ def test_a_whole_run_of_six_steps_rolls_with_its_noise_once_the_table_is_turned(
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
 
 
+# --- LoRAs
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_a_lora_of_the_denoiser_counts_and_pictures_still_repeat_exactly(
+    name: str, studio_of: Callable[[str], Studio], tmp_path: Path
+) -> None:
+    studio = studio_of(name)
+    denoiser = studio.loaded().pipeline.transformer
+    noise = torch.Generator().manual_seed(1)
+    layers = [path for path, module in denoiser.named_modules() if isinstance(module, torch.nn.Linear)]
+    attention = [path for path in layers if path.endswith((".to_q", ".to_k", ".to_out.0"))]
+    assert len(attention) >= 3
+    weights = {}
+    for path in attention:
+        layer = denoiser.get_submodule(path)
+        weights[f"transformer.{path}.lora_A.weight"] = torch.randn(2, layer.in_features, generator=noise)
+        weights[f"transformer.{path}.lora_B.weight"] = torch.randn(layer.out_features, 2, generator=noise)
+    save_file(weights, tmp_path / "lora.safetensors")
+    plain = studio.pixels()
+    before = snapshot(denoiser)
+    (made,) = studio.make(extras=Extras((Lora(str(tmp_path / "lora.safetensors"), weight=0.8),))).done
+    assert made.recipe.is_exact
+    assert not np.array_equal(np.asarray(Image.open(made.path())), plain)
+    assert_unchanged(before, denoiser)
+    assert np.array_equal(studio.pixels(), plain)
+
+
 # --- cancelling
 
 
@@ -175,7 +207,10 @@ def test_a_cancel_is_seen_in_the_middle_of_a_step_on_cards_too(
     studio.make(watch, steps=2)
     hook.remove()
     with_decoder = len(checks)
-    blocks = {type(module).__name__ for module in network.modules()} & set(network._repeated_blocks)
+    blocks = {type(module).__name__ for module in network.modules()} & {
+        *(network._repeated_blocks or ()),
+        *(network._no_split_modules or ()),
+    }
     assert blocks
     repeated = sum(type(module).__name__ in blocks for module in network.modules())
     assert with_decoder >= repeated * len(steps)
@@ -237,6 +272,22 @@ FULL_SIZE: dict[str, tuple[str, dict[str, Any], int, Callable[[Any, int], Any]]]
         1024,
         lambda network, side: network(
             half(1, side**2 // 4, 64), half(1, 300, 3584), None, half(1), [[(1, side // 2, side // 2)]]
+        ),
+    ),
+    "lumina2": (
+        "Lumina2Transformer2DModel",
+        {"num_layers": 2, "num_refiner_layers": 1, "cap_feat_dim": 2304},
+        1024,
+        lambda network, side: network(
+            half(1, 16, side, side), half(1), half(1, 256, 2304), torch.ones(1, 256, dtype=torch.bool, device="cpu")
+        ),
+    ),
+    "cogview4": (
+        "CogView4Transformer2DModel",
+        {"num_layers": 2, "attention_head_dim": 128, "num_attention_heads": 32},
+        1024,
+        lambda network, side: network(
+            half(1, 16, side, side), half(1, 256, 4096), half(1), half(1, 2), half(1, 2), half(1, 2)
         ),
     ),
     "ernie_image": (

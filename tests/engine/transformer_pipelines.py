@@ -242,6 +242,85 @@ def ernie_image() -> Any:
     )
 
 
+def gemma2() -> nn.Module:
+    torch.manual_seed(14)
+    config = transformers.Gemma2Config(
+        vocab_size=300,
+        hidden_size=READ,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+    )
+    return transformers.Gemma2Model(config).eval()
+
+
+def glm() -> nn.Module:
+    torch.manual_seed(15)
+    config = transformers.GlmConfig(
+        vocab_size=300,
+        hidden_size=READ,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        pad_token_id=0,
+    )
+    return transformers.GlmModel(config).eval()
+
+
+def glm_tokenizer() -> transformers.PreTrainedTokenizerBase:
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=qwen_tokenizer()._tokenizer, pad_token=WORDS[-5])
+
+
+def lumina2() -> Any:
+    words = ["<pad>", "<eos>", "<bos>", "<unk>", *sorted(ByteLevel.alphabet()), "▁"]
+    return diffusers.Lumina2Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=6.0),
+        vae=kl(),
+        text_encoder=gemma2(),
+        tokenizer=transformers.GemmaTokenizer(vocab={word: index for index, word in enumerate(words)}, merges=[]),
+        transformer=make(
+            "Lumina2Transformer2DModel",
+            in_channels=4,
+            hidden_size=WIDTH,
+            num_layers=1,
+            num_refiner_layers=1,
+            num_attention_heads=HEADS,
+            num_kv_heads=HEADS,
+            multiple_of=8,
+            axes_dim_rope=AXES,
+            axes_lens=(300, 64, 64),
+            cap_feat_dim=READ,
+        ),
+    )
+
+
+def cogview4() -> Any:
+    return diffusers.CogView4Pipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(
+            use_dynamic_shifting=True, base_shift=0.25, max_shift=0.75, time_shift_type="linear"
+        ),
+        vae=networks.kl_autoencoder(),
+        text_encoder=glm(),
+        tokenizer=glm_tokenizer(),
+        transformer=make(
+            "CogView4Transformer2DModel",
+            in_channels=4,
+            out_channels=4,
+            num_layers=1,
+            text_embed_dim=READ,
+            time_embed_dim=8,
+            condition_dim=4,
+            sample_size=16,
+            rope_axes_dim=(64, 64),
+            **ATTENTION,
+        ),
+    )
+
+
 PIPELINES: dict[str, Callable[[], Any]] = {
     "z_image": z_image,
     "flux2_klein": flux2_klein,
@@ -249,4 +328,6 @@ PIPELINES: dict[str, Callable[[], Any]] = {
     "chroma1": chroma,
     "qwen_image": qwen_image,
     "ernie_image": ernie_image,
+    "lumina2": lumina2,
+    "cogview4": cogview4,
 }

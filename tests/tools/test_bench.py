@@ -154,6 +154,7 @@ def test_quick_figures_are_measured_and_only_they_are_on_stdout() -> None:
         "cancel_s",
         "preview_over_none",
         "periodicity_starter",
+        "batch_skip_s",
     )
     done = bench(*names, "--quick", "--json")
     assert done.returncode == 0, done.stderr

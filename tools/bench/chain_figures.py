@@ -32,8 +32,8 @@ def lora_over_bare(setup: Setup) -> list[Figure]:
 
 
 def transformer_seamless_over_plain(setup: Setup) -> list[Figure]:
-    """Four steps of two blocks of a third of FLUX.2 klein's width, with positions on a torus over plain."""
-    heads, side = (2, 8) if setup.quick else (8, 32)
+    """Four steps of two blocks of a sixth of FLUX.2 klein's width, with positions on a torus over plain."""
+    heads, side = (2, 8) if setup.quick else (4, 32)
     told = child.call(setup.python, "networks:transformer_seconds", heads, side, setup.runs(5))
     torus, plain = told["seamless"], told["plain"]
     note = (

@@ -1350,6 +1350,10 @@ TEXTS = {
     "Commercial use: yes": "Kommerzielle Nutzung: ja",
     "Commercial use: no": "Kommerzielle Nutzung: nein",
     "Commercial use: read the licence": "Kommerzielle Nutzung: Lizenz lesen",
+    "Runs whole in {memory:g} GB of graphics memory": "Läuft ganz in {memory:g} GB Grafikspeicher",
+    "Made for {steps} steps and guidance {guidance:g}": "Gemacht für {steps} Schritte und Prompttreue {guidance:g}",
+    "Unverified: we know no revision of it; Look Up pins the newest": "Ungeprüft: wir kennen keine Revision davon; "
+    "Nachsehen hält die neueste fest",
     "model": "Modell",
     "model, few steps": "Modell, wenige Schritte",
     "few steps (LoRA)": "wenige Schritte (LoRA)",

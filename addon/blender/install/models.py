@@ -59,13 +59,17 @@ def refresh() -> None:
         library.identify(stop.is_set)
         return ""
 
-    if state.current.models.chore is None:
+    if not state.current.models.busy:  # else it is done at the end of that
         _start_chore("Looking for models", look, quiet=True)
 
 
-def want_list() -> None:
-    """Have the models listed soon where they never were; for draw functions."""
-    if not state.current.models.listed and not bpy.app.background and not bpy.app.timers.is_registered(_begin):
+def want_list(is_empty: bool = False) -> None:
+    """Have the models listed soon where they never were; for draw functions.
+
+    is_empty: the list shows none: what hangs on the window manager goes when another file is opened (4.5 to 5.2).
+    """
+    wanted = is_empty or not state.current.models.listed
+    if wanted and not bpy.app.background and not bpy.app.timers.is_registered(_begin):
         bpy.app.timers.register(_begin, first_interval=0.0)
 
 

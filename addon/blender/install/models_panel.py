@@ -70,8 +70,8 @@ def _row(layout: Any, title: str, what: str, size: int, icon: Any) -> None:
 
 def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     """The section of the preferences. chosen: the preferences."""
-    models.want_list()
     current, shown = state.current.models, models_operators.lists()
+    models.want_list(is_empty=not shown.rows)
     box = layout.box().column()
     box.label(text="Models", icon="ASSET_MANAGER")
     box.prop(chosen, "models", placeholder=str(package.models_folder()))
@@ -157,6 +157,19 @@ def progress_text(progress: HubProgress) -> str:
     return f"{text}, {left}" if left else text
 
 
+def _figures(row: WorthHaving | None) -> list[str]:
+    """What the table says of a model's needs."""
+    said = []
+    if row and row.memory:
+        said.append(iface_("Runs whole in {memory:g} GB of graphics memory").format(memory=row.memory))
+    if row and row.steps:
+        words = iface_("Made for {steps} steps and guidance {guidance:g}")
+        said.append(words.format(steps=row.steps, guidance=row.guidance))
+    if row and not row.is_verified and not row.refused:
+        said.append(iface_("Unverified: we know no revision of it; Look Up pins the newest"))
+    return said
+
+
 def _draw_choice(layout: Any, shown: Any) -> None:
     """What is known of the model that was chosen from what can be had, and the way to it."""
     current, rows = state.current.models, models.rows()
@@ -169,6 +182,8 @@ def _draw_choice(layout: Any, shown: Any) -> None:
         return
     if row and row.note:
         lines(layout, row.note, "INFO")
+    for text in _figures(row):
+        layout.label(text=text, icon="BLANK1", translate=False)
     if row and row.refused:
         lines(layout, row.refused, "CANCEL")
         layout.operator("tilewright.open_model_page", icon="URL").repository = repository

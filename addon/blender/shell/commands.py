@@ -34,7 +34,7 @@ from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
 from ..settings import extras, models, request
-from . import guide_options, models_commands, picture_commands, template_options
+from . import guide_options, library_command, models_commands, picture_commands, template_options
 from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> int:
     """Run the command. 0 if every texture was made, 1 if not, 2 for a wrong command line, 130 after Ctrl-C."""
     try:
         options = _parser().parse_args(arguments)
-        wanted = [] if options.command == "models" else _requests(options)
+        wanted = [] if options.command in ("models", library_command.NAME) else _requests(options)
     except UserError as error:
         _complain(error)
         return 2
@@ -74,6 +74,8 @@ def main(arguments: list[str]) -> int:
         with _interruptions() as interruptions:
             if options.command == "models":
                 return models_commands.run(options, interruptions)
+            if options.command == library_command.NAME:
+                return library_command.run(options, _path)
             return _generate(wanted, picture_commands.output(options, _path), options, interruptions)
     except UserError as error:
         _complain(error)
@@ -131,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
     models_commands.add_parser(commands, program, _Parser)
+    library_command.add_parser(commands, program)
     return parser
 
 

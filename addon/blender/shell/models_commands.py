@@ -116,12 +116,14 @@ def _search(options: argparse.Namespace, interruptions: Sequence[int]) -> int:
                 "commercial": row.use.value,
                 "bytes": row.size,
                 "revision": row.revision,
+                "verified": row.is_verified,
                 "files": list(row.wanted),
                 "refused": row.refused,
             }
             size = size_text(row.size) if row.size else "size unknown"
             text = f"{row.repository}  {row.title}  {size}  {models.commercial(row.licence, row)}"
-            _say(options, data, f"{text}  {row.refused}".rstrip())
+            rest = row.refused or ("" if row.is_verified else "(unverified: no revision is known)")
+            _say(options, data, f"{text}  {rest}".rstrip())
         return 0
     outcome = _ask(HubTask(HubAction.SEARCH, text=" ".join(options.words)), interruptions)
     for model in outcome.found:

@@ -4,10 +4,12 @@
 from .aura_flow import AURA_FLOW
 from .bases import Base
 from .chroma1 import CHROMA
+from .cogview4 import COGVIEW4
 from .ernie_image import ERNIE_IMAGE
 from .family import Family
 from .flux import FLUX
 from .flux2_klein import FLUX2_KLEIN
+from .lumina2 import LUMINA2
 from .pixart_alpha import PIXART_ALPHA
 from .pixart_sigma import PIXART_SIGMA
 from .qwen_image import QWEN_IMAGE
@@ -26,6 +28,8 @@ FAMILIES: tuple[Family, ...] = (
     CHROMA,
     QWEN_IMAGE,
     ERNIE_IMAGE,
+    LUMINA2,
+    COGVIEW4,
     STABLE_DIFFUSION_3,
     PIXART_SIGMA,
     PIXART_ALPHA,

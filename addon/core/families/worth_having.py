@@ -45,6 +45,11 @@ class WorthHaving:
     refused: str = ""
     on_github: bool = False
 
+    @property
+    def is_verified(self) -> bool:
+        """Whether its revision is known, so that what is downloaded is what was read about."""
+        return bool(self.revision)
+
 
 _OPEN_RAIL = "creativeml-openrail-m"
 _OPEN_RAIL_XL = "openrail++"

@@ -4,7 +4,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,19 @@ class FileModel:
 
 @dataclass(frozen=True)
 class InFile:
-    """A network in a file: where its weights lie. path: the file. tensors: all that is in the file."""
+    """A network whose weights lie in files. path: the file, or the first of them. tensors: all that is in them.
+
+    others: tensors that lie in another file than `path`.
+    """
 
     path: Path
     part: Part
     tensors: Tensors
+    others: Mapping[str, Path] = field(default_factory=dict)
+
+    def file_of(self, tensor: str) -> Path:
+        """Where a tensor lies."""
+        return self.others.get(tensor, self.path)
 
     @property
     def size(self) -> int:

@@ -180,11 +180,11 @@ class Guides:
         )
 
 
-def _to_json(part: Control | Style) -> dict[str, Any]:
+def _to_json(data: Control | Style) -> dict[str, Any]:
     return {
         item.name: value.value if isinstance(value, StrEnum) else value
-        for item in fields(part)
-        if (value := getattr(part, item.name)) != item.default or item.default is MISSING
+        for item in fields(data)
+        if (value := getattr(data, item.name)) != item.default or item.default is MISSING
     }
 
 

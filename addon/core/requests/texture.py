@@ -348,8 +348,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they are
-        not the default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they
+        are not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")

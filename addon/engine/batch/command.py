@@ -5,6 +5,7 @@ import argparse
 import contextlib
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
@@ -15,7 +16,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.map_files import SCHEMES
 from ...core.prompt_files import BATCH_COLUMNS, Wish
 from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS
-from ...core.requests.texture import STARTER, Scheduler
+from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ...core.results import Result
 from ...core.surface_kinds import SurfaceKind
 from ..bootstrap import ENVIRONMENT
@@ -89,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
         ("upscaler", f"{STARTER_NETWORKS}, {LANCZOS} or a network's file"),
         ("maps", "height,normal,roughness,metallic,occlusion or all"),
         ("map-networks", "starter, filter or a folder"),
+        ("loras", "FILE or FILE:WEIGHT, with semicolons between"),
+        ("embeddings", "files of textual inversions, with semicolons between"),
     ):
         parser.add_argument(f"--{name}", metavar="TEXT", help=help_)
     parser.add_argument("--seed", type=int, metavar="N", help="of rows without one (from their words)")
@@ -97,10 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")
     parser.add_argument("--scheduler", choices=[way.value.lower() for way in Scheduler], help="sampling method")
+    parser.add_argument("--sigmas", choices=[way.value.lower() for way in Sigmas], help="how the noise is spread")
+    parser.add_argument("--clip-skip", type=int, metavar="N", help="1: the text encoder's last layer, 2: one before")
     parser.add_argument("--upscale", type=int, choices=SCALES, help="how many times larger")
     parser.add_argument("--kind", choices=[kind.value.lower() for kind in SurfaceKind], help="what they are made of")
     parser.add_argument("--delight", action="store_const", const="yes", help="take shading out of the colors")
     parser.add_argument("--export", default="", choices=tuple(SCHEMES), help="also packed as that program imports them")
+    parser.add_argument("--blend", type=Path, metavar="FILE", help="at the end, all of them as assets in a .blend")
+    parser.add_argument("--blender", default="blender", metavar="PROGRAM", help="one that has Tilewright, for --blend")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps, xpu")
     parser.add_argument("--memory", default="auto", help="memory mode, as in the preferences")
     parser.add_argument("--ray", metavar="local|ADDRESS", help="many at once, on this machine or on a cluster of Ray's")
@@ -132,6 +139,8 @@ def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[],
     finally:
         _write_sheet(shelf, made.values())
         shelf.sweep()
+    if options.blend is not None and made:
+        _write_blend(shelf, options.blender, options.blend.absolute())
     return 1 if failed else 0
 
 
@@ -183,6 +192,20 @@ def _write_sheet(shelf: Shelf, made: Iterable[Result]) -> None:
     lines = [shelf.line(result) for result in sorted(made, key=lambda result: result.folder)]
     if lines:
         shelf.write(sheet.SHEET, sheet.page(shelf.root.name, lines))
+
+
+def _write_blend(shelf: Shelf, blender: str, file: Path) -> None:
+    """Have Blender make the asset library. Raises `UserError` (kind `TARGET`) where it does not."""
+    command = [blender, "--background", "--command", "tilewright", "library", str(shelf.root), str(file)]
+    hint = "Name a Blender that has Tilewright with --blender."
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise UserError(ErrorKind.TARGET, f"{blender} cannot be started: {error.strerror}.", hint) from error
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or [f"it ended with {done.returncode}"]
+        raise UserError(ErrorKind.TARGET, f"Blender made no whole {file.name}: {last[0].rstrip('.')}.", hint)
+    _say(f"{file} holds {len(shelf.made())} materials.")
 
 
 def _say(text: str) -> None:

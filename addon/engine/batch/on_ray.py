@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 VERSION = "2.60.0"
 LOCAL = "local"
 MOST_ENDS = 5  # of processes in one task, or before any was ready
+_PATIENCE = 10.0  # seconds without a texture after which it is looked whether there is a machine left
 _ROOT = Path(__file__).resolve().parents[2]  # the package
 
 
@@ -131,9 +132,12 @@ class _Crew:
         while any(self._left.values()) or any(hand.tasks for hand in self._hands):
             self._hand_out()
             calls = {call: hand for hand in self._hands for call in hand.calls}
-            done, _ = self._ray.wait(list(calls), num_returns=1)
+            done, _ = self._ray.wait(list(calls), num_returns=1, timeout=_PATIENCE)
             for call in done:
                 yield from self._take(calls[call], call)
+            if not done and not any(node["Alive"] for node in self._ray.nodes()):
+                # Where Ray's own process on the only machine is killed, 2.60 lets the batch wait for it for ever.
+                raise UserError(ErrorKind.WORKER, "Ray has no machine any more.", "Run the same command again.")
 
     def _hand_out(self) -> None:
         """Give each one something; a second task only while there are enough for all, or the last ones wait in vain."""
@@ -243,8 +247,7 @@ def _import() -> Any:
     try:
         import ray
     except ImportError as error:
-        message = f"This Python has no Ray: {sys.executable}."
-        raise UserError(
-            ErrorKind.RUNTIME, message, f"Install it there: python -m pip install ray=={VERSION}"
-        ) from error
+        # The environment that the extension makes has no pip of its own.
+        hint = f"Install it: python3 -m pip --python {sys.executable} install ray=={VERSION}"
+        raise UserError(ErrorKind.RUNTIME, "The engine's Python has no Ray.", hint) from error
     return ray

@@ -20,11 +20,13 @@ from ...core.errors import UserError, bad_request
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import folder as model_folder
+from ...core.model_files import hashes
 from ...core.naming import slug
 from ...core.prompt_files import BATCH_COLUMNS, Wish, parse
 from ...core.requests import recipe_json
+from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
-from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Size, TextureRequest
+from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Sigmas, Size, TextureRequest
 
 USUAL_NAMES = "{name}-{seed}"
 NAMES = ("name", "prompt", "seed", "row", "model", "size", "steps", "guidance")  # what a scheme may hold
@@ -129,7 +131,14 @@ def with_whole_paths(wish: Wish, folder: Path) -> Wish:
                 paths[name] = str((folder / Path(text).expanduser()).absolute())
             except RuntimeError as error:  # "~somebody", whom the system does not know
                 raise bad_request(f"The ~ in {text!r} names no user.", "Give the full path.") from error
+    for name in ("loras", "embeddings"):
+        if getattr(wish, name) is not None:
+            paths[name] = "\n".join(str((folder / file).absolute()) for file in _listed(getattr(wish, name)))
     return replace(wish, **paths)
+
+
+def _listed(text: str | None) -> list[str]:
+    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
 def placed(tasks: Iterable[Task], is_taken: Callable[[str], bool]) -> list[Task]:
@@ -165,7 +174,9 @@ def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], rep
     if tile not in list(Axes):
         raise bad_request(f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     known = model(wish.model or STARTER, wish.vae or "")
-    defaults, negative = known.info.defaults, wish.negative or ""
+    extras = _extras(wish)
+    info, negative = known.info.with_extras(extras), wish.negative or ""
+    defaults = info.defaults
     text = prompts.final(template, wish.prompt, known.vocabulary).text
     request = TextureRequest(
         text,
@@ -176,7 +187,9 @@ def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], rep
         seed=wish.seed or 0,
         count=1 if wish.count is None else wish.count,
         axes=Axes(tile),
-        scheduler=_scheduler(wish.scheduler or "", known.info),
+        scheduler=_scheduler(wish.scheduler or "", info),
+        sigmas=_sigmas(wish.sigmas or "", wish.scheduler or "", info),
+        extras=extras,
         model=wish.model or STARTER,
         vae=wish.vae or "",
         finish=_finish(wish),
@@ -195,6 +208,26 @@ def _scheduler(name: str, info: ModelInfo) -> Scheduler:
             return scheduler
     names = ", ".join(scheduler.value.lower() for scheduler in info.schedulers)
     raise bad_request(f"The scheduler {name} doesn't fit the model {info.title}.", f"Choose one of: {names}.")
+
+
+def _sigmas(name: str, scheduler: str, info: ModelInfo) -> Sigmas:
+    fitting = info.sigmas(scheduler.upper() or Scheduler.MODEL.value)
+    for sigmas in fitting:
+        if sigmas.value == (name.upper() or Sigmas.MODEL):
+            return sigmas
+    names = ", ".join(sigmas.value.lower() for sigmas in fitting)
+    raise bad_request(f"The sigmas {name} don't fit the scheduler {scheduler or 'model'}.", f"Choose one of: {names}.")
+
+
+def _extras(wish: Wish) -> Extras:
+    """LoRAs and embeddings with the hashes of their files, by which recipes are told apart."""
+    loras, embeddings = list(map(parse_lora, _listed(wish.loras))), _listed(wish.embeddings)
+    known = {file: hashes.short(Path(file)) for file in [*(file for file, _weight in loras), *embeddings]}
+    return Extras(
+        tuple(Lora(file, known[file], weight) for file, weight in loras),
+        tuple(Embedding(file, known[file]) for file in embeddings),
+        wish.clip_skip or 0,
+    )
 
 
 def _finish(wish: Wish) -> Finish:
@@ -218,8 +251,10 @@ def _finish(wish: Wish) -> Finish:
 
 def _task(request: TextureRequest, wish: Wish, names: str, export: str, model: Callable[[str, str], _Model]) -> Task:
     known = model(request.model, request.vae)
-    # Where the model lies changes no pixel.
+    # Where the model and its LoRAs lie changes no pixel.
     recipe = recipe_json(request) | {"model": known.fingerprint, "vae": ""}
+    for item in [item for kind in ("loras", "embeddings") for item in recipe.get("extras", {}).get(kind, ())]:
+        item["file"] = name_of(item["file"])
     words = json.dumps({"recipe": recipe, "export": export}, sort_keys=True)
     values = {
         "name": "/".join(map(slug, wish.name.split("/"))) if wish.name else slug(wish.prompt),

@@ -2,15 +2,6 @@
 """Runs PixArt-Alpha. Imports core and engine."""
 
 from ...core.families.pixart_alpha import PIXART_ALPHA
-from .autoencoders import PERIODIC
-from .masked import EMBEDDINGS, ToldLate
-from .sines import sines
+from .pixart import pixart
 
-ADAPTER = ToldLate(
-    PIXART_ALPHA,
-    {"PixArtTransformer2DModel": sines, "Transformer2DModel": sines, **PERIODIC},
-    embeddings=EMBEDDINGS,
-    takes_templates=True,
-    blank="",
-    reads=120,
-)
+ADAPTER = pixart(PIXART_ALPHA, reads=120)

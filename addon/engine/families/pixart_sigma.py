@@ -2,15 +2,6 @@
 """Runs PixArt-Sigma. Imports core and engine."""
 
 from ...core.families.pixart_sigma import PIXART_SIGMA
-from .autoencoders import PERIODIC
-from .masked import EMBEDDINGS, ToldLate
-from .sines import sines
+from .pixart import pixart
 
-ADAPTER = ToldLate(
-    PIXART_SIGMA,
-    {"PixArtTransformer2DModel": sines, "Transformer2DModel": sines, **PERIODIC},
-    embeddings=EMBEDDINGS,
-    takes_templates=True,
-    blank="",
-    reads=300,
-)
+ADAPTER = pixart(PIXART_SIGMA, reads=300)

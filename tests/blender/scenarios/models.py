@@ -198,4 +198,9 @@ def in_a_window(models: str) -> Iterator[float]:
     assert not now.error
     bpy.ops.tilewright.verify_model(path=NAME)
     yield from _until(lambda: "as they should be" in now.message)
+    bpy.ops.wm.read_homefile(use_factory_startup=True)
+    shown = bpy.context.window_manager.tilewright_models
+    assert len(shown.rows) == 0, "Blender drops what hangs on the window manager"
+    addon("install.models").want_list(is_empty=True)  # as drawing does
+    yield from _until(lambda: len(shown.rows) == 2)
     yield from _until(lambda: not bpy.app.timers.is_registered(addon("install.models").tick))

@@ -18,6 +18,7 @@ from addon.core.results import BASE_COLOR, THUMBNAIL, Result
 
 SIDE = 16  # pixels, whatever is asked for
 SECONDS = "TILEWRIGHT_TEST_SECONDS"  # in the environment: how long a picture takes; for those made in other processes
+PROCESS = "process"  # in a recipe's environment: which one made it
 DIARY = "TILEWRIGHT_TEST_DIARY"  # a file: each picture that is begun adds a line, as each maker does
 
 
@@ -46,7 +47,8 @@ def maker() -> Callable[[Start, Any], None]:
                 with PngWriter(draft.folder / name, SIDE, SIDE, 3, 16 if deep else 8) as file:
                     value = (10 + number) * (257 if deep else 1)
                     file.write(np.full((SIDE, SIDE, 3), value, np.uint16 if deep else np.uint8))
-            watch.publish(0, draft, Result(draft.folder, files, Recipe(request, "sleeping"), seconds=seconds))
+            recipe = Recipe(request, "sleeping", {PROCESS: str(os.getpid())})
+            watch.publish(0, draft, Result(draft.folder, files, recipe, seconds=seconds))
 
     write(f"{os.getpid()} begins")
     return make
