@@ -207,7 +207,7 @@ def test_a_name_leads_nowhere_else(tmp_path: Path) -> None:
 
 def test_two_textures_never_share_a_folder(tmp_path: Path) -> None:
     tasks = read(tmp_path, "prompt,seed,name\nmoss,1,a\nbrick,1,A\noak,1,a\n", names="{name}")
-    placed = [task.folder for task in rows.placed(tasks, lambda folder: folder == "a-2")]
+    placed = [task.folder for task in rows.placed(tasks, lambda task: task.folder == "a-2")]
     assert placed == ["a", "a-3", "a-4"]
 
 
@@ -354,6 +354,24 @@ def test_of_two_that_make_the_same_texture_one_counts(tmp_path: Path) -> None:
     assert making.make(make, task, shelf).folder == tmp_path / "out" / "oak-7"
     assert list(shelf.made()) == [task.id]
     assert [name for name in os.listdir(tmp_path / "out") if not name.startswith(".")] == ["oak-7"]
+
+
+def test_what_a_dying_batch_put_there_after_it_was_looked_for_is_not_made_again(
+    tmp_path: Path, diary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "prompt,seed\noak,7\nmoss,1\n"
+    look = Shelf.made
+
+    def too_early(shelf: Shelf) -> dict[str, results.Result]:
+        seen = look(shelf)
+        making.make(sleeping.maker(), read(tmp_path, text)[0], shelf)  # of a process that lives on
+        return seen
+
+    monkeypatch.setattr(Shelf, "made", too_early)
+    assert run(tmp_path, text) == 0
+    assert sum("oak" in line for line in diary.read_text().splitlines()) == 1
+    assert sorted(line["file"] for line in lines_of(tmp_path / "out")) == ["moss-1/moss-1.png", "oak-7/oak-7.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_dir()) == ["moss-1", "oak-7"]
 
 
 def test_what_a_killed_process_left_is_swept_after_a_day_and_not_before(tmp_path: Path) -> None:

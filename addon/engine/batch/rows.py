@@ -141,13 +141,13 @@ def _listed(text: str | None) -> list[str]:
     return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
-def placed(tasks: Iterable[Task], is_taken: Callable[[str], bool]) -> list[Task]:
+def placed(tasks: Iterable[Task], is_taken: Callable[[Task], bool]) -> list[Task]:
     """The tasks with a folder of its own each, numbered where two have the same name, or one is taken already."""
     own: set[str] = set()
     free = []
     for task in tasks:
         folder, number = task.folder, 2
-        while folder.casefold() in own or is_taken(folder):  # on Windows and macOS, Oak is oak
+        while folder.casefold() in own or is_taken(replace(task, folder=folder)):  # on Windows and macOS, Oak is oak
             folder, number = f"{task.folder}-{number}", number + 1
         own.add(folder.casefold())
         free.append(replace(task, folder=folder))

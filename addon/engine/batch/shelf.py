@@ -47,9 +47,12 @@ class Shelf:
                         found[id_] = result
         return found
 
-    def is_taken(self, folder: str) -> bool:
-        """Whether something is there already."""
-        return (self.root / folder).exists()
+    def is_taken(self, task: Task) -> bool:
+        """Whether something else is in its place already.
+
+        Its own texture may have come since it was looked for: processes of a batch that was killed live on for a while.
+        """
+        return (self.root / task.folder).exists() and self.find(task) is None
 
     def find(self, task: Task) -> Result | None:
         """The task's texture, if it is in its place and whole."""
