@@ -80,8 +80,7 @@ def is_laid(nodes: Iterable[Node]) -> bool:
 def lay(images: Iterable[Node], material: bpy.types.Material) -> int:
     """Lay these image nodes, as far as they feed anything. Returns how many are laid now.
 
-    One that is of a single color needs no laying, and is left as it is. Reads the pixels of those that are new: 0.05 s
-    for 2048x2048.
+    One that is of a single color needs no laying, and is left as it is. Reads the pixels of those that are new.
     """
     count = 0
     for node in images:
