@@ -228,7 +228,7 @@ def _connected(address: str) -> Iterator[Any]:
     how: dict[str, Any] = {"address": address, "runtime_env": {"env_vars": words}}
     if address == LOCAL:
         # It listens on all of the machine's addresses, and whoever may speak to it may run anything: a token of this
-        # run alone. Ray 2.60 reads it as it is imported; asked for one without having any, it hangs for half a minute.
+        # run alone, where Ray would leave one in the user's folder. Said after the import, it hangs for half a minute.
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         how["include_dashboard"] = False
     ray = _import()
