@@ -21,10 +21,11 @@ from .jobs import (
 )
 from .material import export_job, physical_size
 from .material import operators as material_operators
-from .settings import presets, properties
+from .settings import extras, presets, properties
 from .shell import commands, loras, model_choice, preferences, sidebar
 
 _CLASSES = (
+    *extras.CLASSES,  # which the settings hold
     *properties.CLASSES,
     *physical_size.CLASSES,
     *preferences.CLASSES,

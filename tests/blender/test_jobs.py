@@ -78,7 +78,18 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "delight": False,
         "tiling": "XY",
         "scheduler": "MODEL",
+        "sigmas": "MODEL",
         "model": "starter",
+        "vae": "",
+        "variants": "1",
+        "loras": 0,
+        "embeddings": 0,
+        "clip_skip": 0,
+        "controls": 0,
+        "style_file": "",
+        "style_encoder": "",
+        "style_picture": None,
+        "style_strength": pytest.approx(0.6),
         "target": "BASE_COLOR",
     }
     defaults = resolve("starter").defaults

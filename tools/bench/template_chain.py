@@ -21,7 +21,7 @@ from addon.engine.seamless import seamless
 from addon.engine.template import ground
 from addon.engine.tiles import TileLimits
 from tests.engine.networks import kl_autoencoder
-from tools.bench.chain import _Watch, starter
+from tools.bench.chain import Watch, starter
 from tools.bench.picture_chain import peak_while
 
 
@@ -64,7 +64,7 @@ def peak(side: int, is_from_picture: bool) -> float:
         folder = Path(name)
         request = _request(_picture(folder, side), side) if is_from_picture else starter(side, 4, 1)
         start = Start("bench", request, str(folder / "store"), "cpu", "full")
-        return peak_while(lambda: generate.make_images(ModelCache(), start, _Watch()))["peak"]
+        return peak_while(lambda: generate.make_images(ModelCache(), start, Watch()))["peak"]
 
 
 def kl_peaks(side: int, width: int) -> dict[str, float]:

@@ -80,8 +80,7 @@ def is_laid(nodes: Iterable[Node]) -> bool:
 def lay(images: Iterable[Node], material: bpy.types.Material) -> int:
     """Lay these image nodes, as far as they feed anything. Returns how many are laid now.
 
-    One that is of a single color needs no laying, and is left as it is. Reads the pixels of those that are new: 0.05 s
-    for 2048x2048.
+    One that is of a single color needs no laying, and is left as it is. Reads the pixels of those that are new.
     """
     count = 0
     for node in images:
@@ -136,9 +135,13 @@ def show(node: Node) -> None:
 
 
 def sheet_of(image: bpy.types.Image | None) -> Sheet:
-    """How tiles lie on an image; one tile where nobody knows."""
+    """How tiles lie on an image, or on the one that it was enlarged or mapped from; one tile where nobody knows."""
     recipe = readable_recipe_of(image) if image is not None else None
-    return recipe.request.sheet if recipe is not None else ONE_TILE
+    if recipe is None:
+        return ONE_TILE
+    if not recipe.request.is_sampled:  # else it was made from a template, and is laid out anew
+        recipe = recipe.source or recipe
+    return recipe.request.sheet
 
 
 def set_controls(group: Node, material: bpy.types.Material) -> None:

@@ -696,7 +696,6 @@ def before_of(image: bpy.types.Image) -> bpy.types.Image | None:
 
 
 CLASSES = (
-    *extras.CLASSES,
     TILEWRIGHT_PG_control,
     TILEWRIGHT_PG_settings,
     TILEWRIGHT_PG_image,

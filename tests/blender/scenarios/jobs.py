@@ -49,6 +49,8 @@ def defaults_are_the_models() -> dict[str, Any]:
         if name not in ("rna_type", "name")
     }
     shown["map_kinds"] = sorted(shown["map_kinds"])  # JSON has no sets
+    for name in ("controls", "loras", "embeddings"):
+        shown[name] = len(shown[name])
     settings.prompt = "x"
     wanted = addon("settings.request").from_settings(settings)
     return {"shown": shown, "request": wanted.to_json()}

@@ -5,12 +5,13 @@ import importlib.util
 import json
 import math
 import random
+import sys
 from array import array
 from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, generate, links, message_of, push_undo, redo, run_rules, undo
+from common import PACKAGE, addon, fresh, generate, links, message_of, push_undo, redo, run_rules, undo
 
 SIDE, FIELD, RENDERED = 32, 8, 256  # pixels of a tile, tiles, pixels of a rendered field
 
@@ -147,6 +148,23 @@ def rule_tile_of_a_set_is_as_wide_as_the_tile_size_says() -> None:
         wanted = (fit.mapping[0] / columns, fit.mapping[1] / rows)
         assert all(abs(one - other) < 1e-6 for one, other in zip(of_set.mapping, wanted, strict=True)), of_set
         assert of_set.size == fit.size
+
+
+def rule_maps_made_of_a_set_afterwards_are_laid_as_one() -> None:
+    material = _made()
+    node = addon("material.color_node").image_node(material)
+    node.image = _sheet(addon("material.without_repeat").Sheet(16))
+    recipe = addon("history.recipes").Recipe.loads(node.image.tilewright.recipe)
+    request = addon("settings.request").TextureRequest("one")
+    picture = sys.modules[f"{PACKAGE}.core.requests.picture"].PictureRequest
+    work = picture(str(Path("a.png").absolute()), tileable=True, source_recipe=recipe.as_source())
+    roughness = material.node_tree.nodes["Tilewright Roughness"]
+    for made, inputs in ((work, 2), (request, 6)):
+        roughness.image.tilewright.recipe = addon("history.recipes").Recipe(made, "").dumps()
+        _lay()
+        assert len(addon("material.without_repeat").group_of(node).inputs) == 2
+        assert len(addon("material.without_repeat").group_of(roughness).inputs) == inputs
+        _lay()
 
 
 def rule_compare_shows_the_other_texture_laid() -> None:
