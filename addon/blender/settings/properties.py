@@ -362,7 +362,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     variants: EnumProperty(
         name="Variants",
         description="How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
-        "lays them by chance",
+        "lays them by chance. Only with Tiling set to Both, without a template image and guide pictures",
         items=(
             ("1", "One Tile", "A tile that fits itself"),
             ("4", "4 Tiles", "They differ left and right"),

@@ -87,7 +87,7 @@ def _draw(width: int = 280) -> list[str]:
     both = []
     for editor in ("view3d", "shader"):
         texts: list[str] = []
-        for part in ("main", "texture", "model", "target", "material"):
+        for part in ("main", "texture", "model", "loras", "guides", "target", "material"):
             panel = getattr(bpy.types, f"TILEWRIGHT_PT_{editor}_{part}")
             panel.draw(SimpleNamespace(layout=Layout(texts)), context)
         both.append(texts)
@@ -127,6 +127,27 @@ def a_model_that_repeats_nearly_says_so_before_the_job() -> None:
         assert words not in " ".join(_draw())
     finally:
         models.peek = plain
+
+
+def variants_that_would_be_refused_say_why() -> None:
+    words = "Variants need Tiling set to Both, no template image and no guide pictures."
+    settings = wish(variants="4")
+    assert words not in " ".join(_draw(2000))
+    settings.tiling = "X"
+    assert words in " ".join(_draw(2000))
+    settings.variants = "1"
+    assert words not in " ".join(_draw(2000)), "where none are asked for, grey is enough"
+    settings.tiling, settings.variants = "XY", "4"
+    control = settings.controls.add()
+    assert words in " ".join(_draw(2000))
+    control.use = False
+    assert words not in " ".join(_draw(2000))
+
+
+def a_models_file_is_named_in_full(model: str) -> None:
+    """Its field shows the beginning of the path alone."""
+    wish(model=model)
+    assert any(text.startswith(f"{Path(model).stem}: Checkpoint of ") for text in _draw(2000)), _draw(2000)
 
 
 def panel_tells_each_state() -> None:
