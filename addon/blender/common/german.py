@@ -359,12 +359,12 @@ TEXTS = {
     "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
     "Seed",
     "Variants": "Varianten",
-    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
-    "lays them by chance. Only with Tiling set to Both, without a template image and guide pictures": "Wie viele Kacheln "
-    "zusammen entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne Wiederholung legen“ legt sie nach Zufall. "
-    "Nur mit „Kacheln: Beide“, ohne Vorlagenbild und führende Bilder",
-    "Variants need Tiling set to Both, no template image and no guide pictures.": "Varianten brauchen „Kacheln: Beide“, "
-    "kein Vorlagenbild und keine führenden Bilder.",
+    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat lays them by "
+    "chance. Only with Tiling set to Both, without a template image and guide pictures": "Wie viele Kacheln zusammen "
+    "entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne Wiederholung legen“ legt sie nach Zufall. Nur mit "
+    "„Kacheln: Beide“, ohne Vorlagenbild und führende Bilder",
+    "Variants need Tiling set to Both, no template image and no guide pictures.": "Varianten brauchen „Kacheln: "
+    "Beide“, kein Vorlagenbild und keine führenden Bilder.",
     "One Tile": "Eine Kachel",
     "A tile that fits itself": "Eine Kachel, die an sich selbst passt",
     "4 Tiles": "4 Kacheln",
@@ -1366,7 +1366,8 @@ TEXTS = {
     "upscaler": "Hochskalierer",
     "maps": "Maps",
     "maps from color": "Maps aus der Farbe",
-    "Small, and most add-ons fit it. Exactly seamless.": "Klein, und das meiste passt dazu. Genau nahtlos.",
+    "Small, with many LoRAs and ControlNets. Exactly seamless.": "Klein, mit vielen LoRAs und ControlNets. Genau "
+    "nahtlos.",
     "Follows the prompt better, and is made for 1024 pixels. Exactly seamless.": "Folgt dem Prompt besser und ist für "
     "1024 Pixel gemacht. Genau nahtlos.",
     "Trained on 6.8 million patterns that tile.": "Gelernt an 6,8 Millionen kachelnden Mustern.",
