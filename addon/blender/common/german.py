@@ -1129,6 +1129,20 @@ TEXTS = {
     "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    # schedulers and sigmas
+    "Model's Own": "Wie das Modell",
+    "The sampling method that the model was made with": "Das Verfahren, für das das Modell gemacht ist",
+    "DPM++ 2M": "DPM++ 2M",
+    "Good in few steps": "Gut in wenigen Schritten",
+    "UniPC": "UniPC",
+    "Good in very few steps": "Gut in sehr wenigen Schritten",
+    "Euler": "Euler",
+    "Plain and robust": "Schlicht und verlässlich",
+    "Euler Ancestral": "Euler Ancestral",
+    "Adds noise at each step: more variety, never settles": "Gibt bei jedem Schritt Rauschen dazu: mehr Vielfalt, "
+    "kommt nie zur Ruhe",
+    "DDIM": "DDIM",
+    "The classic": "Der Klassiker",
     # pictures that guide: ControlNet, IP-Adapter
     "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
