@@ -1129,6 +1129,7 @@ TEXTS = {
     "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    "Not read yet: Generate will read it.": "Noch nicht gelesen: „Erzeugen“ liest es.",
     # schedulers and sigmas
     "Model's Own": "Wie das Modell",
     "The sampling method that the model was made with": "Das Verfahren, für das das Modell gemacht ist",

@@ -711,9 +711,14 @@ _POINTERS = (
 
 @persistent
 def _on_load(*_: object) -> None:
-    """What Generate made last, at first a whole material, is what it makes in a file that says nothing else."""
+    """What Generate made last, at first a whole material, is what it makes in a file that says nothing else.
+
+    And what the panel says of the file's models is read again.
+    """
     for scene in bpy.data.scenes:
         settings = settings_of(scene)
+        if models.is_own(settings.model):
+            models.try_resolve(settings.model)
         if preferences.get().whole_material and not settings.is_property_set("maps"):
             settings.maps = True
 

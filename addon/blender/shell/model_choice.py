@@ -56,7 +56,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo
     problem = models.problem(settings.model)
     if problem is not None:
         paragraph(layout, context, message_of(problem), icon="ERROR")
-    elif info is not None and info.sentence:
+    elif info is None:
+        paragraph(layout, context, "Not read yet: Generate will read it.", icon="INFO")
+    elif info.sentence:
         # the field shows the beginning of a path, and seldom the file's name
         paragraph(layout, context, f"{info.title}: {info.sentence}", icon="INFO")
 

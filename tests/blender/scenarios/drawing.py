@@ -145,9 +145,19 @@ def variants_that_would_be_refused_say_why() -> None:
 
 
 def a_models_file_is_named_in_full(model: str) -> None:
-    """Its field shows the beginning of the path alone."""
+    """Its field shows the beginning of the path alone. In a file that is opened it is read if it is the user's own."""
+    models, preferences = addon("settings.models"), addon("common.preferences").get()
+    words, unread = f"{Path(model).stem}: Checkpoint of ", "Not read yet: Generate will read it."
     wish(model=model)
-    assert any(text.startswith(f"{Path(model).stem}: Checkpoint of ") for text in _draw(2000)), _draw(2000)
+    assert any(text.startswith(words) for text in _draw(2000))
+    models.forget()
+    addon("settings.properties")._on_load()
+    assert unread in _draw(2000), "somebody else's file may name a path on a server"
+    preferences.models = str(Path(model).parent)
+    addon("settings.properties")._on_load()
+    assert unread not in _draw(2000)
+    assert any(text.startswith(words) for text in _draw(2000))
+    assert not models.is_own(str(Path(model).parent / ".." / "else.safetensors"))
 
 
 def panel_tells_each_state() -> None:
