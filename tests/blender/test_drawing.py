@@ -23,6 +23,11 @@ def test_variants_that_would_be_refused_say_why(blender: Blender) -> None:
     blender.run("drawing.variants_that_would_be_refused_say_why")
 
 
+def test_a_set_of_tiles_is_told_of_its_result(blender: Blender) -> None:
+    blender.use_fake({})
+    blender.run("drawing.a_set_of_tiles_is_told_of_its_result")
+
+
 def test_a_models_file_is_named_in_full(blender: Blender, tmp_path: Path) -> None:
     model = tmp_path / "a photoreal checkpoint.safetensors"
     write(model, XL)

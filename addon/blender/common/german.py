@@ -363,6 +363,7 @@ TEXTS = {
     "chance. Only with Tiling set to Both, without a template image and guide pictures": "Wie viele Kacheln zusammen "
     "entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne Wiederholung legen“ legt sie nach Zufall. Nur mit "
     "„Kacheln: Beide“, ohne Vorlagenbild und führende Bilder",
+    "{time}, {count} tiles": "{time}, {count} Kacheln",
     "Variants need Tiling set to Both, no template image and no guide pictures.": "Varianten brauchen „Kacheln: "
     "Beide“, kein Vorlagenbild und keine führenden Bilder.",
     "One Tile": "Eine Kachel",

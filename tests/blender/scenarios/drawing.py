@@ -144,6 +144,13 @@ def variants_that_would_be_refused_say_why() -> None:
     assert words not in " ".join(_draw(2000))
 
 
+def a_set_of_tiles_is_told_of_its_result() -> None:
+    generate(variants="4", maps=False)
+    assert any(text.endswith(", 4 tiles") for text in _draw())
+    generate(variants="1")
+    assert not any(text.endswith(" tiles") for text in _draw())
+
+
 def a_models_file_is_named_in_full(model: str) -> None:
     """Its field shows the beginning of the path alone. In a file that is opened it is read if it is the user's own."""
     models, preferences = addon("settings.models"), addon("common.preferences").get()
