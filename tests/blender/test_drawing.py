@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the panel shows in each state, as this Blender's layout would take it."""
 
+from pathlib import Path
+
+from tests.core.test_kinds import XL, write
+
 from .conftest import Blender
 from .test_jobs import stuck
 
@@ -13,6 +17,21 @@ def test_panel_tells_each_state(blender: Blender) -> None:
 
 def test_a_model_that_repeats_nearly_says_so_before_the_job(blender: Blender) -> None:
     blender.run("drawing.a_model_that_repeats_nearly_says_so_before_the_job")
+
+
+def test_variants_that_would_be_refused_say_why(blender: Blender) -> None:
+    blender.run("drawing.variants_that_would_be_refused_say_why")
+
+
+def test_a_set_of_tiles_is_told_of_its_result(blender: Blender) -> None:
+    blender.use_fake({})
+    blender.run("drawing.a_set_of_tiles_is_told_of_its_result")
+
+
+def test_a_models_file_is_named_in_full(blender: Blender, tmp_path: Path) -> None:
+    model = tmp_path / "a photoreal checkpoint.safetensors"
+    write(model, XL)
+    blender.run("drawing.a_models_file_is_named_in_full", model=str(model))
 
 
 def test_a_seam_is_mended_along_the_axes_it_was_made_for(blender: Blender) -> None:

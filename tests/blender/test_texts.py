@@ -140,7 +140,12 @@ def texts_of(tree: ast.AST) -> Iterator[str]:
                 words = (word.value for word in node.keywords if word.arg in ("name", "description"))
                 yield from (text for word in words for text in constants(word))
             case ast.Tuple(
-                elts=[ast.Constant(value=str()), ast.Constant(value=str(name)), ast.Constant(value=str(told)), *_]
+                elts=[
+                    ast.Constant(value=str()) | ast.Attribute() | ast.Name(),
+                    ast.Constant(value=str(name)),
+                    ast.Constant(value=str(told)),
+                    *_,
+                ]
             ):
                 if name[:1].isupper():  # an item of an enumeration
                     yield from (name, told)

@@ -359,9 +359,13 @@ TEXTS = {
     "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
     "Seed",
     "Variants": "Varianten",
-    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
-    "lays them by chance": "Wie viele Kacheln zusammen entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne "
-    "Wiederholung legen“ legt sie nach Zufall",
+    "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat lays them by "
+    "chance. Only with Tiling set to Both, without a template image and guide pictures": "Wie viele Kacheln zusammen "
+    "entstehen, deren Kanten aneinander passen, als ein Bild. „Ohne Wiederholung legen“ legt sie nach Zufall. Nur mit "
+    "„Kacheln: Beide“, ohne Vorlagenbild und führende Bilder",
+    "{time}, {count} tiles": "{time}, {count} Kacheln",
+    "Variants need Tiling set to Both, no template image and no guide pictures.": "Varianten brauchen „Kacheln: "
+    "Beide“, kein Vorlagenbild und keine führenden Bilder.",
     "One Tile": "Eine Kachel",
     "A tile that fits itself": "Eine Kachel, die an sich selbst passt",
     "4 Tiles": "4 Kacheln",
@@ -719,8 +723,8 @@ TEXTS = {
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
-    "glTF and USD files get the plain tile, OBJ and FBX files none. Unpress it for those.": "glTF- und USD-Dateien "
-    "bekommen die einfache Kachel, OBJ- und FBX-Dateien keine. Für diese schalte es aus.",
+    "glTF and USD files get the plain tile. For OBJ and FBX files, turn this off first.": "glTF- und USD-Dateien "
+    "bekommen die einfache Kachel. Für OBJ- und FBX-Dateien schalten Sie dies vorher aus.",
     "Update Nodes": "Nodes anpassen",
     "Relink the relief for the material's current displacement method, render engine and coordinates": ""
     "Das Relief so tragen, wie Verschiebung, Render-Engine und Texturkoordinaten es jetzt verlangen",
@@ -1126,6 +1130,21 @@ TEXTS = {
     "Preparing the first start": "Bereitet den ersten Start vor",
     "{package}, {done:.0f} of {total:.0f} MB": "{package}, {done:.0f} von {total:.0f} MB",
     "{duration} left": "noch {duration}",
+    "Not read yet: Generate will read it.": "Noch nicht gelesen: „Erzeugen“ liest es.",
+    # schedulers and sigmas
+    "Model's Own": "Wie das Modell",
+    "The sampling method that the model was made with": "Das Verfahren, für das das Modell gemacht ist",
+    "DPM++ 2M": "DPM++ 2M",
+    "Good in few steps": "Gut in wenigen Schritten",
+    "UniPC": "UniPC",
+    "Good in very few steps": "Gut in sehr wenigen Schritten",
+    "Euler": "Euler",
+    "Plain and robust": "Schlicht und verlässlich",
+    "Euler Ancestral": "Euler Ancestral",
+    "Adds noise at each step: more variety, never settles": "Gibt bei jedem Schritt Rauschen dazu: mehr Vielfalt, "
+    "kommt nie zur Ruhe",
+    "DDIM": "DDIM",
+    "The classic": "Der Klassiker",
     # pictures that guide: ControlNet, IP-Adapter
     "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
@@ -1133,7 +1152,7 @@ TEXTS = {
     "ControlNet": "ControlNet",
     "ControlNets": "ControlNets",
     "IP-Adapter": "IP-Adapter",
-    "There are no ControlNets and IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
+    "There are no ControlNets or IP-Adapters for the starter. Choose another model.": "Für das Startmodell gibt es "
     "keine ControlNets und IP-Adapter. Wählen Sie ein anderes Modell.",
     "{model} takes no ControlNet and no IP-Adapter.": "{model} nimmt weder ControlNet noch IP-Adapter.",
     "Choose another model, or turn off what is under Guide Pictures.": "Wählen Sie ein anderes Modell, oder schalten "
@@ -1168,6 +1187,8 @@ TEXTS = {
     "Shows": "Zeigt",
     "What the picture shows, and the ControlNet is for": "Was das Bild zeigt und wofür das ControlNet ist",
     "By Name": "Nach Namen",
+    "The name says: {kind}.": "Der Name sagt: {kind}.",
+    "Beside the file": "Neben der Datei",
     "What the ControlNet's name says": "Was der Name des ControlNet sagt",
     "Depth": "Tiefe",
     "A height or depth map, white is near. Spread from black to white first": "Eine Höhen- oder Tiefenkarte, Weiß ist "
@@ -1361,7 +1382,8 @@ TEXTS = {
     "upscaler": "Hochskalierer",
     "maps": "Maps",
     "maps from color": "Maps aus der Farbe",
-    "Small, and most add-ons fit it. Exactly seamless.": "Klein, und das meiste passt dazu. Genau nahtlos.",
+    "Small, with many LoRAs and ControlNets. Exactly seamless.": "Klein, mit vielen LoRAs und ControlNets. Genau "
+    "nahtlos.",
     "Follows the prompt better, and is made for 1024 pixels. Exactly seamless.": "Folgt dem Prompt besser und ist für "
     "1024 Pixel gemacht. Genau nahtlos.",
     "Trained on 6.8 million patterns that tile.": "Gelernt an 6,8 Millionen kachelnden Mustern.",

@@ -139,7 +139,7 @@ class TILEWRIGHT_OT_lay_without_repeat(_OnMaterial):
         count = without_repeat.lay(map_nodes.image_nodes(material, context.object), material)
         if not count:
             raise targets.refusal(rpt_("The textures of {name} are of one color.").format(name=material.name))
-        words = "glTF and USD files get the plain tile, OBJ and FBX files none. Unpress it for those."
+        words = "glTF and USD files get the plain tile. For OBJ and FBX files, turn this off first."
         self.report({"INFO"}, rpt_(words))
 
 

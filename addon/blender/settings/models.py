@@ -5,6 +5,7 @@ Draw functions run many times a second, and the model's name may come from someb
 only what the user does looks at the disk.
 """
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -84,6 +85,15 @@ def try_resolve(model: str) -> ModelInfo | None:
     except UserError as error:
         _problems[model] = error
         return None
+
+
+def is_own(model: str) -> bool:
+    """Whether it may be read without being asked for: it lies in the user's folder of models. Reads nothing.
+
+    A file from somebody else may name any path, also on a server that learns of it.
+    """
+    folder = os.path.normpath(preferences.models_folder())
+    return Path(os.path.normpath(model)).is_relative_to(folder)
 
 
 def problem(model: str) -> UserError | None:

@@ -362,7 +362,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     variants: EnumProperty(
         name="Variants",
         description="How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "
-        "lays them by chance",
+        "lays them by chance. Only with Tiling set to Both, without a template image and guide pictures",
         items=(
             ("1", "One Tile", "A tile that fits itself"),
             ("4", "4 Tiles", "They differ left and right"),
@@ -711,9 +711,14 @@ _POINTERS = (
 
 @persistent
 def _on_load(*_: object) -> None:
-    """What Generate made last, at first a whole material, is what it makes in a file that says nothing else."""
+    """What Generate made last, at first a whole material, is what it makes in a file that says nothing else.
+
+    And what the panel says of the file's models is read again.
+    """
     for scene in bpy.data.scenes:
         settings = settings_of(scene)
+        if models.is_own(settings.model):
+            models.try_resolve(settings.model)
         if preferences.get().whole_material and not settings.is_property_set("maps"):
             settings.maps = True
 

@@ -16,9 +16,8 @@ from ..settings.properties import AUTO, CONTROL_ITEMS, TILEWRIGHT_PG_control, TI
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Grey, with the reason, where the model takes no guides; what is there can be turned off all the same."""
     settings = settings_of(context.scene)
-    whole = layout.column()
     if reason := _reason(settings):
-        paragraph(whole, context, reason, icon="INFO")
+        paragraph(layout, context, reason, icon="INFO")
     whole = layout.column()
     whole.active = not reason
     whole.label(text="Structure (ControlNet)")
@@ -33,7 +32,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _reason(settings: TILEWRIGHT_PG_settings) -> str:
     """Why the model takes no guides, "" where it does, or that is not known yet. Reads no disk."""
     if settings.model == STARTER:
-        return iface_("There are no ControlNets and IP-Adapters for the starter. Choose another model.")
+        return iface_("There are no ControlNets or IP-Adapters for the starter. Choose another model.")
     info = models.peek(settings.model)
     if info is None or info.takes_guides:
         return ""
@@ -69,7 +68,7 @@ def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_P
     column.prop(control, "kind")
     if control.kind == AUTO and control.model:
         name = next(name for value, name, _told in CONTROL_ITEMS if value == control.get_kind())
-        paragraph(column, context, name, icon="RIGHTARROW_THIN")
+        paragraph(column, context, iface_("The name says: {kind}.").format(kind=iface_(name)), icon="RIGHTARROW_THIN")
     column.prop(control, "strength")
     steps = column.column(align=True)
     steps.prop(control, "start")
@@ -85,5 +84,5 @@ def _draw_style(column: Any, context: bpy.types.Context, settings: TILEWRIGHT_PG
     column.prop(settings, "style_file")
     if settings.style_file:
         _draw_file(column, context, settings.style_file, Role.IP_ADAPTER)
-        column.prop(settings, "style_encoder")
+        column.prop(settings, "style_encoder", placeholder="Beside the file")
         column.prop(settings, "style_strength", text="Strength")

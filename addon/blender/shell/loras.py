@@ -91,11 +91,10 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     takes = settings.model != STARTER
     if not takes:
         paragraph(layout, context, _STARTER, icon="INFO")
-    column = layout.column()
     for index, item in enumerate(settings.loras):
-        _draw_file(column.box(), settings, item, index, takes, embedding=False)
+        _draw_file(layout.box(), settings, item, index, takes, embedding=False)
     for index, item in enumerate(settings.embeddings):
-        _draw_file(column.box(), settings, item, index, takes, embedding=True)
+        _draw_file(layout.box(), settings, item, index, takes, embedding=True)
     row = layout.row()
     row.enabled = takes
     row.operator("tilewright.add_lora", text="Add LoRA or Embedding", icon="ADD")

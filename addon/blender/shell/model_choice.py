@@ -48,7 +48,7 @@ class TILEWRIGHT_OT_choose_model(reporting.Operator):
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo | None) -> None:
-    """The field, and one line of what the model is, or why it is none."""
+    """The field, and the model's name and what it is, or why it is none."""
     settings = settings_of(context.scene)
     row = layout.row(align=True)
     row.prop(settings, "model")
@@ -56,8 +56,11 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo
     problem = models.problem(settings.model)
     if problem is not None:
         paragraph(layout, context, message_of(problem), icon="ERROR")
-    elif info is not None and info.sentence:
-        paragraph(layout, context, info.sentence, icon="INFO")
+    elif info is None:
+        paragraph(layout, context, "Not read yet: Generate will read it.", icon="INFO")
+    elif info.sentence:
+        # the field shows the beginning of a path, and seldom the file's name
+        paragraph(layout, context, f"{info.title}: {info.sentence}", icon="INFO")
 
 
 CLASSES = (TILEWRIGHT_OT_choose_model,)

@@ -140,9 +140,7 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
             paragraph(layout, context, words, icon="RIGHTARROW_THIN")
     layout.prop(settings, "delight")
     layout.prop(settings, "count")
-    row = layout.row()
-    row.active = settings.tiling == "XY" and settings.template_image is None  # else the worker refuses more than one
-    row.prop(settings, "variants")
+    _draw_variants(layout, context, settings)
     layout.prop(settings, "use_random_seed")
     row = layout.row()
     row.active = not settings.use_random_seed or settings.variation > 0
@@ -152,6 +150,18 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         row = layout.row()
         row.active = not settings.use_random_seed
         row.prop(settings, "variation_seed")
+
+
+def _draw_variants(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
+    """Greyed where the worker refuses more than one tile, with the reason once more are asked for."""
+    guided = settings.style_picture is not None or any(control.use for control in settings.controls)
+    refused = settings.tiling != "XY" or settings.template_image is not None or guided
+    row = layout.row()
+    row.active = not refused
+    row.prop(settings, "variants")
+    if refused and settings.variants != "1":
+        words = "Variants need Tiling set to Both, no template image and no guide pictures."
+        paragraph(layout, context, words, icon="ERROR")
 
 
 def _draw_map_kinds(layout: bpy.types.UILayout, settings: TILEWRIGHT_PG_settings) -> None:
@@ -183,7 +193,7 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
         layout.prop(settings, "sigmas")
     if settings.model != STARTER or settings.vae:
-        layout.prop(settings, "vae")
+        layout.prop(settings, "vae", placeholder="Model's Own")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

@@ -73,7 +73,7 @@ WORTH_HAVING: tuple[WorthHaving, ...] = (
         size=246_144_864 + 1_719_125_304 + 167_335_342,
         memory=4.0,
         revision="451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
-        note="Small, and most add-ons fit it. Exactly seamless.",
+        note="Small, with many LoRAs and ControlNets. Exactly seamless.",
     ),
     WorthHaving(
         "stabilityai/stable-diffusion-xl-base-1.0",

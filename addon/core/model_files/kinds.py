@@ -83,9 +83,9 @@ class FileKind:
 
 _PLACES = {
     Role.LORA: "Add it under LoRAs.",
-    Role.EMBEDDING: "Add it under Embeddings.",
-    Role.CONTROLNET: "Choose it as a ControlNet.",
-    Role.IP_ADAPTER: "Choose it under Style.",
+    Role.EMBEDDING: "Add it under LoRAs.",
+    Role.CONTROLNET: "Choose it under Guide Pictures.",
+    Role.IP_ADAPTER: "Choose it under Guide Pictures.",
     Role.VAE: "Choose it as the VAE of a model.",
     Role.UPSCALER: "Choose it as the upscaler, or under Maps.",
 }

@@ -87,7 +87,7 @@ def _draw(width: int = 280) -> list[str]:
     both = []
     for editor in ("view3d", "shader"):
         texts: list[str] = []
-        for part in ("main", "texture", "model", "target", "material"):
+        for part in ("main", "texture", "model", "loras", "guides", "target", "material"):
             panel = getattr(bpy.types, f"TILEWRIGHT_PT_{editor}_{part}")
             panel.draw(SimpleNamespace(layout=Layout(texts)), context)
         both.append(texts)
@@ -127,6 +127,44 @@ def a_model_that_repeats_nearly_says_so_before_the_job() -> None:
         assert words not in " ".join(_draw())
     finally:
         models.peek = plain
+
+
+def variants_that_would_be_refused_say_why() -> None:
+    words = "Variants need Tiling set to Both, no template image and no guide pictures."
+    settings = wish(variants="4")
+    assert words not in " ".join(_draw(2000))
+    settings.tiling = "X"
+    assert words in " ".join(_draw(2000))
+    settings.variants = "1"
+    assert words not in " ".join(_draw(2000)), "where none are asked for, grey is enough"
+    settings.tiling, settings.variants = "XY", "4"
+    control = settings.controls.add()
+    assert words in " ".join(_draw(2000))
+    control.use = False
+    assert words not in " ".join(_draw(2000))
+
+
+def a_set_of_tiles_is_told_of_its_result() -> None:
+    generate(variants="4", maps=False)
+    assert any(text.endswith(", 4 tiles") for text in _draw())
+    generate(variants="1")
+    assert not any(text.endswith(" tiles") for text in _draw())
+
+
+def a_models_file_is_named_in_full(model: str) -> None:
+    """Its field shows the beginning of the path alone. In a file that is opened it is read if it is the user's own."""
+    models, preferences = addon("settings.models"), addon("common.preferences").get()
+    words, unread = f"{Path(model).stem}: Checkpoint of ", "Not read yet: Generate will read it."
+    wish(model=model)
+    assert any(text.startswith(words) for text in _draw(2000))
+    models.forget()
+    addon("settings.properties")._on_load()
+    assert unread in _draw(2000), "somebody else's file may name a path on a server"
+    preferences.models = str(Path(model).parent)
+    addon("settings.properties")._on_load()
+    assert unread not in _draw(2000)
+    assert any(text.startswith(words) for text in _draw(2000))
+    assert not models.is_own(str(Path(model).parent / ".." / "else.safetensors"))
 
 
 def panel_tells_each_state() -> None:
