@@ -17,7 +17,9 @@ from .canvas import Canvas, Easel
 from .resampling import lanczos_taps, mean_taps, resample
 from .tiles import Block, blocks, gather
 
-_BLOCK = 512  # pixels of the large picture that are corrected at once
+# Pixels that a thread corrects at once: of the large picture in flat blocks, since the system reads a mapped file in
+# runs as long as several rows, of which it would keep the most; of the small one in squares.
+_ROWS, _COLUMNS, _SQUARE = 32, 2048, 256
 _THREADS = min(os.cpu_count() or 1, 4)  # each holds a block
 
 Floats = NDArray[np.float32]
@@ -34,7 +36,10 @@ class Smoothing:
 def along(kernel: Floats, patch: Floats) -> Floats:
     """The first axis weighed by a kernel; loses its rim."""
     count = len(patch) - len(kernel) + 1
-    return np.add.reduce([weight * patch[place : place + count] for place, weight in enumerate(kernel)])
+    total = kernel[0] * patch[:count]
+    for place, weight in enumerate(kernel[1:], 1):
+        total += weight * patch[place : place + count]
+    return total
 
 
 def smoothed(patch: Floats, times: int) -> Floats:
@@ -89,12 +94,11 @@ def give_low_frequencies(
         canvas.array[rows, columns, :colors] = write(read(canvas.array[rows, columns, :colors]) + added)
         canvas.touched(2 * added.nbytes)
 
-    # Flat blocks: the system reads a mapped file in runs as long as several rows, of which it would keep the most.
-    flat = blocks(height, width, max(_BLOCK // 4 * height // down, 16), max(_BLOCK * 4 * width // across, 16))
+    flat = blocks(height, width, max(_ROWS * height // down, 4), max(_COLUMNS * width // across, 16))
     _in_threads(compare, flat, check)
-    _in_threads(keep, blocks(height, width, _BLOCK), check)
+    _in_threads(keep, blocks(height, width, _SQUARE), check)
     easel.drop(difference)
-    _in_threads(add, blocks(down, across, _BLOCK // 4, _BLOCK * 4), check)
+    _in_threads(add, blocks(down, across, _ROWS, _COLUMNS), check)
     easel.drop(smooth)
 
 
