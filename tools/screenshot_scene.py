@@ -288,10 +288,12 @@ def tell(told: Story) -> float | None:
     except Exception:
         logging.exception("The story broke off.")
         code = 1
-    bpy.ops.preferences.addon_disable(module=PACKAGE)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    try:
+        bpy.ops.preferences.addon_disable(module=PACKAGE)
+    finally:  # after a story that broke off that may fail too
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 bpy.context.preferences.view.show_splash = False
