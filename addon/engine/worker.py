@@ -43,6 +43,7 @@ from ..core.protocol import (
     read_message,
 )
 from ..core.results import Draft, Result
+from . import reading_ahead
 
 if TYPE_CHECKING:
     from .models import ModelCache
@@ -351,6 +352,8 @@ class Worker:
             job.check()
             self._look_what_is_loaded(job)  # once more: a job before it may have loaded meanwhile
             if self._cache is None:
+                if job.start.request.is_sampled:
+                    reading_ahead.begin(job.start.request.as_texture().model)
                 self._cache = _import_engine()
             from .generate import make_images
 

@@ -28,6 +28,8 @@ ELSEWHERE = {
     "tilewright.cancel_install": "test_setting_up.py",
     "tilewright.remove_environment": "test_setting_up.py",
     "tilewright.dismiss_setup": "test_setting_up.py",
+    "tilewright.look_up_model": "test_models.py",
+    "tilewright.open_model_page": "a page of the hub, in a browser",
     "screen.userpref_show": "Blender's own",
 }
 TEMPLATE = {f"tilewright.{name}" for name in ("use_as_template", "paint_mask", "mask_from_faces", "size_from_template")}
