@@ -290,10 +290,12 @@ def tell(told: Story) -> float | None:
         code = 1
     try:
         bpy.ops.preferences.addon_disable(module=PACKAGE)
-    finally:  # after a story that broke off that may fail too
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    except RuntimeError:  # what Blender makes of an add-on's error: without an end here it would stay open
+        logging.exception("The add-on could not be turned off.")
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 bpy.context.preferences.view.show_splash = False
