@@ -134,7 +134,7 @@ def manual() -> Story:
     yield from until_done()
     yield 1.0
     parts = {name.removeprefix(_PANEL): getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith(_PANEL)}
-    for name in parts:
+    for name in sorted(set(parts) - {"guides", "loras"}):  # which are grey for the starter
         with alone(parts, name):
             yield from take(f"manual-{name}", area)
     use_language("de_DE")
@@ -157,7 +157,8 @@ _PANEL = "TILEWRIGHT_PT_view3d_"
 @contextlib.contextmanager
 def alone(parts: dict[str, type], name: str) -> Iterator[None]:
     """Have the sidebar show one panel and no other, and that one open."""
-    for part in reversed(parts.values()):
+    ordered = sorted(parts.values(), key=depth)
+    for part in reversed(ordered):
         bpy.utils.unregister_class(part)
     kept = {key: value for key, value in vars(parts[name]).items() if key in ("bl_label", "draw", "draw_header_preset")}
     shown = type(f"TILEWRIGHT_PT_alone_{name}", parts[name].__bases__, kept)
@@ -166,8 +167,14 @@ def alone(parts: dict[str, type], name: str) -> Iterator[None]:
         yield
     finally:
         bpy.utils.unregister_class(shown)
-        for part in sorted(parts.values(), key=lambda part: "bl_parent_id" in vars(part)):
+        for part in ordered:
             bpy.utils.register_class(part)
+
+
+def depth(part: type) -> int:
+    """How many panels a panel stands in."""
+    parent = vars(part).get("bl_parent_id")
+    return 0 if parent is None else 1 + depth(getattr(bpy.types, parent))
 
 
 def use_language(name: str) -> None:
@@ -281,7 +288,11 @@ def tell(told: Story) -> float | None:
     except Exception:
         logging.exception("The story broke off.")
         code = 1
-    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    try:
+        bpy.ops.preferences.addon_disable(module=PACKAGE)
+    except RuntimeError:  # what Blender makes of an add-on's error: without an end here it would stay open
+        logging.exception("The add-on could not be turned off.")
+        code = 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -4,6 +4,7 @@
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -719,6 +720,9 @@ def _on_load(*_: object) -> None:
         settings = settings_of(scene)
         if models.is_own(settings.model):
             models.try_resolve(settings.model)
+        for item in (*settings.loras, *settings.embeddings):
+            if models.is_own(item.file):
+                item.missing = not Path(item.file).is_file()
         if preferences.get().whole_material and not settings.is_property_set("maps"):
             settings.maps = True
 

@@ -163,6 +163,11 @@ def a_models_file_is_named_in_full(model: str) -> None:
     preferences.models = str(Path(model).parent)
     addon("settings.properties")._on_load()
     assert unread not in _draw(2000)
+    item = bpy.context.scene.tilewright.loras.add()
+    item.file = str(Path(model).with_name("gone.safetensors"))
+    item.missing = False  # as it was when the file was saved
+    addon("settings.properties")._on_load()
+    assert "Not here" in _draw(2000)
     assert any(text.startswith(words) for text in _draw(2000))
     assert not models.is_own(str(Path(model).parent / ".." / "else.safetensors"))
 
