@@ -19,7 +19,7 @@ from .tiles import Block, blocks, gather
 
 # Pixels that a thread corrects at once: of the large picture in flat blocks, since the system reads a mapped file in
 # runs as long as several rows, of which it would keep the most; of the small one in squares.
-_ROWS, _COLUMNS, _SQUARE = 32, 2048, 256
+_ROWS, _COLUMNS, _SQUARE = 128, 2048, 256
 _THREADS = min(os.cpu_count() or 1, 4)  # each holds a block
 
 Floats = NDArray[np.float32]
@@ -94,7 +94,7 @@ def give_low_frequencies(
         canvas.array[rows, columns, :colors] = write(read(canvas.array[rows, columns, :colors]) + added)
         canvas.touched(2 * added.nbytes)
 
-    flat = blocks(height, width, max(_ROWS * height // down, 4), max(_COLUMNS * width // across, 16))
+    flat = blocks(height, width, max(_ROWS * height // down, 16), max(_COLUMNS * width // across, 16))
     _in_threads(compare, flat, check)
     _in_threads(keep, blocks(height, width, _SQUARE), check)
     easel.drop(difference)

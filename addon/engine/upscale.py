@@ -31,7 +31,6 @@ from .tiles import TileLimits, Tiler, blocks, gather
 # of the source, 0.3 dB of it; sixteen times, over some six pixels, cost 0.06 dB of 0.96 (four times 0.15), and the
 # colors are as near: mean dE00 0.44, 0.46 without any correction.
 _SMOOTHINGS = 16
-_CORRECTIONS = 2  # rounds; each leaves about a fifth of the difference at the frequencies that it smooths
 _BLOCK = 512  # pixels of the result that are corrected at once
 # Pixels around what is visible that take its colors: the kernels of Lanczos and of the correction reach half as far,
 # and what a network makes of pixels further away is little.
@@ -138,8 +137,7 @@ def upscale(
     if channels > colors:
         _alpha(source[..., colors:], last, factor, means, axes, check)
     if content in (Content.COLOR, Content.LINEAR):
-        for _ in range(_CORRECTIONS):
-            keep_colors(source[..., :colors], last, axes, content, easel, check)
+        keep_colors(source[..., :colors], last, axes, content, easel, check)
     elif content is Content.NORMAL and colors == 3:
         _renormalise(last, check)
     if base is not None:
