@@ -25,7 +25,7 @@ _DRAWING = ("Ancestral", "LCM", "DDPM", "SDE", "TCD")
 
 def check(request: TextureRequest) -> None:
     """Raise `UserError` where a set of tiles cannot be made so."""
-    if request.variants == 1:
+    if request.variants == 1:  # a transition refuses all of this by itself
         return
     if request.axes is not Axes.XY:
         raise bad_request("Variants that fit each other repeat both ways.", "Set Tiling to both, or Variants to one.")

@@ -45,10 +45,11 @@ HeightOf = Callable[[NDArray[np.uint8]], Floats]  # a color (H, W, 3) -> its hei
 
 @dataclass
 class Ground:
-    """A template made ready, for all pictures of a job.
+    """A template made ready, or the two pictures of a transition, for all pictures of a job.
 
     pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it.
     weight: how much of each pixel is made anew, (H, W), 0 to 1; None: all of each.
+    share: how much of the second prompt each pixel is made by, (H, W), 0 to 1; None: nothing.
     request: with the hashes of the files. words: what the recipe says besides.
     copies: the files as they were read, by their kind in a result. exact: whether they are periodic by construction.
     latents: of `start`, by the memory mode in which they were encoded.
@@ -61,38 +62,41 @@ class Ground:
     words: dict[str, str]
     copies: dict[str, Path]
     exact: bool
+    share: Floats | None = None
     latents: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
         """Whether the template itself is wanted, and no model."""
-        template = self.request.template
-        return template is not None and template.strength == 0
+        return self.request.strength == 0
 
     @property
     def fingerprint(self) -> str:
         """Of the template's file; see `Recipe.model_fingerprint`."""
-        template = self.request.template
-        return template.sha256[:16] if template else ""
+        template, transition = self.request.template, self.request.transition
+        sha256 = template.sha256 if template else transition.first_sha256 if transition else ""
+        return sha256[:16]
 
     def recipe(self, made: Recipe) -> Recipe:
         """The recipe of a picture that was made on it."""
-        template = self.request.template
-        is_forgotten = template is not None and template.strength == 1 and self.weight is None
+        is_forgotten = self.request.strength == 1 and self.weight is None
         is_exact = (self.is_whole or made.is_exact) and (self.exact or is_forgotten)
         return made.noting({**self.words, PERIODIC: EXACTLY if is_exact else "as measured"})
 
     def of(self, request: TextureRequest) -> TextureRequest:
         """One picture's request with the hashes of the files."""
-        return replace(request, template=self.request.template)
+        return replace(request, template=self.request.template, transition=self.request.transition)
 
     def latent_weight(self, factor: int) -> torch.Tensor | None:
         """Which latents are denoised, (1, 1, h, w), 0 or 1: those with any pixel that is made anew."""
         if self.weight is None:
             return None
-        height, width = self.weight.shape
-        cells = self.weight.reshape(height // factor, factor, width // factor, factor).max((1, 3)) > 0
+        cells = _cells(self.weight, factor).max((1, 3)) > 0
         return torch.from_numpy(cells.astype(np.float32))[None, None]
+
+    def latent_share(self, factor: int) -> torch.Tensor | None:
+        """`share` for latents, (1, 1, h, w)."""
+        return None if self.share is None else torch.from_numpy(_cells(self.share, factor).mean((1, 3)))[None, None]
 
     def blend(self, made: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture that was made inside, the template outside, bit for bit."""
@@ -108,6 +112,12 @@ class Ground:
     def keep(self, draft: Draft) -> dict[str, str]:
         """Put the files beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""
         return kept(self.copies, draft)
+
+
+def _cells(values: Floats, factor: int) -> Floats:
+    """(h, factor, w, factor) of (H, W)."""
+    height, width = values.shape
+    return values.reshape(height // factor, factor, width // factor, factor)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from .extras import Extras
 from .finish import Finish
 from .guides import Guides
 from .template import Region, Template
+from .transition import Transition
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
 MIN_SIDE = 64
@@ -147,6 +148,19 @@ class PictureSize(Size):
         _whole("The height", self.height, MIN_SIDE, 4 * MAX_SIDE)
 
 
+def _check_transition(request: "TextureRequest") -> None:
+    """Raise `UserError` where a request with a transition asks for what cannot be had beside it."""
+    if not isinstance(request.transition, Transition):
+        raise bad_request("The settings are not those of a transition.")
+    _text("The second prompt", request.transition.prompt)
+    if request.variants > 1 or request.template is not None or request.guides:
+        raise bad_request("A transition has no variants, no template and no guides.", "Make it without them.")
+    if request.axes is not Axes.XY:
+        raise bad_request("The tiles of a transition repeat both ways.", "Set Tiling to both.")
+    if request.finish.upscale > 1 or request.finish.delight:
+        raise bad_request("A transition keeps its two pictures as they are.", "Upscale or de-light those first.")
+
+
 @dataclass(frozen=True, slots=True)
 class TextureRequest:
     """One generation: `count` pictures of one prompt, with the seeds `seed`, `seed + 1` ...
@@ -167,6 +181,7 @@ class TextureRequest:
     guides: pictures for structure and style, beside the words.
     variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
         tile's.
+    transition: two pictures of that size, and the tiles that lead from one to the other.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -193,6 +208,7 @@ class TextureRequest:
     sigmas: Sigmas = Sigmas.MODEL
     guides: Guides = field(default_factory=Guides)
     variants: int = 1
+    transition: Transition | None = None
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -240,7 +256,9 @@ class TextureRequest:
             raise bad_request("The settings for LoRAs and embeddings are not known.")
         if isinstance(self.variants, bool) or self.variants not in COUNTS:
             raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
-        if self.variants > 1:
+        if self.transition is not None:
+            _check_transition(self)
+        if self.sheet.count > 1:
             self.finish.check_size(self.picture_size.width, self.picture_size.height)
 
     def seeds(self) -> list[int]:
@@ -257,12 +275,12 @@ class TextureRequest:
     @property
     def sheet(self) -> Sheet:
         """How its tiles lie on the picture."""
-        return Sheet(self.variants)
+        return Sheet(self.variants if self.transition is None else 16)
 
     @property
     def picture_size(self) -> Size:
-        """What is sampled at once: all variants."""
-        if self.variants == 1:
+        """What is sampled at once: all tiles."""
+        if self.sheet.count == 1:
             return self.size
         return PictureSize(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
 
@@ -271,6 +289,12 @@ class TextureRequest:
         """Width and height of the finished picture, in pixels; None for a request that does not know it."""
         size = self.picture_size
         return size.width * self.finish.upscale, size.height * self.finish.upscale
+
+    @property
+    def strength(self) -> float:
+        """How much of the noise it begins with: all, unless it is made from pictures."""
+        begun_from = self.template or self.transition
+        return 1.0 if begun_from is None else begun_from.strength
 
     @property
     def tileable(self) -> bool:
@@ -316,6 +340,7 @@ class TextureRequest:
         before = " | template" if self.template else ""
         before += " | LoRA" * bool(self.extras.loras)
         before += f" | {self.variants} variants" if self.variants > 1 else ""
+        before += " | transition" * bool(self.transition)
         before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
@@ -332,6 +357,8 @@ class TextureRequest:
             lines.append(self.template.in_words)
         if self.variants > 1:
             lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
+        if self.transition:
+            lines.append(self.transition.in_words)
         lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
@@ -348,12 +375,12 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they
-        are not the default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the variants and the transition only
+        where they are not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
-        guides = data.pop("guides")
+        guides, transition = data.pop("guides"), data.pop("transition")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
@@ -366,6 +393,8 @@ class TextureRequest:
             del data["variation"], data["variation_seed"]
         if self.variants == 1:
             del data["variants"]
+        if transition is not None:
+            data["transition"] = transition.to_json()
         if not self.vae:
             del data["vae"]
         if data.pop("sigmas") is not Sigmas.MODEL:
@@ -402,6 +431,8 @@ class TextureRequest:
                 values["extras"] = Extras.from_json(values["extras"])
             if "guides" in values:
                 values["guides"] = Guides.from_json(values["guides"])
+            if "transition" in values:
+                values["transition"] = Transition.from_json(values["transition"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)
