@@ -60,6 +60,8 @@ def problem(images: Iterable[Node]) -> str:
         if node.image.source not in {"FILE", "GENERATED"}:
             return rpt_("{name} is no single image.").format(name=node.image.name)
         recipe = readable_recipe_of(node.image)
+        if recipe is not None and recipe.request.is_sampled and recipe.texture.transition is not None:
+            return rpt_("{name} leads from one texture to another: chance cannot lay it.").format(name=node.image.name)
         if recipe is not None and recipe.request.axes is not Axes.XY:
             return rpt_("{name} does not repeat both ways.").format(name=node.image.name)
         if node.outputs["Alpha"].is_linked:
