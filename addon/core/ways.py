@@ -119,6 +119,22 @@ def transition(first: Result, second: Result, **settings: Any) -> TextureRequest
     )
 
 
+def tile_anew(result: Result, column: int, row: int, seed: int) -> TextureRequest:
+    """A set of tiles with one of them made anew, that fits where it did. column, row: from the top left, 0."""
+    request = result.recipe.texture
+    if request.transition is not None:
+        raise bad_request("The tiles of a transition are made all at once.", "Make it again with another seed.")
+    return replace(
+        request,
+        size=Size(*tile_size(result)),
+        seed=seed,
+        count=1,
+        finish=replace(request.finish, upscale=1, delight=False),  # what stays is enlarged and de-lit
+        template=template_of(result, Region.TILE, tile=(column, row)),
+        variation=0.0,
+    )
+
+
 def tile_size(result: Result) -> tuple[int, int]:
     """Width and height, in pixels, of a result or of one of its tiles. Raises `UserError` where they are not known."""
     size, sheet = result.recipe.request.result_size, result.recipe.sheet

@@ -105,7 +105,7 @@ def first_noise(loaded: LoadedModel, request: TextureRequest, generator: torch.G
         other = torch.Generator("cpu").manual_seed(request.variation_seed)
         angle = torch.tensor(request.variation * torch.pi / 2)
         noise = angle.cos() * noise + angle.sin() * randn_tensor(shape, generator=other, dtype=torch.float32)
-    if request.sheet.count > 1:
+    if request.is_fitted:
         fit_noise(noise, request)
     return noise
 

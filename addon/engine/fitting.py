@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import bad_request
 from ..core.pbr import unit_normals
+from ..core.requests.template import Region
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.variants import RIM, Sheet
 from .canvas import AT_ONCE, Canvas
@@ -31,7 +32,7 @@ def check(request: TextureRequest) -> None:
         raise bad_request("Variants that fit each other repeat both ways.", "Set Tiling to both, or Variants to one.")
     if request.guides:
         raise bad_request("Variants are not guided by pictures yet.", "Clear the guides, or set Variants to one.")
-    if request.template is not None:
+    if request.template is not None and request.template.region is not Region.TILE:
         raise bad_request("Variants are not made from a template yet.", "Clear the template, or set Variants to one.")
 
 

@@ -357,7 +357,8 @@ def _sample_and_decode(
             pixels = decode(loaded, latents, note, store, axes)
             if base is not None:
                 pixels = base.blend(pixels)
-            fit_pixels(pixels, request.sheet)
+            if request.is_fitted:
+                fit_pixels(pixels, request.sheet)
             return pixels
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
@@ -405,7 +406,7 @@ def sample(
         watch.progress(Phase.SAMPLING, index, done, steps)
         if sampling is not None:
             tensors["latents"] = sampling.put_back(tensors["latents"], step)
-        if request.sheet.count > 1:
+        if request.is_fitted:
             fit_latents(tensors["latents"], request, pipeline.scheduler)
         if shown and done < steps:
             shown.offer(loaded, tensors["latents"], request.picture_size, index, done)

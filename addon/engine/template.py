@@ -24,9 +24,10 @@ from ..core.color import to_encoded
 from ..core.errors import UserError, bad_request
 from ..core.recipe import EXACTLY, PERIODIC, Recipe
 from ..core.requests.template import Fit, Region, Template
-from ..core.requests.texture import Axes, Size, TextureRequest
+from ..core.requests.texture import Axes, PictureSize, Size, TextureRequest
 from ..core.results import Draft
 from ..core.tileable import joined, make_tileable
+from ..core.variants import RIM
 from . import pictures
 from .canvas import to_dtype
 from .cover import cover
@@ -120,6 +121,24 @@ def _cells(values: Floats, factor: int) -> Floats:
     return values.reshape(height // factor, factor, width // factor, factor)
 
 
+@dataclass
+class TileGround(Ground):
+    """Of one tile in the middle of what is around it on its sheet, half of each neighbor.
+
+    sheet: all of the set, (H, W, 3). tile: where it is there. cut: where it is in `pixels`.
+    """
+
+    sheet: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
+    tile: tuple[slice, slice] = (slice(0), slice(0))
+    cut: tuple[slice, slice] = (slice(0), slice(0))
+
+    def blend(self, made: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The set with the tile that was made, whose rims are what they were, bit for bit."""
+        result = self.sheet.copy()
+        result[self.tile] = super().blend(made)[self.cut]
+        return result
+
+
 @contextmanager
 def ground(
     request: TextureRequest, store: Path, check: Check, note: Callable[[str], None], height_of: HeightOf
@@ -155,6 +174,8 @@ def _ground(
     if source.shape[2] in (2, 4) and template.region is not Region.ALPHA and _is_transparent(source):
         note("The template's transparency is left out.")
     pixels, opacity = _colors(source, request, template, check)
+    if template.region is Region.TILE:
+        return _tile_ground(source, pixels, replace(request, template=known), copies)
     words = {}
     if template.region is Region.SEAM:
         words[results.RECIPE_BEFORE] = f"{seams.measure(pixels, request.axes).value:.3f}"
@@ -180,6 +201,46 @@ def _ground(
     return Ground(pixels, start, weight, replace(request, template=known), words, copies, exact)
 
 
+def _tile_ground(
+    source: NDArray[Any], sheet: NDArray[np.uint8], request: TextureRequest, copies: dict[str, Path]
+) -> Ground:
+    template = request.template
+    assert template is not None
+    size, tiles = request.size, request.sheet
+    if source.shape[:2] != sheet.shape[:2]:
+        wanted = f"{sheet.shape[1]}x{sheet.shape[0]}"
+        raise bad_request(
+            f"The set is {source.shape[1]}x{source.shape[0]} pixels; {tiles.count} tiles of {size} are {wanted}.",
+            "Set the size to that of its tiles.",
+        )
+    starts, around, cut = [], [], []
+    for number, side, count in zip(
+        template.tile[::-1], (size.height, size.width), (tiles.rows, tiles.columns), strict=True
+    ):
+        margin = side // 2 if count > 1 else 0
+        starts.append(slice(number * side, (number + 1) * side))
+        around.append(np.arange(number * side - margin, (number + 1) * side + margin) % (side * count))
+        cut.append(slice(margin, margin + side))
+    rim = max(min(size.width, size.height) // RIM, 1)
+    inside = np.zeros([len(places) for places in around], np.float32)
+    inside[cut[0].start + rim : cut[0].stop - rim, cut[1].start + rim : cut[1].stop - rim] = 1
+    pixels = sheet[np.ix_(*around)]
+    weight = depth_weight(inside, round(template.feather * min(inside.shape)), Axes.XY)
+    exact = pictures.repeats_exactly(copies[results.TEMPLATE], Axes.XY)
+    return TileGround(
+        pixels,
+        pixels,
+        weight,
+        request,
+        {},
+        copies,
+        exact,
+        sheet=sheet,
+        tile=(starts[0], starts[1]),
+        cut=(cut[0], cut[1]),
+    )
+
+
 def _is_covered(template: Template) -> bool:
     return template.region is Region.ALPHA or (template.region is Region.MASK and template.cover)
 
@@ -196,7 +257,7 @@ def _inside(
     """What is made anew, before the feather, (H, W), 0 to 1; None: all. Raises `UserError` where it is nothing."""
     size = request.size
     match template.region:
-        case Region.ALL:
+        case Region.ALL | Region.TILE:
             return None
         case Region.MASK:
             mask = read_copy(copies[results.MASK], Path(template.mask).name)
@@ -289,11 +350,12 @@ def _colors(
 
     Where it is wholly transparent its colors are of no account, and its mean stands instead.
     """
+    size = PictureSize(request.size.width * request.sheet.columns, request.size.height * request.sheet.rows)
     count = 3 if source.shape[2] >= 3 else 1
     has_alpha = source.shape[2] in (2, 4)
 
     def fitted(pixels: NDArray[Any], tileable: bool) -> Floats:
-        return fit(pixels, request.size, template.fit, request.axes, check, tileable)
+        return fit(pixels, size, template.fit, request.axes, check, tileable)
 
     if not has_alpha:
         colors, opacity = fitted(encoded(source), template.tileable), None

@@ -292,3 +292,46 @@ def test_set_cancelled_half_way_leaves_nothing(sd_folder: Path, tmp_path: Path, 
         with pytest.raises(Cancelled):
             make_images(ModelCache(), Start("1", request, str(store), "cpu"), Stops())
         assert list(store.iterdir()) == []
+
+
+@pytest.mark.parametrize(("count", "place"), [(4, (3, 0)), (8, (1, 1)), (16, (0, 2))])
+def test_one_tile_anew_keeps_its_rims_and_all_others(
+    make: Callable[..., Any], count: int, place: tuple[int, int]
+) -> None:
+    (result,) = make(variants=count)
+    request = ways.tile_anew(result, *place, seed=77)
+    (other,) = make(**{name: getattr(request, name) for name in ("variants", "template", "seed", "size")})
+    before, after = pixels_of(result.path()), pixels_of(other.path())
+    rim = SIDE // RIM
+    rows, columns = (slice(number * SIDE + rim, (number + 1) * SIDE - rim) for number in reversed(place))
+    inside = np.zeros(before.shape[:2], bool)
+    inside[rows, columns] = True
+    assert np.array_equal(before[~inside], after[~inside])
+    assert (before[inside] != after[inside]).mean() > 0.5
+    assert_fits(after, Sheet(count), SIDE)
+    assert other.recipe.sheet == Sheet(count)
+    (again,) = make(**{name: getattr(ways.again(other), name) for name in ("variants", "template", "seed")})
+    assert np.array_equal(pixels_of(again.path()), after)
+
+
+def test_tile_that_no_set_has_is_refused(make: Callable[..., Any], two: tuple[Path, Path]) -> None:
+    (result,) = make(variants=8)
+    with pytest.raises(UserError, match="no tile in column 4 and row 0"):
+        ways.tile_anew(result, 4, 0, seed=1)
+    (plain,) = make()
+    with pytest.raises(UserError, match="no set of tiles"):
+        ways.tile_anew(plain, 0, 0, seed=1)
+    (between,) = make(transition=Transition(*map(str, two)))
+    with pytest.raises(UserError, match="all at once"):
+        ways.tile_anew(between, 0, 0, seed=1)
+
+
+def test_set_whose_file_is_gone_or_of_another_size_is_named(make: Callable[..., Any], tmp_path: Path) -> None:
+    (result,) = make(variants=4)
+    template = ways.tile_anew(result, 0, 0, seed=1).template
+    assert template is not None
+    with pytest.raises(UserError, match=r"The set is 64x64 pixels; 4 tiles of 64x64 are 256x64\."):
+        make(variants=4, template=replace(template, source=str(paint(tmp_path / "one.png", 1))))
+    result.path().unlink()
+    with pytest.raises(UserError, match="cannot be read"):
+        make(variants=4, template=template)

@@ -91,8 +91,17 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
     return value
 
 
-def _check_axes(template: Template, axes: Axes) -> None:
-    """Raise `UserError` where the template needs an axis on which the texture repeats, and there is none."""
+def _check_template(template: Template, axes: Axes, sheet: Sheet) -> None:
+    """Raise `UserError` where the template needs a set of tiles, or an axis on which the texture repeats."""
+    if template.region is Region.TILE:
+        column, row = template.tile
+        if sheet.count == 1:
+            raise bad_request("The template is no set of tiles.", "Choose a set, or another part to be made anew.")
+        if not (0 <= column < sheet.columns and 0 <= row < sheet.rows):
+            raise bad_request(
+                f"The set has no tile in column {column} and row {row}.",
+                f"It has {sheet.columns} columns and {sheet.rows} rows, counted from 0.",
+            )
     if axes is not Axes.NONE:
         return
     if template.tileable:
@@ -240,7 +249,7 @@ class TextureRequest:
         if self.template is not None:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
-            _check_axes(self.template, self.axes)
+            _check_template(self.template, self.axes, self.sheet)
         if not isinstance(self.guides, Guides):
             raise bad_request("The settings are not those of guides.")
         if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
@@ -259,7 +268,7 @@ class TextureRequest:
         if self.transition is not None:
             _check_transition(self)
         if self.sheet.count > 1:
-            self.finish.check_size(self.picture_size.width, self.picture_size.height)
+            self.finish.check_size(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -279,16 +288,24 @@ class TextureRequest:
 
     @property
     def picture_size(self) -> Size:
-        """What is sampled at once: all tiles."""
+        """What is sampled at once: all tiles, or one with half of each beside it."""
         if self.sheet.count == 1:
             return self.size
-        return PictureSize(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
+        columns, rows = self.sheet.columns, self.sheet.rows
+        if self.template is not None:
+            columns, rows = min(columns, 2), min(rows, 2)
+        return PictureSize(self.size.width * columns, self.size.height * rows)
 
     @property
     def result_size(self) -> tuple[int, int]:
         """Width and height of the finished picture, in pixels; None for a request that does not know it."""
-        size = self.picture_size
-        return size.width * self.finish.upscale, size.height * self.finish.upscale
+        across, down = self.sheet.columns * self.finish.upscale, self.sheet.rows * self.finish.upscale
+        return self.size.width * across, self.size.height * down
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether several tiles are sampled at once, whose rims have to be kept alike."""
+        return self.sheet.count > 1 and self.template is None
 
     @property
     def strength(self) -> float:
