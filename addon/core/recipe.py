@@ -14,7 +14,7 @@ from .requests import Request, recipe_json, request_from_json
 from .requests.template import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
 from .surface_kinds import Surface, surface_of
-from .variants import Sheet
+from .variants import ONE_TILE, Sheet
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
@@ -82,8 +82,10 @@ class Recipe:
     @property
     def sheet(self) -> Sheet:
         """How tiles lie on the picture, which may be one that was enlarged or mapped from a set."""
-        made = self if self.request.is_sampled else self.source or self
-        return made.request.sheet
+        if self.request.is_sampled:
+            return self.request.sheet
+        # what was made tileable since has other edges
+        return self.source.request.sheet if self.source and not self.request.tileable else ONE_TILE
 
     @property
     def networks(self) -> list[str]:

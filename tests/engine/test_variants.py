@@ -18,13 +18,16 @@ from addon.core import ways
 from addon.core.errors import ErrorKind, UserError
 from addon.core.protocol import Phase, Start
 from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.template import Template
 from addon.core.requests.texture import Axes, Scheduler, Size, TextureRequest
 from addon.core.requests.transition import Transition
 from addon.core.variants import RIM, Sheet
-from addon.engine import fitting, generate
+from addon.engine import fitting, generate, pictures
 from addon.engine.generate import make_images
+from addon.engine.image_networks import NetworkCache
 from addon.engine.models import ModelCache
+from addon.engine.picture_job import make_result
 from tests.engine.test_generate import Watch
 
 SIDE = 64
@@ -335,3 +338,44 @@ def test_set_whose_file_is_gone_or_of_another_size_is_named(make: Callable[..., 
     result.path().unlink()
     with pytest.raises(UserError, match="cannot be read"):
         make(variants=4, template=template)
+
+
+@pytest.fixture
+def work_on(tmp_path: Path) -> Callable[..., Any]:
+    def run(result: Any, kind: str = "base_color", **settings: Any) -> Any:
+        request = PictureRequest(str(result.path(kind)), source_recipe=result.recipe.as_source(), **settings)
+        watch = Watch()
+        make_result(NetworkCache(), Start("1", request, str(tmp_path / "store"), "cpu"), watch)
+        return watch.done[0]
+
+    return run
+
+
+@pytest.mark.parametrize("count", [8, 16])
+def test_maps_remade_and_pictures_enlarged_later_fit_as_the_set_does(
+    make: Callable[..., Any], work_on: Callable[..., Any], count: int
+) -> None:
+    (result,) = make(variants=count, finish=Finish(maps=(MapKind.NORMAL,), map_networks="filter"))
+    finish = Finish(upscale=2, upscaler="starter", maps=tuple(MapKind), map_networks="starter")
+    made = work_on(result, finish=finish)
+    for kind in ("base_color", *(kind.value for kind in MapKind)):
+        with Image.open(made.path(kind)) as image:
+            assert_fits(np.asarray(image), Sheet(count), 2 * SIDE)
+    assert made.recipe.sheet == Sheet(count)
+    # and what was enlarged is enlarged once more
+    twice = work_on(made, finish=Finish(upscale=2, upscaler="lanczos"))
+    assert_fits(pixels_of(twice.path()), Sheet(count), 4 * SIDE)
+    normals = work_on(result, "normal", content=Content.NORMAL, finish=Finish(upscale=2, upscaler="lanczos"))
+    assert_fits(pictures.read(normals.path()), Sheet(count), 2 * SIDE)
+    lengths = np.linalg.norm(pictures.read(normals.path()) / 65535 * 2 - 1, axis=-1)
+    assert np.abs(lengths - 1).max() < 1e-3
+
+
+def test_set_that_was_cut_or_made_tileable_since_is_one_picture(
+    make: Callable[..., Any], work_on: Callable[..., Any]
+) -> None:
+    (result,) = make(variants=8)
+    assert work_on(result, tileable=True, axes=Axes.XY).recipe.sheet == Sheet(1)
+    Image.fromarray(pixels_of(result.path())[:, :-1]).save(result.path())
+    made = work_on(result, finish=Finish(upscale=2, upscaler="lanczos"))
+    assert pixels_of(made.path()).shape == (4 * SIDE, 8 * SIDE - 2, 3)
