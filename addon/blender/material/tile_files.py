@@ -25,6 +25,7 @@ def cut(file: Path, sheet: Sheet) -> list[Path]:
     image = bpy.data.images.load(str(file), check_existing=False)
     try:
         image.colorspace_settings.is_data = True  # numbers as they stand in the file
+        image.alpha_mode = "CHANNEL_PACKED"
         bits = 32 if file.suffix == ".exr" else 16 if image.is_float else 8
         channels = 4 if image.depth in _WITH_ALPHA else 3
         width, height = image.size[0] // sheet.columns, image.size[1] // sheet.rows
