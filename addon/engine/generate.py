@@ -239,7 +239,14 @@ def _finish_and_publish(
     from . import finish
 
     with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
+        task = finish.FinishTask(
+            picture.pixels,
+            request.finish,
+            request.axes,
+            image=picture.index,
+            sheet=request.sheet,
+            ground=picture.base,
+        )
         written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
         _publish_draft(draft, picture, written, notes, note, watch)
 

@@ -379,3 +379,21 @@ def test_set_that_was_cut_or_made_tileable_since_is_one_picture(
     Image.fromarray(pixels_of(result.path())[:, :-1]).save(result.path())
     made = work_on(result, finish=Finish(upscale=2, upscaler="lanczos"))
     assert pixels_of(made.path()).shape == (4 * SIDE, 8 * SIDE - 2, 3)
+
+
+def test_transition_has_the_maps_of_either_picture_where_nothing_is_made_anew(make: Callable[..., Any]) -> None:
+    finish = Finish(maps=tuple(MapKind), map_networks="filter")
+    two = [make(prompt=prompt, finish=finish)[0] for prompt in ("grass", "gravel")]
+    request = ways.transition(*two, width=0.25)
+    assert (request.size, request.transition.prompt) == (Size(SIDE, SIDE), "gravel")
+    (result,) = make(prompt="grass", transition=request.transition, finish=finish)
+    sheet = Sheet(16)
+    for kind in MapKind:
+        made = pictures.read(result.path(kind.value))
+        assert_fits(made, sheet, SIDE)
+        for number, source in enumerate(two):
+            tile = tile_of(made, *sheet.place(number, number, number, number))
+            assert np.array_equal(tile, pictures.read(source.path(kind.value)))
+    (again,) = make(prompt="grass", transition=ways.again(result).transition, finish=finish)
+    for kind in MapKind:
+        assert np.array_equal(pictures.read(again.path(kind.value)), pictures.read(result.path(kind.value)))
