@@ -353,8 +353,9 @@ def _by_mean(module: Any, picture: torch.Tensor, scale: int) -> torch.Tensor:
     with luminance in its place a green picture would.
     """
     grey = picture.mean(1, keepdim=True)
+    made = module(grey)  # first, while nothing else is held
     plain = Lanczos(scale).to(picture.device)(picture)
-    return (plain + (module(grey) - plain.mean(1, keepdim=True))).clamp(0, 1)
+    return (plain + (made - plain.mean(1, keepdim=True))).clamp(0, 1)
 
 
 def _by_channel(module: Any, picture: torch.Tensor) -> torch.Tensor:
