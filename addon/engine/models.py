@@ -21,7 +21,9 @@ from ..core.families import catalogue
 from ..core.families.catalogue import ModelInfo
 from ..core.families.family import Family
 from ..core.families.few_steps import FewSteps
+from ..core.families.original import SCALES
 from ..core.model_files import folder as model_folder
+from ..core.model_files import parts
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
@@ -57,7 +59,6 @@ _SIGMAS: dict[Sigmas, dict[str, Any]] = {
 _ONE_OF_THEM = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 # Parts that checkpoints lack and pipelines never use: BERT's and CLIP's heads, counters that are made on loading.
 _NOT_NEEDED = ("pooler.", "position_ids", "logit_scale")
-_SCALES = ("scale_weight", "weight_scale", "scale_input")  # ComfyUI's scaled 8-bit weights
 _KEPT_PROMPTS = 32
 
 
@@ -161,10 +162,10 @@ class ModelCache:
                 f"{info.title} cannot be sampled with {request.scheduler.value}.",
                 "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
             )
-        folder = model_folder.verify(info.folder)
+        folder = parts.verify(info, request.parts)
         if request.vae:
             folder = model_folder.with_vae(folder, Path(request.vae))
-        _check_size(info, folder.grid, request)
+        _check_size(info, folder.folder, folder.grid, request)
         key = (folder.folder, folder.fingerprint, folder.vae, device, memory)
         same = self._wanted is not None and self._wanted.key == key
         if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
@@ -220,7 +221,7 @@ class ModelCache:
         return self._loaded
 
 
-def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
+def _check_size(info: ModelInfo, folder: Path, grid: int, request: TextureRequest) -> None:
     """Raise `UserError` for a size at which a network pads its levels unevenly, and so breaks what `seamless` promises.
 
     `Size` knows the grid of most models; one with a deeper autoencoder has a larger one.
@@ -232,7 +233,7 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
-    largest = info.family.largest(info.folder)
+    largest = info.family.largest(folder)
     if largest is not None and max(width, height) > largest:
         raise UserError(
             ErrorKind.REQUEST,
@@ -293,11 +294,18 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
     there = set(folder.family.components if folder.scheduler else folder.classes)
     unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
+    own = {"is_distilled": folder.distilled} if folder.distilled is not None and "is_distilled" in settings else {}
     try:
         if folder.scheduler is None:
             tokenizers = dict(_old_tokenizers(folder, there))
             pipeline = cls.from_pretrained(
-                str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
+                str(folder.folder),
+                **networks,
+                **unused,
+                **own,
+                **tokenizers,
+                local_files_only=True,
+                use_safetensors=True,
             )
         else:
             unchecked = {"requires_safety_checker": False} if "requires_safety_checker" in settings else {}
@@ -307,6 +315,10 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
             raise
         log.exception("loading %s failed", folder.folder)
         raise _does_not_fit(folder.folder, str(error)) from error
+    name, changes = folder.sampling  # a class that our own code names
+    if name or changes:
+        scheduler = getattr(diffusers, name) if name else type(pipeline.scheduler)
+        pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **changes)
     pipeline.set_progress_bar_config(disable=True)
     return place(pipeline, plan)
 
@@ -435,7 +447,7 @@ def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: boo
             raise
         log.exception("loading %s failed", files[0])
         raise _does_not_fit(files[0], str(error)) from error
-    scales = [str(key) for key in report["unexpected_keys"] if str(key).endswith(_SCALES)]
+    scales = [str(key) for key in report["unexpected_keys"] if str(key).endswith(SCALES)]
     if scales:  # read without them, such weights would make noise
         raise _does_not_fit(files[0], f"its weights have scales of their own ({sorted(scales)[0]}), which are not read")
     missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in _NOT_NEEDED))

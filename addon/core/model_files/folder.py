@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import ErrorKind, UserError
@@ -49,6 +50,8 @@ class ModelFolder:
     in_files: networks that lie in a file with other names than diffusers'; the others are in `place`.
     classes: component -> library and class, both from our own lists. scheduler, pads: of a checkpoint in one file, see
     `original.Checkpoint`. vae: of another autoencoder than the model's own, its fingerprint; else "".
+    sampling: what a denoiser that came from elsewhere changes of the scheduler: its class in diffusers ("": none), and
+    its configuration. distilled: whether such a denoiser is, None: as the folder says.
     """
 
     folder: Path
@@ -65,6 +68,8 @@ class ModelFolder:
     scheduler: tuple[str, Mapping[str, Any]] | None = None
     pads: Mapping[str, str] = field(default_factory=dict)
     vae: str = ""
+    sampling: tuple[str, Mapping[str, Any]] = ("", MappingProxyType({}))
+    distilled: bool | None = None
 
     def place(self, component: str) -> Path:
         """The folder of a component in diffusers' layout."""
@@ -76,10 +81,11 @@ class ModelFolder:
         return found.part.config if found else read_config(self.place(component), "config.json")
 
 
-def verify(folder: Path) -> ModelFolder:
+def verify(folder: Path, *, without: str = "") -> ModelFolder:
     """Check a diffusers folder, or a checkpoint in one file, without loading it.
 
     Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
+    without: a network of it that will not be read; of a folder its configuration alone has to be there.
     Raises `UserError` (kind `MODEL`) that names the file.
     """
     if folder.suffix.lower() == checkpoint.SUFFIX and not folder.is_dir():
@@ -89,6 +95,7 @@ def verify(folder: Path) -> ModelFolder:
     if family is None:
         raise refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
     components = _components(folder, index, family)
+    components.pop(without, None)
     _refuse_code(folder, components)
     variants = _variants(folder, components)
     weights = {name: _weight_files(folder, name, components[name], variant) for name, variant in variants.items()}
@@ -122,7 +129,7 @@ def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
         network = checkpoint.autoencoder(path, model.config(model.family.denoiser), model.config("vae"))
         files: tuple[Path, ...] = (path,)
         cls, config = network.part.cls, dict(network.part.config)
-        digest, size, parameters = hashlib.sha256(_ends(path)), network.size, network.parameters
+        digest, size, parameters = hashlib.sha256(ends(path)), network.size, network.parameters
         variant, place = None, path.parent
     else:
         place = path / "vae" if (path / "vae" / "config.json").is_file() else path
@@ -172,7 +179,7 @@ def _verify_file(path: Path) -> ModelFolder:
         cls, changes = model.few.scheduler
         scheduler = cls, {**scheduler[1], **changes}
     # not its name: it may be called otherwise tomorrow
-    digest = hashlib.sha256(_ends(path) + json.dumps(scheduler, sort_keys=True).encode())
+    digest = hashlib.sha256(ends(path) + json.dumps(scheduler, sort_keys=True).encode())
     return ModelFolder(
         path,
         model.family,
@@ -217,7 +224,7 @@ def check_network(path: Path, library: str) -> Network:
         if path.suffix.lower() != checkpoint.SUFFIX:
             raise UserError(ErrorKind.MODEL, f"{path} is no safetensors file.", "Choose one, or a diffusers folder.")
         tensors = read_header(path).tensors.values()
-        fingerprint = hashlib.sha256(_ends(path)).hexdigest()[:16]
+        fingerprint = hashlib.sha256(ends(path)).hexdigest()[:16]
         return Network((path,), sum(math.prod(tensor.shape) for tensor in tensors), fingerprint)
     part = {"": Component(library, ())}  # the folder itself
     _refuse_code(path, part)
@@ -405,10 +412,10 @@ def _small_file(path: Path, limit: int = 32 << 20) -> bytes:
 
 def _sample(path: Path, piece: int = 1 << 20) -> bytes:
     """Name, length, and both ends of a file: enough to tell two sets of weights apart without reading gigabytes."""
-    return path.name.encode() + _ends(path, piece)
+    return path.name.encode() + ends(path, piece)
 
 
-def _ends(path: Path, piece: int = 1 << 20) -> bytes:
+def ends(path: Path, piece: int = 1 << 20) -> bytes:
     """Length and both ends of a file."""
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A denoiser in a file of its own, put together with what it lacks: text encoders, tokenizers, VAE and scheduler.
+
+They come from a model of the same kind: a diffusers folder, in which the denoiser may be left out, or a checkpoint in
+one file. Imports core and the standard library only; reads configurations and headers, never weights.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from .. import families
+from ..errors import ErrorKind, UserError
+from ..families import bases, original_transformers
+from ..families.catalogue import ModelInfo
+from ..families.original import Unusual
+from . import checkpoint, configs, folder, kinds
+from .checkpoint import InFile
+from .folder import ModelFolder
+from .header import read_header
+
+_MOST = 200  # entries of a folder that are looked at
+_VARIANTS = ("turbo", "base", "schnell", "dev")  # words by which models of a kind differ in how they are sampled
+
+
+def verify(info: ModelInfo, said: str = "") -> ModelFolder:
+    """Check a model as `folder.verify` does, also a file with the denoiser alone.
+
+    said: where the other parts of such a file are, a folder or a checkpoint; "": what `find` finds beside it.
+    Raises `UserError` (kind `MODEL`) that says what is missing, and where it was looked for.
+    """
+    if not info.alone:
+        return folder.verify(info.folder)
+    found = Path(said) if said else find(info)
+    if found is None:
+        raise lacking(info)
+    found = configs.root(found)
+    if not fits(info, found):
+        assert info.base is not None
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{found} is no {info.base.title} model, whose parts {info.folder.name} could take.",
+            _hint(info),
+        )
+    family = info.family
+    model = folder.verify(found, without=family.denoiser)
+    return _with_denoiser(model, info)
+
+
+def find(info: ModelInfo, more: Iterable[Path] = ()) -> Path | None:
+    """Where the parts that a denoiser lacks may come from; None where nothing fits.
+
+    more: models that are known, looked at after what lies in the file's own folder and in the folders beside that. Of
+    several, one that says as the file does that it is a turbo, a base and so on.
+    """
+    own = set(_words(info.folder.stem))
+    places = [place for place in dict.fromkeys([*_beside(info.folder), *more]) if fits(info, place)]
+    return min(places, key=lambda place: len(own ^ set(_words(_title(place)))), default=None)
+
+
+def fits(info: ModelInfo, place: Path) -> bool:
+    """Whether a folder, or a checkpoint, is a model of the same kind as a file with the denoiser alone."""
+    try:
+        place = configs.root(place)
+        if place.suffix.lower() == checkpoint.SUFFIX and not place.is_dir():
+            kind = kinds.look(place)
+            whole = kind.role is kinds.Role.CHECKPOINT and info.family.checkpoint is not None
+            return whole and kind.base is info.base and place != info.folder
+        family = families.by_pipeline(configs.read_config(place, configs.INDEX).get("_class_name"))
+        config = configs.read_config(place / info.family.denoiser, "config.json")
+    except UserError:
+        return False
+    return family is info.family and bases.of_config(config) is info.base
+
+
+def lacking(info: ModelInfo, models: Path | None = None) -> UserError:
+    """What to say where nothing was found that a denoiser could be put together with. models: a folder looked into."""
+    where = f"beside it, in {info.folder.parent}" + (f", nor in {models}" if models else "")
+    needs = f"It also needs {info.base.needs}" if info.base and info.base.needs else "It needs other parts"
+    message = f"{info.folder.name} is a denoiser alone. {needs}: none were found {where}."
+    return UserError(ErrorKind.MODEL, message, _hint(info))
+
+
+def _hint(info: ModelInfo) -> str:
+    title = info.base.title if info.base else info.title
+    return f"Under Parts From, choose a folder of {title} in diffusers format; its denoiser may be left out."
+
+
+def _beside(file: Path) -> Iterator[Path]:
+    """Folders in the file's own, beside it, and in "diffusers" beside it, where others keep such models."""
+    for place in (file.parent, file.parent.parent, file.parent.parent / "diffusers"):
+        try:
+            inside = sorted(place.iterdir())[:_MOST]
+        except OSError:
+            continue
+        for path in inside:
+            if (path / configs.INDEX).is_file() or path.name.startswith("models--"):
+                yield path
+
+
+def _title(place: Path) -> str:
+    return place.parents[1].name if place.parent.name == "snapshots" else place.name
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in _VARIANTS if word in name.lower()]
+
+
+def _with_denoiser(model: ModelFolder, info: ModelInfo) -> ModelFolder:
+    """A model with the denoiser of a file in its own one's place. Raises `UserError` (kind `MODEL`)."""
+    family, path, kind = info.family, info.folder, info.kind
+    assert kind is not None
+    assert info.base is not None
+    component, header = family.components[family.denoiser], read_header(path)
+    try:
+        part = original_transformers.denoiser(
+            header.tensors,
+            info.base,
+            info.prediction_type,
+            component.library,
+            component.classes[0],
+            model.config(family.denoiser),
+        )
+    except Unusual as error:
+        raise UserError(ErrorKind.MODEL, f"{path.name} cannot be read: {error}.", "Choose another file.") from error
+    network = InFile(path, part, header.tensors)
+    digest = hashlib.sha256(model.fingerprint.encode() + folder.ends(path))
+    scheduler, sampling = "", dict(family.schedule(kind.guided))
+    if family.checkpoint is not None and not info.guessed:
+        sampling["prediction_type"] = info.prediction_type
+    if info.few is not None:
+        scheduler, changes = info.few.scheduler
+        sampling |= changes
+    name = family.denoiser
+    return replace(
+        model,
+        # first, so that a file that does not fit says so before gigabytes of others are read
+        weights={name: (path,)} | {key: files for key, files in model.weights.items() if key != name},
+        sizes={**model.sizes, name: network.size},
+        parameters={**model.parameters, name: network.parameters},
+        variants={**model.variants, name: None},
+        classes={**model.classes, name: (part.library, part.cls)},
+        in_files={**model.in_files, name: network},
+        fingerprint=digest.hexdigest()[:16],
+        sampling=(scheduler, sampling),
+        distilled=info.defaults.distilled,
+        grid=model.grid
+        if family.checkpoint is None
+        else family.grid_of({name: part.config, "vae": model.config("vae")}),
+    )
