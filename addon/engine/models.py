@@ -425,23 +425,30 @@ def in_float32(scheduler: Any) -> Any:
 
 def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: bool) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
-    if name in folder.in_files:
-        return weights.load(folder.in_files[name], getattr(torch, dtype), channels_last)
+    given = folder.in_files.get(name)
+    if given is not None and (given.part.library == "diffusers" or folder.scheduler is not None):
+        return weights.load(given, getattr(torch, dtype), channels_last)
     library, class_name = folder.classes[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]
     try:
-        read = weights.try_load(files, library, class_name, folder.config(name), getattr(torch, dtype), channels_last)
-        if read is not None:
-            return read
-        network, report = cls.from_pretrained(
-            str(folder.place(name)),
-            torch_dtype=getattr(torch, dtype),
-            variant=folder.variants[name],
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        if given is not None:
+            network, report = weights.load_by_library(given, getattr(torch, dtype))
+        else:
+            config = folder.config(name)
+            read = weights.try_load(files, library, class_name, config, getattr(torch, dtype), channels_last)
+            if read is not None:
+                return read
+            network, report = cls.from_pretrained(
+                str(folder.place(name)),
+                torch_dtype=getattr(torch, dtype),
+                variant=folder.variants[name],
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except UserError:
+        raise
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
         if is_out_of_memory(error):
             raise

@@ -35,6 +35,7 @@ _DTYPES = {
     "F8_E5M2": torch.float8_e5m2,
 }
 _SCALES = ("scale_weight", "weight_scale")  # beside a weight, of 8 bits: what it is to be multiplied by
+_COUNTERS = "num_batches_tracked"
 # Looked up when one is wanted: each takes its time to import.
 _CLASSES: dict[str, Callable[[], Any]] = {
     "UNet2DConditionModel": lambda: diffusers.UNet2DConditionModel,
@@ -52,7 +53,7 @@ def load(network: InFile, dtype: torch.dtype, channels_last: bool = False) -> An
     Raises `UserError` (kind `MODEL`) that names what is missing, or has another shape.
     """
     empty = _build(network.part)
-    expected = _shapes(empty)
+    expected = {name: shape for name, shape in _shapes(empty).items() if not name.endswith(_COUNTERS)}
     weights = network.part.weights
     missing = sorted(name for name in expected if name not in weights)
     if missing:
@@ -67,6 +68,28 @@ def load(network: InFile, dtype: torch.dtype, channels_last: bool = False) -> An
             raise _refuse(network.path, f"holds whole numbers as {source.tensor}")
         _check_scale(network, source)
     return _filled(empty, network, wanted, dtype, channels_last)
+
+
+def load_by_library(network: InFile, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """A text encoder of transformers from a file, and what the library says of its weights; scales are multiplied out.
+
+    transformers knows the names that a file may have, and what is tied; it is handed the weights and copies none.
+    Raises `UserError` (kind `MODEL`), and whatever the library does.
+    """
+    part = network.part
+    cls = getattr(transformers, part.cls)  # on the list of safe classes
+    shapes = {name: network.tensors[source.tensor].shape for name, source in part.weights.items()}
+    floats = {name: source for name, source in part.weights.items() if network.tensors[source.tensor].dtype in _DTYPES}
+    for source in floats.values():
+        _check_scale(network, source)
+    with _one_thread():
+        read = _read(network, floats, shapes, lambda shape, _stored: _empty(shape, dtype, False, 0))
+        tensors = dict(read)
+    config = cls.config_class.from_dict(dict(part.config))
+    made, report = cls.from_pretrained(
+        None, config=config, state_dict=tensors, torch_dtype=dtype, output_loading_info=True, use_safetensors=True
+    )
+    return made, report
 
 
 def try_load(
@@ -144,10 +167,16 @@ def _filled(
 
     with _one_thread():
         tensors = dict(_read(network, wanted, _shapes(empty), empty_like))
-    empty.load_state_dict(tensors, assign=True)
+    empty.load_state_dict(tensors | _counters(empty, tensors), assign=True)
     for parameter in empty.parameters():
         parameter.requires_grad_(False)
     return empty.eval()
+
+
+def _counters(network: Any, there: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What a network counted in its training, and never reads."""
+    names = (name for name in network.state_dict() if name.endswith(_COUNTERS) and name not in there)
+    return {name: torch.zeros((), dtype=torch.long) for name in names}
 
 
 def _build(part: Part) -> Any:

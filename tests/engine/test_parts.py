@@ -337,6 +337,86 @@ def test_the_parts_stand_in_the_request_only_where_they_are_chosen() -> None:
         replace(plain, parts="z")
 
 
+# --- text encoders and VAEs in files of their own
+
+
+def comfy(root: Path, folder: Path, file: Path, files: Mapping[str, tuple[str, str]]) -> Path:
+    """ComfyUI's folders with these parts in files (part -> folder, weights' prefix), and a folder that lacks them."""
+    shutil.copytree(folder, root / "diffusers" / "model")
+    (root / "diffusion_models").mkdir()
+    shutil.copy(file, root / "diffusion_models" / file.name)
+    for part, (where, prefix) in files.items():
+        (root / where).mkdir(exist_ok=True)
+        (weights,) = (root / "diffusers" / "model" / part).glob("*.safetensors")
+        tensors = {prefix + name: tensor for name, tensor in load_file(weights).items()}
+        if part == "vae":
+            tensors = as_vae_authors(tensors)
+        save_file(tensors, root / where / f"{part}.safetensors")
+        weights.unlink()
+    return root / "diffusion_models" / file.name
+
+
+def as_vae_authors(tensors: Tensors) -> Tensors:
+    levels = 1 + max(int(match[1]) for name in tensors if (match := re.search(r"down_blocks\.(\d+)", name)))
+    made = {}
+    for name, tensor in tensors.items():
+        new = re.sub(r"down_blocks\.(\d+)\.resnets\.(\d+)", r"down.\1.block.\2", name)
+        new = re.sub(r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample", new)
+        new = re.sub(
+            r"up_blocks\.(\d+)\.(?:resnets\.(\d+)|upsamplers\.0)",
+            lambda m: f"up.{levels - 1 - int(m[1])}." + (f"block.{m[2]}" if m[2] else "upsample"),
+            new,
+        )
+        for theirs, ours in (
+            ("conv_norm_out.", "norm_out."),
+            ("conv_shortcut.", "nin_shortcut."),
+            ("mid_block.resnets.0.", "mid.block_1."),
+            ("mid_block.resnets.1.", "mid.block_2."),
+            ("mid_block.attentions.0.group_norm.", "mid.attn_1.norm."),
+            ("mid_block.attentions.0.to_out.0.", "mid.attn_1.proj_out."),
+            ("mid_block.attentions.0.to_", "mid.attn_1."),
+        ):
+            new = new.replace(theirs, ours)
+        if ".attn_1." in new and tensor.ndim == 2:
+            tensor = tensor[:, :, None, None]
+        if new.startswith(("quant_conv.", "post_quant_conv.")) and "bn.running_mean" in tensors:
+            new = ("encoder." if new[0] == "q" else "decoder.") + new
+        made[new] = tensor.contiguous()
+    return made
+
+
+FILES = {
+    "z": {"text_encoder": ("text_encoders", "model."), "vae": ("vae", "")},
+    "flux": {"text_encoder": ("clip", ""), "text_encoder_2": ("text_encoders", ""), "vae": ("vae", "")},
+    "klein": {"text_encoder": ("text_encoders", ""), "vae": ("vae", "")},
+    "qwen": {"text_encoder": ("text_encoders", "")},
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_text_encoders_and_vae_may_lie_in_files_of_their_own(
+    tmp_path: Path, made: Callable[[str], tuple[Path, Path]], name: str
+) -> None:
+    source, folder = made(name)
+    file = comfy(tmp_path, folder, source, FILES[name])
+    mine, whole = load(file), load(folder)
+    assert mine.parameters == whole.parameters
+    for part in whole.folder.weights:
+        assert same_weights(getattr(mine.pipeline, part), getattr(whole.pipeline, part)), part
+    if name == "z":
+        pictures = [Studio(tmp_path / model.stem, model).pixels(steps=1) for model in (file, folder)]
+        assert np.array_equal(*pictures)
+    lacking = tmp_path / "text_encoders" / f"{'text_encoder_2' if name == 'flux' else 'text_encoder'}.safetensors"
+    tensors = load_file(lacking)
+    missing = next(key for key in tensors if "layer" in key and key.endswith(("q_proj.weight", "q.weight")))
+    save_file({key: tensor for key, tensor in tensors.items() if key != missing}, lacking)
+    assert "more weights, which are not there" in refused(file).message
+    lacking.unlink()
+    message = refused(file).message
+    assert f"has no weights of its {lacking.stem} (" in message
+    assert str(tmp_path / "text_encoders") in message
+
+
 # --- 8 bits with scales
 
 

@@ -10,7 +10,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -81,11 +81,12 @@ class ModelFolder:
         return found.part.config if found else read_config(self.place(component), "config.json")
 
 
-def verify(folder: Path, *, without: str = "") -> ModelFolder:
+def verify(folder: Path, *, without: str = "", given: Collection[str] = ()) -> ModelFolder:
     """Check a diffusers folder, or a checkpoint in one file, without loading it.
 
     Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
-    without: a network of it that will not be read; of a folder its configuration alone has to be there.
+    without: a network of it that will not be read; of a folder its configuration alone has to be there. given: networks
+    of a folder whose weights come from elsewhere, and are not in what is returned.
     Raises `UserError` (kind `MODEL`) that names the file.
     """
     if folder.suffix.lower() == checkpoint.SUFFIX and not folder.is_dir():
@@ -97,7 +98,7 @@ def verify(folder: Path, *, without: str = "") -> ModelFolder:
     components = _components(folder, index, family)
     components.pop(without, None)
     _refuse_code(folder, components)
-    variants = _variants(folder, components)
+    variants = _variants(folder, {name: part for name, part in components.items() if name not in given})
     weights = {name: _weight_files(folder, name, components[name], variant) for name, variant in variants.items()}
     digest = hashlib.sha256()
     sizes, parameters = {}, {}
@@ -331,7 +332,7 @@ def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, st
     So does diffusers, asked for "fp16": some models have only their largest part in half precision.
     """
     weighty = {name: part for name, part in components.items() if part.has_weights}
-    there = {name: _found(folder / name, part) for name, part in weighty.items()}
+    there = {name: found_variants(folder / name, part) for name, part in weighty.items()}
     for name, variants in there.items():
         if not variants:
             place = folder / name
@@ -350,7 +351,7 @@ def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, st
 _PREFERRED = ("fp16", "bf16")  # of variants, where parts have no plain files
 
 
-def _found(place: Path, part: Component) -> set[str | None]:
+def found_variants(place: Path, part: Component) -> set[str | None]:
     """The variants of a component's weights that are there, None for the plain ones."""
     stem = re.escape(_stem(part))
     pattern = re.compile(rf"{stem}(?:\.([\w-]+))?\.safetensors|{stem}\.safetensors\.index(?:\.([\w-]+))?\.json")

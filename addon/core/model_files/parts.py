@@ -2,19 +2,20 @@
 """A denoiser in a file of its own, put together with what it lacks: text encoders, tokenizers, VAE and scheduler.
 
 They come from a model of the same kind: a diffusers folder, in which the denoiser may be left out, or a checkpoint in
-one file. Imports core and the standard library only; reads configurations and headers, never weights.
+one file. Weights that such a folder lacks are taken from files with a text encoder or a VAE alone. Imports core and the standard library only; reads configurations and headers, never weights.
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from .. import families
 from ..errors import ErrorKind, UserError
-from ..families import bases, original_transformers
+from ..families import bases, original, original_transformers
 from ..families.catalogue import ModelInfo
-from ..families.original import Unusual
+from ..families.original import Part, Source, Unusual
 from . import checkpoint, configs, folder, kinds
 from .checkpoint import InFile
 from .folder import ModelFolder
@@ -44,7 +45,10 @@ def verify(info: ModelInfo, said: str = "") -> ModelFolder:
             _hint(info),
         )
     family = info.family
-    model = folder.verify(found, without=family.denoiser)
+    files = dict(_files_for(info, found))
+    model = folder.verify(found, without=family.denoiser, given=files)
+    for name, network in files.items():
+        model = _with(model, name, network)
     return _with_denoiser(model, info)
 
 
@@ -124,7 +128,7 @@ def _with_denoiser(model: ModelFolder, info: ModelInfo) -> ModelFolder:
         )
     except Unusual as error:
         raise UserError(ErrorKind.MODEL, f"{path.name} cannot be read: {error}.", "Choose another file.") from error
-    network = InFile(path, part, header.tensors)
+    model = _with(model, family.denoiser, InFile(path, part, header.tensors))
     digest = hashlib.sha256(model.fingerprint.encode() + folder.ends(path))
     scheduler, sampling = "", dict(family.schedule(kind.guided))
     if family.checkpoint is not None and not info.guessed:
@@ -132,16 +136,8 @@ def _with_denoiser(model: ModelFolder, info: ModelInfo) -> ModelFolder:
     if info.few is not None:
         scheduler, changes = info.few.scheduler
         sampling |= changes
-    name = family.denoiser
     return replace(
         model,
-        # first, so that a file that does not fit says so before gigabytes of others are read
-        weights={name: (path,)} | {key: files for key, files in model.weights.items() if key != name},
-        sizes={**model.sizes, name: network.size},
-        parameters={**model.parameters, name: network.parameters},
-        variants={**model.variants, name: None},
-        classes={**model.classes, name: (part.library, part.cls)},
-        in_files={**model.in_files, name: network},
         fingerprint=digest.hexdigest()[:16],
         sampling=(scheduler, sampling),
         distilled=info.defaults.distilled,
@@ -149,3 +145,102 @@ def _with_denoiser(model: ModelFolder, info: ModelInfo) -> ModelFolder:
         if family.checkpoint is None
         else family.grid_of({name: part.config, "vae": model.config("vae")}),
     )
+
+
+def _with(model: ModelFolder, name: str, network: InFile) -> ModelFolder:
+    """A model with a network of a file."""
+    part = network.part
+    digest = hashlib.sha256(model.fingerprint.encode() + folder.ends(network.path))
+    return replace(
+        model,
+        # first, so that a file that does not fit says so before gigabytes of others are read
+        weights={name: (network.path,)} | {key: files for key, files in model.weights.items() if key != name},
+        sizes={**model.sizes, name: network.size},
+        parameters={**model.parameters, name: network.parameters},
+        variants={**model.variants, name: None},
+        classes={**model.classes, name: (part.library, part.cls)},
+        in_files={**model.in_files, name: network},
+        fingerprint=digest.hexdigest()[:16],
+    )
+
+
+# --- text encoders and VAEs in files of their own, where a folder has their configurations alone
+
+_FOLDERS = ("text_encoders", "clip", "vae", "text_encoder")  # beside the file's own, as ComfyUI names them
+_TABLES = ("shared.weight", "token_embedding.weight", "embed_tokens.weight")  # of T5, CLIP, and language models
+_KL = ("AutoencoderKL", "AutoencoderKLFlux2")
+
+
+def _files_for(info: ModelInfo, place: Path) -> Iterator[tuple[str, InFile]]:
+    """The networks that a folder has no weights of, and the files that fit its configurations.
+
+    Raises `UserError` (kind `MODEL`) where none does.
+    """
+    if not place.is_dir():
+        return
+    index = configs.read_config(place, configs.INDEX)
+    for name, part in info.family.components.items():
+        if not part.has_weights or name == info.family.denoiser or folder.found_variants(place / name, part):
+            continue
+        if part.optional and not isinstance((index.get(name) or [None])[0], str):
+            continue
+        config = configs.read_config(place / name, "config.json")
+        cls = next((cls for cls in part.classes if [part.library, cls] == index.get(name)), part.classes[0])
+        looked = [place / name, info.folder.parent, *(info.folder.parent.parent / other for other in _FOLDERS)]
+        found = [
+            network
+            for path in _weights_in(looked)
+            if path != info.folder and (network := _fitting(path, Part(part.library, cls, config, {}))) is not None
+        ]
+        if not found:
+            where = ", ".join(str(path) for path in looked if path.is_dir())
+            raise UserError(
+                ErrorKind.MODEL,
+                f"{place} has no weights of its {name} ({cls}), and none that fit are in {where}.",
+                "Download the model again, or put the file beside the denoiser's.",
+            )
+        yield name, min(found, key=_narrow)
+
+
+def _weights_in(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        try:
+            yield from sorted(path for path in place.iterdir() if path.suffix.lower() == checkpoint.SUFFIX)[:_MOST]
+        except OSError:
+            continue
+
+
+def _narrow(network: InFile) -> bool:
+    """Whether its weights have 8 bits: others go before."""
+    return any(tensor.dtype.startswith("F8") for tensor in network.tensors.values())
+
+
+def _fitting(path: Path, part: Part) -> InFile | None:
+    """The network that a file holds, where its names and shapes are those of a configuration; else None."""
+    try:
+        header, kind = read_header(path), kinds.look(path)
+    except UserError:
+        return None
+    tensors = header.tensors
+    if part.library == "diffusers":
+        if kind.role is not kinds.Role.VAE or part.cls not in _KL:
+            return None
+        try:
+            names = original.autoencoder(tensors, None, "").weights
+        except Unusual:
+            return None
+        same = kind.latents == checkpoint.latent_channels(part.config)
+        return InFile(path, replace(part, weights=names), tensors) if same else None
+    said = part.config.get("text_config")
+    config = said if isinstance(said, dict) else part.config
+    width, layers = (config.get(key, config.get(other)) for key, other in _SIZES)
+    table = next((t.shape for name, t in tensors.items() if name.endswith(_TABLES) and "visual." not in name), ())
+    numbers = [int(m[1]) for name in tensors if (m := _LAYER.search(name)) and "visual." not in name]
+    if table != (config.get("vocab_size"), width) or 1 + max(numbers, default=-1) != layers:
+        return None
+    weights = {name: Source(name) for name in tensors if not name.endswith(original.SCALES)}
+    return InFile(path, replace(part, weights=weights), tensors)
+
+
+_SIZES = (("hidden_size", "d_model"), ("num_hidden_layers", "num_layers"))
+_LAYER = re.compile(r"(?:block|layers)\.(\d{1,3})\.")
