@@ -283,7 +283,9 @@ def autoencoder(tensors: Tensors, base: Base | None, prefix: str) -> Part:
         down, block = "encoder.down_blocks.", "resnets."
     levels = 1 + max(_numbers(shapes, down), default=-1)
     if "encoder.quant_conv.weight" in shapes:  # FLUX.2's authors have it within
-        names = {re.sub(r"^(?:en|de)coder\.(?=(?:post_)?quant_conv\.)", "", short): name for short, name in names.items()}
+        names = {
+            re.sub(r"^(?:en|de)coder\.(?=(?:post_)?quant_conv\.)", "", short): name for short, name in names.items()
+        }
         shapes = {short: tensors[name].shape for short, name in names.items()}
     widths = [_shape(shapes, f"{down}{level}.{block}0.{first}")[0] for level in range(levels)]
     if not widths:

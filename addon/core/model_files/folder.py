@@ -104,7 +104,7 @@ def verify(folder: Path, *, without: str = "", given: Collection[str] = ()) -> M
     sizes, parameters = {}, {}
     for name in sorted(components):
         if name.startswith("tokenizer"):
-            _check_vocabulary(folder / name)
+            check_vocabulary(folder / name, index[name][1])
         sizes[name], parameters[name] = _add(folder / name, weights.get(name, ()), digest)
     return ModelFolder(
         folder,
@@ -254,21 +254,26 @@ def _add(place: Path, files: Iterable[Path], digest: Any) -> tuple[int, int]:
     return size, parameters
 
 
-# What a tokenizer cannot do without, in any of these ways: BPE, BERT, SentencePiece.
-_VOCABULARIES = (
-    ("tokenizer.json",),
-    ("vocab.json", "merges.txt"),
-    ("vocab.txt",),
-    ("spiece.model",),
-    ("tokenizer.model",),
-)
+# What tokenizers are read from beside tokenizer.json, by how their classes' names begin. transformers 5.23 can do no
+# more without further packages, and for most classes makes one of a few tokens where it can't, silently
+# (tests/engine/test_tokenizers.py). T5's is read by `engine.spiece`.
+_VOCABULARIES = {
+    "CLIP": ("vocab.json", "merges.txt"),
+    "Qwen2": ("vocab.json", "merges.txt"),
+    "Bert": ("vocab.txt",),
+    "T5": ("spiece.model",),
+}
 
 
-def _check_vocabulary(place: Path) -> None:
-    """Raise `UserError` where a tokenizer has no vocabulary: transformers 5 makes one of two tokens, silently."""
-    if any(all((place / name).is_file() for name in names) for names in _VOCABULARIES):
+def check_vocabulary(place: Path, cls: str) -> None:
+    """Raise `UserError` (kind `MODEL`) where a tokenizer of this class of transformers has no vocabulary to be read."""
+    if (place / "tokenizer.json").is_file():
         return
-    missing = "merges.txt" if (place / "vocab.json").is_file() else "its vocabulary (tokenizer.json)"
+    others = next((names for start, names in _VOCABULARIES.items() if cls.startswith(start)), ())
+    if others and all((place / name).is_file() for name in others):
+        return
+    there = any((place / name).is_file() for name in others)
+    missing = others[-1] if there else "its vocabulary (tokenizer.json)"
     raise UserError(ErrorKind.MODEL, f"{place} lacks {missing}.", AGAIN)
 
 

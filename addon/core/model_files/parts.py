@@ -2,7 +2,8 @@
 """A denoiser in a file of its own, put together with what it lacks: text encoders, tokenizers, VAE and scheduler.
 
 They come from a model of the same kind: a diffusers folder, in which the denoiser may be left out, or a checkpoint in
-one file. Weights that such a folder lacks are taken from files with a text encoder or a VAE alone. Imports core and the standard library only; reads configurations and headers, never weights.
+one file. Weights that such a folder lacks are taken from files with a text encoder or a VAE alone. Imports core and the
+standard library only; reads configurations and headers, never weights.
 """
 
 import hashlib
@@ -143,7 +144,7 @@ def _with_denoiser(model: ModelFolder, info: ModelInfo) -> ModelFolder:
         distilled=info.defaults.distilled,
         grid=model.grid
         if family.checkpoint is None
-        else family.grid_of({name: part.config, "vae": model.config("vae")}),
+        else family.grid_of({family.denoiser: part.config, "vae": model.config("vae")}),
     )
 
 
