@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -28,7 +29,7 @@ from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
 from . import guide_files, safety, vocabulary, weights
-from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from .devices import READS, Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
 from .guide_files import GuideCache
@@ -69,7 +70,7 @@ class LoadedModel:
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
     safety: the checker that the folder brings, if it does. guides: what guided the last job. loras: the files of the
-        last request, with their hashes.
+        last request, with their hashes. absent: networks that are not in memory now, without their weights.
     """
 
     info: ModelInfo
@@ -82,6 +83,7 @@ class LoadedModel:
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
     loras: dict[Path, tuple[str, LoraFile]] = field(default_factory=dict)
+    absent: dict[str, Any] = field(default_factory=dict)
     guides: GuideCache = field(default_factory=GuideCache)
 
     @property
@@ -217,6 +219,10 @@ class ModelCache:
         pipeline = load_pipeline(wanted.folder, wanted.plan)
         scheduler = pipeline.scheduler
         self._loaded = LoadedModel(wanted.info, wanted.folder, wanted.plan, pipeline, wanted.parameters, scheduler)
+        if wanted.plan.in_turns:
+            for name in wanted.folder.weights:
+                if name != "vae":
+                    take_out(self._loaded, name)
         self._loaded.safety = safety.load(wanted.folder.folder, self._loaded.adapter)
         return self._loaded
 
@@ -248,7 +254,8 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
         parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
         networks = [part for part in parts if isinstance(part, torch.nn.Module)]
-        held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
+        there = (p for network in networks for p in network.parameters() if not p.is_meta)
+        held = sum(p.numel() * p.element_size() for p in there)
         found = replace(found, free=found.free + held)
     family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
@@ -261,7 +268,8 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
-    if order.index(loaded.plan.mode) < order.index(plan.mode):
+    before, now = ((order.index(one.mode), one.in_turns) for one in (loaded.plan, plan))
+    if before < now:
         return None
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
     possible = loaded.plan.decodings(request.picture_size)
@@ -285,11 +293,16 @@ def _with_guides(
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
-    """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
-    networks = {
-        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
-        for name in folder.weights
-    }
+    """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`).
+
+    Where text encoders and denoiser take turns, without the weights of either.
+    """
+    networks = {}
+    for name in folder.weights:
+        if plan.in_turns and name != "vae":
+            networks[name] = weights.build(*folder.classes[name], folder.config(name))
+            continue
+        networks[name] = load_network(folder, name, plan)
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
     there = set(folder.family.components if folder.scheduler else folder.classes)
@@ -354,14 +367,52 @@ def diffusers_networks(pipeline: Any) -> list[Any]:
     return [part for part in pipeline.components.values() if isinstance(part, diffusers.ModelMixin)]
 
 
+def load_network(folder: ModelFolder, name: str, plan: Plan) -> Any:
+    """One network, with every weight of it from its files, and where it stays if that is decided.
+
+    On a graphics card that holds the whole model each goes there before the next is read: main memory holds one.
+    Raises `UserError` (kind `MODEL`).
+    """
+    network = _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
+    if plan.offload is Offload.NONE:
+        if plan.channels_last and isinstance(network, diffusers.ModelMixin):
+            _lay_out(network)
+        network.to(plan.vae_device if name == "vae" else plan.device.name)
+    return network
+
+
+def take_out(loaded: LoadedModel, name: str) -> None:
+    """Let go of a network's weights. Its pipeline has its configuration at most until `put_back`."""
+    pipeline = loaded.pipeline
+    network = pipeline.components[name].to("meta")
+    loaded.absent[name] = network
+    # no module: the pipeline's device is that of any of its networks
+    reads = name.startswith(READS)
+    dtype = getattr(torch, loaded.plan.dtype)
+    vars(pipeline)[name] = None if reads else SimpleNamespace(config=network.config, dtype=dtype)
+
+
+def put_back(loaded: LoadedModel, name: str) -> None:
+    """Read a network again that was taken out. Raises `UserError` (kind `MODEL`)."""
+    vars(loaded.pipeline)[name] = load_network(loaded.folder, name, loaded.plan)
+    del loaded.absent[name]
+
+
+def _lay_out(network: Any) -> None:
+    """Convolutions' weights with channels last."""
+    if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+        network.to(memory_format=torch.channels_last)
+
+
 def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
-                network.to(memory_format=torch.channels_last)
+            _lay_out(network)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
+    if plan.in_turns:
+        return pipeline
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:
         return pipeline.to(plan.device.name)
     if plan.vae_device != plan.device.name:

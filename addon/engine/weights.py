@@ -179,9 +179,15 @@ def _counters(network: Any, there: Mapping[str, torch.Tensor]) -> dict[str, torc
     return {name: torch.zeros((), dtype=torch.long) for name in names}
 
 
+def build(library: str, cls: str, config: Mapping[str, Any]) -> Any:
+    """A network without weights. library, cls: on the list of safe classes."""
+    return _build(Part(library, cls, config, {}))
+
+
 def _build(part: Part) -> Any:
     """A network without weights; small tables that no file holds are computed."""
-    cls = _CLASSES[part.cls]() if part.cls in _CLASSES else getattr(diffusers, part.cls)  # on the list of safe classes
+    library = {"diffusers": diffusers, "transformers": transformers}[part.library]
+    cls = _CLASSES[part.cls]() if part.cls in _CLASSES else getattr(library, part.cls)  # on the list of safe classes
     with no_init_weights(), init_empty_weights(include_buffers=False):  # random numbers for nothing take their time
         if part.library == "diffusers":
             return cls.from_config(dict(part.config))
