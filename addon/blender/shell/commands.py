@@ -114,6 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
+    generate.add_argument(
+        "--parts", metavar="FILE|FOLDER", help="a model whose text encoders and VAE a denoiser alone takes (one beside)"
+    )
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     ways = tuple(sigmas.value.lower() for sigmas in Sigmas)
@@ -182,6 +185,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         sigmas=options.sigmas.upper(),
         model=model,
         vae=str(_path(options.vae)) if options.vae else "",
+        parts=str(_path(options.parts)) if options.parts else "",
         template=template,
         extras=_extras(options),
         guides=guides,

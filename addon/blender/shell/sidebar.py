@@ -194,6 +194,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.prop(settings, "sigmas")
     if settings.model != STARTER or settings.vae:
         layout.prop(settings, "vae", placeholder="Model's Own")
+    if info and info.alone:
+        layout.prop(settings, "parts", placeholder="Found by Itself")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

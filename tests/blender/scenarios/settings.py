@@ -31,6 +31,7 @@ CHANGED: dict[str, Any] = {
     "delight": True,
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
+    "parts": "",  # as well
     "scheduler": "UNIPC",
     "sigmas": "KARRAS",
     "variation": 0.25,
@@ -87,6 +88,7 @@ OPTIONS = {
     "--embedding": "",
     "--clip-skip": "2",
     "--vae": "",
+    "--parts": "",
     "--scheduler": "unipc",
     "--sigmas": "karras",
     "--variation": "0.25",
@@ -125,6 +127,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
     CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
+    CHANGED["parts"] = OPTIONS["--parts"] = str(Path(folder).resolve() / "parts.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
