@@ -7,6 +7,8 @@ the same list of packages; in a terminal, where ssh may ask what it has to ask.
 
 import argparse
 import json
+import logging
+import os
 import shlex
 import subprocess
 import sys
@@ -27,6 +29,7 @@ from . import child, ssh
 from .settling import LOCKS, TOLD
 from .ssh import FOLDER, Place
 
+_logger = logging.getLogger(__name__)
 _CHECK_SECONDS = 240.0  # importing torch from a slow disk takes minutes
 _LEFT_OUT = {"blender", "manual", "__pycache__"}  # of the package: Blender's room, and what is read
 _ABSENT = "ABSENT"
@@ -38,6 +41,7 @@ class Report:
 
     version: of Tilewright there, "" for none. machine: system, and kind of processor. engine: what the worker's Python
     has; error: what it lacks. free: bytes. waiting: results that have not come over. models: those there, by id.
+    told: all of this as it was told, in JSON.
     """
 
     place: Place
@@ -48,6 +52,7 @@ class Report:
     free: int = 0
     waiting: int = 0
     models: Mapping[str, ModelInfo] = field(default_factory=dict)
+    told: str = ""
 
     def problem(self, product: str) -> str:
         """What is missing for this Tilewright to work with it: a sentence, "" for nothing."""
@@ -103,15 +108,44 @@ def check(place: Place, stopped: Callable[[], bool] = lambda: False) -> Report:
     if told.startswith(_ABSENT):
         return Report(place, "", told.removeprefix(_ABSENT).strip())
     try:
-        return report_from_json(place, json.loads(told))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return read(place, told)
+    except ValueError as error:
         raise UserError(
             ErrorKind.WORKER, f"What {place.host} says is not of this Tilewright.", "Copy Tilewright there again."
         ) from error
 
 
-def report_from_json(place: Place, data: Mapping[str, Any]) -> Report:
-    """What `settling.report` told. Raises KeyError, TypeError or ValueError on anything else."""
+def save(report: Report, path: Path) -> None:
+    """Keep it for the next start of Blender. What cannot be written is logged."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = {"host": report.place.host, "folder": report.place.folder, "told": report.told}
+        part.write_text(json.dumps(place), encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        _logger.warning("What is on %s could not be kept: %s", report.place.host, error)
+
+
+def load(place: Place, path: Path) -> Report | None:
+    """What was kept of that place, None for nothing."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        same = (said["host"], said["folder"]) == (place.host, place.folder)
+        return read(place, said["told"]) if same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read(place: Place, told: str) -> Report:
+    """What `settling.report` told. Raises ValueError on anything else."""
+    try:
+        return _report(place, json.loads(told), told)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no report") from error
+
+
+def _report(place: Place, data: Mapping[str, Any], told: str) -> Report:
     infos = [_model(model) for model in data["models"]]
     return Report(
         place,
@@ -122,6 +156,7 @@ def report_from_json(place: Place, data: Mapping[str, Any]) -> Report:
         int(data["free"]),
         int(data["waiting"]),
         {info.id: info for info in infos if info is not None},
+        told,
     )
 
 
