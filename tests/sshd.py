@@ -93,7 +93,7 @@ class Server:
         self.allowed = folder / "authorized"
         shutil.copy(f"{self.key}.pub", self.allowed)
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+            self.port = port = free.getsockname()[1]
         config = folder / "sshd_config"
         config.write_text(
             f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder / 'host'}\nAuthorizedKeysFile {self.allowed}\n"
@@ -135,10 +135,10 @@ class Server:
         lines = [f"Host {HOST}", *(f"  {name} {value}" for name, value in words.items())]
         (self.folder / "config").write_text("\n".join(lines) + "\n")
 
-    def know(self, key: Path | None = None) -> None:
+    def know(self, key: Path | None = None, port: int = 0) -> None:
         """Have the user know the host by this key, else by its own."""
         kind, text, *_ = (key or self.folder / "host.pub").read_text().split()
-        self.known.write_text(f"[127.0.0.1]:{self.line.port} {kind} {text}\n")
+        self.known.write_text(f"[127.0.0.1]:{port or self.line.port} {kind} {text}\n")
 
     def behave(self, behaviour: dict[str, object]) -> None:
         """What workers that start from now on do; see `tests.fake`."""
