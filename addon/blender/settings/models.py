@@ -49,7 +49,16 @@ SIGMAS_ITEMS = (
 
 
 def resolve(model: str) -> ModelInfo:
-    """The model, read anew only if its folder changed. Raises `UserError` (kind `MODEL`)."""
+    """The model, read anew only if its folder changed. Raises `UserError` (kind `MODEL`).
+
+    Where another machine makes the textures, it is one of that machine's, as far as they were asked for.
+    """
+    if model != STARTER and preferences.place():
+        report = preferences.models_elsewhere()
+        if report is None or model not in report.models:
+            words = rpt_("{host} has no model {model}.").format(host=preferences.get().host.strip(), model=model)
+            raise UserError(ErrorKind.MODEL, words, "Press Check in the preferences: it lists what is there.")
+        return report.models[model]
     try:
         stamp = _stamp(model)
     except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
@@ -68,6 +77,8 @@ def resolve(model: str) -> ModelInfo:
 
 def peek(model: str) -> ModelInfo | None:
     """What is known of the model already; reads nothing."""
+    if model != STARTER and (report := preferences.models_elsewhere()):
+        return report.models.get(model)
     known = _known.get(model)
     return known[1] if known else None
 
@@ -121,6 +132,9 @@ def sigmas_items(model: str, scheduler: str) -> tuple[tuple[str, str, str, int],
 
 def candidates(text: str) -> list[tuple[str, str]]:
     """What the search offers: the models that are there, and last the way to more of them."""
+    if report := preferences.models_elsewhere():
+        wanted = text.casefold()
+        return [(id_, info.title) for id_, info in report.models.items() if wanted in f"{id_} {info.title}".casefold()]
     models = state.current.models
     if models.library is None or models.library is not preferences.library() or bpy.app.background:
         models.entries = tuple(preferences.library().entries())  # afterwards a thread keeps it up to date

@@ -178,6 +178,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
+    if preferences.get().host.strip():
+        layout.prop(preferences.get(), "place")
     model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
