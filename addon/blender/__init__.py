@@ -22,7 +22,7 @@ from .jobs import (
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
-from .shell import commands, loras, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, pickers, preferences, sidebar
 
 _CLASSES = (
     *extras.CLASSES,  # which the settings hold
@@ -44,6 +44,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *pickers.CLASSES,
     *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,

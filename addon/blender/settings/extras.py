@@ -125,7 +125,10 @@ def fill(item: Any, values: dict[str, Any]) -> None:
 
 
 def find(name: str) -> Path | None:
-    """The file of that name in the folder of the models, or in a folder of its, None where there is none."""
+    """The file of that name in the folder of the models, or in a folder of its, or that was added to the library.
+
+    None where there is none.
+    """
     folder, pattern = preferences.models_folder(), ""
     for _ in range(_DEPTH if folder and name == name_of(name) else 0):
         try:
@@ -136,7 +139,8 @@ def find(name: str) -> Path | None:
         except OSError:
             return None
         pattern += "*/"
-    return None
+    added = (entry.path for entry in preferences.library().entries() if entry.path.name == name)
+    return next((path for path in added if _is_file(path)), None)
 
 
 def _path(file: str) -> Path:

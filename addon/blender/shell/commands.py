@@ -20,6 +20,7 @@ import bpy
 from ...core import picture_facts, prompt_files
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.model_files.kinds import Role
 from ...core.naming import slug
 from ...core.prompts import final
 from ...core.protocol import ImageDone
@@ -33,7 +34,7 @@ from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps
-from ..settings import extras, models, request
+from ..settings import extras, library, models, request
 from . import guide_options, library_command, models_commands, picture_commands, template_options
 from .guide_options import GuidesOf
 from .picture_commands import Wanted
@@ -161,7 +162,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         value = getattr(wish, name)
         return getattr(options, name) if value is None else value
 
-    model = options.model if options.model == STARTER else str(_path(options.model))
+    model = options.model if options.model == STARTER else str(library.path_of(options.model, _path, Role.CHECKPOINT))
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
@@ -181,7 +182,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),
         model=model,
-        vae=str(_path(options.vae)) if options.vae else "",
+        vae=str(library.path_of(options.vae, _path, Role.VAE)) if options.vae else "",
         template=template,
         extras=_extras(options),
         guides=guides,
@@ -192,10 +193,10 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
 
 
 def _extras(options: argparse.Namespace) -> Extras:
-    """Files are looked for where the command runs, and then in the folder of the models. Raises `UserError`."""
+    """Files are looked for where the command runs, and then by name in the library. Raises `UserError`."""
 
     def file(text: str) -> str:
-        path = _path(text)
+        path = library.path_of(text, _path, Role.LORA, Role.EMBEDDING)
         return str(path if path.is_file() else extras.find(text) or path)
 
     loras = [(file(name), weight) for name, weight in map(parse_lora, options.lora)]

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import ErrorKind, UserError
+from ...core.model_files.kinds import Role
 from ...core.requests.guides import Control, ControlKind, Guides, Style, kind_of
 from ...core.requests.picture import Content
 from ...core.requests.texture import Axes
+from ..settings import library
 from . import picture_commands, template_options
 
 _CONTENT = {ControlKind.DEPTH: Content.DATA, ControlKind.NORMAL: Content.NORMAL}
@@ -92,10 +94,16 @@ class GuidesOf:
         if options.style_picture is None:
             raise _refusal("--style needs a --style-picture.", "Name the picture whose style it takes.")
         picture, notes = _readable(path(options.style_picture), Content.COLOR)
+        file = library.path_of(options.style, path, Role.IP_ADAPTER)
+        if options.style_encoder is None:
+            encoder = library.elsewhere(file)
+            notes = (*notes, *([f"The image encoder is {encoder}."] if encoder else []))
+        else:
+            encoder = str(library.path_of(options.style_encoder, path, Role.IMAGE_ENCODER))
         style = Style(
-            file=str(path(options.style)),
+            file=str(file),
             picture=str(picture),
-            encoder=str(path(options.style_encoder)) if options.style_encoder is not None else "",
+            encoder=encoder,
             **({} if options.style_strength is None else {"strength": options.style_strength}),
         )
         return style, notes
@@ -104,7 +112,7 @@ class GuidesOf:
 def _control(said: dict[str, Any], path: Callable[[str], Path], axes: Axes) -> tuple[Control, tuple[str, ...]]:
     if "control_picture" not in said:
         raise _refusal("--control needs a --control-picture.", "Name the picture that it reads after it.")
-    model, file = path(said["control"]), path(said["control_picture"])
+    model, file = library.path_of(said["control"], path, Role.CONTROLNET), path(said["control_picture"])
     kind = ControlKind(said["control_kind"].upper()) if "control_kind" in said else kind_of(str(model))
     picture, notes = _readable(file, _CONTENT.get(kind, Content.COLOR))
     tileable = {"yes": True, "no": False}.get(said.get("control_tileable", ""))
