@@ -1145,6 +1145,11 @@ TEXTS = {
     "kommt nie zur Ruhe",
     "DDIM": "DDIM",
     "The classic": "Der Klassiker",
+    # what presets name
+    "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
+    "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",
+    "Not the same as when the preset was saved: {names}.": "Nicht dasselbe wie beim Speichern des Presets: {names}.",
+    "Cannot write {path}: {reason}.": "{path} lässt sich nicht schreiben: {reason}.",
     # what files and models are
     "This is {what}.": "Das ist {what}.",
     "It also needs {parts}.": "Dazu gehört noch: {parts}.",

@@ -153,6 +153,15 @@ def _path(file: str) -> Path:
     return path
 
 
+def here(file: str) -> Path | None:
+    """The file that a text on an item means, None where it is not here."""
+    try:
+        path = _path(file)
+    except UserError:
+        return None
+    return path if _is_file(path) else None
+
+
 def _kind(file: str) -> FileKind | None:
     try:
         return kinds.look(_path(file))

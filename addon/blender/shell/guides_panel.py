@@ -59,9 +59,7 @@ def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_P
     row = column.row(align=True)
     row.prop(control, "use", text="")
     row.prop(control, "model", text="", placeholder=iface_("ControlNet"))
-    menu = row.row(align=True)
-    menu.context_pointer_set(pickers.CONTROL, control)
-    pickers.draw_button(menu, "TILEWRIGHT_MT_controlnets")
+    pickers.draw_control_button(row, control)
     button: Any = row.operator("tilewright.remove_control", text="", icon="X")
     button.index = index
     if not control.use:

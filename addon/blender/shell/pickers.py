@@ -14,9 +14,8 @@ from ..common.languages import iface_
 from ..install import models as setup_models
 from ..settings import extras, library
 from ..settings.library import Pick
-from ..settings.properties import TILEWRIGHT_PG_settings, settings_of
+from ..settings.properties import TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, settings_of
 
-CONTROL = "tilewright_control"  # what a layout calls the control that a menu is about
 _MOST = 60  # entries of a menu, which are searched by typing; more would leave the screen
 _NONE_YET = {
     Role.LORA: "No LoRA or embedding is here yet",
@@ -63,6 +62,13 @@ def draw_button(layout: Any, menu: str) -> None:
     layout.menu(menu, text="", icon="ASSET_MANAGER")
 
 
+def draw_control_button(layout: Any, control: TILEWRIGHT_PG_control) -> None:
+    """The same of a control, which the menu is told of by the layout."""
+    row = layout.row(align=True)
+    row.context_pointer_set("tilewright_control", control)
+    draw_button(row, "TILEWRIGHT_MT_controlnets")
+
+
 def _draw(layout: Any, context: bpy.types.Context, *roles: Role) -> None:
     setup_models.want_list()
     settings = settings_of(context.scene)
@@ -88,7 +94,7 @@ def _draw_pick(
     text = f"{pick.title} ({reason})" if reason else pick.title
     button = row.operator("tilewright.pick_file", text=text, icon=icon, translate=False)
     button.file, button.role = str(pick.path), pick.role.value
-    control = getattr(context, CONTROL, None)
+    control = getattr(context, "tilewright_control", None)
     controls = list(settings.controls)
     button.index = controls.index(control) if control in controls else -1
 
