@@ -792,7 +792,6 @@ TEXTS = {
     "einem anderen Node.",
     "No face of {name} with {material} has an area, on the object and in the UV map.": "Keine Fläche von {name} mit "
     "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
-    "{name} has no UV map.": "{name} hat keine UV-Map.",
     "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
     "{name} is not a mesh, so it has no texel density.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
     "nicht ablesen.",
@@ -1145,6 +1144,29 @@ TEXTS = {
     "kommt nie zur Ruhe",
     "DDIM": "DDIM",
     "The classic": "Der Klassiker",
+    # control pictures that are baked
+    "From Bake": "Aus Bake",
+    "Bake the picture from the active object: its relief, its occlusion or its colors, whichever the control shows": ""
+    "Das Bild aus dem aktiven Objekt backen: Relief, Verdeckung oder Farben, je nachdem, was die Führung zeigt",
+    "Bakes": "Backt",
+    "What is baked": "Was gebacken wird",
+    "What It Shows": "Was sie zeigt",
+    "Height for depth, normals for normals, colors for tile, else ambient occlusion": "Höhe für Tiefe, Normalen für "
+    "Normalen, Farben für Tile, sonst Umgebungsverdeckung",
+    "The material's colors, without light": "Die Farben des Materials, ohne Licht",
+    "Edges can't be baked.": "Kanten lassen sich nicht backen.",
+    "Baking. Escape stops it.": "Es wird gebacken. Escape hält an.",
+    "Blender is baking or rendering.": "Blender backt oder rendert.",
+    "Select the object to bake.": "Wählen Sie das Objekt aus, das gebacken werden soll.",
+    "{name} has no UV map.": "{name} hat keine UV-Map.",
+    "Choose a picture, or another object.": "Wählen Sie ein Bild oder ein anderes Objekt.",
+    "Unwrap it first.": "Legen Sie zuerst eine an.",
+    "Baking needs Cycles.": "Zum Backen braucht es Cycles.",
+    "Turn on the add-on Cycles Render Engine.": "Schalten Sie das Add-on Cycles Render Engine ein.",
+    "{name} has no surface to bake.": "{name} hat keine Oberfläche, die sich backen ließe.",
+    "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump.": "{name} hat "
+    "keine Höhe: es ist keine Fläche mit Relief, und sein Material hat weder Displacement noch Bump.",
+    "Blender can't bake {name}: {reason}.": "Blender kann {name} nicht backen: {reason}.",
     # what presets name
     "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
     "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",

@@ -8,6 +8,7 @@ import bpy
 
 from ...core.model_files.kinds import Role
 from ...core.requests.texture import STARTER
+from ..common import state
 from ..common.drawing import paragraph
 from ..common.languages import iface_
 from ..settings import models, told
@@ -66,8 +67,14 @@ def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_P
         return
     _draw_file(column, context, control.model, Role.CONTROLNET)
     column.template_ID(control, "picture", open="image.open")
-    button = column.operator("tilewright.control_from_material", icon="MATERIAL")
+    row = column.row(align=True)
+    button = row.operator("tilewright.control_from_material", icon="MATERIAL")
     button.index = index
+    button = row.operator("tilewright.control_from_bake", icon="RENDER_STILL")
+    button.index = index
+    bake = state.current.bake
+    if bake is not None and bake.index == index:
+        paragraph(column, context, "Baking. Escape stops it.", icon="TIME")
     column = column.column()
     column.use_property_split = True
     column.use_property_decorate = False
