@@ -44,7 +44,7 @@ from ...core.torus_fill import looks_cut
 from ..common import package, phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
-from . import extras, models
+from . import extras, library, models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
 NOT_MEASURED = -1.0
@@ -235,6 +235,7 @@ def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
 
 def _style_file_changed(self: Any, context: bpy.types.Context) -> None:
     models.look(self.style_file)
+    library.look_for_encoder(self.style_file)
 
 
 def _control_changed(self: Any, context: bpy.types.Context) -> None:
@@ -733,6 +734,8 @@ def _on_load(*_: object) -> None:
         settings = settings_of(scene)
         if models.is_own(settings.model):
             models.try_resolve(settings.model)
+        if models.is_own(bpy.path.abspath(settings.style_file)):
+            _style_file_changed(settings, bpy.context)
         for item in (*settings.loras, *settings.embeddings):
             if models.is_own(item.file):
                 item.missing = not Path(item.file).is_file()

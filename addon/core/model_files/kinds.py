@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import ErrorKind, UserError
 from ..families import bases, original
 from ..families.bases import Base
+from . import image_encoders
 from .header import Header, Tensor, read_header
 
 
@@ -48,6 +49,7 @@ class FileKind:
     guided: a denoiser is told a guidance scale, for which it was distilled.
     methods: of a LoRA, what it consists of ("LoRA", "LoHa", "LoKr", "DoRA" ...). rank: the largest, 0 if unknown.
     reads_text: whether a LoRA changes text encoders too. union: a ControlNet for several kinds of control picture.
+    reads_picture: what an IP-Adapter reads of its image encoder, see `image_encoders.reads`.
     triggers: words that its maker says call it up; else, of a LoRA, the most frequent of its training's captions.
     metadata: the short ones of what its maker wrote beside the tensors; a stranger's words.
     """
@@ -68,6 +70,7 @@ class FileKind:
     rank: int = 0
     reads_text: bool = False
     union: bool = False
+    reads_picture: image_encoders.Reads | None = None
     triggers: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -335,7 +338,8 @@ def _adapter(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> FileKin
         needs = f"the {encoder or 'CLIP image encoder H'}"
         if width == 512 or any(name.startswith("image_proj.proj.0.") for name in tensors):
             return FileKind(Role.OTHER, base, what=f"an IP-Adapter for faces{title}, which is not read here")
-        return FileKind(Role.IP_ADAPTER, base, "original", f"an IP-Adapter{title}", needs)
+        seen = image_encoders.reads({name: tensor.shape for name, tensor in tensors.items()})
+        return FileKind(Role.IP_ADAPTER, base, "original", f"an IP-Adapter{title}", needs, reads_picture=seen)
     if any(name.endswith(("body.0.in_conv.weight", "body.0.block1.weight")) for name in tensors):
         return FileKind(Role.OTHER, what="a T2I-Adapter, which is not read here")
     return None
