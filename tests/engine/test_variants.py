@@ -8,10 +8,12 @@ from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from addon.core import ways
@@ -397,3 +399,24 @@ def test_transition_has_the_maps_of_either_picture_where_nothing_is_made_anew(ma
     (again,) = make(prompt="grass", transition=ways.again(result).transition, finish=finish)
     for kind in MapKind:
         assert np.array_equal(pictures.read(again.path(kind.value)), pictures.read(result.path(kind.value)))
+
+
+def test_textures_of_two_sizes_or_scales_make_no_transition(make: Callable[..., Any]) -> None:
+    (one,), (large,) = make(prompt="grass"), make(prompt="gravel", size=Size(2 * SIDE, SIDE))
+    with pytest.raises(UserError, match="tiles of 64x64 and 128x64 pixels"):
+        ways.transition(one, large)
+    with pytest.raises(UserError, match="is 1 and 2 wide on the object"):
+        ways.transition(one, one, widths=(1.0, 2.0))
+    assert ways.transition(one, one, widths=(1.0, 1.001)).transition.prompt == "grass"
+
+
+@pytest.mark.parametrize(("side", "is_cut"), [(512, False), (1024, True)])
+def test_sheet_larger_than_any_picture_is_seen_a_tile_at_a_time(side: int, is_cut: bool) -> None:
+    network = mock.Mock(spec=UNet2DConditionModel)
+    defaults = mock.Mock(size=512, periodic=True)
+    loaded = mock.Mock(pipeline=mock.Mock(components={"unet": network}, vae_scale_factor=8))
+    loaded.info = mock.Mock(defaults=defaults, family=mock.Mock(denoiser="unet"))
+    loaded.info.sampled_on.return_value = Axes.XY
+    with mock.patch.object(generate, "in_windows") as cut:
+        generate._windows(loaded, TextureRequest("brick", size=Size(side, side), variants=16), lambda _y, _x: None)
+    assert [call.args[1] for call in cut.call_args_list] == [side // 8] * is_cut
