@@ -280,10 +280,10 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
 
 
 def rule_a_recipe_of_one_tile_made_anew_restores_its_set(folder: Path) -> None:
-    asked = addon("core.requests.texture").TextureRequest("bricks", variants=4)
-    template = addon("core.requests.template").Template("/set.png", region=addon("core.requests.template").Region.TILE)
+    recipes, requests = addon("history.recipes"), addon("settings.request")
+    asked = requests.TextureRequest("bricks", variants=4)
+    template = requests.Template("/set.png", region=recipes.Region.TILE, strength=1.0)
     settings = bpy.context.scene.tilewright
-    recipes = addon("history.recipes")
     recipes.restore(settings, recipes.Recipe(replace(asked, template=template), ""), own=True)
     assert (settings.variants, settings.template_image) == ("4", None)
 
