@@ -4,7 +4,7 @@
 import bpy
 
 from .common import languages, package
-from .history import browse, compare, going_on, recipes, tryon, viewport
+from .history import blending, browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
@@ -19,7 +19,7 @@ from .jobs import (
     status,
     template_operators,
 )
-from .material import export_job, physical_size
+from .material import blend_operators, export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
 from .shell import commands, loras, model_choice, preferences, sidebar
@@ -34,6 +34,7 @@ _CLASSES = (
     *models_operators.CLASSES,
     *models_panel.CLASSES,
     *material_operators.CLASSES,
+    *blend_operators.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
     *guide_operators.CLASSES,
@@ -43,6 +44,7 @@ _CLASSES = (
     *viewport.CLASSES,
     *recipes.CLASSES,
     *going_on.CLASSES,
+    *blending.CLASSES,
     *presets.CLASSES,
     *loras.CLASSES,
     *model_choice.CLASSES,

@@ -1401,4 +1401,47 @@ TEXTS = {
     "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
     "oder Kacheln.",
     "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
+    # blending
+    "A color attribute of the mesh, as fine as its vertices": "Ein Farbattribut des Netzes, so fein wie seine Punkte",
+    "A material cannot be blended with itself.": "Ein Material lässt sich nicht mit sich selbst mischen.",
+    "An image on the UV map, to be painted": "Ein Bild auf der UV-Map, zum Malen",
+    "Blend": "Mischen",
+    "Blend With": "Mischen mit",
+    "Blend With...": "Mischen mit ...",
+    "Blend another material into this one by a mask, with a border that follows the heights of both": "Ein anderes "
+    "Material nach einer Maske in dieses mischen, mit einer Grenze, die den Höhen beider folgt",
+    "Change it in the Shader Editor.": "Ändern Sie sie im Shader-Editor.",
+    "Choose an image as the mask.": "Wählen Sie ein Bild als Maske.",
+    "Choose one in the Shader Editor.": "Wählen Sie eins im Shader-Editor.",
+    "Choose one that has a texture.": "Wählen Sie eins, das eine Textur hat.",
+    "Contrast": "Kontrast",
+    "How much of the second material a new mask shows, before you paint on it": "Wie viel vom zweiten Material eine "
+    "neue Maske zeigt, bevor Sie darauf malen",
+    "Image Size": "Bildgröße",
+    "Make it local.": "Machen Sie es lokal.",
+    "No second material is chosen.": "Es ist kein zweites Material gewählt.",
+    "Nothing is blended into {name}.": "In {name} ist nichts gemischt.",
+    "Of a new image": "Die eines neuen Bildes",
+    "Of the color attribute or image. One that is there is used as it is": "Der des Farbattributs oder Bildes. Eins, "
+    "das es gibt, wird genommen, wie es ist",
+    "Offset": "Versatz",
+    "Only a mesh has vertex colors.": "Nur ein Netz hat Punktfarben.",
+    "Or a result: its folder in the history": "Oder ein Ergebnis: sein Ordner im Verlauf",
+    "Paint where the second material is: white for it, black for the first one": "Malen, wo das zweite Material ist: "
+    "Weiß dafür, Schwarz für das erste",
+    "Press Tab to leave it.": "Tab verlässt ihn.",
+    "Remove Blend": "Mischung entfernen",
+    "Take the second material out again. The mask stays in the file": "Das zweite Material wieder herausnehmen. Die "
+    "Maske bleibt in der Datei",
+    "The mask has no image.": "Die Maske hat kein Bild.",
+    "The mask is made by other nodes.": "Die Maske kommt aus anderen Knoten.",
+    "The mesh {name} cannot be edited.": "Das Netz {name} lässt sich nicht bearbeiten.",
+    "Vertex Colors": "Punktfarben",
+    "Vertex colors cannot be added in Edit Mode.": "Im Bearbeitungsmodus lassen sich keine Punktfarben anlegen.",
+    "What is blended into the active material": "Was in das aktive Material gemischt wird",
+    "What says where each material is: black for the first, white for the second": "Was sagt, wo welches Material "
+    "ist: Schwarz für das erste, Weiß für das zweite",
+    "glTF and USD files get {name} without the blend. For engines, bake it.": "Dateien in glTF und USD bekommen "
+    "{name} ohne die Mischung. Für Game-Engines backen Sie es.",
+    "{name} has no Principled BSDF at its output.": "{name} hat keinen Principled BSDF an seinem Ausgang.",
 }

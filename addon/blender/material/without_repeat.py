@@ -35,8 +35,8 @@ from .wiring import Socket, Wiring
 
 GROUP = "Tilewright Without Repeat"
 CELLS = "Tilewright Cells"
-_MARK = "tilewright_laid"  # on a group: the version of what is in it
-_VERSION = 1
+MARK = "tilewright_laid"  # on a group: the version of what is in it
+VERSION = 1
 _SHARP = 4.0  # Burley's exponent: the power of a weight
 _DISPLAY = 2.2  # colors are blended as they are seen
 _SAMPLES = 1 << 14  # pixels that a histogram is made of; its finest part, 0.13 % at either end, then has 21 of them
@@ -203,7 +203,7 @@ def _remove(group: Node) -> None:
 
 def clean() -> None:
     """Delete the groups of ours that nothing uses any more, and what they share after the last of them."""
-    while unused := [tree for tree in bpy.data.node_groups if tree.get(_MARK) and not (tree.users or tree.library)]:
+    while unused := [tree for tree in bpy.data.node_groups if tree.get(MARK) and not (tree.users or tree.library)]:
         bpy.data.batch_remove(unused)
 
 
@@ -231,7 +231,7 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
     )
     if not node.inputs["Vector"].is_linked:  # an image then takes the UV map that renders use; a group does not
         vector = wiring.node("TexCoord").outputs["UV"]
-    cells = wiring.node("Group", node_tree=_shared(CELLS, _fill_cells))
+    cells = wiring.node("Group", node_tree=shared(CELLS, _fill_cells))
     for name, value in (("Vector", vector), ("Patch Size", patch), ("Columns", columns), ("Rows", rows)):
         wiring.give(value, cells.inputs[name])
     is_color = not node.image.colorspace_settings.is_data
@@ -260,7 +260,7 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
 
 def _new_tree(node: Node) -> bpy.types.NodeTree:
     tree: Any = bpy.data.node_groups.new(f"{GROUP} {node.image.name}"[:60], "ShaderNodeTree")
-    tree[feeds.LAID] = tree[_MARK] = _VERSION
+    tree[feeds.LAID] = tree[MARK] = VERSION
     return tree
 
 
@@ -271,7 +271,7 @@ def _set_tree(node: Node, sheet: Sheet) -> bpy.types.NodeTree:
     color, vector = wiring.inputs(Color=("Color", None), Vector=("Vector", None))
     if not node.inputs["Vector"].is_linked:
         vector = wiring.node("TexCoord").outputs["UV"]
-    cells = wiring.node("Group", node_tree=_shared(f"{CELLS} of {sheet.count}", lambda made: _fill_set(made, sheet)))
+    cells = wiring.node("Group", node_tree=shared(f"{CELLS} of {sheet.count}", lambda made: _fill_set(made, sheet)))
     wiring.give(vector, cells.inputs["Vector"])
     drawn = []
     for name in "ABCD":
@@ -344,13 +344,13 @@ def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
     return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, from_top))
 
 
-def _shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:
+def shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:
     """The group of that name, in which nothing depends on an image; made where it is not there."""
     for tree in bpy.data.node_groups:
-        if tree.name.partition(".")[0] == name and tree.get(_MARK) == _VERSION and tree.library is None:
+        if tree.name.partition(".")[0] == name and tree.get(MARK) == VERSION and tree.library is None:
             return tree
     made: Any = bpy.data.node_groups.new(name, "ShaderNodeTree")
-    made[_MARK] = _VERSION
+    made[MARK] = VERSION
     fill(made)
     return made
 
