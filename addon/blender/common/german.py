@@ -1444,4 +1444,9 @@ TEXTS = {
     "glTF and USD files get {name} without the blend. For engines, bake it.": "Dateien in glTF und USD bekommen "
     "{name} ohne die Mischung. Für Game-Engines backen Sie es.",
     "{name} has no Principled BSDF at its output.": "{name} hat keinen Principled BSDF an seinem Ausgang.",
+    "Lay Sets": "Sätze legen",
+    "Lay a set of tiles without repeat when it comes into a material": "Einen Satz Kacheln ohne "
+    "Wiederholung legen, wenn er in ein Material kommt",
+    "Laid as Set": "Als Satz gelegt",
+    "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
 }

@@ -133,6 +133,7 @@ class TILEWRIGHT_OT_lay_without_repeat(OnMaterial):
     def act(self, context: bpy.types.Context) -> None:
         material = targets.material_of(context)
         nodes = shown.nodes(material)
+        physical_size.scale_of(material).laid_as_set = False  # from now on it is as the user wants it
         if without_repeat.is_laid(nodes):
             without_repeat.take_out(nodes)
             return

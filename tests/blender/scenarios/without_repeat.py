@@ -167,6 +167,47 @@ def rule_maps_made_of_a_set_afterwards_are_laid_as_one() -> None:
         _lay()
 
 
+def rule_set_is_laid_when_it_comes_and_a_tile_after_it_is_not() -> None:
+    preferences = addon("common.preferences").get()
+    generate(variants="8")
+    material = _material()
+    assert len(_groups(material)) == 4, "color, roughness, metallic and normal"
+    generate(variants="1", prompt="grass")
+    assert not _groups(material)
+    preferences.lay_sets = False
+    generate(variants="8")
+    preferences.lay_sets = True
+    assert not _groups(material)
+
+
+def rule_tile_after_a_set_is_laid_where_the_user_has_asked_for_it() -> None:
+    generate(variants="8")
+    material = _material()
+    _lay()
+    assert not _groups(material)
+    _lay()
+    generate(variants="1", prompt="grass")
+    _fill(material)
+    assert _groups(material)
+
+
+def rule_control_takes_one_tile_of_a_set_that_repeats() -> None:
+    material = _made()
+    node = addon("material.color_node").image_node(material)
+    sheet = addon("material.without_repeat").Sheet(16)
+    node.image = _sheet(sheet)
+    bpy.ops.tilewright.add_control()
+    bpy.context.scene.tilewright.controls[0].kind = "TILE"
+    assert bpy.ops.tilewright.control_from_material(index=0) == {"FINISHED"}
+    picture = bpy.context.scene.tilewright.controls[0].picture
+    assert tuple(picture.size) == (SIDE, SIDE)
+    column, row = sheet.places(0, 0, 0, 0)[0]
+    tile = (row * sheet.columns + column) / 16
+    values = picture.pixels[:]
+    assert {values[0::4], values[1::4]} == {(0.0,) * SIDE**2}, "its edges all have the first color"
+    assert set(values[2::4]) == {tile}
+
+
 def rule_compare_shows_the_other_texture_laid() -> None:
     material = _made()
     _lay()
