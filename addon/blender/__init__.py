@@ -10,6 +10,7 @@ from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
+    baking,
     guide_operators,
     mask_overlay,
     operators,
@@ -35,6 +36,7 @@ _CLASSES = (
     *models_panel.CLASSES,
     *material_operators.CLASSES,
     *blend_operators.CLASSES,
+    *baking.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
     *guide_operators.CLASSES,
@@ -65,6 +67,7 @@ _PARTS = (
     models_operators,
     pump,
     export_job,
+    baking,
     status,
     browse,
     render_handover,

@@ -1449,4 +1449,30 @@ TEXTS = {
     "Wiederholung legen, wenn er in ein Material kommt",
     "Laid as Set": "Als Satz gelegt",
     "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
+    "A bake is running.": "Es wird gerade gebacken.",
+    "Assign": "Zuweisen",
+    "Bake": "Backen",
+    "Bake...": "Backen ...",
+    "Bake what the material shows on this object into plain images, for game engines and glTF": "Was das Material auf "
+    "diesem Objekt zeigt, in einfache Bilder backen, für Game-Engines und glTF",
+    "Baked for what was open before.": "Gebacken für das, was vorher offen war.",
+    "Baking {done} of {count}": "{done} von {count} wird gebacken",
+    "Cancel the bake, or close what is told of it": "Das Backen abbrechen, oder schließen, was davon gesagt wird",
+    "Cannot bake: the Blender that bakes ended with {code}.": "Backen geht nicht: das Blender, das backt, endete mit "
+    "{code}.",
+    "Cannot bake: {reason}.": "Backen geht nicht: {reason}.",
+    "Give the object the baked material": "Dem Objekt das gebackene Material geben",
+    "No face of {name} has the material {material}.": "Keine Fläche von {name} hat das Material {material}.",
+    "No mesh with this material is active.": "Kein Netz mit diesem Material ist aktiv.",
+    "Pixels of a side": "Pixel einer Seite",
+    "Size": "Größe",
+    "The Principled BSDF of {name} is not in the material itself.": "Der Principled BSDF von {name} ist nicht im "
+    "Material selbst.",
+    "The UV map goes beyond the image: what lies there is on top of the rest.": "Die UV-Map geht über das Bild "
+    "hinaus: was dort liegt, liegt auf dem Rest.",
+    "The bake was cancelled.": "Das Backen wurde abgebrochen.",
+    "The material {name} was added.": "Das Material {name} kam dazu.",
+    "Ungroup it first.": "Lösen Sie die Gruppe erst auf.",
+    "Wait for it, or cancel it.": "Warten Sie, oder brechen Sie ab.",
+    "{name} Baked": "{name} gebacken",
 }

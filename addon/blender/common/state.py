@@ -72,6 +72,8 @@ class State:
     models: those on the disk, and what goes on with the hub; model_before: what was chosen when a list of them opened.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
+    bake: the bake that runs or was the last, a `material.bake.Bake`; bake_target: the file, the object that gets the
+    baked material or 0, and the one that was baked; bake_outcome: what came of it.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
@@ -105,6 +107,9 @@ class State:
     setup: Setup = field(default_factory=Setup)
     environments: Environments | None = None
     export: Any = None
+    bake: Any = None
+    bake_target: tuple[str, int, int] = ("", 0, 0)
+    bake_outcome: str = ""
 
     @property
     def results(self) -> list[Result]:
