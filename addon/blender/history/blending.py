@@ -20,10 +20,13 @@ from . import browse
 def _choices(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
     """The other materials that show a texture."""
     active = targets.material_of(context)
+    names = []
     for material in bpy.data.materials:
         node = color_node.image_node(material) if material != active and not material.is_grease_pencil else None
-        if node is not None and node.image is not None and text.casefold() in material.name.casefold():
-            yield material.name
+        if node is not None and node.image is not None:
+            names.append(material.name)
+    # what is chosen is the text when the list opens: there all are to be seen
+    yield from (name for name in names if text in names or text.casefold() in name.casefold())
 
 
 class TILEWRIGHT_OT_blend_with(OnMaterial):
