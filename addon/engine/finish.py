@@ -282,7 +282,8 @@ def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: C
         watch.progress(Phase.UPSCALING, task.image, done, total)
 
     large = upscale(pixels, task.finish.upscale, means, task.axes, task.content, easel, check=watch.check, step=step)
-    fit_canvas(large, slice(None), task.sheet)
+    is_normal = task.content is Content.NORMAL
+    fit_canvas(large, slice(3) if is_normal else slice(None), task.sheet, normals=is_normal)
     if dtype == np.float32:
         return large
     canvas = easel.make(large.array.shape, dtype)

@@ -50,6 +50,8 @@ from .rolling import rolling
 from .seamless import seamless
 from .strength import asked_of
 from .template import Ground, ground
+from .transition import between
+from .two_prompts import by_two_prompts
 from .watcher import Watcher, cancellable
 from .windows import Looking, in_windows
 
@@ -96,7 +98,9 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
 
     with (
         guide_pictures(request, store, watch.check) as guides,
-        ground(request, store, watch.check, watch.note, height_of) as base,
+        ground(request, store, watch.check, watch.note, height_of)
+        if request.transition is None
+        else between(request, store, watch.check, watch.note) as base,
         previews(store, start.previews, watch.preview) as shown,
         _Desk() as desk,
     ):
@@ -337,6 +341,7 @@ def _sample_and_decode(
             watch.progress(Phase.ENCODING, index)
             with taught(loaded, request, note if index == 0 else _silent) as read:
                 embeddings, truncated = embed(loaded, read)
+                second = _second_prompt(loaded, read)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
             nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
             told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
@@ -347,13 +352,22 @@ def _sample_and_decode(
                 return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
-            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide, second)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
-            fit_pixels(pixels, request.sheet)
-            return pixels if base is None else base.blend(pixels)
+            if base is not None:
+                pixels = base.blend(pixels)
+            if request.is_fitted:
+                fit_pixels(pixels, request.sheet)
+            return pixels
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
+
+
+def _second_prompt(loaded: LoadedModel, request: TextureRequest) -> dict[str, Any] | None:
+    """As `embed`, for what a transition leads to; None where that is the same."""
+    words = request.transition.prompt if request.transition else ""
+    return embed(loaded, replace(request, prompt=words))[0] if words.strip() else None
 
 
 def _silent(_text: str) -> None:
@@ -369,8 +383,12 @@ def sample(
     shown: Previews | None = None,
     beginning: Beginning = PLAIN,
     guide: Guide = NOTHING,
+    second: dict[str, Any] | None = None,
 ) -> torch.Tensor:
-    """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
+    """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them.
+
+    second: the embeddings of another prompt, where the beginning says.
+    """
     pipeline, adapter = loaded.pipeline, loaded.adapter
     info = loaded.info.with_extras(request.extras)
     few = info.few if info is not loaded.info else None
@@ -388,7 +406,7 @@ def sample(
         watch.progress(Phase.SAMPLING, index, done, steps)
         if sampling is not None:
             tensors["latents"] = sampling.put_back(tensors["latents"], step)
-        if request.variants > 1:
+        if request.is_fitted:
             fit_latents(tensors["latents"], request, pipeline.scheduler)
         if shown and done < steps:
             shown.offer(loaded, tensors["latents"], request.picture_size, index, done)
@@ -421,6 +439,7 @@ def sample(
         guided(loaded, guide) as look,
         _windows(loaded, request, look.at),
         _rolling(loaded, request),
+        by_two_prompts(loaded, second, beginning.share),
     ):
         pipeline.scheduler = probe
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
@@ -458,7 +477,7 @@ def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> 
     """
     own = loaded.info.defaults.size
     template, size = request.template, request.picture_size
-    if request.variants > 1 and not loaded.info.defaults.periodic:
+    if request.sheet.count > 1 and not loaded.info.defaults.periodic:
         own = max(own, request.size.width, request.size.height)
     elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()

@@ -720,6 +720,8 @@ TEXTS = {
     "Erweiterung auf Wiederholen.",
     "{name} is no single image.": "{name} ist kein einzelnes Bild.",
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
+    "{name} leads from one texture to another: chance cannot lay it.": "{name} führt von einer "
+    "Textur zu einer anderen: Der Zufall kann sie nicht legen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
