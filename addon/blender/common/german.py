@@ -720,8 +720,6 @@ TEXTS = {
     "Erweiterung auf Wiederholen.",
     "{name} is no single image.": "{name} ist kein einzelnes Bild.",
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
-    "{name} leads from one texture to another: chance cannot lay it.": "{name} führt von einer "
-    "Textur zu einer anderen: Der Zufall kann sie nicht legen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
@@ -1477,4 +1475,17 @@ TEXTS = {
     "Ungroup it first.": "Lösen Sie die Gruppe erst auf.",
     "Wait for it, or cancel it.": "Warten Sie, oder brechen Sie ab.",
     "{name} Baked": "{name} gebacken",
+    "Border": "Grenze",
+    "Choose one of the history.": "Wählen Sie eine aus dem Verlauf.",
+    "How much of a tile is made anew between both. The rest keeps its pixels": "Wie viel einer Kachel zwischen beiden "
+    "neu gemacht wird. Der Rest behält seine Pixel",
+    "Make tiles that lead from this texture to another one, and lay them by a mask that you paint": "Kacheln machen, "
+    "die von dieser Textur zu einer anderen führen, und sie nach einer Maske legen, die Sie malen",
+    "No second texture is chosen.": "Es ist keine zweite Textur gewählt.",
+    "The mask of {name} needs plain UV coordinates: the node's Mapping may only scale them.": "Die Maske von {name} "
+    "braucht schlichte UV-Koordinaten: Mapping darf sie nur skalieren.",
+    "The other result: its folder in the history": "Das andere Ergebnis: sein Ordner im Verlauf",
+    "To": "Nach",
+    "Transition": "Übergang",
+    "Transition...": "Übergang ...",
 }

@@ -11,7 +11,7 @@ from ...core.naming import title
 from ...core.results import BASE_COLOR, MAPS
 from ..common import reporting, targets
 from ..common.languages import iface_, rpt_
-from ..material import blend, color_node
+from ..material import blend, color_node, masks
 from ..material.operators import OnMaterial, active_material
 from ..pictures import images
 from . import browse
@@ -95,7 +95,7 @@ class TILEWRIGHT_OT_blend_with(OnMaterial):
             mask = self.name or blend.ATTRIBUTE
             blend.ensure_attribute(context.object, mask, self.amount)
         else:
-            mask = bpy.data.images.get(self.name) or blend.new_mask(self.name, self.size, self.amount)
+            mask = bpy.data.images.get(self.name) or masks.new(self.name, self.size, self.amount)
         blend.mix(material, second, mask)
         words = rpt_("glTF and USD files get {name} without the blend. For engines, bake it.")
         self.report({"INFO"}, words.format(name=material.name))

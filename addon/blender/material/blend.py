@@ -17,11 +17,10 @@ from typing import Any
 import bpy
 
 from ...core.requests.finish import MapKind
-from ...core.results import BASE_COLOR, MASK
+from ...core.results import BASE_COLOR
 from ..common import targets
 from ..common.languages import rpt_
 from ..pictures import images
-from ..settings.properties import facts_of
 from . import color_node, coordinates, feeds, map_nodes, physical_size, shown, without_repeat
 from .wiring import Socket, Wiring
 
@@ -173,14 +172,6 @@ def take_out(material: bpy.types.Material, blend: Node) -> None:
         tree.nodes.remove(node)
     without_repeat.follow(shown.nodes(material), map_nodes.image_nodes(material), material)  # the height may rest again
     without_repeat.clean()
-
-
-def new_mask(name: str, side: int, amount: float) -> bpy.types.Image:
-    """An image to paint, of one grey. side: pixels. amount: from 0 for the first material to 1 for the second."""
-    image = bpy.data.images.new(name, side, side, is_data=True)
-    image.generated_color = (amount, amount, amount, 1.0)
-    facts_of(image).kind = MASK  # saved with the file, as those of templates are
-    return image
 
 
 def ensure_attribute(obj: bpy.types.Object | None, name: str, amount: float) -> None:

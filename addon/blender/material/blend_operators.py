@@ -12,8 +12,19 @@ from ...core.errors import UserError
 from ..common import targets
 from ..common.languages import rpt_
 from ..pictures import editors
-from . import blend, feeds
+from . import blend, feeds, shown, without_repeat
 from .operators import OnMaterial
+
+
+def _image_or_attribute(material: bpy.types.Material) -> Any:
+    """The image or the name of the attribute that is painted on; None where other nodes make the mask."""
+    found = blend.blends(material)
+    if not found:
+        return without_repeat.mask_of(shown.nodes(material))
+    node: Any = blend.mask_node(found[0])
+    if node is not None and node.bl_idname == "ShaderNodeVertexColor":
+        return node.layer_name
+    return node.image if node is not None and node.bl_idname == feeds.IMAGE else None
 
 
 class _OnBlend(OnMaterial):
@@ -37,7 +48,7 @@ class TILEWRIGHT_OT_remove_blend(_OnBlend):
         blend.take_out(material, blend.blends(material)[0])
 
 
-class TILEWRIGHT_OT_paint_blend(_OnBlend):
+class TILEWRIGHT_OT_paint_blend(OnMaterial):
     """Paint where the second material is: white for it, black for the first one"""
 
     bl_idname = "tilewright.paint_blend"
@@ -45,29 +56,27 @@ class TILEWRIGHT_OT_paint_blend(_OnBlend):
 
     @classmethod
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:
-        if error := super().problem_with(material, context):
-            return error
-        node: Any = blend.mask_node(blend.blends(material)[0])
-        if node is None or node.bl_idname not in ("ShaderNodeVertexColor", feeds.IMAGE):
-            return targets.refusal("The mask is made by other nodes.", "Change it in the Shader Editor.")
+        if _image_or_attribute(material) is None:
+            if blend.blends(material):
+                return targets.refusal("The mask is made by other nodes.", "Change it in the Shader Editor.")
+            return targets.refusal(rpt_("Nothing is blended into {name}.").format(name=material.name))
         if context.object is None or context.object.type != "MESH":
             return targets.refusal("No mesh is active.")
         return None
 
     def act(self, context: bpy.types.Context) -> None:
         obj: Any = context.object
-        node: Any = blend.mask_node(blend.blends(targets.material_of(context))[0])
+        material: Any = targets.material_of(context)
+        mask = _image_or_attribute(material)
         tools: Any = context.tool_settings
         mode: Any
-        if node.bl_idname == feeds.IMAGE:
-            if node.image is None:
-                raise targets.refusal("The mask has no image.", "Choose one in the Shader Editor.")
-            tools.image_paint.mode, tools.image_paint.canvas = "IMAGE", node.image
-            mode, paint = "TEXTURE_PAINT", tools.image_paint
-        else:
-            blend.ensure_attribute(obj, node.layer_name, 0.0)
-            obj.data.color_attributes.active_color_name = node.layer_name
+        if isinstance(mask, str):
+            blend.ensure_attribute(obj, mask, 0.0)
+            obj.data.color_attributes.active_color_name = mask
             mode, paint = "VERTEX_PAINT", tools.vertex_paint
+        else:
+            tools.image_paint.mode, tools.image_paint.canvas = "IMAGE", mask
+            mode, paint = "TEXTURE_PAINT", tools.image_paint
         bpy.ops.object.mode_set(mode=mode)
         editors.take_white(context, paint)
 

@@ -17,7 +17,7 @@ def of(image: bpy.types.Image) -> bpy.types.Image:
     sheet = without_repeat.sheet_of(image)
     if sheet.count == 1:
         return image
-    column, row = sheet.places(0, 0, 0, 0)[0]
+    column, row = sheet.repeating
     width, height = image.size[0] // sheet.columns, image.size[1] // sheet.rows
     source: Any = image.pixels
     pixels = array("f", [0.0]) * len(source)

@@ -41,6 +41,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column = layout.column(align=True)
         for name in ("lay_strength", "lay_patch", "lay_columns", "lay_rows"):
             column.prop(scale, name)
+    if is_laid and image is not None and without_repeat.is_transition(image.image):
+        layout.operator("tilewright.paint_blend", icon="BRUSH_DATA")
     _draw_blend(layout, material)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
     _draw_export(layout, context)
