@@ -1412,7 +1412,6 @@ TEXTS = {
     "Material nach einer Maske in dieses mischen, mit einer Grenze, die den Höhen beider folgt",
     "Change it in the Shader Editor.": "Ändern Sie sie im Shader-Editor.",
     "Choose an image as the mask.": "Wählen Sie ein Bild als Maske.",
-    "Choose one in the Shader Editor.": "Wählen Sie eins im Shader-Editor.",
     "Choose one that has a texture.": "Wählen Sie eins, das eine Textur hat.",
     "Contrast": "Kontrast",
     "How much of the second material a new mask shows, before you paint on it": "Wie viel vom zweiten Material eine "
@@ -1433,7 +1432,6 @@ TEXTS = {
     "Remove Blend": "Mischung entfernen",
     "Take the second material out again. The mask stays in the file": "Das zweite Material wieder herausnehmen. Die "
     "Maske bleibt in der Datei",
-    "The mask has no image.": "Die Maske hat kein Bild.",
     "The mask is made by other nodes.": "Die Maske kommt aus anderen Knoten.",
     "The mesh {name} cannot be edited.": "Das Netz {name} lässt sich nicht bearbeiten.",
     "Vertex Colors": "Punktfarben",

@@ -211,6 +211,18 @@ def rule_result_of_the_history_is_blended_with_tiles_of_the_same_width() -> None
     assert theirs == own.inputs["Scale"].default_value[:]
 
 
+def rule_transition_is_made_of_two_results_and_laid_by_a_mask() -> None:
+    material, other = _two()
+    node = addon("material.color_node").image_node
+    first, second = (node(one).image.tilewright.result for one in (material, other))
+    assert "second texture" in message_of(lambda: bpy.ops.tilewright.transition(result=first))
+    assert bpy.ops.tilewright.transition(result=first, second=second) == {"FINISHED"}
+    image = node(material).image
+    transition = addon("settings.properties").recipe_of(image).request.transition
+    assert (Path(transition.first).parent.name, Path(transition.second).parent.name) == (first, second)
+    assert addon("material.without_repeat").mask_of(material.node_tree.nodes) is not None
+
+
 def rule_color_attribute_is_made_once_and_what_is_painted_stays() -> None:
     _two()
     mesh = bpy.context.object.data
