@@ -28,9 +28,7 @@ def main() -> None:
         material = bpy.data.materials[first]
         _field(material)
         _blend(second)
-        (blend,) = [
-            node for node in material.node_tree.nodes if node.name.startswith("Tilewright Blend") and node.inputs
-        ]
+        blend = material.node_tree.nodes["Tilewright Blend"]
         contrast = blend.inputs["Contrast"].default_value
         camera = bpy.context.scene.camera.data
         camera.ortho_scale = 2.0

@@ -11,6 +11,7 @@ from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
     baking,
+    control_bake,
     guide_operators,
     mask_overlay,
     operators,
@@ -23,7 +24,7 @@ from .jobs import (
 from .material import blend_operators, export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
-from .shell import commands, loras, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, pickers, preferences, sidebar
 
 _CLASSES = (
     *extras.CLASSES,  # which the settings hold
@@ -48,6 +49,7 @@ _CLASSES = (
     *going_on.CLASSES,
     *blending.CLASSES,
     *presets.CLASSES,
+    *pickers.CLASSES,
     *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,
@@ -65,6 +67,7 @@ _PARTS = (
     recipes,
     setup_operators,
     models_operators,
+    control_bake,
     pump,
     export_job,
     baking,

@@ -30,10 +30,9 @@ from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.results import Draft, Result
-from . import loras
+from . import loras, turns
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
-from .embeddings import taught
 from .files import Files, write_color
 from .fitting import check as check_set
 from .fitting import fit_latents, fit_pixels
@@ -45,7 +44,6 @@ from .latents import encode as encode_picture
 from .loras import adapted
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
-from .prompts import embed
 from .rolling import rolling
 from .seamless import seamless
 from .strength import asked_of
@@ -332,16 +330,16 @@ def _sample_and_decode(
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
+        tell = note if index == 0 else _silent
+        watch.progress(Phase.ENCODING, index)
+        before = _read(loaded, request, tell) if loaded.plan.in_turns else None
         with (
-            adapted(loaded, request.extras.loras, note if index == 0 else _silent),
+            adapted(loaded, request.extras.loras, tell),
             ready_guides(loaded, guides) as guide,
             seamless([*diffusers_networks(pipeline), *guide.networks], axes),
             cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
         ):
-            watch.progress(Phase.ENCODING, index)
-            with taught(loaded, request, note if index == 0 else _silent) as read:
-                embeddings, truncated = embed(loaded, read)
-                second = _second_prompt(loaded, read)
+            embeddings, truncated, second = before or _read(loaded, request, tell)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
             nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
             told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
@@ -364,10 +362,14 @@ def _sample_and_decode(
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
 
 
-def _second_prompt(loaded: LoadedModel, request: TextureRequest) -> dict[str, Any] | None:
-    """As `embed`, for what a transition leads to; None where that is the same."""
-    words = request.transition.prompt if request.transition else ""
-    return embed(loaded, replace(request, prompt=words))[0] if words.strip() else None
+def _read(
+    loaded: LoadedModel, request: TextureRequest, tell: Callable[[str], None]
+) -> tuple[dict[str, Any], list[str], dict[str, Any] | None]:
+    """As `turns.read`, and the embeddings of what a transition leads to; None where that is the same."""
+    embeddings, truncated = turns.read(loaded, request, tell)
+    words = request.transition.prompt.strip() if request.transition else ""
+    second = turns.read(loaded, replace(request, prompt=words), _silent)[0] if words else None
+    return embeddings, truncated, second
 
 
 def _silent(_text: str) -> None:

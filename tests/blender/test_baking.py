@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Bake: one run of Blender tries all rules, each with another Blender that bakes."""
+"""Control pictures baked from an object; each rule of scenarios/baking.py is a test."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from .conftest import Blender
-from .test_maps import ALL
+from .test_window import WINDOW
+from .test_window import pytestmark as needs_window
 
 SOURCE = Path(__file__).resolve().parent / "scenarios" / "baking.py"
 RULES = [
@@ -19,10 +20,15 @@ RULES = [
 
 @pytest.fixture(scope="module")
 def outcomes(shared_blender: Blender) -> dict[str, str]:
-    shared_blender.use_fake(ALL)
     return shared_blender.run("baking.run_all")
 
 
 @pytest.mark.parametrize("rule", RULES)
 def test_rule(rule: str, outcomes: dict[str, str]) -> None:
     assert outcomes[rule] == ""
+
+
+@needs_window
+def test_in_a_window_blender_is_not_blocked_and_nothing_stays(own_blender: Blender, tmp_path: Path) -> None:
+    own_blender.window = WINDOW
+    assert own_blender.run("baking.in_a_window", pictures=str(tmp_path)) == "done"

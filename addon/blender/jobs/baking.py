@@ -48,13 +48,13 @@ class TILEWRIGHT_OT_bake(OnMaterial):
     def act(self, context: bpy.types.Context) -> None:
         obj: Any = context.object
         material = active_material(context)
-        state.current.bake = bake.Bake(obj, material, int(self.size), sources.new_folder())
-        state.current.bake_target = (state.current.document, obj.session_uid if self.use else 0, obj.session_uid)
+        state.current.baked = bake.Bake(obj, material, int(self.size), sources.new_folder())
+        state.current.baked_target = (state.current.document, obj.session_uid if self.use else 0, obj.session_uid)
         if bpy.app.background:
-            state.current.bake.wait()
+            state.current.baked.wait()
             _deliver()
-            if state.current.bake.error:
-                raise state.current.bake.error
+            if state.current.baked.error:
+                raise state.current.baked.error
         elif not bpy.app.timers.is_registered(_watch):
             bpy.app.timers.register(_watch, first_interval=_INTERVAL, persistent=True)
 
@@ -67,14 +67,14 @@ class TILEWRIGHT_OT_close_bake(reporting.Operator):
 
     def act(self, context: bpy.types.Context) -> None:
         if bake.is_running():
-            state.current.bake.cancel()
+            state.current.baked.cancel()
         else:
-            state.current.bake = None
+            state.current.baked = None
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button, or how far its bake is; below, what came of the last one."""
-    now = state.current.bake
+    now = state.current.baked
     if now is None:
         layout.operator("tilewright.bake", text="Bake...", icon="RENDER_STILL")
         return
@@ -90,7 +90,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     elif now.is_cancelled:
         told, icon = iface_("The bake was cancelled."), "INFO"
     else:
-        told, icon = state.current.bake_outcome, "CHECKMARK"
+        told, icon = state.current.baked_outcome, "CHECKMARK"
     row = layout.row()
     drawing.paragraph(row, context, told, icon=icon, margin=1)
     row.operator("tilewright.close_bake", text="", icon="X", emboss=False)
@@ -100,7 +100,7 @@ def _watch() -> float | None:
     drawing.redraw_sidebars()
     if bake.is_running():
         return _INTERVAL
-    if state.current.bake is not None and state.current.bake.files:
+    if state.current.baked is not None and state.current.baked.files:
         if pump.hindrance():
             return _INTERVAL
         _deliver()
@@ -110,13 +110,13 @@ def _watch() -> float | None:
 
 def _deliver() -> None:
     """A new material with the images, packed; on the object where that was asked for."""
-    done = state.current.bake
-    document, assigned, shown_on = state.current.bake_target
+    done = state.current.baked
+    document, assigned, shown_on = state.current.baked_target
     try:
         if not done.files:
             return
         if document != state.current.document:
-            state.current.bake_outcome = rpt_("Baked for what was open before.")
+            state.current.baked_outcome = rpt_("Baked for what was open before.")
             return
         made = {kind: _load(kind, path, done.title) for kind, path in done.files.items()}
         material = color_node.new(rpt_("{name} Baked").format(name=done.title)[:63])
@@ -133,7 +133,7 @@ def _deliver() -> None:
             obj.active_material = material
         if done.beyond:
             words += " " + rpt_("The UV map goes beyond the image: what lies there is on top of the rest.")
-        state.current.bake_outcome = words
+        state.current.baked_outcome = words
     finally:
         done.remove()
 
@@ -162,6 +162,6 @@ def unregister() -> None:
     """Stop the timer and what it watches."""
     if bpy.app.timers.is_registered(_watch):
         bpy.app.timers.unregister(_watch)
-    if state.current.bake is not None:
-        state.current.bake.finish()
-        state.current.bake.remove()
+    if state.current.baked is not None:
+        state.current.baked.finish()
+        state.current.baked.remove()

@@ -74,7 +74,7 @@ def problem(obj: bpy.types.Object | None, material: bpy.types.Material) -> str:
 
 
 def is_running() -> bool:
-    return state.current.bake is not None and not state.current.bake.is_over
+    return state.current.baked is not None and not state.current.baked.is_over
 
 
 def _write(obj: bpy.types.Object, material: bpy.types.Material, path: Path) -> None:

@@ -20,6 +20,7 @@ import bpy
 from ...core import picture_facts, prompt_files
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.model_files.kinds import Role
 from ...core.naming import slug
 from ...core.prompts import final
 from ...core.protocol import ImageDone
@@ -33,7 +34,7 @@ from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
 from ..material import export_maps, tile_files
-from ..settings import extras, models, request
+from ..settings import extras, library, models, request
 from . import guide_options, library_command, models_commands, picture_commands, template_options, transition_options
 from .guide_options import GuidesOf
 from .picture_commands import Wanted
@@ -114,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
+    generate.add_argument(
+        "--parts", metavar="FILE|FOLDER", help="a model whose text encoders and VAE a denoiser alone takes (one beside)"
+    )
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     ways = tuple(sigmas.value.lower() for sigmas in Sigmas)
@@ -142,11 +146,11 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
-    guided = GuidesOf(options, _path)
     if options.prompts is None:
+        guided = GuidesOf(options, _path)
         return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path), guided)]
     path, wanted = _path(options.prompts), []
-    templates = Templates(options, _path, path.parent)
+    templates, guided = Templates(options, _path, path.parent), GuidesOf(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
             wanted.append(_request(options, wish, templates, guided))
@@ -162,12 +166,12 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         value = getattr(wish, name)
         return getattr(options, name) if value is None else value
 
-    model = options.model if options.model == STARTER else str(_path(options.model))
+    model = options.model if options.model == STARTER else str(library.path_of(options.model, _path, Role.CHECKPOINT))
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
-    guides, more = guided.on(Axes(tile))
+    guides, more = guided.of(wish, Axes(tile))
     transition, tile_size = transition_options.of(options, _path)
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
@@ -183,10 +187,11 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),
         model=model,
-        vae=str(_path(options.vae)) if options.vae else "",
+        vae=str(library.path_of(options.vae, _path, Role.VAE)) if options.vae else "",
+        parts=str(_path(options.parts)) if options.parts else "",
         template=template,
         transition=transition,
-        extras=_extras(options),
+        extras=_extras(options, wish, templates.folder),
         guides=guides,
         **template_options.variation(options),
     )
@@ -194,18 +199,27 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes + more)
 
 
-def _extras(options: argparse.Namespace) -> Extras:
-    """Files are looked for where the command runs, and then in the folder of the models. Raises `UserError`."""
+def _extras(options: argparse.Namespace, wish: prompt_files.Wish, beside: Path | None) -> Extras:
+    """Files are looked for where the command runs, those of a line beside its file, and then by name in the library.
 
-    def file(text: str) -> str:
-        path = _path(text)
+    Raises `UserError`.
+    """
+
+    def file(text: str, of_line: bool) -> str:
+        def place(name: str) -> Path:
+            folder = beside if of_line else None
+            return _path(name) if folder is None else (folder / os.path.expanduser(name)).absolute()
+
+        path = library.path_of(text, place, Role.LORA, Role.EMBEDDING)
         return str(path if path.is_file() else extras.find(text) or path)
 
-    loras = [(file(name), weight) for name, weight in map(parse_lora, options.lora)]
+    loras = options.lora if wish.loras is None else prompt_files.listed(wish.loras)
+    embeddings = options.embedding if wish.embeddings is None else prompt_files.listed(wish.embeddings)
+    named = [(file(name, wish.loras is not None), weight) for name, weight in map(parse_lora, loras)]
     return Extras(
-        tuple(Lora(name, weight=weight) for name, weight in loras),
-        tuple(Embedding(file(name)) for name in options.embedding),
-        options.clip_skip,
+        tuple(Lora(name, weight=weight) for name, weight in named),
+        tuple(Embedding(file(name, wish.embeddings is not None)) for name in embeddings),
+        options.clip_skip if wish.clip_skip is None else wish.clip_skip,
     )
 
 

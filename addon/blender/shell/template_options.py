@@ -61,7 +61,7 @@ class Templates:
     """
 
     def __init__(self, options: argparse.Namespace, path: Callable[[str], Path], folder: Path | None = None) -> None:
-        self._options, self._path, self._folder = options, path, folder
+        self._options, self._path, self.folder = options, path, folder
         self._files: dict[Path, tuple[Path, tuple[str, ...]]] = {}
         self._facts: dict[Path, tuple[tuple[int, int], bool]] = {}
 
@@ -118,8 +118,8 @@ class Templates:
     def _named(self, wish: Wish, name: str) -> Path | None:
         """A file, of the line or of the whole command."""
         text = getattr(wish, name)
-        if text is not None and self._folder is not None:
-            return self._folder / Path(text).expanduser()
+        if text is not None and self.folder is not None:
+            return self.folder / Path(text).expanduser()
         text = getattr(self._options, name)
         return None if text is None else self._path(text)
 

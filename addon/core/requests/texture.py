@@ -182,6 +182,8 @@ class TextureRequest:
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
     vae: the path of a VAE that takes the place of the model's own, a .safetensors file or a folder; "": its own.
+    parts: for a model in a file with the denoiser alone, the path of a model of the same kind that its other parts are
+        taken from, a folder or a checkpoint; "": one that lies beside it.
     finish: what is done to each picture afterwards.
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
@@ -214,6 +216,7 @@ class TextureRequest:
     variation_seed: int = 0
     extras: Extras = field(default_factory=Extras)
     vae: str = ""
+    parts: str = ""
     sigmas: Sigmas = Sigmas.MODEL
     guides: Guides = field(default_factory=Guides)
     variants: int = 1
@@ -240,9 +243,10 @@ class TextureRequest:
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
-        _text("The VAE's path", self.vae)
-        if self.vae and not PurePath(self.vae).is_absolute():
-            raise bad_request(f"{self.vae!r} is not the whole path of a VAE.", "Give its full path.")
+        for what, path in (("VAE", self.vae), ("model with other parts", self.parts)):
+            _text(f"The path of a {what}", path)
+            if path and not PurePath(path).is_absolute():
+                raise bad_request(f"{path!r} is not the whole path of a {what}.", "Give its full path.")
         if not isinstance(self.finish, Finish):
             raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
@@ -392,8 +396,8 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the variants and the transition only
-        where they are not the default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the parts, the variants and the
+        transition only where they are not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
@@ -410,10 +414,11 @@ class TextureRequest:
             del data["variation"], data["variation_seed"]
         if self.variants == 1:
             del data["variants"]
+        for name in ("vae", "parts"):
+            if not data[name]:
+                del data[name]
         if transition is not None:
             data["transition"] = transition.to_json()
-        if not self.vae:
-            del data["vae"]
         if data.pop("sigmas") is not Sigmas.MODEL:
             data["sigmas"] = self.sigmas.value
         return data | {
