@@ -6,15 +6,11 @@ else in the module, which has no EEVEE without a screen.
 """
 
 import argparse
-import json
-import subprocess
-import tempfile
 from pathlib import Path
 
-from tools import environments, package
-from tools.demo import run_in_blender
-from tools.environments import BLENDER, ENGINE, say
-from tools.machine import ROOT, MachineError
+from tools import field
+from tools.environments import say
+from tools.machine import ROOT
 
 SCENE = ROOT / "tools" / "blend_scene.py"
 PICTURE = ROOT / "tools" / "manual" / "blend.webp"
@@ -30,31 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the costs and make the picture. 0 only if it was made. Raises `MachineError`."""
-    module = environments.ensure(BLENDER)
-    worker = environments.ensure(ENGINE)
-    zip_file = package.build()
-    with tempfile.TemporaryDirectory(prefix="tilewright-blend-") as name:
-        folder = Path(name)
-        wanted = {"zip": str(zip_file), "folder": name, "pairs": PAIRS}
-        wanted |= {"samples": arguments.samples, "size": arguments.size}
-        settings = folder / "settings.json"
-        settings.write_text(json.dumps(wanted), encoding="utf-8")
-        profile = folder / "profile"
-        profile.mkdir()
-        variables = environments.clean_environment() | {
-            "BLENDER_USER_RESOURCES": str(profile),
-            "TILEWRIGHT_PYTHON": str(worker),
-        }
-        log = folder / "blender.log"
-        run_in_blender(module, settings, variables, log, SCENE)
-        report = folder / "report.json"
-        if not report.is_file():
-            raise MachineError(f"Blender made no picture:\n{log.read_text(encoding='utf-8')[-2000:]}")
+    wanted = {"pairs": PAIRS, "samples": arguments.samples, "size": arguments.size}
+    with field.rendered(SCENE, wanted, arguments.output) as costs:
         say("| Surface color in Cycles | against one image node |")
         say("|---|---|")
-        for name_, ratio in json.loads(report.read_text(encoding="utf-8")):
-            say(f"| {name_} | {ratio:.2f} |")
-        output = arguments.output.expanduser().resolve()
-        subprocess.run([module, "-m", "tools.field", name, str(output)], cwd=ROOT, check=True)
-    say(str(output))
+        for name, ratio in costs:
+            say(f"| {name} | {ratio:.2f} |")
     return 0
