@@ -25,6 +25,7 @@ from .making import CardLost, Maker, Outcome
 from .progress import Progress
 from .rows import BadRows, Task
 from .shelf import Shelf
+from .url_shelf import UrlShelf, shelf_at
 
 _INTERRUPTED = 130
 _MOST_TOLD = 20  # bad rows
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="batch", description="Hundreds of seamless textures from a table.", allow_abbrev=False)
     columns = ", ".join(BATCH_COLUMNS)
     parser.add_argument("table", type=Path, metavar="TABLE", help=f"CSV or JSON lines with: {columns}")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the folders go")
+    parser.add_argument("--output", required=True, metavar="DIR|URL", help="where the folders go, also s3://BUCKET/DIR")
     parser.add_argument(
         "--names",
         default=rows.USUAL_NAMES,
@@ -125,7 +126,10 @@ def _usual(options: argparse.Namespace) -> Wish:
 
 
 def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[], Maker]) -> int:
-    shelf = Shelf(options.output.absolute())
+    shelf = shelf_at(options.output)
+    if options.blend is not None and isinstance(shelf, UrlShelf):
+        hint = "Copy the output to a folder, and run: blender --background --command tilewright library DIR FILE.blend"
+        raise UserError(ErrorKind.REQUEST, "A .blend refers to pictures of this machine, and not to a URL.", hint)
     shelf.sweep()
     made = shelf.made()
     left = rows.placed((task for task in tasks if task.id not in made), shelf.is_taken)
@@ -137,6 +141,7 @@ def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[],
         if left:
             failed = _make(left, shelf, made, _outcomes(left, shelf, options, maker))
     finally:
+        shelf.close()
         _write_sheet(shelf, made.values())
         shelf.sweep()
     if options.blend is not None and made:
@@ -153,7 +158,8 @@ def _make(tasks: Sequence[Task], shelf: Shelf, made: dict[str, Result], outcomes
                 failed += 1
                 progress.say(f"Line {task.line}: {outcome}")
                 if outcome.kind is ErrorKind.DISK:  # it will be the same for the next
-                    raise UserError(ErrorKind.DISK, outcome.message, "Free some space there, and run this again.")
+                    hint = outcome.hint if isinstance(shelf, UrlShelf) else "Free some space there, and run this again."
+                    raise UserError(ErrorKind.DISK, outcome.message, hint)
             else:
                 made[task.id] = outcome
                 shelf.append(outcome)
