@@ -2,7 +2,7 @@
 """Files of prompts: one a line, or a table as CSV or JSON lines with settings for each. Imports core only.
 
 As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark. Blender's
-command line reads `COLUMNS`, the batch (`engine.batch`) reads `BATCH_COLUMNS`.
+command line reads `COLUMNS`, its panel `LIST_COLUMNS`, the batch (`engine.batch`) `BATCH_COLUMNS`.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from typing import Any
 from .errors import ErrorKind, UserError
 
 _WHOLE = ("seed", "count", "variants", "steps", "upscale", "clip_skip")
-_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float}
+_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float, "style_strength": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -35,6 +35,8 @@ class Wish:
 
     template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
     loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between.
+    tileable: auto, yes or no, as for each control. control and what begins with it: several with semicolons between,
+    by their place.
 
     line: where it stands in the file, counted from 1.
     """
@@ -68,15 +70,32 @@ class Wish:
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None
+    tileable: str | None = None
+    control: str | None = None
+    control_picture: str | None = None
+    control_kind: str | None = None
+    control_strength: str | None = None
+    control_start: str | None = None
+    control_end: str | None = None
+    control_tileable: str | None = None
+    style: str | None = None
+    style_picture: str | None = None
+    style_encoder: str | None = None
+    style_strength: float | None = None
 
 
 _OF_BATCHES = (
     *("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight"),
     *("sigmas", "loras", "embeddings", "clip_skip"),
 )
-_OF_TEMPLATES = ("template_image", "strength", "fit", "region", "mask")
-COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_BATCHES))
-BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_TEMPLATES))
+_OF_GUIDES = (
+    *("control", "control_picture", "control_kind", "control_strength", "control_start", "control_end"),
+    *("control_tileable", "style", "style_picture", "style_encoder", "style_strength"),
+)
+BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
+COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in (*_OF_BATCHES, *_OF_GUIDES, "tileable"))
+_OF_FILES = ("template_image", "strength", "fit", "region", "mask", "name")
+LIST_COLUMNS = tuple(name for name in COLUMNS if name not in _OF_FILES)  # of the panel, whose pictures are its own
 
 
 def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[UserError] | None = None) -> list[Wish]:

@@ -93,12 +93,30 @@ def _parser() -> argparse.ArgumentParser:
         ("map-networks", "starter, filter or a folder"),
         ("loras", "FILE or FILE:WEIGHT, with semicolons between"),
         ("embeddings", "files of textual inversions, with semicolons between"),
+        ("template-image", "a picture to start from"),
+        ("fit", "stretch, crop or tile"),
+        ("region", "all, mask, alpha, seam, grow or wear: which part of it is made anew (all; mask with --mask)"),
+        ("mask", "white is made anew, black stays"),
+        ("tileable", "auto, yes or no: make it repeat first (auto: where it doesn't)"),
+        ("control", "ControlNets for the model, with semicolons between, as in all that follows"),
+        ("control-picture", "what each reads"),
+        ("control-kind", "depth, normal, edges, tile or other (by the ControlNet's name)"),
+        ("control-strength", "0 to 2 (1)"),
+        ("control-start", "from which part of the steps on, 0 to 1 (0)"),
+        ("control-end", "up to which part of the steps, 0 to 1 (1)"),
+        ("control-tileable", "auto, yes or no, as above"),
+        ("style", "an IP-Adapter for the model"),
+        ("style-picture", "the picture whose style they take"),
+        ("style-encoder", "the adapter's image encoder (the one beside it)"),
     ):
         parser.add_argument(f"--{name}", metavar="TEXT", help=help_)
     parser.add_argument("--seed", type=int, metavar="N", help="of rows without one (from their words)")
     parser.add_argument("--count", type=int, metavar="N", help="textures for each row (1)")
     parser.add_argument("--steps", type=int, metavar="N", help="sampling steps (the model's own)")
     parser.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
+    parser.add_argument("--variants", type=int, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
+    parser.add_argument("--strength", type=float, metavar="F", help="how far from the template, 0 to 1 (by region)")
+    parser.add_argument("--style-strength", type=float, metavar="F", help="0 to 1 (0.6)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")
     parser.add_argument("--scheduler", choices=[way.value.lower() for way in Scheduler], help="sampling method")
     parser.add_argument("--sigmas", choices=[way.value.lower() for way in Sigmas], help="how the noise is spread")
