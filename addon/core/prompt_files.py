@@ -94,8 +94,8 @@ _OF_GUIDES = (
 )
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
 COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in (*_OF_BATCHES, *_OF_GUIDES, "tileable"))
-_OF_FILES = ("template_image", "strength", "fit", "region", "mask", "name")
-LIST_COLUMNS = tuple(name for name in COLUMNS if name not in _OF_FILES)  # of the panel, whose pictures are its own
+# Of the panel, whose pictures and files are chosen there.
+LIST_COLUMNS = ("prompt", "negative", "size", "seed", "count", "variants", "steps", "guidance", "tile", "scheduler")
 
 
 def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[UserError] | None = None) -> list[Wish]:
