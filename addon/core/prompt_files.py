@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -26,6 +27,10 @@ _OTHER_NAMES = {
     "init_image": "template_image",
     "tiling": "tile",
     "denoising_strength": "strength",
+    "lora": "loras",
+    "embedding": "embeddings",
+    "controlnet": "control",
+    "ip_adapter": "style",
 }
 
 
@@ -34,9 +39,9 @@ class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
     template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
-    loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between.
-    tileable: auto, yes or no, as for each control. control and what begins with it: several with semicolons between,
-    by their place.
+    loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between. control..., style...: see
+    `guide_columns`.
+    tileable: auto, yes or no.
 
     line: where it stands in the file, counted from 1.
     """
@@ -84,18 +89,17 @@ class Wish:
     style_strength: float | None = None
 
 
-_OF_BATCHES = (
-    *("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight"),
-    *("sigmas", "loras", "embeddings", "clip_skip"),
-)
-_OF_GUIDES = (
-    *("control", "control_picture", "control_kind", "control_strength", "control_start", "control_end"),
-    *("control_tileable", "style", "style_picture", "style_encoder", "style_strength"),
-)
+GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
+_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas", "tileable")
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
-COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in (*_OF_BATCHES, *_OF_GUIDES, "tileable"))
+COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
 # Of the panel, whose pictures and files are chosen there.
 LIST_COLUMNS = ("prompt", "negative", "size", "seed", "count", "variants", "steps", "guidance", "tile", "scheduler")
+
+
+def listed(text: str | None) -> list[str]:
+    """What stands in one cell: one a line, or with semicolons between."""
+    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
 def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[UserError] | None = None) -> list[Wish]:
@@ -204,10 +208,11 @@ def _check_columns(names: Mapping[str, Any] | list[str], place: str, columns: Se
 def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
     values: dict[str, Any] = {}
     for name, value in named.items():
-        if isinstance(value, list):
-            value = "\n".join(map(str, value))
-        text = "" if value is None else str(value).strip()
-        if not text:
+        if isinstance(value, list):  # whose empty parts keep their places
+            text = "\n".join("" if part is None else str(part) for part in value)
+        else:
+            text = "" if value is None else str(value).strip()
+        if not text.strip():
             continue
         if name in _NUMBERS:
             try:

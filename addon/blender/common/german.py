@@ -553,6 +553,12 @@ TEXTS = {
     "VAE": "VAE",
     "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
     "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Parts From": "Teile von",
+    "For a file with the denoiser alone: a model of the same kind whose text encoders, tokenizers, VAE "
+    "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models": "Für "
+    "eine Datei mit dem Denoiser allein: ein Modell derselben Art, dessen Textencoder, Tokenizer, VAE und Scheduler "
+    "sie nimmt; sein Ordner oder sein Checkpoint. Leer: eines neben der Datei, oder aus der Liste der Modelle",
+    "Found by Itself": "Wird gefunden",
     "Choose Model": "Modell wählen",
     "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
     "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
@@ -735,6 +741,8 @@ TEXTS = {
     "Erweiterung auf Wiederholen.",
     "{name} is no single image.": "{name} ist kein einzelnes Bild.",
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
+    "{name} leads from one texture to another: chance cannot lay it.": "{name} führt von einer "
+    "Textur zu einer anderen: Der Zufall kann sie nicht legen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
@@ -807,7 +815,6 @@ TEXTS = {
     "einem anderen Node.",
     "No face of {name} with {material} has an area, on the object and in the UV map.": "Keine Fläche von {name} mit "
     "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
-    "{name} has no UV map.": "{name} hat keine UV-Map.",
     "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
     "{name} is not a mesh, so it has no texel density.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
     "nicht ablesen.",
@@ -1160,6 +1167,93 @@ TEXTS = {
     "kommt nie zur Ruhe",
     "DDIM": "DDIM",
     "The classic": "Der Klassiker",
+    # control pictures that are baked
+    "From Bake": "Aus Bake",
+    "Bake the picture from the active object: its relief, its occlusion or its colors, whichever the control shows": ""
+    "Das Bild aus dem aktiven Objekt backen: Relief, Verdeckung oder Farben, je nachdem, was die Führung zeigt",
+    "Bakes": "Backt",
+    "What is baked": "Was gebacken wird",
+    "What It Shows": "Was sie zeigt",
+    "Height for depth, normals for normals, colors for tile, else ambient occlusion": "Höhe für Tiefe, Normalen für "
+    "Normalen, Farben für Tile, sonst Umgebungsverdeckung",
+    "The material's colors, without light": "Die Farben des Materials, ohne Licht",
+    "Edges can't be baked.": "Kanten lassen sich nicht backen.",
+    "Baking. Escape stops it.": "Es wird gebacken. Escape hält an.",
+    "Blender is baking or rendering.": "Blender backt oder rendert.",
+    "Select the object to bake.": "Wählen Sie das Objekt aus, das gebacken werden soll.",
+    "{name} has no UV map.": "{name} hat keine UV-Map.",
+    "Choose a picture, or another object.": "Wählen Sie ein Bild oder ein anderes Objekt.",
+    "Unwrap it first.": "Legen Sie zuerst eine an.",
+    "Baking needs Cycles.": "Zum Backen braucht es Cycles.",
+    "Turn on the add-on Cycles Render Engine.": "Schalten Sie das Add-on Cycles Render Engine ein.",
+    "{name} has no surface to bake.": "{name} hat keine Oberfläche, die sich backen ließe.",
+    "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump.": "{name} hat "
+    "keine Höhe: es ist keine Fläche mit Relief, und sein Material hat weder Displacement noch Bump.",
+    "Blender can't bake {name}: {reason}.": "Blender kann {name} nicht backen: {reason}.",
+    # what presets name
+    "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
+    "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",
+    "Not the same as when the preset was saved: {names}.": "Nicht dasselbe wie beim Speichern des Presets: {names}.",
+    "Cannot write {path}: {reason}.": "{path} lässt sich nicht schreiben: {reason}.",
+    # what files and models are
+    "This is {what}.": "Das ist {what}.",
+    "It also needs {parts}.": "Dazu gehört noch: {parts}.",
+    "The model is {base}.": "Das Modell ist {base}.",
+    "the CLIP image encoder H": "der CLIP-Bildencoder H",
+    "the CLIP image encoder bigG": "der CLIP-Bildencoder bigG",
+    "{name}: {steps} steps": "{name}: {steps} Schritte",
+    "a LoRA for {base}": "ein LoRA für {base}",
+    "a LoRA; it does not say for which models": "ein LoRA; für welche Modelle, sagt es nicht",
+    "a ControlNet": "ein ControlNet",
+    "a ControlNet for {base}": "ein ControlNet für {base}",
+    "a Union ControlNet for {base}": "ein Union-ControlNet für {base}",
+    "an IP-Adapter": "ein IP-Adapter",
+    "an IP-Adapter for {base}": "ein IP-Adapter für {base}",
+    "an IP-Adapter for faces, which is not read here": "ein IP-Adapter für Gesichter, der hier nicht gelesen wird",
+    "an IP-Adapter for faces for {base}, which is not read here": "ein IP-Adapter für Gesichter für {base}, der hier "
+    "nicht gelesen wird",
+    "an embedding (textual inversion)": "ein Embedding (Textual Inversion)",
+    "an embedding (textual inversion) for {base}": "ein Embedding (Textual Inversion) für {base}",
+    "a VAE with {latents} channels": "ein VAE mit {latents} Kanälen",
+    "a tiny VAE (TAESD's kind)": "ein kleiner VAE (nach Art von TAESD)",
+    "a checkpoint of {base}": "ein Checkpoint von {base}",
+    "an inpainting checkpoint of {base}": "ein Inpainting-Checkpoint von {base}",
+    "a denoiser of {base} alone": "der Denoiser von {base} allein",
+    "a CLIP image encoder": "ein CLIP-Bildencoder",
+    "an upscaler, or a network for maps": "ein Upscaler oder ein Netz für Maps",
+    "no model that is known here": "kein Modell, das hier bekannt ist",
+    "Checkpoint of {base}": "Checkpoint von {base}",
+    "Inpainting checkpoint of {base}": "Inpainting-Checkpoint von {base}",
+    "Instruction-editing checkpoint of {base}": "Checkpoint von {base} zum Bearbeiten nach Anweisung",
+    "Upscaling checkpoint of {base}": "Checkpoint von {base} zum Hochskalieren",
+    "Depth-guided checkpoint of {base}": "Checkpoint von {base}, der Tiefenbilder liest",
+    "Denoiser of {base} alone": "Denoiser von {base} allein",
+    "Inpainting denoiser of {base} alone": "Inpainting-Denoiser von {base} allein",
+    "taken for v-prediction, which its file does not say": "als v-Prediction genommen, was die Datei nicht sagt",
+    # what is picked from the library
+    "Pick from Library": "Aus der Bibliothek nehmen",
+    "Take this file from the library of models": "Diese Datei aus der Bibliothek der Modelle nehmen",
+    "LoRAs and Embeddings": "LoRAs und Embeddings",
+    "VAEs": "VAEs",
+    "IP-Adapters": "IP-Adapter",
+    "Image Encoders": "Bildencoder",
+    "A File...": "Eine Datei...",
+    "No LoRA or embedding is here yet": "Es ist noch kein LoRA oder Embedding da",
+    "No ControlNet is here yet": "Es ist noch kein ControlNet da",
+    "No VAE is here yet": "Es ist noch kein VAE da",
+    "No IP-Adapter is here yet": "Es ist noch kein IP-Adapter da",
+    "No image encoder is here yet": "Es ist noch kein Bildencoder da",
+    "added": "hinzugefügt",
+    "for {base}": "für {base}",
+    "{count} channels, not {wanted}": "{count} Kanäle statt {wanted}",
+    "{count} more: choose the file itself": "{count} weitere: wählen Sie die Datei selbst",
+    "{name} stands for several files: {places}.": "{name} steht für mehrere Dateien: {places}.",
+    "Give the path of one.": "Geben Sie den Pfad einer davon an.",
+    "Found by Itself": "Wird gefunden",
+    "Image encoder: {place}": "Bildencoder: {place}",
+    "Its path": "Ihr Pfad",
+    "What it is: lora, embedding, vae ...": "Was sie ist: lora, embedding, vae ...",
+    "Of a ControlNet: for which control, from 0": "Bei einem ControlNet: für welche Führung, ab 0",
     # pictures that guide: ControlNet, IP-Adapter
     "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
@@ -1203,7 +1297,6 @@ TEXTS = {
     "What the picture shows, and the ControlNet is for": "Was das Bild zeigt und wofür das ControlNet ist",
     "By Name": "Nach Namen",
     "The name says: {kind}.": "Der Name sagt: {kind}.",
-    "Beside the file": "Neben der Datei",
     "What the ControlNet's name says": "Was der Name des ControlNet sagt",
     "Depth": "Tiefe",
     "A height or depth map, white is near. Spread from black to white first": "Eine Höhen- oder Tiefenkarte, Weiß ist "
@@ -1416,4 +1509,33 @@ TEXTS = {
     "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
     "oder Kacheln.",
     "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
+    # another machine
+    "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
+    "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""
+    "Über ssh verbinden und auflisten, was dort ist und was fehlt. Dort wird nichts geändert",
+    "Check": "Prüfen",
+    "Copy the command that installs or updates Tilewright there. Run it in a terminal of this computer": "Den Befehl "
+    "kopieren, der Tilewright dort installiert oder erneuert. In einem Terminal dieses Rechners ausführen",
+    "Copy Command": "Befehl kopieren",
+    "Copied. Run it in a terminal.": "Kopiert. In einem Terminal ausführen.",
+    "Another Machine": "Ein anderer Rechner",
+    "This Computer Alone": "Nur dieser Rechner",
+    "This Computer": "Dieser Rechner",
+    "Textures are made on this computer": "Texturen werden auf diesem Rechner gemacht",
+    "Textures are made on that machine, reached by ssh": "Texturen werden auf jenem Rechner gemacht, über ssh",
+    "Host": "Rechner",
+    "A machine that makes the textures in place of this one, as in ~/.ssh/config, or user@name. ssh must get in "
+    "without asking": ""
+    "Ein Rechner, der die Texturen an Stelle von diesem macht, wie in ~/.ssh/config, oder benutzer@name. ssh muss "
+    "ohne Nachfragen hineinkommen",
+    "Folder There": "Ordner dort",
+    "Where Tilewright is on that machine": "Wo Tilewright auf jenem Rechner liegt",
+    "Which machine makes the textures. Takes effect with the next job": ""
+    "Welcher Rechner die Texturen macht. Gilt ab dem nächsten Auftrag",
+    "Asking {name}": "{name} wird gefragt",
+    "Press Copy Command, and run it in a terminal: it installs there what is missing.": ""
+    "Drücken Sie „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert dort, was fehlt.",
+    "{host} has no model {model}.": "{host} hat kein Modell {model}.",
+    "Press Check in the preferences: it lists what is there.": ""
+    "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
 }

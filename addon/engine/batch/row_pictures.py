@@ -5,7 +5,6 @@ All of them are read, and their networks' headers, before anything is made: a wr
 by what it holds, however often and under whatever name a table has it.
 """
 
-import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ...core import picture_facts
+from ...core import guide_columns, picture_facts
 from ...core.errors import UserError, bad_request
 from ...core.families.catalogue import ModelInfo
 from ...core.prompt_files import Wish
@@ -27,8 +26,6 @@ from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size
 from ...core.torus_fill import looks_cut
 
 _OF_TEMPLATE = ("strength", "fit", "region", "mask", "tileable")
-_OF_CONTROL = ("control_picture", "control_kind", "control_strength", "control_start", "control_end")
-_OF_STYLE = ("style_picture", "style_encoder", "style_strength")
 _GROWN = 2  # times as long and as wide
 K = TypeVar("K", bound=StrEnum)
 
@@ -44,11 +41,6 @@ class _Known:
     recipe: str
 
 
-def parts(text: str | None) -> list[str]:
-    """The cells in a cell, with semicolons or lines between; empty ones keep their places."""
-    return [part.strip() for part in re.split(r"[;\n]", text)] if text else []
-
-
 class RowPictures:
     """For one table. Methods raise `UserError`."""
 
@@ -59,7 +51,9 @@ class RowPictures:
     def template(self, wish: Wish, axes: Axes) -> tuple[Template | None, Size | None]:
         """What a row starts from, and the size that goes with it; None where that is the model's."""
         if not wish.template_image:
-            _refuse(wish, _OF_TEMPLATE, "template_image")
+            alone = next((name for name in _OF_TEMPLATE if getattr(wish, name) is not None), None)
+            if alone is not None:
+                raise bad_request(f"{alone} says nothing without template_image.", "Fill in that column.")
             return None, None
         known = self._known(wish.template_image)
         region = _one_of(Region, wish.region, Region.MASK if wish.mask else Region.ALL)
@@ -78,47 +72,31 @@ class RowPictures:
 
     def guides(self, wish: Wish, axes: Axes, info: ModelInfo) -> Guides:
         """What guides a row's texture."""
-        controls = self._controls(wish, axes, info)
-        style = None
-        if wish.style:
-            if not wish.style_picture:
+        controls, said, style = self._controls(wish, axes, info), guide_columns.style(wish), None
+        if said is not None:
+            if not info.takes_guides:
+                raise _takes_none(info)
+            if "style_picture" not in said:
                 raise bad_request("style needs a style_picture.", "Name the picture whose style it takes.")
-            known = self._known(wish.style_picture)
-            plain = Style(wish.style, wish.style_picture, wish.style_encoder or "", sha256=known.sha256)
-            strength = plain.strength if wish.style_strength is None else wish.style_strength
-            style = self._style(replace(plain, strength=strength))
-        else:
-            _refuse(wish, _OF_STYLE, "style")
-        if (controls or style) and not info.takes_guides:
-            raise bad_request(f"{info.title} takes no ControlNet and no IP-Adapter.", "Choose another model.")
+            known = self._known(said["style_picture"])
+            plain = Style(said["style"], said["style_picture"], said.get("style_encoder", ""), sha256=known.sha256)
+            style = self._style(replace(plain, strength=said.get("style_strength", plain.strength)))
         return Guides(controls, style)
 
     def _controls(self, wish: Wish, axes: Axes, info: ModelInfo) -> tuple[Control, ...]:
-        models = parts(wish.control)
-        if not models:
-            _refuse(wish, (*_OF_CONTROL, "control_tileable"), "control")
-            return ()
-        if not info.takes_guides:
-            raise bad_request(f"{info.title} takes no ControlNet and no IP-Adapter.", "Choose another model.")
-        cells = {name: parts(getattr(wish, name)) for name in (*_OF_CONTROL, "control_tileable")}
-        long = next((name for name, values in cells.items() if len(values) > len(models)), None)
-        if long is not None:
-            raise bad_request(f"{long} has more parts than control.", "Write one for each, semicolons between.")
+        rows = guide_columns.controls(wish) or []
+        if rows and not info.takes_guides:
+            raise _takes_none(info)
         controls = []
-        for place, model in enumerate(models):
-            said = {name: values[place] for name, values in cells.items() if place < len(values) and values[place]}
-            if not model or "control_picture" not in said:
-                raise bad_request("control needs a control_picture for each.", "Name the picture that it reads.")
+        for said in rows:
             known = self._known(said["control_picture"])
             numbers: dict[str, Any] = {
-                name: _number(f"control_{name}", said[f"control_{name}"])
-                for name in ("strength", "start", "end")
-                if f"control_{name}" in said
+                name: said[f"control_{name}"] for name in ("strength", "start", "end") if f"control_{name}" in said
             }
             plain = Control(
-                model,
+                said["control"],
                 said["control_picture"],
-                _one_of(ControlKind, said.get("control_kind"), kind_of(model)),
+                ControlKind(said["control_kind"].upper()) if "control_kind" in said else kind_of(said["control"]),
                 tileable=_said(said.get("control_tileable"), known.is_cut) and axes is not Axes.NONE,
                 sha256=known.sha256,
                 **numbers,
@@ -202,15 +180,5 @@ def _said(text: str | None, usual: bool) -> bool:
     return ways[(text or "auto").lower()]
 
 
-def _number(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise bad_request(f"{text!r} is no number for {name}.", "Correct it.") from error
-
-
-def _refuse(wish: Wish, names: tuple[str, ...], needed: str) -> None:
-    """Raise `UserError` where a row says something of what it does not have."""
-    for name in names:
-        if getattr(wish, name) is not None:
-            raise bad_request(f"{name} needs {needed}.", "Name a file there, or leave it empty.")
+def _takes_none(info: ModelInfo) -> UserError:
+    return bad_request(f"{info.title} takes no ControlNet and no IP-Adapter.", "Choose another model.")

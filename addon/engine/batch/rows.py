@@ -20,9 +20,9 @@ from ...core.errors import UserError, bad_request
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import folder as model_folder
-from ...core.model_files import hashes
+from ...core.model_files import hashes, parts
 from ...core.naming import slug
-from ...core.prompt_files import BATCH_COLUMNS, Wish, parse
+from ...core.prompt_files import BATCH_COLUMNS, Wish, listed, parse
 from ...core.requests import recipe_json
 from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
@@ -136,12 +136,8 @@ def with_whole_paths(wish: Wish, folder: Path) -> Wish:
                 raise bad_request(f"The ~ in {text!r} names no user.", "Give the full path.") from error
     for name in _LISTS:
         if getattr(wish, name) is not None:
-            paths[name] = "\n".join(str((folder / file).absolute()) for file in _listed(getattr(wish, name)))
+            paths[name] = "\n".join(str((folder / file).absolute()) for file in listed(getattr(wish, name)))
     return replace(wish, **paths)
-
-
-def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
 def placed(tasks: Iterable[Task], is_taken: Callable[[Task], bool]) -> list[Task]:
@@ -164,7 +160,7 @@ def _with_usual(wish: Wish, usual: Wish) -> Wish:
 
 def _model(model: str, vae: str) -> _Model:
     info = catalogue.resolve(model)
-    found = model_folder.verify(info.folder)
+    found = parts.verify(info)
     if vae:
         found = model_folder.with_vae(found, Path(vae))
     vocabulary = prompts.read_vocabulary(catalogue.STARTER_FOLDER) if model == STARTER else frozenset[str]()
@@ -234,7 +230,7 @@ def _sigmas(name: str, scheduler: str, info: ModelInfo) -> Sigmas:
 
 def _extras(wish: Wish) -> Extras:
     """LoRAs and embeddings with the hashes of their files, by which recipes are told apart."""
-    loras, embeddings = list(map(parse_lora, _listed(wish.loras))), _listed(wish.embeddings)
+    loras, embeddings = list(map(parse_lora, listed(wish.loras))), listed(wish.embeddings)
     known = {file: hashes.short(Path(file)) for file in [*(file for file, _weight in loras), *embeddings]}
     return Extras(
         tuple(Lora(file, known[file], weight) for file, weight in loras),
