@@ -127,7 +127,6 @@ TEXTS = {
     ", {count} failed": ", {count} gescheitert",
     "Also the others of its list": "Auch die anderen seiner Liste",
     "{name} cannot be read: {reason}.": "{name} kann nicht gelesen werden: {reason}.",
-    "Cancel List": "Liste abbrechen",
     "{tile} is no way to repeat.": "{tile} ist keine Art, sich zu wiederholen.",
     "{count} prompts": "{count} Prompts",
     "1 prompt": "1 Prompt",

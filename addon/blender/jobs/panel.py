@@ -48,7 +48,7 @@ def _draw_list(layout: bpy.types.UILayout, one: state.PromptList) -> None:
     if one.failed:
         text += iface_(", {count} failed").format(count=one.failed)
     row.progress(factor=one.fraction, text=text)
-    cancel = row.operator("tilewright.cancel", text=iface_("Cancel List"))
+    cancel = row.operator("tilewright.cancel", text="", icon="X")
     cancel.job, cancel.of_list = one.left[0].id, True
 
 
