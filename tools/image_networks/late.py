@@ -39,7 +39,7 @@ class Lessons:
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Enlarged four and eight times: (N, 1, 160, 160) and (N, 1, 320, 320), 0..1."""
-        self._pool = self._pool[-(POOL - 1) :] + [self._make(rng)]
+        self._pool = [*self._pool[1 - POOL :], self._make(rng)]
         chosen = [self._pool[int(index)] for index in rng.integers(len(self._pool), size=count)]
         return torch.cat([four for four, _eight in chosen]), torch.cat([eight for _four, eight in chosen])
 

@@ -543,7 +543,6 @@ TEXTS = {
     "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models": "Für "
     "eine Datei mit dem Denoiser allein: ein Modell derselben Art, dessen Textencoder, Tokenizer, VAE und Scheduler "
     "sie nimmt; sein Ordner oder sein Checkpoint. Leer: eines neben der Datei, oder aus der Liste der Modelle",
-    "Found by Itself": "Wird gefunden",
     "Choose Model": "Modell wählen",
     "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
     "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
