@@ -28,7 +28,7 @@ BASE_COLOR = "base_color"
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was made from, byte for byte
-FIRST, SECOND = "first", "second"  # of a transition
+FIRST, SECOND = "first", "second"  # of a transition; with "_" and a map's kind after it: that map of the picture
 GUIDE = "guide"  # with a number from 1 after it: copies of `Guides.pictures`, in that order
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
@@ -43,7 +43,7 @@ _MAX_INDEX = 1 << 20  # bytes
 
 def is_input(kind: str) -> bool:
     """Whether a file of that kind went into a texture, and was not made with it."""
-    return kind in (TEMPLATE, MASK, FIRST, SECOND) or kind.startswith(GUIDE)
+    return kind in (TEMPLATE, MASK) or kind.startswith((FIRST, SECOND, GUIDE))
 
 
 @dataclass(frozen=True)
