@@ -1430,4 +1430,6 @@ TEXTS = {
     "{host} has no model {model}.": "{host} hat kein Modell {model}.",
     "Press Check in the preferences: it lists what is there.": ""
     "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
+    "Blender isn't allowed online, and {host} is in the network.": "Blender darf nicht online gehen, und {host} ist im "
+    "Netz.",
 }
