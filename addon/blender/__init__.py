@@ -10,6 +10,7 @@ from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
+    control_bake,
     guide_operators,
     mask_overlay,
     operators,
@@ -22,7 +23,7 @@ from .jobs import (
 from .material import export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
-from .shell import commands, loras, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, pickers, preferences, sidebar
 
 _CLASSES = (
     *extras.CLASSES,  # which the settings hold
@@ -44,6 +45,7 @@ _CLASSES = (
     *recipes.CLASSES,
     *going_on.CLASSES,
     *presets.CLASSES,
+    *pickers.CLASSES,
     *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,
@@ -61,6 +63,7 @@ _PARTS = (
     recipes,
     setup_operators,
     models_operators,
+    control_bake,
     pump,
     export_job,
     status,

@@ -74,6 +74,7 @@ class State:
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     elsewhere: what was found last on the other machine that the preferences name.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
+    bake: of a control picture, which goes on: a `jobs.control_bake.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
@@ -108,6 +109,7 @@ class State:
     environments: Environments | None = None
     elsewhere: Report | None = None
     export: Any = None
+    bake: Any = None
 
     @property
     def results(self) -> list[Result]:

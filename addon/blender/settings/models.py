@@ -15,9 +15,9 @@ from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
-from ...core.model_files import configs, kinds
+from ...core.model_files import configs, kinds, parts
 from ...core.model_files.checkpoint import SUFFIX
-from ...core.model_files.kinds import FileKind
+from ...core.model_files.kinds import FileKind, Role
 from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ...host.library import Entry, Source
 from ..common import preferences, state
@@ -142,6 +142,30 @@ def candidates(text: str) -> list[tuple[str, str]]:
     wanted = text.casefold()
     fitting = [item for item in found if wanted in item[0].casefold() or wanted in item[1].casefold()]
     return [*(fitting or found), (iface_(MORE), "")]
+
+
+def fitting_parts(info: ModelInfo, text: str = "") -> list[tuple[str, str]]:
+    """The models in the list, and beside the file, that a denoiser alone may take its other parts from."""
+    entries = [entry for entry in preferences.library().entries() if entry.role is Role.CHECKPOINT]
+    found = {str(entry.path): _about(entry) for entry in entries if parts.fits(info, entry.path)}
+    beside = parts.find(info)
+    if beside is not None:
+        found.setdefault(str(beside), beside.name)
+    return [item for item in found.items() if text.casefold() in item[0].casefold()] or list(found.items())
+
+
+def parts_of(info: ModelInfo, chosen: str) -> str:
+    """Where the other parts of a denoiser alone come from: what was chosen, or else what there is.
+
+    Raises `UserError` (kind `MODEL`) where there is nothing.
+    """
+    if chosen or not info.alone:
+        return chosen
+    library = preferences.library()
+    found = parts.find(info, [entry.path for entry in library.entries() if entry.role is Role.CHECKPOINT])
+    if found is None:
+        raise parts.lacking(info, library.models)
+    return str(found)
 
 
 def is_more(model: str) -> bool:

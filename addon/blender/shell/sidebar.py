@@ -21,7 +21,7 @@ from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import extras, models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import guides_panel, loras, model_choice, template_box
+from . import guides_panel, loras, model_choice, pickers, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -195,7 +195,11 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
         layout.prop(settings, "sigmas")
     if settings.model != STARTER or settings.vae:
-        layout.prop(settings, "vae", placeholder="Model's Own")
+        row = layout.row(align=True)
+        row.prop(settings, "vae", placeholder="Model's Own")
+        pickers.draw_button(row, "TILEWRIGHT_MT_vaes")
+    if info and info.alone:
+        layout.prop(settings, "parts", placeholder="Found by Itself")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
