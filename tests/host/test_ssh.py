@@ -301,6 +301,19 @@ def test_a_store_that_cannot_be_written_keeps_the_result_there(far, server, monk
     again.session.close()
 
 
+def test_a_store_that_cannot_be_written_at_all_is_told(far):
+    far.store.root.parent.mkdir(exist_ok=True)
+    far.store.root.write_text("a file in its place")
+    assert failing(far)[1].startswith(f"Cannot write to {far.store.root}: ")
+
+
+@pytest.mark.parametrize("record", [b"P\0\0\0\2[]", b"E\0\0\0\2{}", b"Z\0\0\0\2[]", b"?\0\0\0\0", b"R\0\0\0\2{}"])
+def test_a_far_end_that_raves_is_ended(far, server, record):
+    octal = "".join(f"\\\\{byte:03o}" for byte in wire.MARK + record)
+    server.shell(f"printf {octal}; exec sleep 60")
+    assert failing(far)[1] == "The engine sent what is no message, and was ended."
+
+
 def test_what_waits_is_bounded_and_the_oldest_goes(server):
     for number in range(3):
         folder = server.root / far_end.OUTBOX / ("0" * 16) / f"run-{number}" / "results" / f"one-{number}"
