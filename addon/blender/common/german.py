@@ -1614,9 +1614,12 @@ TEXTS = {
     "Which machine makes the textures. Takes effect with the next job": ""
     "Welcher Rechner die Texturen macht. Gilt ab dem nächsten Auftrag",
     "Asking {name}": "{name} wird gefragt",
-    "Press Copy Command, and run it in a terminal: it installs there what is missing.": ""
-    "Drücken Sie „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert dort, was fehlt.",
+    "Press Copy Command in the preferences, and run it in a terminal: it installs there what is missing.": ""
+    "Drücken Sie in den Einstellungen „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert "
+    "dort, was fehlt.",
     "{host} has no model {model}.": "{host} hat kein Modell {model}.",
     "Press Check in the preferences: it lists what is there.": ""
     "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
+    "Blender isn't allowed online, and {host} is in the network.": "Blender darf nicht online gehen, und {host} ist im "
+    "Netz.",
 }
