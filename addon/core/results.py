@@ -149,7 +149,7 @@ class Draft:
             target = _free_name(self.root, self.name)
             final = Result(**{**result.__dict__, "folder": target, "created": result.created or time.time()})
             index = self.folder / INDEX
-            index.write_text(json.dumps(final.to_json() | {"folder": target.name}, indent=1), encoding="ascii")
+            index.write_text(index_text(final), encoding="ascii")
             sync(index)
             sync(self.folder)
             if not allowed():
@@ -181,13 +181,27 @@ def load(folder: Path) -> Result:
     """Read a result back. Raises `UserError` (kind `DISK`) where it is broken or a file of it is missing."""
     try:
         with (folder / INDEX).open("rb") as file:
-            data = json.loads(file.read(_MAX_INDEX))
-    except (OSError, ValueError, RecursionError) as error:
+            text = file.read(_MAX_INDEX)
+    except OSError as error:
+        raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error
+    return parse(text, folder, lambda name: os.path.isfile(folder / name))
+
+
+def index_text(result: Result) -> str:
+    """What `INDEX` holds of a result."""
+    return json.dumps(result.to_json() | {"folder": result.folder.name}, indent=1)
+
+
+def parse(text: bytes, folder: Path, is_there: Callable[[str], bool]) -> Result:
+    """A result from its `INDEX`. is_there: whether its folder has a file of that name. Raises `UserError` as `load`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error
     if not isinstance(data, dict):
         raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.")
     result = Result.from_json(data | {"folder": str(folder)})
-    missing = [name for name in result.files.values() if not os.path.isfile(folder / name)]
+    missing = [name for name in result.files.values() if not is_there(name)]
     if missing:
         raise UserError(ErrorKind.DISK, f"The result in {folder} lacks {missing[0]}.")
     return result

@@ -373,8 +373,8 @@ def _read(
     loaded: LoadedModel, request: TextureRequest, tell: Callable[[str], None]
 ) -> tuple[dict[str, Any], list[str], dict[str, Any] | None]:
     """As `turns.read`, and the embeddings of what a transition leads to; None where that is the same."""
-    embeddings, truncated = turns.read(loaded, request, tell)
     words = request.transition.prompt.strip() if request.transition else ""
+    embeddings, truncated = turns.read(loaded, request, tell, more=bool(words))
     second = turns.read(loaded, replace(request, prompt=words), _silent)[0] if words else None
     return embeddings, truncated, second
 
