@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter |
-elsewhere]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, WHAT]`, with one of `MODULES`.
 
 A user starts by hand `start.py batch TABLE --output FOLDER`, with the worker's Python, and `start.py send HOST`.
 
@@ -23,6 +22,7 @@ MODULES = {
     "elsewhere": "host.settling",  # on another machine
     "send": "host.elsewhere",
     "exporter": "blender.material.export_job",  # in a Blender
+    "baker": "blender.material.bake",  # in a Blender
 }
 
 
