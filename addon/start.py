@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter
+| baker]`.
 
 A user starts `start.py batch TABLE --output FOLDER` by hand, with the worker's Python.
 
@@ -20,6 +21,7 @@ MODULES = {
     "installer": "host.installer_start",
     "hub": "engine.hub_start",
     "exporter": "blender.material.export_job",  # in a Blender
+    "baker": "blender.jobs.bake_job",  # so is this
 }
 
 

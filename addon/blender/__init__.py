@@ -10,7 +10,7 @@ from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
-    control_bake,
+    bake_job,
     guide_operators,
     mask_overlay,
     operators,
@@ -63,7 +63,7 @@ _PARTS = (
     recipes,
     setup_operators,
     models_operators,
-    control_bake,
+    bake_job,
     pump,
     export_job,
     status,

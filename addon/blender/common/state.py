@@ -72,7 +72,7 @@ class State:
     models: those on the disk, and what goes on with the hub; model_before: what was chosen when a list of them opened.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
-    bake: of a control picture, which goes on: a `jobs.control_bake.Bake`.
+    bake: of a control picture, which goes on: a `jobs.bake_job.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
