@@ -271,11 +271,23 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
 
 
 def _panel(folder: str, name: str, part: str) -> Story:
-    """Photograph a part of our panel, as a popover."""
-    bpy.ops.wm.call_panel(name=f"TILEWRIGHT_PT_view3d_{part}", keep_open=True)
+    """Photograph the sidebar with that part of our panel open, and the others closed."""
+    (area,) = (area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    yield 1.0
+    side = next(region for region in area.regions if region.type == "UI")
+    side.active_panel_category = "Tilewright"
+    opened = {"loras": ("model", "loras")}.get(part, (part,))
+    panels = [getattr(bpy.types, f"TILEWRIGHT_PT_view3d_{one}") for one in ("loras", "model", "guides", "texture")]
+    for panel in panels:
+        bpy.utils.unregister_class(panel)
+    for panel in reversed(panels):  # a panel that is new to Blender opens as its options say
+        is_open = panel.__name__.rpartition("_")[2] in opened
+        panel.bl_options = set() if is_open else {"DEFAULT_CLOSED"}
+        panel.bl_order = 0 if is_open else 1
+        bpy.utils.register_class(panel)
+    area.tag_redraw()
     yield from _photograph(folder, name)
-    subprocess.run(["xdotool", "key", "Escape"], check=True)
-    yield 0.5
 
 
 def _photograph(folder: str, name: str) -> Story:
