@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter
-| baker]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter |
+baker | elsewhere]`.
 
-A user starts `start.py batch TABLE --output FOLDER` by hand, with the worker's Python.
+A user starts by hand `start.py batch TABLE --output FOLDER`, with the worker's Python, and `start.py send HOST`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -20,6 +20,8 @@ MODULES = {
     "batch": "engine.batch.command",
     "installer": "host.installer_start",
     "hub": "engine.hub_start",
+    "elsewhere": "host.settling",  # on another machine
+    "send": "host.elsewhere",
     "exporter": "blender.material.export_job",  # in a Blender
     "baker": "blender.jobs.bake_job",  # so is this
 }

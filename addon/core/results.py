@@ -28,6 +28,7 @@ BASE_COLOR = "base_color"
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was made from, byte for byte
+FIRST, SECOND = "first", "second"  # of a transition
 GUIDE = "guide"  # with a number from 1 after it: copies of `Guides.pictures`, in that order
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
@@ -42,14 +43,15 @@ _MAX_INDEX = 1 << 20  # bytes
 
 def is_input(kind: str) -> bool:
     """Whether a file of that kind went into a texture, and was not made with it."""
-    return kind in (TEMPLATE, MASK) or kind.startswith(GUIDE)
+    return kind in (TEMPLATE, MASK, FIRST, SECOND) or kind.startswith(GUIDE)
 
 
 @dataclass(frozen=True)
 class Result:
     """One finished picture on disk.
 
-    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK, GUIDE1 ...) -> its name in `folder`.
+    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK, FIRST, SECOND, GUIDE1 ...) -> its name
+        in `folder`.
     seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
     created: seconds since 1970. notes: sentences that the user should read.
     """

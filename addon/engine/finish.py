@@ -65,9 +65,10 @@ class FinishTask:
 
 @dataclass(frozen=True)
 class _Networks:
-    """What a picture goes through. upscaler: None for Lanczos. used: what a recipe says of them."""
+    """What a picture goes through. upscaler: None for Lanczos. late: see `Means`. used: what a recipe says of them."""
 
     upscaler: ImageNetwork | None
+    late: ImageNetwork | None
     sources: dict[MapKind, Source]
     used: dict[str, str]
 
@@ -174,10 +175,12 @@ def _load(
             note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
         return network
 
-    upscaler = None
+    upscaler = late = None
     if finish.upscale > 1:
         file = image_networks.upscaler_file(finish.upscaler)
         upscaler = load(file) if file is not None else None
+        file = image_networks.late_upscaler_file(finish.upscaler, finish.upscale)
+        late = load(file) if file is not None else None
     if upscaler is not None:
         check_upscaler(upscaler, finish.upscale)
     sources: dict[MapKind, Source] = {}
@@ -191,7 +194,7 @@ def _load(
             if needed & set(network.makes):
                 # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
                 sources |= check_network(load(network.file, torch.float32), network.makes)
-    return _Networks(upscaler, sources, used)
+    return _Networks(upscaler, late, sources, used)
 
 
 def _write_files(
@@ -215,7 +218,7 @@ def _write_files(
         if task.finish.delight:
             task = replace(task, pixels=_delit(task, networks.sources, cache, free, easel, watch))
             fit_pixels(task.pixels, task.sheet)
-        color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
+        color = _color(task, Means(upscaler, cache.limits, free, networks.late), easel, watch, note)
         visible = _visible(color, task, easel)
         score = None
         if min(visible.array.shape[:2]) >= _LEAST_MEASURED:
@@ -282,7 +285,8 @@ def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: C
         watch.progress(Phase.UPSCALING, task.image, done, total)
 
     large = upscale(pixels, task.finish.upscale, means, task.axes, task.content, easel, check=watch.check, step=step)
-    fit_canvas(large, slice(None), task.sheet)
+    is_normal = task.content is Content.NORMAL
+    fit_canvas(large, slice(3) if is_normal else slice(None), task.sheet, normals=is_normal)
     if dtype == np.float32:
         return large
     canvas = easel.make(large.array.shape, dtype)

@@ -77,7 +77,10 @@ class Entry:
     def is_model(self) -> bool:
         """Whether it can be chosen as the model of a texture; a file that was not looked at yet may be one."""
         unseen = self.role is Role.UNKNOWN and not self.what and self.path.suffix.lower() == _WEIGHTS
-        return (self.role is Role.CHECKPOINT or unseen) and self.source not in (Source.UNFINISHED, Source.GONE)
+        return (self.role in (Role.CHECKPOINT, Role.DENOISER) or unseen) and self.source not in (
+            Source.UNFINISHED,
+            Source.GONE,
+        )
 
     def to_json(self) -> dict[str, Any]:
         plan = self.plan

@@ -538,6 +538,11 @@ TEXTS = {
     "VAE": "VAE",
     "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
     "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Parts From": "Teile von",
+    "For a file with the denoiser alone: a model of the same kind whose text encoders, tokenizers, VAE "
+    "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models": "Für "
+    "eine Datei mit dem Denoiser allein: ein Modell derselben Art, dessen Textencoder, Tokenizer, VAE und Scheduler "
+    "sie nimmt; sein Ordner oder sein Checkpoint. Leer: eines neben der Datei, oder aus der Liste der Modelle",
     "Choose Model": "Modell wählen",
     "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
     "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
@@ -720,6 +725,8 @@ TEXTS = {
     "Erweiterung auf Wiederholen.",
     "{name} is no single image.": "{name} ist kein einzelnes Bild.",
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
+    "{name} leads from one texture to another: chance cannot lay it.": "{name} führt von einer "
+    "Textur zu einer anderen: Der Zufall kann sie nicht legen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
@@ -1490,4 +1497,33 @@ TEXTS = {
     "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
     "oder Kacheln.",
     "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
+    # another machine
+    "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
+    "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""
+    "Über ssh verbinden und auflisten, was dort ist und was fehlt. Dort wird nichts geändert",
+    "Check": "Prüfen",
+    "Copy the command that installs or updates Tilewright there. Run it in a terminal of this computer": "Den Befehl "
+    "kopieren, der Tilewright dort installiert oder erneuert. In einem Terminal dieses Rechners ausführen",
+    "Copy Command": "Befehl kopieren",
+    "Copied. Run it in a terminal.": "Kopiert. In einem Terminal ausführen.",
+    "Another Machine": "Ein anderer Rechner",
+    "This Computer Alone": "Nur dieser Rechner",
+    "This Computer": "Dieser Rechner",
+    "Textures are made on this computer": "Texturen werden auf diesem Rechner gemacht",
+    "Textures are made on that machine, reached by ssh": "Texturen werden auf jenem Rechner gemacht, über ssh",
+    "Host": "Rechner",
+    "A machine that makes the textures in place of this one, as in ~/.ssh/config, or user@name. ssh must get in "
+    "without asking": ""
+    "Ein Rechner, der die Texturen an Stelle von diesem macht, wie in ~/.ssh/config, oder benutzer@name. ssh muss "
+    "ohne Nachfragen hineinkommen",
+    "Folder There": "Ordner dort",
+    "Where Tilewright is on that machine": "Wo Tilewright auf jenem Rechner liegt",
+    "Which machine makes the textures. Takes effect with the next job": ""
+    "Welcher Rechner die Texturen macht. Gilt ab dem nächsten Auftrag",
+    "Asking {name}": "{name} wird gefragt",
+    "Press Copy Command, and run it in a terminal: it installs there what is missing.": ""
+    "Drücken Sie „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert dort, was fehlt.",
+    "{host} has no model {model}.": "{host} hat kein Modell {model}.",
+    "Press Check in the preferences: it lists what is there.": ""
+    "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
 }

@@ -9,8 +9,9 @@ from typing import Any
 import bpy
 
 from ...core.errors import UserError
-from ...host import runtime
+from ...host import elsewhere, runtime, ssh_link
 from ...host.library import Library
+from ...host.ssh import FOLDER, Place
 from . import environments, package, state
 
 store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
@@ -57,12 +58,42 @@ def find_engine() -> runtime.Runtime:
     return runtime.find(own, lambda: environments.find(environments_folder(), get().backend))
 
 
+def place() -> Place | None:
+    """The other machine that makes the textures, None for this one. Raises `UserError` where none can be so named."""
+    prefs = get()
+    return named_place() if prefs.place == "ELSEWHERE" and prefs.host.strip() else None
+
+
+def named_place() -> Place:
+    """The other machine that is named, chosen or not. Raises `UserError`."""
+    prefs = get()
+    return Place(prefs.host.strip(), prefs.host_folder.strip() or FOLDER)
+
+
+def models_elsewhere() -> elsewhere.Report | None:
+    """What is known of the other machine where that one is chosen, else None."""
+    prefs = get()
+    report = state.current.elsewhere
+    chosen = prefs.place == "ELSEWHERE" and report is not None and report.place.host == prefs.host.strip()
+    return report if chosen else None
+
+
+def find_worker() -> runtime.Runtime:
+    """What the worker runs with: the engine's Python here, or the other machine. Raises `UserError`."""
+    there = place()
+    return ssh_link.runtime(there) if there else find_engine()
+
+
 def check_engine() -> None:
     """Remember what is missing, so that the panel can say it without looking at the disk."""
     current = state.current
     current.environments = environments.environments(environments_folder(), get().backend)
     try:
-        find_engine()
+        there = named_place() if get().host.strip() else None
+        known = current.elsewhere
+        if there is None or known is None or known.place != there:
+            current.elsewhere = elsewhere.load(there, package.elsewhere_file()) if there else None
+        find_worker()
     except UserError as error:
         current.engine_error = error
         return

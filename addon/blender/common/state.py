@@ -14,6 +14,7 @@ from ...core.errors import UserError
 from ...core.history import Entry, Which
 from ...core.jobs import Job
 from ...core.results import Result
+from ...host.elsewhere import Report
 from ...host.history import History
 from ...host.session import Session
 from .environments import Environments, Setup
@@ -71,6 +72,7 @@ class State:
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     models: those on the disk, and what goes on with the hub; model_before: what was chosen when a list of them opened.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
+    elsewhere: what was found last on the other machine that the preferences name.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
     bake: of a control picture, which goes on: a `jobs.bake_job.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
@@ -105,6 +107,7 @@ class State:
     model_before: str = ""
     setup: Setup = field(default_factory=Setup)
     environments: Environments | None = None
+    elsewhere: Report | None = None
     export: Any = None
     bake: Any = None
 

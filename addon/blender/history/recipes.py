@@ -80,6 +80,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     settings.vae = request.vae if own else ""
     if request.vae and not own:
         note = note or rpt_("It was made with another VAE, {vae}, which is not set.").format(vae=request.vae)
+    settings.parts = request.parts if own else ""
     info = models.try_resolve(settings.model)
     info = info and info.with_extras(request.extras)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.

@@ -61,6 +61,9 @@ def _tick() -> float | None:
     before = current.status, current.hindrance
     events = session.pump()
     handle(events)
+    for result in session.arrived():  # of a job whose connection broke
+        for handler in result_handlers:
+            handler(result)
     delivered = deliver_waiting()
     _watch_clock(session)
     current.status = status.text()

@@ -9,9 +9,9 @@ a triangle the same, and each drawing belongs to a color: so it jumps only where
 where a graphics card picks a mip level from neighbouring pixels.
 
 A set of tiles that fit each other (`core.variants`) needs no blending: each line between cells gets its color from a
-hash, and so each cell its tile. But there a graphics card would see a jump at every edge. So the sheet is drawn four
-times: by cell, by the nearest line across, by the nearest line down, and by both; around a line only those count that
-go on over it, on the sheet, to a tile with the same rim.
+hash, or each corner, and so each cell its tile. But there a graphics card would see a jump at every edge. So the sheet
+is drawn four times: by cell, by the nearest line across, by the nearest line down, and by both; around a line only
+those count that go on over it, on the sheet, to a tile with the same rim.
 
 Between an image node and what it feeds stands one group node with all of that, in which the image stands three or four
 times. The image node keeps its links and its coordinates, so that everything else finds it. The file needs no add-on.
@@ -60,6 +60,8 @@ def problem(images: Iterable[Node]) -> str:
         if node.image.source not in {"FILE", "GENERATED"}:
             return rpt_("{name} is no single image.").format(name=node.image.name)
         recipe = readable_recipe_of(node.image)
+        if recipe is not None and recipe.request.is_sampled and recipe.texture.transition is not None:
+            return rpt_("{name} leads from one texture to another: chance cannot lay it.").format(name=node.image.name)
         if recipe is not None and recipe.request.axes is not Axes.XY:
             return rpt_("{name} does not repeat both ways.").format(name=node.image.name)
         if node.outputs["Alpha"].is_linked:
@@ -318,7 +320,7 @@ def _fill_set(tree: bpy.types.NodeTree, sheet: Sheet) -> None:
 
 
 def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
-    """Column and row, from the bottom, of the tile that lies in a cell, by the colors of the lines around it."""
+    """Column and row, from the bottom, of the tile that lies in a cell, by the colors of its corners or edges."""
 
     def colors(right: float, up: float) -> tuple[Socket, Socket, Socket]:
         """Of the line on the left and that below, 0 or 1; and which of several tiles."""
@@ -330,18 +332,29 @@ def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
         left, below, choice = (wiring.math("GREATER_THAN", part, 0.5) for part in parts)
         return left, below, choice
 
+    def differ(one: Socket, other: Socket) -> Socket:
+        return wiring.math("ABSOLUTE", wiring.math("SUBTRACT", one, other))
+
     def in_cycle(first: Socket, second: Socket) -> Socket:
         """Where in 0, 0, 1, 1 a color is followed by another."""
-        return wiring.math("MULTIPLY_ADD", first, 2.0, wiring.math("ABSOLUTE", wiring.math("SUBTRACT", first, second)))
+        return wiring.math("MULTIPLY_ADD", first, 2.0, differ(first, second))
 
-    left, below, choice = colors(0.0, 0.0)
+    if sheet.by_corners:  # as `Sheet.place`
+        first, second, third, fourth = (colors(right, up)[0] for up in (1.0, 0.0) for right in (0.0, 1.0))
+
+        def of(two: Socket, one: Socket, other: Socket, apart: tuple[Socket, Socket]) -> Socket:
+            """Twice one of two, or the other where a third pair differs; and 1 where those `apart` differ."""
+            chosen = wiring.math("MULTIPLY_ADD", two, wiring.math("SUBTRACT", other, one), one)
+            return wiring.math("MULTIPLY_ADD", chosen, 2.0, differ(*apart))
+
+        column = of(differ(second, fourth), first, third, (first, fourth))
+        row = of(differ(third, fourth), second, first, (second, third))
+        return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, row))
+    left, _below, choice = colors(0.0, 0.0)
     column = in_cycle(left, colors(1.0, 0.0)[0])
     if sheet.rows == 1:
         return wiring.combine(column, 0.0)
-    if len(set(sheet.down)) == 1:
-        return wiring.combine(column, choice)
-    from_top = in_cycle(colors(0.0, 1.0)[1], below)
-    return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, from_top))
+    return wiring.combine(column, choice)
 
 
 def _shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:

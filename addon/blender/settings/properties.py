@@ -125,6 +125,8 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
             bpy.app.timers.register(_show_preferences, first_interval=0.0)
         return
     info = models.try_resolve(self.model)
+    if info and not info.alone:
+        self.parts = ""
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
@@ -173,6 +175,11 @@ def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[s
 def _search_models(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
     state.current.model_before = self.model
     yield from models.candidates(text)
+
+
+def _search_parts(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    info = models.peek(self.model)
+    yield from models.fitting_parts(info, text) if info else ()
 
 
 def _show_preferences() -> None:
@@ -550,6 +557,12 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         name="VAE",
         description="A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own",
         subtype="FILE_PATH",
+    )
+    parts: StringProperty(
+        name="Parts From",
+        description="For a file with the denoiser alone: a model of the same kind whose text encoders, tokenizers, VAE "
+        "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models",
+        search=_search_parts,
     )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
 

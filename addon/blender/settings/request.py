@@ -49,6 +49,7 @@ def from_settings(
         sigmas=settings.get_sigmas(),
         model=settings.model,
         vae=network(settings.vae) if settings.vae else "",
+        parts=network(settings.parts) if settings.parts else "",
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),
@@ -129,6 +130,7 @@ def make(
         )
     return replace(
         request,
+        parts=models.parts_of(info, request.parts),
         size=size or Size(info.defaults.size, info.defaults.size),
         steps=info.defaults.steps if steps is None else steps,
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,

@@ -45,6 +45,7 @@ SETTINGS = (
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
+    Setting("parts", "parts", "--parts"),
     Setting("scheduler", "scheduler", "--scheduler"),
     Setting("sigmas", "sigmas", "--sigmas"),
     Setting("loras", "extras.loras", "--lora"),

@@ -178,6 +178,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
+    if preferences.get().host.strip():
+        layout.prop(preferences.get(), "place")
     model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
@@ -196,6 +198,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         row = layout.row(align=True)
         row.prop(settings, "vae", placeholder="Model's Own")
         pickers.draw_button(row, "TILEWRIGHT_MT_vaes")
+    if info and info.alone:
+        layout.prop(settings, "parts", placeholder="Found by Itself")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")

@@ -26,7 +26,7 @@ _NEED_TEMPLATE = ("region", "strength", "fit", "tileable", "mask", "feather", "w
 def add(parser: argparse.ArgumentParser) -> None:
     """The options of generate."""
     parser.add_argument("--template-image", metavar="FILE", help="a picture to start from")
-    regions = tuple(region.value.lower() for region in Region)
+    regions = tuple(region.value.lower() for region in Region if region is not Region.TILE)
     parser.add_argument("--region", choices=regions, help="which part of it is made anew (all; mask with --mask)")
     parser.add_argument(
         "--strength", type=float, metavar="F", help="how far from it, 0 to 1: 0 is the picture itself (0.6; by region)"

@@ -20,7 +20,7 @@ from ...core.errors import UserError, bad_request
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import folder as model_folder
-from ...core.model_files import hashes
+from ...core.model_files import hashes, parts
 from ...core.naming import slug
 from ...core.prompt_files import BATCH_COLUMNS, Wish, parse
 from ...core.requests import recipe_json
@@ -161,7 +161,7 @@ def _with_usual(wish: Wish, usual: Wish) -> Wish:
 
 def _model(model: str, vae: str) -> _Model:
     info = catalogue.resolve(model)
-    found = model_folder.verify(info.folder)
+    found = parts.verify(info)
     if vae:
         found = model_folder.with_vae(found, Path(vae))
     vocabulary = prompts.read_vocabulary(catalogue.STARTER_FOLDER) if model == STARTER else frozenset[str]()

@@ -31,6 +31,7 @@ CHANGED: dict[str, Any] = {
     "delight": True,
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
+    "parts": "",  # as well
     "scheduler": "UNIPC",
     "sigmas": "KARRAS",
     "variation": 0.25,
@@ -87,6 +88,7 @@ OPTIONS = {
     "--embedding": "",
     "--clip-skip": "2",
     "--vae": "",
+    "--parts": "",
     "--scheduler": "unipc",
     "--sigmas": "karras",
     "--variation": "0.25",
@@ -125,6 +127,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
     CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
+    CHANGED["parts"] = OPTIONS["--parts"] = str(Path(folder).resolve() / "parts.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
@@ -239,6 +242,7 @@ def rule_table_has_every_property(folder: Path) -> None:
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
     whole = {field.name for field in fields(request)} - {"finish", "template", "extras", "guides"}
+    whole -= {"transition"}  # of two pictures that are chosen when it is made
     whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
