@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter |
-baker | elsewhere]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, WHAT]`, with one of `MODULES`.
 
 A user starts by hand `start.py batch TABLE --output FOLDER`, with the worker's Python, and `start.py send HOST`.
 
@@ -23,7 +22,8 @@ MODULES = {
     "elsewhere": "host.settling",  # on another machine
     "send": "host.elsewhere",
     "exporter": "blender.material.export_job",  # in a Blender
-    "baker": "blender.jobs.bake_job",  # so is this
+    "baker": "blender.material.bake",  # in a Blender
+    "control_baker": "blender.jobs.bake_job",  # in a Blender
 }
 
 

@@ -4,13 +4,14 @@
 import bpy
 
 from .common import languages, package
-from .history import browse, compare, going_on, recipes, tryon, viewport
+from .history import blending, browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
     bake_job,
+    baking,
     guide_operators,
     mask_overlay,
     operators,
@@ -20,7 +21,7 @@ from .jobs import (
     status,
     template_operators,
 )
-from .material import export_job, physical_size
+from .material import blend_operators, export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
 from .shell import commands, loras, model_choice, pickers, preferences, sidebar
@@ -35,6 +36,8 @@ _CLASSES = (
     *models_operators.CLASSES,
     *models_panel.CLASSES,
     *material_operators.CLASSES,
+    *blend_operators.CLASSES,
+    *baking.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
     *guide_operators.CLASSES,
@@ -44,6 +47,7 @@ _CLASSES = (
     *viewport.CLASSES,
     *recipes.CLASSES,
     *going_on.CLASSES,
+    *blending.CLASSES,
     *presets.CLASSES,
     *pickers.CLASSES,
     *loras.CLASSES,
@@ -66,6 +70,7 @@ _PARTS = (
     bake_job,
     pump,
     export_job,
+    baking,
     status,
     browse,
     render_handover,

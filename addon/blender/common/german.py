@@ -725,8 +725,6 @@ TEXTS = {
     "Erweiterung auf Wiederholen.",
     "{name} is no single image.": "{name} ist kein einzelnes Bild.",
     "{name} does not repeat both ways.": "{name} wiederholt sich nicht in beiden Richtungen.",
-    "{name} leads from one texture to another: chance cannot lay it.": "{name} führt von einer "
-    "Textur zu einer anderen: Der Zufall kann sie nicht legen.",
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
@@ -1177,7 +1175,6 @@ TEXTS = {
     "{name} has no surface to bake.": "{name} hat keine Oberfläche, die sich backen ließe.",
     "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump.": "{name} hat "
     "keine Höhe: es ist keine Fläche mit Relief, und sein Material hat weder Displacement noch Bump.",
-    "Blender can't bake {name}: {reason}.": "Blender kann {name} nicht backen: {reason}.",
     # what presets name
     "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
     "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",
@@ -1497,6 +1494,91 @@ TEXTS = {
     "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
     "oder Kacheln.",
     "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
+    # blending
+    "A color attribute of the mesh, as fine as its vertices": "Ein Farbattribut des Netzes, so fein wie seine Punkte",
+    "A material cannot be blended with itself.": "Ein Material lässt sich nicht mit sich selbst mischen.",
+    "An image on the UV map, to be painted": "Ein Bild auf der UV-Map, zum Malen",
+    "Blend": "Mischen",
+    "Blend With": "Mischen mit",
+    "Blend With...": "Mischen mit ...",
+    "Blend another material into this one by a mask, with a border that follows the heights of both": "Ein anderes "
+    "Material nach einer Maske in dieses mischen, mit einer Grenze, die den Höhen beider folgt",
+    "Change it in the Shader Editor.": "Ändern Sie sie im Shader-Editor.",
+    "Choose an image as the mask.": "Wählen Sie ein Bild als Maske.",
+    "Choose one that has a texture.": "Wählen Sie eins, das eine Textur hat.",
+    "Contrast": "Kontrast",
+    "How much of the second material a new mask shows, before you paint on it": "Wie viel vom zweiten Material eine "
+    "neue Maske zeigt, bevor Sie darauf malen",
+    "Image Size": "Bildgröße",
+    "Make it local.": "Machen Sie es lokal.",
+    "No second material is chosen.": "Es ist kein zweites Material gewählt.",
+    "Nothing is blended into {name}.": "In {name} ist nichts gemischt.",
+    "Of a new image": "Die eines neuen Bildes",
+    "Of the color attribute or image. One that is there is used as it is": "Der des Farbattributs oder Bildes. Eins, "
+    "das es gibt, wird genommen, wie es ist",
+    "Offset": "Versatz",
+    "Only a mesh has vertex colors.": "Nur ein Netz hat Punktfarben.",
+    "Or a result: its folder in the history": "Oder ein Ergebnis: sein Ordner im Verlauf",
+    "Paint where the second material is: white for it, black for the first one": "Malen, wo das zweite Material ist: "
+    "Weiß dafür, Schwarz für das erste",
+    "Press Tab to leave it.": "Tab verlässt ihn.",
+    "Remove Blend": "Mischung entfernen",
+    "Take the second material out again. The mask stays in the file": "Das zweite Material wieder herausnehmen. Die "
+    "Maske bleibt in der Datei",
+    "The mask is made by other nodes.": "Die Maske kommt aus anderen Knoten.",
+    "The mesh {name} cannot be edited.": "Das Netz {name} lässt sich nicht bearbeiten.",
+    "Vertex Colors": "Punktfarben",
+    "Vertex colors cannot be added in Edit Mode.": "Im Bearbeitungsmodus lassen sich keine Punktfarben anlegen.",
+    "What is blended into the active material": "Was in das aktive Material gemischt wird",
+    "What says where each material is: black for the first, white for the second": "Was sagt, wo welches Material "
+    "ist: Schwarz für das erste, Weiß für das zweite",
+    "glTF and USD files get {name} without the blend. For engines, bake it.": "Dateien in glTF und USD bekommen "
+    "{name} ohne die Mischung. Für Game-Engines backen Sie es.",
+    "{name} has no Principled BSDF at its output.": "{name} hat keinen Principled BSDF an seinem Ausgang.",
+    "Lay Sets": "Sätze legen",
+    "Lay a set of tiles without repeat when it comes into a material": "Einen Satz Kacheln ohne "
+    "Wiederholung legen, wenn er in ein Material kommt",
+    "Laid as Set": "Als Satz gelegt",
+    "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
+    "A bake is running.": "Es wird gerade gebacken.",
+    "Assign": "Zuweisen",
+    "Bake": "Backen",
+    "Bake...": "Backen ...",
+    "Bake what the material shows on this object into plain images, for game engines and glTF": "Was das Material auf "
+    "diesem Objekt zeigt, in einfache Bilder backen, für Game-Engines und glTF",
+    "Baked for what was open before.": "Gebacken für das, was vorher offen war.",
+    "Baking {done} of {count}": "{done} von {count} wird gebacken",
+    "Cancel the bake, or close what is told of it": "Das Backen abbrechen, oder schließen, was davon gesagt wird",
+    "Cannot bake: the Blender that bakes ended with {code}.": "Backen geht nicht: das Blender, das backt, endete mit "
+    "{code}.",
+    "Cannot bake: {reason}.": "Backen geht nicht: {reason}.",
+    "Give the object the baked material": "Dem Objekt das gebackene Material geben",
+    "No face of {name} has the material {material}.": "Keine Fläche von {name} hat das Material {material}.",
+    "No mesh with this material is active.": "Kein Netz mit diesem Material ist aktiv.",
+    "Pixels of a side": "Pixel einer Seite",
+    "Size": "Größe",
+    "The Principled BSDF of {name} is not in the material itself.": "Der Principled BSDF von {name} ist nicht im "
+    "Material selbst.",
+    "The UV map goes beyond the image: what lies there is on top of the rest.": "Die UV-Map geht über das Bild "
+    "hinaus: was dort liegt, liegt auf dem Rest.",
+    "The bake was cancelled.": "Das Backen wurde abgebrochen.",
+    "The material {name} was added.": "Das Material {name} kam dazu.",
+    "Ungroup it first.": "Lösen Sie die Gruppe erst auf.",
+    "Wait for it, or cancel it.": "Warten Sie, oder brechen Sie ab.",
+    "{name} Baked": "{name} gebacken",
+    "Border": "Grenze",
+    "Choose one of the history.": "Wählen Sie eine aus dem Verlauf.",
+    "How much of a tile is made anew between both. The rest keeps its pixels": "Wie viel einer Kachel zwischen beiden "
+    "neu gemacht wird. Der Rest behält seine Pixel",
+    "Make tiles that lead from this texture to another one, and lay them by a mask that you paint": "Kacheln machen, "
+    "die von dieser Textur zu einer anderen führen, und sie nach einer Maske legen, die Sie malen",
+    "No second texture is chosen.": "Es ist keine zweite Textur gewählt.",
+    "The mask of {name} needs plain UV coordinates: the node's Mapping may only scale them.": "Die Maske von {name} "
+    "braucht schlichte UV-Koordinaten: Mapping darf sie nur skalieren.",
+    "The other result: its folder in the history": "Das andere Ergebnis: sein Ordner im Verlauf",
+    "To": "Nach",
+    "Transition": "Übergang",
+    "Transition...": "Übergang ...",
     # another machine
     "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
     "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""

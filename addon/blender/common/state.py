@@ -74,6 +74,8 @@ class State:
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
     elsewhere: what was found last on the other machine that the preferences name.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
+    baked: the bake of a material that runs or was the last, a `material.bake.Bake`; baked_target: the file, the object
+    that gets the baked material or 0, and the one that was baked; baked_outcome: what came of it.
     bake: of a control picture, which goes on: a `jobs.bake_job.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
@@ -110,6 +112,9 @@ class State:
     elsewhere: Report | None = None
     export: Any = None
     bake: Any = None
+    baked: Any = None
+    baked_target: tuple[str, int, int] = ("", 0, 0)
+    baked_outcome: str = ""
 
     @property
     def results(self) -> list[Result]:

@@ -2,16 +2,14 @@
 """A control's picture baked in a second Blender without a window, so that this one is never blocked. Imports bpy, core.
 
 Blender's own bake job works in the scene that the window shows alone, whose engine and selection it would take. So a
-copy of what is baked is written into a file, which another Blender bakes; background mode, which may block, does
-without.
+copy of what is baked is written into a file, which another Blender bakes (see `material.elsewhere`); background mode,
+which may block, does without.
 """
 
-import json
 import logging
-import shutil
-import sys
-import threading
+import os
 from array import array
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,94 +18,57 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.results import disk_errors
-from ...host import child
 from ..common import state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import rpt_
+from ..material import elsewhere
 from ..pictures import sources
 from ..settings.properties import TILEWRIGHT_PG_control, settings_of
 from . import control_bake, delivery
 from .control_bake import Picture, Prepared, Shows
 
 _logger = logging.getLogger(__name__)
-_SCENE, _TASK, _PIXELS, _ANSWER = "scene.blend", "task.json", "pixels", "answer.txt"
+_SCENE, _PIXELS = "scene.blend", "pixels"
 _INTERVAL = 0.2  # seconds
 _BUSY = UserError(ErrorKind.TARGET, "A picture is being baked.", "Wait for it, or stop it.")
 
 
-class Bake:
-    """One bake, running from the moment that this is made. Reading its attributes never blocks.
+class Bake(elsewhere.Errand):
+    """One bake, running from the moment that this is made.
 
-    document, scene, index: where its control is: the open file, the scene's session uid, the place. reason: why there
-    is no picture, as Blender says it. scratch: an empty folder, which goes with it.
+    document, scene, index: where its control is: the open file, the scene's session uid, the place.
     """
 
     def __init__(self, prepared: Prepared, scene: bpy.types.Scene, index: int, scratch: Path) -> None:
+        super().__init__("control_baker", scratch, 1)
         self.document, self.scene, self.index = state.current.document, scene.session_uid, index
-        self.reason = ""
-        self.pixels: array[float] | None = None
         self._picture = prepared.picture
-        self._scratch = scratch
-        self._cancelled = threading.Event()
+        self._pixels: array[float] | None = None
         # whole paths: the file lies elsewhere than the user's
         bpy.data.libraries.write(str(scratch / _SCENE), {prepared.scene}, path_remap="ABSOLUTE")
-        task = {"settings": _plain(prepared.settings), "picture": asdict(prepared.picture)}
-        (scratch / _TASK).write_text(json.dumps(task), encoding="utf-8")
-        self._command = _command(scratch)
-        self._thread = threading.Thread(target=self._run, name="tilewright-bake", daemon=True)
-        self._thread.start()
+        self.begin({"settings": _plain(prepared.settings), "picture": asdict(prepared.picture)}, {})
 
-    @property
-    def is_over(self) -> bool:
-        return not self._thread.is_alive()
+    def failed(self, reason: str) -> str:
+        return rpt_("Blender can't bake it: {reason}.").format(reason=reason)
 
-    def cancel(self) -> None:
-        """End it. It is over a moment later, without a picture."""
-        self._cancelled.set()
+    def ended(self, code: int) -> str:
+        return rpt_("Cannot bake: the Blender that bakes ended with {code}.").format(code=code)
 
-    def finish(self) -> None:
-        """Cancel it, and wait until it is over: less than a second."""
-        self.cancel()
-        self._thread.join(2.0)
+    def take(self, answer: Mapping[str, Any]) -> None:
+        file = self._scratch / _PIXELS
+        if file.is_file():
+            values = array("f")
+            values.frombytes(file.read_bytes())
+            self._pixels = values
 
     def image(self) -> bpy.types.Image | None:
         """The picture as a new image, once it is over; None where it was stopped."""
-        if self.pixels is None or self._cancelled.is_set():
+        if self._pixels is None or self.is_cancelled:
             return None
         made = self._picture.new()
         pixels: Any = made.pixels
-        pixels.foreach_set(self.pixels)
+        pixels.foreach_set(self._pixels)
         return made
-
-    # --- in the thread
-
-    def _run(self) -> None:
-        try:
-            code, output = child.run(self._command, variables=child.environment(), tick=self._tick, own_group=True)
-            answer = self._scratch / _ANSWER
-            self.reason = answer.read_text(encoding="utf-8") if answer.is_file() else ""
-            file = self._scratch / _PIXELS
-            if file.is_file():
-                values = array("f")
-                values.frombytes(file.read_bytes())
-                self.pixels = values
-            elif not self.reason:
-                _logger.error("The Blender that bakes ended with %d: %s", code, output[-2000:])
-                self.reason = str(code)
-        except _CancelledError:
-            pass
-        except (OSError, ValueError) as error:
-            self.reason = getattr(error, "strerror", None) or str(error)
-        finally:
-            shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _tick(self) -> None:
-        if self._cancelled.is_set():
-            raise _CancelledError
-
-
-class _CancelledError(Exception):
-    pass
 
 
 def problem(context: bpy.types.Context) -> UserError | None:
@@ -122,8 +83,7 @@ def start(context: bpy.types.Context, index: int, shows: Shows) -> bpy.types.Ima
     """
     if error := problem(context):
         raise error
-    scene, obj = context.scene, context.object
-    assert obj is not None  # `problem` has looked
+    scene = context.scene
     settings = settings_of(scene)
     with control_bake.prepared(context, shows, (settings.width, settings.height)) as prepared:
         if bpy.app.background:
@@ -132,14 +92,14 @@ def start(context: bpy.types.Context, index: int, shows: Shows) -> bpy.types.Ima
                 control_bake.bake(prepared.scene, prepared.settings, image)
             except RuntimeError as error:
                 bpy.data.images.remove(image)
-                raise _failed(obj.name, str(error)) from error
+                raise _failed(str(error)) from error
             return _put(image, settings.controls[index])
         scratch = sources.new_folder()
         try:
             with disk_errors(scratch):
                 state.current.bake = Bake(prepared, scene, index, scratch)
         except RuntimeError as error:  # what Blender says of a file that it cannot write
-            raise _failed(obj.name, str(error)) from error
+            raise _failed(str(error)) from error
     bpy.app.timers.register(_watch, first_interval=_INTERVAL, persistent=True)
     redraw_sidebars()
     return None
@@ -166,8 +126,8 @@ def _take(bake: Bake) -> None:
     controls = settings_of(scene).controls if scene is not None and bake.document == state.current.document else ()
     if bake.index >= len(controls):
         return  # it was removed, or another file was opened
-    if bake.reason:
-        state.current.error = _failed("", bake.reason)
+    if bake.error is not None and not bake.is_cancelled:
+        state.current.error = bake.error
         return
     image = bake.image()
     if image is not None:
@@ -181,10 +141,8 @@ def _put(image: bpy.types.Image, control: TILEWRIGHT_PG_control) -> bpy.types.Im
     return image
 
 
-def _failed(name: str, reason: str) -> UserError:
+def _failed(reason: str) -> UserError:
     reason = (reason.strip().removeprefix("Error: ").splitlines() or [""])[0].rstrip(".")
-    if name:
-        return targets.refusal(rpt_("Blender can't bake {name}: {reason}.").format(name=name, reason=reason))
     return targets.refusal(rpt_("Blender can't bake it: {reason}.").format(reason=reason))
 
 
@@ -192,12 +150,8 @@ def _plain(settings: dict[str, Any]) -> dict[str, Any]:
     return {name: sorted(value) if isinstance(value, set) else value for name, value in settings.items()}
 
 
-def _command(scratch: Path) -> list[str]:
-    rest = ["baker", str(scratch)]
-    if not bpy.app.binary_path:  # bpy as a module
-        return [sys.executable, "-I", "-X", "utf8", str(child.START), *rest]
-    flags = ["--background", "--factory-startup", "--python-exit-code", "1"]
-    return [bpy.app.binary_path, *flags, "--python", str(child.START), "--", *rest]
+def register() -> None:
+    """Nothing: the timer comes with the first bake."""
 
 
 def unregister() -> None:
@@ -209,17 +163,15 @@ def unregister() -> None:
         state.current.bake = None
 
 
-def register() -> None:
-    """Nothing: the timer comes with the first bake."""
-
-
 # --- in the other Blender
 
 
 def main(arguments: list[str]) -> int:
-    """Do what `Bake` asks for in the folder that the argument names. Always 0: the files say what came of it."""
-    scratch = Path(arguments[0])
-    task = json.loads((scratch / _TASK).read_text(encoding="utf-8"))
+    """Do what `Bake` asks for. Does not return: bpy 4.5 as a module hangs at its exit once it has baked."""
+    os._exit(elsewhere.answer(arguments, _bake))
+
+
+def _bake(scratch: Path, task: Mapping[str, Any], done: Callable[[], object]) -> Mapping[str, Any]:
     settings = {name: set(value) if isinstance(value, list) else value for name, value in task["settings"].items()}
     library: Any = bpy.data.libraries.load(str(scratch / _SCENE))
     with library as (there, here):
@@ -228,12 +180,10 @@ def main(arguments: list[str]) -> int:
     try:
         control_bake.bake(here.scenes[0], settings, image)
     except RuntimeError as error:
-        (scratch / _ANSWER).write_text(str(error), encoding="utf-8")
-        return 0
+        raise _failed(str(error)) from error
     source: Any = image.pixels
     values = array("f", bytes(4 * len(source)))
     source.foreach_get(values)
-    part = scratch / f"{_PIXELS}.part"
-    part.write_bytes(values)
-    part.rename(scratch / _PIXELS)
-    return 0
+    (scratch / _PIXELS).write_bytes(values)
+    done()
+    return {}

@@ -10,7 +10,7 @@ from ...core.requests.guides import MAX_CONTROLS, ControlKind
 from ...core.results import BASE_COLOR
 from ..common import reporting, state, targets
 from ..common.languages import rpt_
-from ..material import map_nodes
+from ..material import map_nodes, one_tile
 from ..pictures import sources
 from ..settings.properties import AUTO, TILEWRIGHT_PG_control, settings_of
 from . import bake_job, control_bake
@@ -102,7 +102,7 @@ class TILEWRIGHT_OT_control_from_material(_OnControl):
             raise targets.refusal(words.format(name=material.name, map=shown), hint)
         if error := sources.problem(image):
             raise error
-        control.picture = image
+        image = control.picture = one_tile.of(image)
         self.report({"INFO"}, rpt_("The control reads {name} now.").format(name=image.name))
 
 

@@ -174,6 +174,11 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         "material's Tile Size",
         default=True,
     )
+    lay_sets: BoolProperty(
+        name="Lay Sets",
+        description="Lay a set of tiles without repeat when it comes into a material",
+        default=True,
+    )
     tell_unsaved: BoolProperty(
         name="Show Unsaved Textures",
         description="When Blender starts, show earlier textures that are in no saved file",
@@ -212,7 +217,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         for name in ("device", "memory", "priority", "idle_minutes", "yield_to_render"):
             part.prop(self, name)
         part = _part(layout, "In Blender", "BLENDER")
-        for name in ("previews", "previews_first", "fit_new", "on_save"):
+        for name in ("previews", "previews_first", "fit_new", "lay_sets", "on_save"):
             part.prop(self, name)
         part = _part(layout, "Textures on Disk", "FILE_FOLDER")
         part.prop(self, "store", placeholder=str(package.results_folder()))

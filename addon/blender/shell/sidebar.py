@@ -16,6 +16,7 @@ from ..common.languages import iface_
 from ..history import selected
 from ..install import models as setup_models
 from ..install import panel as setup_panel
+from ..jobs import baking
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
@@ -210,6 +211,12 @@ def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     layout.column().prop(settings, "target", expand=True)
 
 
+def _draw_material(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    material_panel.draw(layout, context)
+    if targets.material_of(context) is not None:
+        baking.draw(layout, context)
+
+
 def _panels(place: type, name: str) -> tuple[type, ...]:
     """The panel and its closed parts for one kind of editor."""
 
@@ -228,7 +235,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
         ("model", "Model", _draw_model),
         ("guides", "Guide Pictures", guides_panel.draw),
         ("target", "Target", _draw_target),
-        ("material", "Material", material_panel.draw),
+        ("material", "Material", _draw_material),
     )
     closed = [panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts]
     model = next(part for part in closed if part.__name__.endswith("_model"))

@@ -236,7 +236,7 @@ def rule_what_cannot_be_baked_is_refused_and_nothing_stays() -> None:
         said = message_of(lambda: bpy.ops.tilewright.control_from_bake(shows="NORMAL"))
     finally:
         baking._aim = kept
-    assert "Blender can't bake Cube: No memory." in said, said
+    assert "Blender can't bake it: No memory." in said, said
     assert not [image.name for image in bpy.data.images if image.name.startswith("Cube")]
     after = _state()
     assert {name: after[name] for name in ("scenes", "objects", "meshes", "materials")} == {
