@@ -233,13 +233,19 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     yield from _photograph(pictures, "1-menu")
     subprocess.run(["xdotool", "key", "Escape"], check=True)
     yield 0.5
+    settings.controls.add().model = str(Path(models) / "depth")
+    settings.style_file = str(Path(models) / "style" / "ip-adapter.safetensors")
+    assert addon("settings.told").encoder(settings.style_file) == Path(models) / "style" / "image_encoder"
+    yield from _panel(pictures, "2-guides", "guides")
+    settings.controls.clear()
+    settings.style_file = ""
     titles = [title for title, reason in _offered("lora") if not reason]
     assert titles == ["moss"], _offered("lora")
     pick = bpy.ops.tilewright.pick_file
     assert pick(file=str(Path(models) / "moss.safetensors"), role="lora") == {"FINISHED"}
     (item,) = settings.loras
     assert (item.base, item.words.split()) == ("Stable Diffusion 1.x", ["mossy", "damp"])
-    yield from _panel(pictures, "2-picked", "loras")
+    yield from _panel(pictures, "3-picked", "loras")
     images = []
     for weight in (1.0, 0.25, 1.0):
         item.weight = weight
@@ -257,16 +263,11 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     assert bpy.ops.tilewright.restore_settings(result=result) == {"FINISHED"}
     (item,) = settings.loras
     assert (item.missing, round(item.weight, 6), Path(item.file).name) == (True, 0.25, "moss.safetensors")
-    yield from _panel(pictures, "3-missing", "loras")
+    yield from _panel(pictures, "4-missing", "loras")
     count = len(made())
     said = message_of(bpy.ops.tilewright.generate)
     assert "moss.safetensors is not here. Choose its file, or remove it." in said, said
     assert len(made()) == count
-    settings.controls.add().model = str(Path(models) / "depth")
-    settings.style_file = str(Path(models) / "style" / "ip-adapter.safetensors")
-    settings.controls[0].picture = settings.style_picture = images[0]
-    yield from _panel(pictures, "4-guides", "guides")
-    yield from _panel(pictures, "5-model", "model")
     return "done"
 
 
@@ -287,6 +288,9 @@ def _panel(folder: str, name: str, part: str) -> Story:
         panel.bl_order = 0 if is_open else 1
         bpy.utils.register_class(panel)
     area.tag_redraw()
+    yield 1.0
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=side):
+        bpy.ops.view2d.pan(deltax=0, deltay=-2000)  # to the end
     yield from _photograph(folder, name)
 
 
