@@ -108,7 +108,7 @@ class Server:
         self.client = folder / "bin"
         self.client.mkdir()
         script = self.client / "ssh"
-        script.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder / "config"} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec {_with_its_libraries(folder / "ssh")} -F {folder / "config"} "$@"\n')
         script.chmod(0o755)
         self.configure()
         self.know()
@@ -171,6 +171,20 @@ class Server:
                 if alive and str(self.folder).encode() in command and b"/ssh" not in command.split(b"\0")[0]:
                     found.append(int(place.name))
         return [one for one in found if one != self._process.pid and one != os.getpid()]
+
+
+def _with_its_libraries(folder: Path) -> str:
+    """The system's ssh as a command that also runs where a real Blender is: in another system with the same /tmp."""
+    ssh = str(shutil.which("ssh"))
+    if "BLENDER" not in os.environ:
+        return ssh
+    folder.mkdir()
+    listed = subprocess.run(["ldd", ssh], capture_output=True, text=True, check=True).stdout
+    paths = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
+    for path in (ssh, *paths):
+        shutil.copy(path, folder)
+    loader = next(Path(path).name for path in paths if "ld-linux" in path)
+    return f"{folder / loader} --library-path {folder} {folder / 'ssh'}"
 
 
 def _run(*command: str) -> None:

@@ -2,7 +2,7 @@
 """Files of prompts: one a line, or a table as CSV or JSON lines with settings for each. Imports core only.
 
 As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark. Blender's
-command line reads `COLUMNS`, the batch (`engine.batch`) reads `BATCH_COLUMNS`.
+command line reads `COLUMNS`, its panel `LIST_COLUMNS`, the batch (`engine.batch`) `BATCH_COLUMNS`.
 """
 
 import codecs
@@ -41,6 +41,7 @@ class Wish:
     template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
     loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between. control..., style...: see
     `guide_columns`.
+    tileable: auto, yes or no.
 
     line: where it stands in the file, counted from 1.
     """
@@ -74,6 +75,7 @@ class Wish:
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None
+    tileable: str | None = None
     control: str | None = None
     control_picture: str | None = None
     control_kind: str | None = None
@@ -88,12 +90,11 @@ class Wish:
 
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
-_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas")
-_OF_TEMPLATES = ("template_image", "strength", "fit", "region", "mask")
-COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_BATCHES))
-BATCH_COLUMNS = tuple(
-    field.name for field in fields(Wish) if field.name not in ("line", *_OF_TEMPLATES, *GUIDE_COLUMNS)
-)
+_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas", "tileable")
+BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
+COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
+# Of the panel, whose pictures and files are chosen there.
+LIST_COLUMNS = ("prompt", "negative", "size", "seed", "count", "variants", "steps", "guidance", "tile", "scheduler")
 
 
 def listed(text: str | None) -> list[str]:

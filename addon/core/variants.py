@@ -21,7 +21,7 @@ from itertools import product
 from typing import Any
 
 COUNTS = (1, 4, 8, 16)
-RIM = 8  # a rim is this part of a tile's side, on either side of the edge
+RIM = 12  # a rim is this part of a tile's side, on either side of the edge
 _CYCLE = (0, 0, 1, 1)  # of two colors: in this circle each is followed by each
 _EDGES = {1: ((0,), (0,)), 4: (_CYCLE, (0,)), 8: (_CYCLE, (0, 0))}
 # Of the corners at the top left of the tiles, row by row: each square of four occurs once, over the edges too.

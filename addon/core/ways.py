@@ -4,6 +4,7 @@
 Each raises `UserError` where the result was not generated (`Recipe.texture`), or the new size is none that can be made.
 """
 
+import math
 import struct
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from .requests.texture import Axes, Size, TextureRequest
 from .requests.transition import Transition
 from .results import FIRST, MASK, SECOND, TEMPLATE, Result, disk_errors
 
+_ALIKE = 0.01  # widths that differ by no more are one
 LARGER_STRENGTH = 0.4  # the layout stays, and detail is made for the new size; judged by eye with the starter
 
 
@@ -86,8 +88,13 @@ def grown(result: Result, across: int = 2, down: int = 2, **settings: Any) -> Te
     return replace(request, size=Size(request.size.width * across, request.size.height * down))
 
 
-def transition(first: Result, second: Result, **settings: Any) -> TextureRequest:
-    """The tiles that lead from one result to another, made as the first was. settings: fields of `Transition`."""
+def transition(
+    first: Result, second: Result, widths: tuple[float, float] | None = None, **settings: Any
+) -> TextureRequest:
+    """The tiles that lead from one result to another, made as the first was. settings: fields of `Transition`.
+
+    widths: of a tile of either on the object, where they are known: what is drawn at two scales cannot be joined.
+    """
     made, other = (
         result.recipe if result.recipe.request.is_sampled else result.recipe.source for result in (first, second)
     )
@@ -99,6 +106,12 @@ def transition(first: Result, second: Result, **settings: Any) -> TextureRequest
         words = " and ".join(f"{width}x{height}" for width, height in sizes)
         raise bad_request(
             f"The two textures have tiles of {words} pixels: a transition needs one size.", "Upscale one."
+        )
+    if widths is not None and not math.isclose(*widths, rel_tol=_ALIKE):
+        words = " and ".join(f"{width:.4g}" for width in widths)
+        raise bad_request(
+            f"A tile of the two textures is {words} wide on the object: a transition needs one scale.",
+            "Give both materials one Tile Size.",
         )
     return replace(
         base.texture,

@@ -35,6 +35,7 @@ from .files import Files, write_color
 from .fitting import fit_canvas, fit_pixels
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
+from .template import Ground
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
 from .watcher import Watcher
@@ -51,7 +52,7 @@ _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np
 class FinishTask:
     """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job.
 
-    sheet: how the tiles lie on it.
+    sheet: how the tiles lie on it. ground: what it was made on, whose maps it has where they are known.
     """
 
     pixels: NDArray[Any]
@@ -61,6 +62,7 @@ class FinishTask:
     tileable: bool = False
     image: int = 0
     sheet: Sheet = ONE_TILE
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True)
@@ -354,7 +356,12 @@ def _maps(
         step=step,
     )
     for kind, one in made.items():
+        if task.ground is not None:
+            task.ground.lay_map(kind, one.array)
         fit_canvas(one.canvas, one.channels, task.sheet, normals=kind is MapKind.NORMAL)
+        if task.ground is not None:
+            task.ground.lay_map(kind, one.array, outside=True)  # giving length one has moved the last bit
+            one.canvas.release()
     return made
 
 

@@ -28,7 +28,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
-from ..core.requests.texture import Axes, TextureRequest
+from ..core.requests.texture import MAX_SIDE, Axes, TextureRequest
 from ..core.results import Draft, Result
 from . import loras, turns
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
@@ -237,7 +237,14 @@ def _finish_and_publish(
     from . import finish
 
     with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
+        task = finish.FinishTask(
+            picture.pixels,
+            request.finish,
+            request.axes,
+            image=picture.index,
+            sheet=request.sheet,
+            ground=picture.base,
+        )
         written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
         _publish_draft(draft, picture, written, notes, note, watch)
 
@@ -366,8 +373,8 @@ def _read(
     loaded: LoadedModel, request: TextureRequest, tell: Callable[[str], None]
 ) -> tuple[dict[str, Any], list[str], dict[str, Any] | None]:
     """As `turns.read`, and the embeddings of what a transition leads to; None where that is the same."""
-    embeddings, truncated = turns.read(loaded, request, tell)
     words = request.transition.prompt.strip() if request.transition else ""
+    embeddings, truncated = turns.read(loaded, request, tell, more=bool(words))
     second = turns.read(loaded, replace(request, prompt=words), _silent)[0] if words else None
     return embeddings, truncated, second
 
@@ -475,11 +482,13 @@ def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
 def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
     """The denoiser in windows of its own size, where a template says what a picture over twice as large shows.
 
-    For a set of tiles in windows of a tile, unless the model was made for tori of any size.
+    For several tiles in windows of one, unless the model was made for tori of any size; then too where the sheet is
+    larger than any plain picture may be, for the memory's sake.
     """
     own = loaded.info.defaults.size
     template, size = request.template, request.picture_size
-    if request.sheet.count > 1 and not loaded.info.defaults.periodic:
+    is_large = max(size.width, size.height) > MAX_SIDE
+    if request.sheet.count > 1 and (is_large or not loaded.info.defaults.periodic):
         own = max(own, request.size.width, request.size.height)
     elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()

@@ -23,6 +23,7 @@ from ..core import results, seams
 from ..core.color import to_encoded
 from ..core.errors import UserError, bad_request
 from ..core.recipe import EXACTLY, PERIODIC, Recipe
+from ..core.requests.finish import MapKind
 from ..core.requests.template import Fit, Region, Template
 from ..core.requests.texture import Axes, PictureSize, Size, TextureRequest
 from ..core.results import Draft
@@ -53,6 +54,7 @@ class Ground:
     share: how much of the second prompt each pixel is made by, (H, W), 0 to 1; None: nothing.
     request: with the hashes of the files. words: what the recipe says besides.
     copies: the files as they were read, by their kind in a result. exact: whether they are periodic by construction.
+    maps: of the two pictures, each (h, w, 1 or 3) in 0..1, where they are known.
     latents: of `start`, by the memory mode in which they were encoded.
     """
 
@@ -64,6 +66,7 @@ class Ground:
     copies: dict[str, Path]
     exact: bool
     share: Floats | None = None
+    maps: dict[MapKind, tuple[Floats, Floats]] = field(default_factory=dict)
     latents: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
@@ -109,6 +112,25 @@ class Ground:
             old, new, weight = self.pixels[rows].astype(np.float32), made[rows], self.weight[rows, :, None]
             result[rows] = np.rint(old + weight * (new - old))
         return result
+
+    def lay_map(self, kind: MapKind, made: Floats, *, outside: bool = False) -> None:
+        """Put the maps that are known in the place of those that were made (H, W, C), blended as the colors are.
+
+        outside: only where nothing is made anew, and as they are.
+        """
+        if kind not in self.maps or self.weight is None or self.share is None:
+            return
+        tiles = self.maps[kind]
+        height, width = tiles[0].shape[:2]
+        for top in range(0, len(made), _STRIP):
+            rows = np.arange(top, min(top + _STRIP, len(made)))
+            weight, is_second = self.weight[rows, :, None], self.share[rows, :, None] > 0.5
+            first, second = (np.tile(tile[rows % height], (1, made.shape[1] // width, 1)) for tile in tiles)
+            known, strip = np.where(is_second, second, first), made[top : top + _STRIP]
+            if outside:
+                np.copyto(strip, known, where=weight == 0)
+            else:
+                strip[...] = known + weight * (strip - known)
 
     def keep(self, draft: Draft) -> dict[str, str]:
         """Put the files beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ..core import results
 from ..core.errors import UserError, bad_request
 from ..core.recipe import read_png
+from ..core.requests.finish import MapKind
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.requests.transition import Transition
 from ..core.variants import ONE_TILE, Sheet
@@ -77,8 +79,31 @@ def _ground(
     start = np.where(is_second[..., None], copies_of[1], copies_of[0])
     fit_pixels(start, sheet)  # where two pictures meet at an edge, the field is that of half a pixel beside it
     exact = all(pictures.repeats_exactly(path, Axes.XY) for path in copies.values())
+    maps = {}
+    for kind in request.finish.maps:
+        found = [_map_beside(path, kind) for path in sources.values()]
+        if None in found:
+            continue
+        names = [f"{part}_{kind.value}" for part in _PARTS]
+        kept = [copied("The map", path, folder, name, "") for path, name in zip(found, names, strict=True) if path]
+        tiles = [
+            _cut(_shares(read_copy(path, path.name)), _sheet(copies[part]))
+            for path, part in zip(kept, _PARTS, strict=True)
+        ]
+        channels = 3 if kind is MapKind.NORMAL else 1
+        if all(tile.shape[:2] == first.shape[:2] and tile.shape[2] >= channels for tile in tiles):
+            maps[kind] = (tiles[0][..., :channels], tiles[1][..., :channels])
+            copies |= dict(zip(names, kept, strict=True))
     return Ground(
-        start, start, weight, replace(request, transition=transition), {}, copies, exact, is_second.astype(np.float32)
+        start,
+        start,
+        weight,
+        replace(request, transition=transition),
+        {},
+        copies,
+        exact,
+        is_second.astype(np.float32),
+        maps,
     )
 
 
@@ -90,19 +115,43 @@ def _tile(copy: Path, name: str, note: Callable[[str], None]) -> NDArray[np.uint
     straight = encoded(source)
     colors = straight[..., :3] if straight.shape[2] >= 3 else np.repeat(straight[..., :1], 3, -1)
     if colors.dtype != np.uint8:
-        top = np.float32(np.iinfo(colors.dtype).max if np.issubdtype(colors.dtype, np.integer) else 1)
-        colors = to_dtype((colors.astype(np.float32) / top).clip(0, 1), np.uint8)
+        colors = to_dtype(_shares(colors).clip(0, 1), np.uint8)
+    sheet = _sheet(copy)
+    if sheet.count > 1:
+        note(f"Of the {sheet.count} tiles of {name}, one is taken that repeats by itself.")
+    return _cut(colors, sheet)
+
+
+def _sheet(copy: Path) -> Sheet:
     try:
         made = read_png(copy)
     except UserError:  # no PNG
         made = None
-    sheet = made.sheet if made is not None else ONE_TILE
-    if sheet.count == 1:
-        return colors
-    note(f"Of the {sheet.count} tiles of {name}, one is taken that repeats by itself.")
+    return made.sheet if made is not None else ONE_TILE
+
+
+def _cut(pixels: NDArray[Any], sheet: Sheet) -> NDArray[Any]:
+    """A tile that fits itself."""
     column, row = sheet.repeating
-    height, width = colors.shape[0] // sheet.rows, colors.shape[1] // sheet.columns
-    return colors[row * height :, column * width :][:height, :width]
+    height, width = pixels.shape[0] // sheet.rows, pixels.shape[1] // sheet.columns
+    return pixels[row * height :, column * width :][:height, :width]
+
+
+def _shares(pixels: NDArray[Any]) -> Floats:
+    top = np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 1
+    return pixels.astype(np.float32) / np.float32(top)
+
+
+def _map_beside(picture: Path, kind: MapKind) -> Path | None:
+    """The map of a result's picture, or of one that the command line has written; None where there is none."""
+    try:
+        made = results.load(picture.parent)
+    except UserError:
+        beside = picture.with_name(f"{picture.stem}-{kind.value}.png")
+        return beside if beside.is_file() else None
+    title = next((title for title, name in made.files.items() if name == picture.name), results.BASE_COLOR)
+    name = kind.value if title == results.BASE_COLOR else f"{title}_{kind.value}"
+    return made.path(name) if name in made.files else None
 
 
 def corner_field(sheet: Sheet, height: int, width: int) -> Floats:

@@ -17,8 +17,13 @@ from .models import LoadedModel, put_back, take_out
 from .prompts import embed
 
 
-def read(loaded: LoadedModel, request: TextureRequest, note: Callable[[str], None]) -> tuple[dict[str, Any], list[str]]:
-    """As `prompts.embed`, also where the plan has networks in turns; the denoiser is there afterwards."""
+def read(
+    loaded: LoadedModel, request: TextureRequest, note: Callable[[str], None], *, more: bool = False
+) -> tuple[dict[str, Any], list[str]]:
+    """As `prompts.embed`, also where the plan has networks in turns; the denoiser is there afterwards.
+
+    more: another prompt follows at once, after which the denoiser is soon enough.
+    """
     if not loaded.plan.in_turns:
         with taught(loaded, request, note) as taught_request:
             return embed(loaded, taught_request)
@@ -27,7 +32,8 @@ def read(loaded: LoadedModel, request: TextureRequest, note: Callable[[str], Non
     if known is None:
         known = _read_alone(loaded, request, note)
         loaded.remember(key, known)
-    _bring(loaded, reading=False)
+    if not more:
+        _bring(loaded, reading=False)
     return known["embeddings"], known["notes"]
 
 

@@ -119,7 +119,12 @@ class SshLink(ChildLink):
             self._child.kill()
 
     def _introduce(self) -> Iterator[bytes]:
-        yield wire.pack_json(Kind.HELLO, self._settings | {"client": wire.client_of(self._store.root)})
+        try:
+            client = wire.client_of(self._store.root)
+        except OSError as error:
+            self._give_up(self._unwritable(error))
+            return
+        yield wire.pack_json(Kind.HELLO, self._settings | {"client": client})
 
     def frames(self, message: Message) -> Iterable[bytes]:
         return self._start(message) if isinstance(message, Start) else (wire.pack_message(message),)
@@ -158,7 +163,10 @@ class SshLink(ChildLink):
     def hear(self, data: bytes) -> None:
         self._heard_at = time.monotonic()
         for kind, payload in self._reader.feed(data):
-            self._handle(kind, payload)
+            try:
+                self._handle(kind, payload)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise ProtocolError(f"{kind.name} that says nothing: {payload[:80]!r}") from error
 
     def in_the_middle(self) -> bool:
         return False  # a line breaks anywhere
@@ -213,6 +221,8 @@ class SshLink(ChildLink):
     def _message(self, message: Message) -> None:
         if isinstance(message, Heartbeat):
             return
+        if isinstance(message, ImageDone | Preview):  # these have records of their own: paths of there are none here
+            raise ProtocolError(f"{type(message).__name__} as a message")
         if isinstance(message, Cancelled):
             self._over.add(message.job)
         if isinstance(message, Failed):
@@ -264,7 +274,7 @@ class SshLink(ChildLink):
             return
         try:
             incoming.close(said.get("sha256"))
-            result = _keep(incoming, self._store.root)
+            result, new = _keep(incoming, self._store.root)
         except (OSError, Damaged, UserError) as error:
             self._unkept(incoming.about, error)
             return
@@ -273,7 +283,7 @@ class SshLink(ChildLink):
         job, image = incoming.about.get("job"), incoming.about.get("image")
         if isinstance(job, str) and isinstance(image, int) and job not in self._over:
             self._inbox.put(ImageDone(job, image, result))
-        else:
+        elif new:
             self._inbox.put(Arrived(result))
 
     def _unkept(self, about: dict[str, Any], error: Exception) -> None:
@@ -287,12 +297,15 @@ class SshLink(ChildLink):
             return
         kept = f"It stays on {self._there.host}, and comes over with the next connection."
         if isinstance(error, OSError):
-            reason = error.strerror or type(error).__name__
-            told = UserError(ErrorKind.DISK, f"Cannot write to {self._store.root}: {reason}.", kept)
+            told = self._unwritable(error, kept)
         else:
             told = UserError(ErrorKind.NETWORK, f"A texture from {self._there.host} arrived damaged.", kept)
         self._inbox.put(Failed(job, told))
         self.send(Cancel(job))
+
+    def _unwritable(self, error: OSError, hint: str = "Choose another folder in the preferences.") -> UserError:
+        reason = error.strerror or type(error).__name__
+        return UserError(ErrorKind.DISK, f"Cannot write to {self._store.root}: {reason}.", hint)
 
     def _clean(self) -> None:
         if self._incoming is not None:
@@ -301,8 +314,8 @@ class SshLink(ChildLink):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _keep(incoming: Incoming, store: Path) -> Result:
-    """Put a result that has come into the store, by one rename. Raises `UserError`, OSError.
+def _keep(incoming: Incoming, store: Path) -> tuple[Result, bool]:
+    """Put a result that has come into the store, by one rename; whether it was not there. Raises `UserError`, OSError.
 
     Its description names the pictures that it was made from by their places here; the recipe inside of its picture
     stays as it was made.
@@ -320,9 +333,10 @@ def _keep(incoming: Incoming, store: Path) -> Result:
     if name != Path(name).name or name.startswith(".") or not name:
         raise Damaged(f"no name of a result: {name!r}")
     target = store / name
-    if target.exists():  # it came over before, and the word that it did was lost
-        incoming.drop()
-    else:
+    new = not target.exists()
+    if new:
         os.rename(incoming.folder, target)
         results.sync(store)
-    return results.load(target)
+    else:  # it came over before, and the word that it did was lost
+        incoming.drop()
+    return results.load(target), new

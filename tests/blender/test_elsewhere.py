@@ -43,6 +43,12 @@ def test_a_texture_comes_from_another_machine(blender: Blender, server: sshd.Ser
     assert f"{sshd.HOST} has no model /not/there." in told["unknown"]
 
 
+def test_without_online_access_nothing_leaves_this_computer(blender: Blender, server: sshd.Server) -> None:
+    said = blender.run("elsewhere.is_reached_only_online", host=sshd.HOST)
+    assert "Blender isn't allowed online, and elsewhere is in the network." in said
+    assert b"Accepted" not in (server.folder / "sshd.log").read_bytes()
+
+
 def test_a_machine_that_cannot_be_had_is_told_in_a_sentence(blender: Blender, server: sshd.Server) -> None:
     server.allowed.write_text("")
     said = blender.run("elsewhere.is_told", host=sshd.HOST, folder=str(server.root))

@@ -2,6 +2,7 @@
 """Text encoders and denoiser in turns: the same pixels, and never both in memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,22 @@ def test_a_lora_changes_how_the_prompt_is_read_and_the_denoiser(
     words = [result.recipe.environment["LoRA both.safetensors"] for result in (turned, plain)]
     assert words[0] == words[1]
     assert np.abs(np.asarray(Image.open(plain.path()), int) - Studio(tmp_path / "bare", sd_folder).pixels()).max() > 3
+
+
+def test_two_prompts_of_one_texture_are_read_before_the_denoiser_is(
+    tmp_path: Path, sd_folder: Path, in_turns: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    opened = models.load_network
+    monkeypatch.setattr(models, "load_network", lambda *some: (read.append(some[1]), opened(*some))[1])
+    studio = Studio(tmp_path / "store", sd_folder)
+    loaded, base = studio.loaded(), studio.base
+    turns.read(loaded, base, lambda _text: None, more=True)
+    turns.read(loaded, replace(base, prompt="sand"), lambda _text: None)
+    assert read == ["vae", "text_encoder", "unet"]
+    turns.read(loaded, base, lambda _text: None, more=True)
+    turns.read(loaded, replace(base, prompt="sand"), lambda _text: None)
+    assert len(read) == 3
 
 
 def test_a_prompt_that_cannot_be_read_leaves_a_model_that_can_be_used(

@@ -8,10 +8,12 @@ from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from PIL import Image
 
 from addon.core import ways
@@ -79,7 +81,6 @@ def test_latents_of_rims_are_the_same_after_every_step(
         side = latents.shape[0] // Sheet(count).rows
         assert latents.shape[1] // Sheet(count).columns == side
         assert_fits(latents, Sheet(count), side)
-        assert side // RIM >= 1
 
 
 @pytest.mark.parametrize("scheduler", [Scheduler.DPMPP_2M, Scheduler.EULER_A])
@@ -379,3 +380,42 @@ def test_set_that_was_cut_or_made_tileable_since_is_one_picture(
     Image.fromarray(pixels_of(result.path())[:, :-1]).save(result.path())
     made = work_on(result, finish=Finish(upscale=2, upscaler="lanczos"))
     assert pixels_of(made.path()).shape == (4 * SIDE, 8 * SIDE - 2, 3)
+
+
+def test_transition_has_the_maps_of_either_picture_where_nothing_is_made_anew(make: Callable[..., Any]) -> None:
+    finish = Finish(maps=tuple(MapKind), map_networks="filter")
+    two = [make(prompt=prompt, finish=finish)[0] for prompt in ("grass", "gravel")]
+    request = ways.transition(*two, width=0.25)
+    assert (request.size, request.transition.prompt) == (Size(SIDE, SIDE), "gravel")
+    (result,) = make(prompt="grass", transition=request.transition, finish=finish)
+    sheet = Sheet(16)
+    for kind in MapKind:
+        made = pictures.read(result.path(kind.value))
+        assert_fits(made, sheet, SIDE)
+        for number, source in enumerate(two):
+            tile = tile_of(made, *sheet.place(number, number, number, number))
+            assert np.array_equal(tile, pictures.read(source.path(kind.value)))
+    (again,) = make(prompt="grass", transition=ways.again(result).transition, finish=finish)
+    for kind in MapKind:
+        assert np.array_equal(pictures.read(again.path(kind.value)), pictures.read(result.path(kind.value)))
+
+
+def test_textures_of_two_sizes_or_scales_make_no_transition(make: Callable[..., Any]) -> None:
+    (one,), (large,) = make(prompt="grass"), make(prompt="gravel", size=Size(2 * SIDE, SIDE))
+    with pytest.raises(UserError, match="tiles of 64x64 and 128x64 pixels"):
+        ways.transition(one, large)
+    with pytest.raises(UserError, match="is 1 and 2 wide on the object"):
+        ways.transition(one, one, widths=(1.0, 2.0))
+    assert ways.transition(one, one, widths=(1.0, 1.001)).transition.prompt == "grass"
+
+
+@pytest.mark.parametrize(("side", "is_cut"), [(512, False), (1024, True)])
+def test_sheet_larger_than_any_picture_is_seen_a_tile_at_a_time(side: int, is_cut: bool) -> None:
+    network = mock.Mock(spec=UNet2DConditionModel)
+    defaults = mock.Mock(size=512, periodic=True)
+    loaded = mock.Mock(pipeline=mock.Mock(components={"unet": network}, vae_scale_factor=8))
+    loaded.info = mock.Mock(defaults=defaults, family=mock.Mock(denoiser="unet"))
+    loaded.info.sampled_on.return_value = Axes.XY
+    with mock.patch.object(generate, "in_windows") as cut:
+        generate._windows(loaded, TextureRequest("brick", size=Size(side, side), variants=16), lambda _y, _x: None)
+    assert [call.args[1] for call in cut.call_args_list] == [side // 8] * is_cut

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +25,9 @@ from addon.host.ssh import Place
 from addon.host.ssh_link import DEADLINES, runtime, ssh_workers
 from tests import sshd
 from tests.host.conftest import Bench, until
+from tests.index import Index, make_engine_wheel, write_lock
 
+ENGINE = make_engine_wheel()
 pytestmark = pytest.mark.skipif(bool(sshd.MISSING), reason=sshd.MISSING)
 
 
@@ -298,6 +301,19 @@ def test_a_store_that_cannot_be_written_keeps_the_result_there(far, server, monk
     again.session.close()
 
 
+def test_a_store_that_cannot_be_written_at_all_is_told(far):
+    far.store.root.parent.mkdir(exist_ok=True)
+    far.store.root.write_text("a file in its place")
+    assert failing(far)[1].startswith(f"Cannot write to {far.store.root}: ")
+
+
+@pytest.mark.parametrize("record", [b"P\0\0\0\2[]", b"E\0\0\0\2{}", b"Z\0\0\0\2[]", b"?\0\0\0\0", b"R\0\0\0\2{}"])
+def test_a_far_end_that_raves_is_ended(far, server, record):
+    octal = "".join(f"\\\\{byte:03o}" for byte in wire.MARK + record)
+    server.shell(f"printf {octal}; exec sleep 60")
+    assert failing(far)[1] == "The engine sent what is no message, and was ended."
+
+
 def test_what_waits_is_bounded_and_the_oldest_goes(server):
     for number in range(3):
         folder = server.root / far_end.OUTBOX / ("0" * 16) / f"run-{number}" / "results" / f"one-{number}"
@@ -332,6 +348,28 @@ def test_the_command_copies_the_package_and_writes_what_ssh_starts(server, bench
     assert not (server.root / "package" / "blender").exists()
     assert (server.root / ssh.STARTER).is_file()
     server.install("test")
+    assert connect(server, bench).run().state is JobState.FINISHED
+
+
+def test_the_engine_is_installed_there_from_its_list_of_packages(server, bench):
+    """What the copied package does there, with a list and an index of a few bytes; the network is this machine's."""
+    package = server.root / "package"
+    with (server.folder / "package.tar").open("wb") as file:
+        elsewhere.write_package(file)
+    shutil.unpack_archive(server.folder / "package.tar", package)
+    write_lock(package / "host" / "locks" / "index.json", ENGINE)
+    index = Index(ENGINE)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-I", package / "start.py", "elsewhere", "settle", server.root, "test", "index"],
+            env={"PATH": os.environ["PATH"], "PIP_INDEX_URL": index.url, "PIP_CONFIG_FILE": os.devnull},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        index.close()
+    assert "The engine's packages are installed" in done.stdout, done
+    assert "lacks torch" in done.stdout  # which the small list has not, and which is told
     assert connect(server, bench).run().state is JobState.FINISHED
 
 

@@ -106,14 +106,28 @@ TEXTS = {
     "Normalen, Rauheit, Metall und Verdeckung",
     "Into the history: Previews First": "In den Verlauf: Erst ansehen",
     "The texture will go into the history.": "Erzeugen legt die Textur in den Verlauf.",
-    "Generate from Text": "Aus Text erzeugen",
-    "Make one texture for each line of a text in this file, with the current settings. They go into the history": ""
-    "Aus jeder Zeile eines Textes dieser Datei eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den "
-    "Verlauf",
+    "Generate List": "Liste erzeugen",
+    "Make one texture for each line of a list, with the current settings. They go into the history": ""
+    "Aus jeder Zeile einer Liste eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den Verlauf",
     "Text": "Text",
-    "A text in this file, one prompt per line": "Ein Text dieser Datei, mit einem Prompt je Zeile",
+    "A text in this file, one prompt per line or a table": "Ein Text dieser Datei, mit einem Prompt je Zeile, oder "
+    "eine Tabelle",
+    "A file instead, one prompt per line, CSV or JSON lines": "Statt dessen eine Datei, mit einem Prompt je Zeile, CSV "
+    "oder JSON-Zeilen",
     "This file has no text.": "In dieser Datei gibt es keinen Text.",
-    "Write one in a Text Editor, one prompt per line.": "Schreiben Sie einen im Texteditor, einen Prompt je Zeile.",
+    "Write one in a Text Editor, one prompt per line, or choose a file.": "Schreiben Sie einen im Texteditor, einen "
+    "Prompt je Zeile, oder wählen Sie eine Datei.",
+    "There is no text {name}.": "Es gibt keinen Text {name}.",
+    "Choose another.": "Wählen Sie einen anderen.",
+    "{name}, line {line}: {message}": "{name}, Zeile {line}: {message}",
+    "And {count} more lines are wrong.": "Und {count} weitere Zeilen sind falsch.",
+    "Nothing was queued.": "Nichts wurde eingereiht.",
+    "{name} is too large for a list of prompts.": "{name} ist zu groß für eine Liste von Prompts.",
+    "{name}: {done} of {count}": "{name}: {done} von {count}",
+    ", {count} failed": ", {count} gescheitert",
+    "Also the others of its list": "Auch die anderen seiner Liste",
+    "{name} cannot be read: {reason}.": "{name} kann nicht gelesen werden: {reason}.",
+    "{tile} is no way to repeat.": "{tile} ist keine Art, sich zu wiederholen.",
     "{count} prompts": "{count} Prompts",
     "1 prompt": "1 Prompt",
     "This text has no prompt in it.": "In diesem Text steht kein Prompt.",
@@ -409,7 +423,7 @@ TEXTS = {
     # buttons of the panel
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
-    "Cancel the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
+    "Cancel the running job, a list, or all of them": "Den laufenden Auftrag beenden, eine Liste oder alle",
     "The job's id. Empty: all jobs": "Die Kennung des Auftrags; leer: alle",
     "The job's id": "Die Kennung des Auftrags",
     "Move Job": "Auftrag verschieben",
@@ -1603,9 +1617,12 @@ TEXTS = {
     "Which machine makes the textures. Takes effect with the next job": ""
     "Welcher Rechner die Texturen macht. Gilt ab dem nächsten Auftrag",
     "Asking {name}": "{name} wird gefragt",
-    "Press Copy Command, and run it in a terminal: it installs there what is missing.": ""
-    "Drücken Sie „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert dort, was fehlt.",
+    "Press Copy Command in the preferences, and run it in a terminal: it installs there what is missing.": ""
+    "Drücken Sie in den Einstellungen „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert "
+    "dort, was fehlt.",
     "{host} has no model {model}.": "{host} hat kein Modell {model}.",
     "Press Check in the preferences: it lists what is there.": ""
     "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
+    "Blender isn't allowed online, and {host} is in the network.": "Blender darf nicht online gehen, und {host} ist im "
+    "Netz.",
 }

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ...core.errors import UserError
 from ...core.history import Entry, Which
-from ...core.jobs import Job
+from ...core.jobs import Job, JobState
 from ...core.results import Result
 from ...host.elsewhere import Report
 from ...host.history import History
@@ -56,6 +56,29 @@ class View:
     paths_before: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PromptList:
+    """Jobs that were queued together. title: what the list is called."""
+
+    title: str
+    jobs: tuple[Job, ...]
+
+    @property
+    def left(self) -> list[Job]:
+        """Those that have not ended."""
+        return [job for job in self.jobs if not job.ended]
+
+    @property
+    def failed(self) -> int:
+        """How many ended without a texture."""
+        return sum(job.state is JobState.FAILED for job in self.jobs)
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is over, 0 to 1."""
+        return sum(1.0 if job.ended else job.fraction for job in self.jobs) / len(self.jobs)
+
+
 @dataclass
 class State:
     """document: names the open file, and changes when another is opened.
@@ -63,6 +86,7 @@ class State:
     targets: where the result of each job that has not been delivered goes.
     folders: what was written for a job to read, until it has ended.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
+    lists: of prompts that were queued together; the last one stays when it has ended.
     last: the job whose results were made last; shown: which of them; outcome: where they went; outcome_of: the name of
     the result that it is about, "" where it is about none; outcome_placed: that one was in use then.
     phase: the id of the running job and what it does; phase_began: since when, as `time.monotonic` counts; busy: other
@@ -88,6 +112,7 @@ class State:
     targets: dict[str, Target] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)
     waiting: list[Job] = field(default_factory=list)
+    lists: list[PromptList] = field(default_factory=list)
     hindrance: str = ""
     last: Job | None = None
     shown: int = 0

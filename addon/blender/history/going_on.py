@@ -193,8 +193,9 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
     def request(self, result: Result) -> TextureRequest:
         if not self.second:
             raise UserError(ErrorKind.REQUEST, "No second texture is chosen.", "Choose one of the history.")
-        settings = {"width": decimal(self.width), "strength": decimal(self.strength)}
-        return replace(ways.transition(result, browse.result(self.second), **settings), seed=new_seed())
+        width, strength = decimal(self.width), decimal(self.strength)
+        made = ways.transition(result, browse.result(self.second), width=width, strength=strength)
+        return replace(made, seed=new_seed())
 
 
 def _search_wear(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:

@@ -139,7 +139,7 @@ def check_elsewhere() -> None:
         current.elsewhere = report
         elsewhere.save(report, file)
         if problem := report.problem(product):
-            hint = "Press Copy Command, and run it in a terminal: it installs there what is missing."
+            hint = "Press Copy Command in the preferences, and run it in a terminal: it installs there what is missing."
             raise UserError(ErrorKind.RUNTIME, problem, hint)
         return report.text
 

@@ -10,6 +10,7 @@ import bpy
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job, JobState
 from ...core.naming import slug
+from ...core.prompt_files import Wish
 from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
 from ...host.process import local_workers
@@ -48,12 +49,18 @@ def asked_for(settings: TILEWRIGHT_PG_settings) -> tuple[TextureRequest, Path | 
         return wanted, pictures.folder
 
 
-def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
-    """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
+def start_all(context: bpy.types.Context, wishes: Sequence[Wish], title: str) -> list[Job]:
+    """As `start`, for each line of a list; their textures go into the history alone. Raises `UserError` for none.
+
+    title: what the list is called.
+    """
     settings = settings_of(context.scene)
     with templates.prepared(settings) as pictures:
-        requests = [request.from_settings(settings, text, pictures.template, pictures.guides) for text in texts]
-        return [submit(context, wanted, into_history=True, folder=pictures.folder) for wanted in requests]
+        requests = [request.from_settings(settings, wish, pictures.template, pictures.guides) for wish in wishes]
+        jobs = [submit(context, wanted, into_history=True, folder=pictures.folder) for wanted in requests]
+    lists = state.current.lists
+    lists[:] = [*(one for one in lists if one.left), state.PromptList(title, tuple(jobs))]
+    return jobs
 
 
 def submit(

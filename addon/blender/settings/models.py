@@ -53,7 +53,7 @@ def resolve(model: str) -> ModelInfo:
 
     Where another machine makes the textures, it is one of that machine's, as far as they were asked for.
     """
-    if model != STARTER and preferences.place():
+    if model != STARTER and preferences.is_elsewhere():
         report = preferences.models_elsewhere()
         if report is None or model not in report.models:
             words = rpt_("{host} has no model {model}.").format(host=preferences.get().host.strip(), model=model)

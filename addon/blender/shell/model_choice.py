@@ -52,7 +52,8 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo
     settings = settings_of(context.scene)
     row = layout.row(align=True)
     row.prop(settings, "model")
-    row.operator("tilewright.choose_model", text="", icon="FILE_FOLDER")
+    if not preferences.is_elsewhere():  # there, no file browser looks
+        row.operator("tilewright.choose_model", text="", icon="FILE_FOLDER")
     problem = models.problem(settings.model)
     if problem is not None:
         paragraph(layout, context, message_of(problem), icon="ERROR")

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Another machine makes the textures."""
 
-from pathlib import Path
 from typing import Any
 
 import bpy
@@ -9,6 +8,7 @@ from common import addon, generate, message_of, wish
 
 
 def _preferences(host: str, folder: str, place: str) -> Any:
+    bpy.context.preferences.system.use_online_access = bool(host)
     chosen = addon("common.preferences").get()
     chosen.host, chosen.host_folder, chosen.place = host, folder, place
     return chosen
@@ -40,5 +40,14 @@ def is_told(host: str, folder: str) -> str:
     wish(prompt="bricks")
     said = message_of(bpy.ops.tilewright.generate)
     _preferences("", "~/tilewright", "HERE")
-    assert Path(folder)
+    return said
+
+
+def is_reached_only_online(host: str) -> str:
+    _preferences(host, "~/tilewright", "ELSEWHERE")
+    bpy.context.preferences.system.use_online_access = False
+    wish(prompt="bricks")
+    said = message_of(bpy.ops.tilewright.generate)
+    assert message_of(bpy.ops.tilewright.check_elsewhere) == said
+    _preferences("", "~/tilewright", "HERE")
     return said

@@ -2,7 +2,7 @@
 """Every setting of `settings/table.py` is wherever a setting has to be. `CHANGED` names one value for each."""
 
 import traceback
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +249,7 @@ def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
     # of the files themselves
     whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}
+    whole -= {"template.tile"}  # of a set, chosen when it is made anew
     whole -= {"guides.style.sha256", "guides.style.fingerprint"}
     assert whole == {setting.field for setting in _table() if setting.field}
 
@@ -276,6 +277,15 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     restored = {setting.name for setting in _table() if setting.field} - {"count", "prompt"}
     assert {name: _got(settings, name) for name in restored} == {name: CHANGED[name] for name in restored}
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
+
+
+def rule_a_recipe_of_one_tile_made_anew_restores_its_set(folder: Path) -> None:
+    recipes, requests = addon("history.recipes"), addon("settings.request")
+    asked = requests.TextureRequest("bricks", variants=4)
+    template = requests.Template("/set.png", region=recipes.Region.TILE, strength=1.0)
+    settings = bpy.context.scene.tilewright
+    recipes.restore(settings, recipes.Recipe(replace(asked, template=template), ""), own=True)
+    assert (settings.variants, settings.template_image) == ("4", None)
 
 
 def rule_a_recipe_of_all_maps_or_none_restores_them(folder: Path) -> None:
