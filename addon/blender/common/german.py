@@ -1200,6 +1200,7 @@ TEXTS = {
     "The model is {base}.": "Das Modell ist {base}.",
     "the CLIP image encoder H": "der CLIP-Bildencoder H",
     "the CLIP image encoder bigG": "der CLIP-Bildencoder bigG",
+    "also needs {parts}": "braucht noch: {parts}",
     "{name}: {steps} steps": "{name}: {steps} Schritte",
     "a LoRA for {base}": "ein LoRA für {base}",
     "a LoRA; it does not say for which models": "ein LoRA; für welche Modelle, sagt es nicht",
