@@ -229,6 +229,7 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     addon("install.models")._list()
     settings = wish(prompt="moss", model=str(Path(models) / "tiny"), use_random_seed=False, seed=7, steps=2)
     yield 1.0
+    yield from _open_panels()
     bpy.ops.wm.call_menu(name="TILEWRIGHT_MT_loras")
     yield from _photograph(pictures, "1-menu")
     subprocess.run(["xdotool", "key", "Escape"], check=True)
@@ -236,7 +237,7 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     settings.controls.add().model = str(Path(models) / "depth")
     settings.style_file = str(Path(models) / "style" / "ip-adapter.safetensors")
     assert addon("settings.told").encoder(settings.style_file) == Path(models) / "style" / "image_encoder"
-    yield from _panel(pictures, "2-guides", "guides")
+    yield from _panel(pictures, "2-guides")
     settings.controls.clear()
     settings.style_file = ""
     titles = [title for title, reason in _offered("lora") if not reason]
@@ -245,7 +246,7 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     assert pick(file=str(Path(models) / "moss.safetensors"), role="lora") == {"FINISHED"}
     (item,) = settings.loras
     assert (item.base, item.words.split()) == ("Stable Diffusion 1.x", ["mossy", "damp"])
-    yield from _panel(pictures, "3-picked", "loras")
+    yield from _panel(pictures, "3-picked")
     images = []
     for weight in (1.0, 0.25, 1.0):
         item.weight = weight
@@ -263,7 +264,7 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     assert bpy.ops.tilewright.restore_settings(result=result) == {"FINISHED"}
     (item,) = settings.loras
     assert (item.missing, round(item.weight, 6), Path(item.file).name) == (True, 0.25, "moss.safetensors")
-    yield from _panel(pictures, "4-missing", "loras")
+    yield from _panel(pictures, "4-missing")
     count = len(made())
     said = message_of(bpy.ops.tilewright.generate)
     assert "moss.safetensors is not here. Choose its file, or remove it." in said, said
@@ -271,27 +272,35 @@ def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
     return "done"
 
 
-def _panel(folder: str, name: str, part: str) -> Story:
-    """Photograph the sidebar with that part of our panel open, and the others closed."""
-    (area,) = (area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+def _open_panels() -> Story:
+    """Show the sidebar with our parts open. Blender keeps whether a panel is open, so they are opened once."""
+    area, side = _sidebar()
     area.spaces.active.show_region_ui = True
     yield 1.0
-    side = next(region for region in area.regions if region.type == "UI")
     side.active_panel_category = "Tilewright"
-    opened = {"loras": ("model", "loras")}.get(part, (part,))
-    panels = [getattr(bpy.types, f"TILEWRIGHT_PT_view3d_{one}") for one in ("loras", "model", "guides", "texture")]
+    panels = [getattr(bpy.types, f"TILEWRIGHT_PT_view3d_{one}") for one in ("loras", "model", "guides")]
     for panel in panels:
         bpy.utils.unregister_class(panel)
     for panel in reversed(panels):  # a panel that is new to Blender opens as its options say
-        is_open = panel.__name__.rpartition("_")[2] in opened
-        panel.bl_options = set() if is_open else {"DEFAULT_CLOSED"}
-        panel.bl_order = 0 if is_open else 1
+        panel.bl_options = set()
         bpy.utils.register_class(panel)
     area.tag_redraw()
     yield 1.0
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=side):
-        bpy.ops.view2d.pan(deltax=0, deltay=-2000)  # to the end
-    yield from _photograph(folder, name)
+
+
+def _sidebar() -> tuple[Any, Any]:
+    (area,) = (area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+    return area, next(region for region in area.regions if region.type == "UI")
+
+
+def _panel(folder: str, name: str) -> Story:
+    """Photograph the sidebar's beginning and its end."""
+    area, side = _sidebar()
+    for part, way in (("top", 5000), ("end", -5000)):
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=side):
+            bpy.ops.view2d.pan(deltax=0, deltay=way)
+        area.tag_redraw()
+        yield from _photograph(folder, f"{name}-{part}")
 
 
 def _photograph(folder: str, name: str) -> Story:
