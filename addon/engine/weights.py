@@ -87,7 +87,13 @@ def load_by_library(network: InFile, dtype: torch.dtype) -> tuple[Any, dict[str,
         tensors = dict(read)
     config = cls.config_class.from_dict(dict(part.config))
     made, report = cls.from_pretrained(
-        None, config=config, state_dict=tensors, torch_dtype=dtype, output_loading_info=True, use_safetensors=True
+        None,
+        config=config,
+        state_dict=tensors,
+        torch_dtype=dtype,
+        output_loading_info=True,
+        use_safetensors=True,
+        local_files_only=True,
     )
     return made, report
 

@@ -55,7 +55,7 @@ ALLOWED = {
     ("start.py", "import_module"),
 }
 # A class from a list of ours, since `core.model_files` refuses all others; torch.cuda and its like, by our own enum.
-GETATTR_BY_NAME = {"engine/models.py", "engine/devices.py"}
+GETATTR_BY_NAME = {"engine/models.py", "engine/weights.py", "engine/devices.py"}
 
 
 def modules() -> list[Path]:

@@ -37,7 +37,7 @@ from .wiring import Socket, Wiring
 GROUP = "Tilewright Without Repeat"
 CELLS = "Tilewright Cells"
 MARK = "tilewright_laid"  # on a group: the version of what is in it
-VERSION = 1
+VERSION = 2  # 1: sets of 16 were laid by edges
 _SHARP = 4.0  # Burley's exponent: the power of a weight
 _DISPLAY = 2.2  # colors are blended as they are seen
 _SAMPLES = 1 << 14  # pixels that a histogram is made of; its finest part, 0.13 % at either end, then has 21 of them
