@@ -17,9 +17,9 @@ FILES = {
 }
 
 
-def shipped(stage: str) -> dict[str, torch.Tensor]:
-    """The weights in the package, in float32: where a training begins."""
-    return {name: value.float() for name, value in load_file(MODELS / FILES[stage]).items()}
+def shipped(stage: str, models: Path = MODELS) -> dict[str, torch.Tensor]:
+    """The weights in the package, or in another folder of models, in float32: where a training begins."""
+    return {name: value.float() for name, value in load_file(models / FILES[stage]).items()}
 
 
 def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:

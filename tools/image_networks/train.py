@@ -21,7 +21,7 @@ from .real import read_real
 
 COUNTS = {64: 2500, 128: 8000, 256: 4000}
 MINUTES = {"upscaler": 25.0, "relief": 60.0, "material": 95.0}
-PEAKS = {"upscaler": 1.5e-3, "relief": 1e-3, "material": 1e-3}  # learning rates
+PEAKS = {"upscaler": 1.5e-3, "relief": 4e-4, "material": 8e-4}  # learning rates
 TRAININGS = {"upscaler": upscaler.train, "relief": relief.train, "material": material.train}
 STAGES = ("data", *TRAININGS, "export", "figures", "real")
 
@@ -36,11 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--tiles", type=Path, metavar="DIR", help="real color tiles: real128.npz, .json, sources128.json"
     )
+    parser.add_argument("--painted", type=Path, metavar="DIR", help="a batch of the starter model's pictures")
+    parser.add_argument("--share", type=float, default=1.0, help="of the real surfaces for training; default: all")
     parser.add_argument("--device", default="cpu", help="where to train: cpu, cuda")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="times as many examples a step")
+    parser.add_argument("--begin", type=Path, metavar="DIR", help="models to begin with; default: the package's")
     parser.add_argument("--fresh", action="store_true", help="begin with nothing, and not with the package's weights")
     options = parser.parse_args(arguments)
-    real = read_real(options.sets, options.tiles) if options.sets else None
+    real = read_real(options.sets, options.tiles, options.painted, options.share) if options.sets else None
     minutes, counts = options.minutes, options.pairs
     for stage in STAGES:
         if stage not in options.stages:
@@ -50,7 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             make_pairs(options.cache / "pairs", counts, options.seed)
         elif stage in TRAININGS:
             pairs = read_pairs(options.cache / "pairs", counts)
-            how = Options(minutes[stage], options.seed, options.device, options.fresh, options.batch, peak=PEAKS[stage])
+            how = Options(
+                minutes[stage],
+                options.seed,
+                options.device,
+                options.fresh,
+                options.batch,
+                peak=PEAKS[stage],
+                begin=options.begin,
+            )
             TRAININGS[stage](options.cache, how, pairs, real)
         elif stage == "export":
             export.export(options.cache, options.output)
