@@ -15,7 +15,7 @@ from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, judging, maps, material, networks, pairs, real, relief
+from tools.image_networks import degrade, export, figures, judging, maps, material, networks, pairs, real, relief
 from tools.image_networks.crops import Changes, Examples, Origin, PaintedSource, Source, plain
 from tools.image_networks.real import Surface
 from tools.image_networks.train import TRAININGS
@@ -165,6 +165,16 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
     loaded = [image_networks.load(file) for file in files]
     assert [(network.scale, network.channels) for network in loaded] == [(2, (1, 1)), (1, (3, 4)), (1, (3, 3))]
     assert all(network.exact for network in loaded)
+
+
+def test_what_is_written_may_lie_between_the_shipped_weights_and_new_ones(tmp_path):
+    old = export.shipped("material")
+    cache.save(tmp_path / "material.ckpt", {"average": {name: value + 0.5 for name, value in old.items()}})
+    for share in (0.0, 0.25, 1.0):
+        export.export(tmp_path, tmp_path / "models", ("material",), {"material": share})
+        made = export.shipped("material", tmp_path / "models")
+        for name, value in old.items():
+            assert torch.allclose(made[name], value + 0.5 * share, atol=2e-3), name
 
 
 def test_a_new_network_is_evened_out():
@@ -382,3 +392,13 @@ def test_a_filter_for_all_finds_what_they_have_in_common():
     assert abs(row["6"]) < 0.05
     assert row["right way up"] > 0.95
     assert judging.shared_filter(surfaces[:6], surfaces[6:], draws=3)["5"] > 0.95
+
+
+def test_the_cards_figures_are_measured(tmp_path):
+    """Of the shipped networks, on one small texture; each map and way has its own."""
+    texture = pairs.held_out(1, 1, 64)[:1]
+    upscaled = figures.upscaler_figures(export.MODELS, texture)
+    assert upscaled["upscaler: psnr lanczos network"] != upscaled["upscaler: psnr lanczos lanczos"]
+    mapped = figures.map_figures(export.MODELS, texture)
+    for kind in ("height (RMSE)", "normal (degrees)", "roughness (RMSE)"):
+        assert mapped[f"maps: clean {kind}, network"] != mapped[f"maps: clean {kind}, filter"]

@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = training.parser("python -m tools.image_networks.train", __doc__, folder, export.MODELS, STAGES)
     training.add_numbers(parser, "--minutes", MINUTES, f"training times; {MINUTES}")
     training.add_numbers(parser, "--pairs", COUNTS, f"how many are made; {COUNTS}")
+    wholly = dict.fromkeys(TRAININGS, 1.0)
+    training.add_numbers(parser, "--between", wholly, "what is written: from the package's weights (0) to new ones (1)")
     parser.add_argument("--sets", type=Path, metavar="DIR", help="real surfaces: index.tsv and sets/")
     parser.add_argument(
         "--tiles", type=Path, metavar="DIR", help="real color tiles: real128.npz, .json, sources128.json"
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             TRAININGS[stage](options.cache, how, pairs, real)
         elif stage == "export":
-            export.export(options.cache, options.output)
+            export.export(options.cache, options.output, between=options.between)
         elif stage == "figures":
             figures.report(options.output)
         elif real is not None:
