@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is started as a process: `[python, -I, -X, utf8, start.py, worker | prepare | hub | installer | exporter]`.
+"""What is started as a process: `[python, -I, -X, utf8, start.py, WHAT]`, with one of `MODULES`.
 
-A user starts `start.py batch TABLE --output FOLDER` by hand, with the worker's Python.
+A user starts by hand `start.py batch TABLE --output FOLDER`, with the worker's Python, and `start.py send HOST`.
 
 Imports the standard library, then the package that this file lies in, under a name of its own, since its folder may
 have any; and nothing that lies beside it.
@@ -19,7 +19,10 @@ MODULES = {
     "batch": "engine.batch.command",
     "installer": "host.installer_start",
     "hub": "engine.hub_start",
+    "elsewhere": "host.settling",  # on another machine
+    "send": "host.elsewhere",
     "exporter": "blender.material.export_job",  # in a Blender
+    "baker": "blender.material.bake",  # in a Blender
 }
 
 

@@ -10,7 +10,10 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tools import environments, package
 from tools.demo import run_in_blender
@@ -43,15 +46,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures and make the picture. 0 only if it was made. Raises `MachineError`."""
+    wanted = {"prompts": PROMPTS, "samples": arguments.samples, "size": arguments.size}
+    with rendered(SCENE, wanted, arguments.output) as rows:
+        say("| " + " | ".join(COLUMNS) + " |")
+        say("|---" * len(COLUMNS) + "|")
+        for row in rows:
+            say("| " + " | ".join(row) + " |")
+    return 0
+
+
+@contextmanager
+def rendered(scene: Path, wanted: Mapping[str, Any], output: Path) -> Iterator[list[Any]]:
+    """Run a scene in a Blender with the extension and the engine: what it reports. Afterwards the picture is made.
+
+    scene: a script, which is given `wanted`, the zip and a folder for `report.json` and its pictures, named row-column.
+    Raises `MachineError`.
+    """
     module = environments.ensure(BLENDER)
     worker = environments.ensure(ENGINE)
     zip_file = package.build()
     with tempfile.TemporaryDirectory(prefix="tilewright-field-") as name:
         folder = Path(name)
-        wanted = {"zip": str(zip_file), "folder": name, "prompts": PROMPTS}
-        wanted |= {"samples": arguments.samples, "size": arguments.size}
         settings = folder / "settings.json"
-        settings.write_text(json.dumps(wanted), encoding="utf-8")
+        settings.write_text(json.dumps({**wanted, "zip": str(zip_file), "folder": name}), encoding="utf-8")
         profile = folder / "profile"
         profile.mkdir()
         variables = environments.clean_environment() | {
@@ -59,18 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
             "TILEWRIGHT_PYTHON": str(worker),
         }
         log = folder / "blender.log"
-        run_in_blender(module, settings, variables, log, SCENE)
+        run_in_blender(module, settings, variables, log, scene)
         report = folder / "report.json"
         if not report.is_file():
-            raise MachineError(f"Blender made no field:\n{log.read_text(encoding='utf-8')[-2000:]}")
-        say("| " + " | ".join(COLUMNS) + " |")
-        say("|---" * len(COLUMNS) + "|")
-        for row in json.loads(report.read_text(encoding="utf-8")):
-            say("| " + " | ".join(row) + " |")
-        output = arguments.output.expanduser().resolve()
-        subprocess.run([module, "-m", "tools.field", name, str(output)], cwd=ROOT, check=True)
-    say(str(output))
-    return 0
+            raise MachineError(f"Blender made no picture:\n{log.read_text(encoding='utf-8')[-2000:]}")
+        yield json.loads(report.read_text(encoding="utf-8"))
+        target = output.expanduser().resolve()
+        subprocess.run([module, "-m", "tools.field", name, str(target)], cwd=ROOT, check=True)
+    say(str(target))
 
 
 def _convert(folder: Path, output: Path) -> None:

@@ -4,12 +4,14 @@
 import bpy
 
 from .common import languages, package
-from .history import browse, compare, going_on, recipes, tryon, viewport
+from .history import blending, browse, compare, going_on, recipes, tryon, viewport
 from .history import operators as history_operators
 from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
+    baking,
+    control_bake,
     guide_operators,
     mask_overlay,
     operators,
@@ -19,10 +21,10 @@ from .jobs import (
     status,
     template_operators,
 )
-from .material import export_job, physical_size
+from .material import blend_operators, export_job, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
-from .shell import commands, loras, model_choice, preferences, sidebar
+from .shell import commands, loras, model_choice, pickers, preferences, sidebar
 
 _CLASSES = (
     *extras.CLASSES,  # which the settings hold
@@ -34,6 +36,8 @@ _CLASSES = (
     *models_operators.CLASSES,
     *models_panel.CLASSES,
     *material_operators.CLASSES,
+    *blend_operators.CLASSES,
+    *baking.CLASSES,
     *picture_operators.CLASSES,
     *template_operators.CLASSES,
     *guide_operators.CLASSES,
@@ -43,7 +47,9 @@ _CLASSES = (
     *viewport.CLASSES,
     *recipes.CLASSES,
     *going_on.CLASSES,
+    *blending.CLASSES,
     *presets.CLASSES,
+    *pickers.CLASSES,
     *loras.CLASSES,
     *model_choice.CLASSES,
     *sidebar.CLASSES,
@@ -61,8 +67,10 @@ _PARTS = (
     recipes,
     setup_operators,
     models_operators,
+    control_bake,
     pump,
     export_job,
+    baking,
     status,
     browse,
     render_handover,

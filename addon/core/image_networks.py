@@ -12,9 +12,12 @@ from .requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
 MODELS = Path(__file__).resolve().parents[1] / "models"
 UPSCALER_FILE = MODELS / "upscaler" / "starter-2x.safetensors"
 MAPS_FOLDER = MODELS / "maps"
+LATE = 4  # times that a picture was enlarged before the late upscaler takes it
+# For a picture that was enlarged so often: an eleventh of the work, as nothing fine is in it any more.
+LATE_UPSCALER_FILE = MODELS / "upscaler" / "starter-2x-late.safetensors"
 RELIEF_FILE = MAPS_FOLDER / "height-normal.safetensors"
 MATERIAL_FILE = MAPS_FOLDER / "metallic-roughness.safetensors"
-FILES = (UPSCALER_FILE, RELIEF_FILE, MATERIAL_FILE)
+FILES = (UPSCALER_FILE, LATE_UPSCALER_FILE, RELIEF_FILE, MATERIAL_FILE)
 LICENCE = "GPL-3.0-or-later"  # of these files
 # .pth is a pickle: only spandrel's own unpickler reads it, which makes tensors and nothing else; .pt could hold code
 SUFFIXES = (".safetensors", ".pth")
@@ -39,6 +42,11 @@ def upscaler_file(choice: str) -> Path | None:
     if choice == LANCZOS:
         return None
     return UPSCALER_FILE if choice == STARTER_NETWORKS else check_file(Path(choice))
+
+
+def late_upscaler_file(choice: str, factor: int) -> Path | None:
+    """The file of the upscaler for passes over what was enlarged four times, None where the first one makes them."""
+    return LATE_UPSCALER_FILE if choice == STARTER_NETWORKS and factor > LATE else None
 
 
 def map_networks(choice: str) -> tuple[MapNetwork, ...]:

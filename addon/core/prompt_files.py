@@ -2,13 +2,14 @@
 """Files of prompts: one a line, or a table as CSV or JSON lines with settings for each. Imports core only.
 
 As spreadsheets and editors of any system write them: UTF-8 or UTF-16, with or without a byte order mark. Blender's
-command line reads `COLUMNS`, the batch (`engine.batch`) reads `BATCH_COLUMNS`.
+command line reads `COLUMNS`, its panel `LIST_COLUMNS`, the batch (`engine.batch`) `BATCH_COLUMNS`.
 """
 
 import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
@@ -17,7 +18,7 @@ from typing import Any
 from .errors import ErrorKind, UserError
 
 _WHOLE = ("seed", "count", "variants", "steps", "upscale", "clip_skip")
-_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float}
+_NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float, "style_strength": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -26,6 +27,10 @@ _OTHER_NAMES = {
     "init_image": "template_image",
     "tiling": "tile",
     "denoising_strength": "strength",
+    "lora": "loras",
+    "embedding": "embeddings",
+    "controlnet": "control",
+    "ip_adapter": "style",
 }
 
 
@@ -34,7 +39,9 @@ class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
     template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
-    loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between.
+    loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between. control..., style...: see
+    `guide_columns`.
+    tileable: auto, yes or no.
 
     line: where it stands in the file, counted from 1.
     """
@@ -68,15 +75,31 @@ class Wish:
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None
+    tileable: str | None = None
+    control: str | None = None
+    control_picture: str | None = None
+    control_kind: str | None = None
+    control_strength: str | None = None
+    control_start: str | None = None
+    control_end: str | None = None
+    control_tileable: str | None = None
+    style: str | None = None
+    style_picture: str | None = None
+    style_encoder: str | None = None
+    style_strength: float | None = None
 
 
-_OF_BATCHES = (
-    *("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight"),
-    *("sigmas", "loras", "embeddings", "clip_skip"),
-)
-_OF_TEMPLATES = ("template_image", "strength", "fit", "region", "mask")
-COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_BATCHES))
-BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name not in ("line", *_OF_TEMPLATES))
+GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
+_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas", "tileable")
+BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
+COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
+# Of the panel, whose pictures and files are chosen there.
+LIST_COLUMNS = ("prompt", "negative", "size", "seed", "count", "variants", "steps", "guidance", "tile", "scheduler")
+
+
+def listed(text: str | None) -> list[str]:
+    """What stands in one cell: one a line, or with semicolons between."""
+    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
 def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[UserError] | None = None) -> list[Wish]:
@@ -185,10 +208,11 @@ def _check_columns(names: Mapping[str, Any] | list[str], place: str, columns: Se
 def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
     values: dict[str, Any] = {}
     for name, value in named.items():
-        if isinstance(value, list):
-            value = "\n".join(map(str, value))
-        text = "" if value is None else str(value).strip()
-        if not text:
+        if isinstance(value, list):  # whose empty parts keep their places
+            text = "\n".join("" if part is None else str(part) for part in value)
+        else:
+            text = "" if value is None else str(value).strip()
+        if not text.strip():
             continue
         if name in _NUMBERS:
             try:

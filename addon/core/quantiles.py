@@ -11,6 +11,7 @@ from statistics import NormalDist, fmean
 
 REACH = 3.0  # standard deviations from the middle to either end of a curve
 _POINTS = 24
+_MEANT = 1024  # values in order that a mean is taken of
 _NORMAL = NormalDist()
 
 
@@ -58,7 +59,8 @@ def normal_curve(values: Sequence[float]) -> Curve | None:
     while len(points) > 1 and max(points[-1]) > 1.0 - 1e-3:
         points.pop()
     points.append((1.0, 1.0))
-    mean = fmean(_between(points, (value - low) / span) for value in ordered[:: max(count // 4096, 1)])
+    step = max(count // _MEANT, 1)
+    mean = fmean(_between(points, (value - low) / span) for value in ordered[step // 2 :: step])
     return Curve(tuple(points), low, span, mean)
 
 

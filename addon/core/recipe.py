@@ -14,6 +14,7 @@ from .requests import Request, recipe_json, request_from_json
 from .requests.template import MAX_SOURCE_RECIPE
 from .requests.texture import TextureRequest
 from .surface_kinds import Surface, surface_of
+from .variants import ONE_TILE, Sheet
 
 PNG_KEY = "tilewright"  # the keyword of the PNG's iTXt chunk
 PERIODIC, EXACTLY = "periodic", "exactly"  # how the chain is, in `environment`
@@ -77,6 +78,14 @@ class Recipe:
         except (KeyError, ValueError):
             return None
         return value if 0.0 < value <= 1.0 else None
+
+    @property
+    def sheet(self) -> Sheet:
+        """How tiles lie on the picture, which may be one that was enlarged or mapped from a set."""
+        if self.request.is_sampled:
+            return self.request.sheet
+        # what was made tileable since has other edges
+        return self.source.request.sheet if self.source and not self.request.tileable else ONE_TILE
 
     @property
     def networks(self) -> list[str]:

@@ -28,6 +28,7 @@ BASE_COLOR = "base_color"
 MAPS = (MapKind.OCCLUSION, MapKind.METALLIC, MapKind.ROUGHNESS, MapKind.NORMAL, MapKind.HEIGHT)
 THUMBNAIL = "thumbnail"
 TEMPLATE, MASK = "template", "mask"  # copies of the files that a texture was made from, byte for byte
+FIRST, SECOND = "first", "second"  # of a transition; with "_" and a map's kind after it: that map of the picture
 GUIDE = "guide"  # with a number from 1 after it: copies of `Guides.pictures`, in that order
 SEAM_THRESHOLD = (
     1.1  # a seam score above it means a visible seam; here, since `seams` needs numpy, and a panel must not
@@ -42,14 +43,15 @@ _MAX_INDEX = 1 << 20  # bytes
 
 def is_input(kind: str) -> bool:
     """Whether a file of that kind went into a texture, and was not made with it."""
-    return kind in (TEMPLATE, MASK) or kind.startswith(GUIDE)
+    return kind in (TEMPLATE, MASK) or kind.startswith((FIRST, SECOND, GUIDE))
 
 
 @dataclass(frozen=True)
 class Result:
     """One finished picture on disk.
 
-    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK, GUIDE1 ...) -> its name in `folder`.
+    files: what each file is (BASE_COLOR, THUMBNAIL, any of MAPS, TEMPLATE, MASK, FIRST, SECOND, GUIDE1 ...) -> its name
+        in `folder`.
     seam_score: see `seams`; None where it was not measured. seconds: from the picture's start to its being on disk.
     created: seconds since 1970. notes: sentences that the user should read.
     """
@@ -147,7 +149,7 @@ class Draft:
             target = _free_name(self.root, self.name)
             final = Result(**{**result.__dict__, "folder": target, "created": result.created or time.time()})
             index = self.folder / INDEX
-            index.write_text(json.dumps(final.to_json() | {"folder": target.name}, indent=1), encoding="ascii")
+            index.write_text(index_text(final), encoding="ascii")
             sync(index)
             sync(self.folder)
             if not allowed():
@@ -179,13 +181,27 @@ def load(folder: Path) -> Result:
     """Read a result back. Raises `UserError` (kind `DISK`) where it is broken or a file of it is missing."""
     try:
         with (folder / INDEX).open("rb") as file:
-            data = json.loads(file.read(_MAX_INDEX))
-    except (OSError, ValueError, RecursionError) as error:
+            text = file.read(_MAX_INDEX)
+    except OSError as error:
+        raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error
+    return parse(text, folder, lambda name: os.path.isfile(folder / name))
+
+
+def index_text(result: Result) -> str:
+    """What `INDEX` holds of a result."""
+    return json.dumps(result.to_json() | {"folder": result.folder.name}, indent=1)
+
+
+def parse(text: bytes, folder: Path, is_there: Callable[[str], bool]) -> Result:
+    """A result from its `INDEX`. is_there: whether its folder has a file of that name. Raises `UserError` as `load`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.") from error
     if not isinstance(data, dict):
         raise UserError(ErrorKind.DISK, f"The result in {folder} cannot be read.")
     result = Result.from_json(data | {"folder": str(folder)})
-    missing = [name for name in result.files.values() if not os.path.isfile(folder / name)]
+    missing = [name for name in result.files.values() if not is_there(name)]
     if missing:
         raise UserError(ErrorKind.DISK, f"The result in {folder} lacks {missing[0]}.")
     return result

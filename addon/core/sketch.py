@@ -36,8 +36,13 @@ class Sketch:
 def write(path: Path, sketch: Sketch) -> None:
     """Write the file whole: it has its name only when all of it is there. Raises OSError."""
     part = path.with_name(path.name + ".part")
-    part.write_bytes(_HEAD.pack(_MAGIC, sketch.width, sketch.height) + sketch.pixels)
+    part.write_bytes(pack(sketch))
     os.replace(part, path)
+
+
+def pack(sketch: Sketch) -> bytes:
+    """What the file holds."""
+    return _HEAD.pack(_MAGIC, sketch.width, sketch.height) + sketch.pixels
 
 
 def read(path: Path) -> Sketch:

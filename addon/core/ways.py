@@ -4,15 +4,20 @@
 Each raises `UserError` where the result was not generated (`Recipe.texture`), or the new size is none that can be made.
 """
 
+import math
+import struct
 from dataclasses import replace
 from typing import Any
 
+from .errors import bad_request
 from .requests.finish import Finish
 from .requests.guides import Guides
 from .requests.template import USUAL_STRENGTH, Region, Template
-from .requests.texture import Size, TextureRequest
-from .results import MASK, TEMPLATE, Result
+from .requests.texture import Axes, Size, TextureRequest
+from .requests.transition import Transition
+from .results import FIRST, MASK, SECOND, TEMPLATE, Result, disk_errors
 
+_ALIKE = 0.01  # widths that differ by no more are one
 LARGER_STRENGTH = 0.4  # the layout stays, and detail is made for the new size; judged by eye with the starter
 
 
@@ -23,8 +28,13 @@ def template_of(result: Result, region: Region = Region.ALL, **settings: Any) ->
 
 
 def again(result: Result) -> TextureRequest:
-    """What made the result, with the copies of its template, its mask and its guides that lie beside it."""
+    """What made the result, with the copies of what went into it that lie beside it: template, mask, guides ..."""
     request = result.recipe.texture
+    if request.transition is not None:
+        first, second = request.transition.first, request.transition.second
+        if FIRST in result.files and SECOND in result.files:
+            first, second = str(result.path(FIRST)), str(result.path(SECOND))
+        return replace(request, transition=replace(request.transition, first=first, second=second))
     request = replace(request, guides=_guides(result, request))
     if request.template is None:
         return request
@@ -58,6 +68,7 @@ def anew(result: Result, region: Region = Region.ALL, **settings: Any) -> Textur
         finish=replace(request.finish, upscale=1),
         template=template_of(result, region, **settings),
         variation=0.0,
+        transition=None,
         variants=1,  # a part of a sheet made anew fits itself only
     )
 
@@ -75,3 +86,75 @@ def grown(result: Result, across: int = 2, down: int = 2, **settings: Any) -> Te
     request = anew(result, Region.GROW, **settings)
     request = replace(request, guides=replace(request.guides, controls=()))
     return replace(request, size=Size(request.size.width * across, request.size.height * down))
+
+
+def transition(
+    first: Result, second: Result, widths: tuple[float, float] | None = None, **settings: Any
+) -> TextureRequest:
+    """The tiles that lead from one result to another, made as the first was. settings: fields of `Transition`.
+
+    widths: of a tile of either on the object, where they are known: what is drawn at two scales cannot be joined.
+    """
+    made, other = (
+        result.recipe if result.recipe.request.is_sampled else result.recipe.source for result in (first, second)
+    )
+    base = made or other
+    if base is None:
+        raise bad_request("Neither picture was generated, so there is no model to go on with.", "Generate one of them.")
+    sizes = tile_size(first), tile_size(second)
+    if sizes[0] != sizes[1]:
+        words = " and ".join(f"{width}x{height}" for width, height in sizes)
+        raise bad_request(
+            f"The two textures have tiles of {words} pixels: a transition needs one size.", "Upscale one."
+        )
+    if widths is not None and not math.isclose(*widths, rel_tol=_ALIKE):
+        words = " and ".join(f"{width:.4g}" for width in widths)
+        raise bad_request(
+            f"A tile of the two textures is {words} wide on the object: a transition needs one scale.",
+            "Give both materials one Tile Size.",
+        )
+    return replace(
+        base.texture,
+        prompt=(made or first.recipe).request.prompt,
+        size=Size(*sizes[0]),
+        count=1,
+        axes=Axes.XY,
+        guides=Guides(),
+        template=None,
+        variation=0.0,
+        variants=1,
+        finish=replace(base.texture.finish, upscale=1, delight=False),
+        transition=Transition(
+            str(first.path()),
+            str(second.path()),
+            **{"prompt": (other or second.recipe).request.prompt} | settings,
+        ),
+    )
+
+
+def tile_anew(result: Result, column: int, row: int, seed: int) -> TextureRequest:
+    """A set of tiles with one of them made anew, that fits where it did. column, row: from the top left, 0."""
+    request = result.recipe.texture
+    if request.transition is not None:
+        raise bad_request("The tiles of a transition are made all at once.", "Make it again with another seed.")
+    return replace(
+        request,
+        size=Size(*tile_size(result)),
+        seed=seed,
+        count=1,
+        finish=replace(request.finish, upscale=1, delight=False),  # what stays is enlarged and de-lit
+        template=template_of(result, Region.TILE, tile=(column, row)),
+        variation=0.0,
+    )
+
+
+def tile_size(result: Result) -> tuple[int, int]:
+    """Width and height, in pixels, of a result or of one of its tiles. Raises `UserError` where they are not known."""
+    size, sheet = result.recipe.request.result_size, result.recipe.sheet
+    if size is None:
+        with disk_errors(result.folder), result.path().open("rb") as file:
+            head = file.read(24)
+        if not head.startswith(b"\x89PNG"):
+            raise bad_request(f"The size of {result.path().name} is not known.", "Use a picture that is a PNG.")
+        size = struct.unpack(">II", head[16:])
+    return size[0] // sheet.columns, size[1] // sheet.rows

@@ -36,11 +36,13 @@ class Beginning:
     inside: which of them are denoised (1, 1, h, w), 0 or 1; None: all.
     beside: what an inpainting checkpoint reads beside its latents (1, 1 + C, h, w): `inside`, and the latents of what
     is outside; None for other models.
+    share: how much of the second prompt each is made by (1, 1, h, w), 0 to 1; None: nothing.
     """
 
     latents: torch.Tensor | None = None
     inside: torch.Tensor | None = None
     beside: torch.Tensor | None = None
+    share: torch.Tensor | None = None
 
 
 PLAIN = Beginning()
@@ -56,11 +58,12 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
     """encode: a picture (H, W, 3), 8-bit -> its latents, as the denoiser has them. Raises `UserError`."""
     denoiser = loaded.pipeline.components[loaded.info.family.denoiser]
     # Others would see a whole sheet at once: more than they were trained with, and than most memories hold.
-    if request.variants > 1 and not (loaded.adapter.takes_templates and isinstance(denoiser, UNet2DConditionModel)):
+    if request.sheet.count > 1 and not (loaded.adapter.takes_templates and isinstance(denoiser, UNet2DConditionModel)):
+        tiles = "variants" if request.transition is None else "tiles of a transition"
         raise UserError(
             ErrorKind.MODEL,
-            f"{loaded.info.title} cannot make variants that fit each other, in Tilewright yet.",
-            "Choose another model, or one variant.",
+            f"{loaded.info.title} cannot make {tiles} that fit each other, in Tilewright yet.",
+            "Choose another model, or one variant." if request.transition is None else "Choose another model.",
         )
     if (ground or request.variation) and not loaded.adapter.takes_templates:
         raise UserError(
@@ -68,14 +71,15 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
             f"{loaded.info.title} cannot start from a picture, nor vary its noise, in Tilewright yet.",
             "Choose another model.",
         )
-    latents = inside = beside = None
+    latents = inside = beside = share = None
     shape = (request.picture_size.height, request.picture_size.width, 3)
     if ground is not None:
         mode = loaded.plan.mode.value
         if mode not in ground.latents:
             ground.latents[mode] = encode(ground.start)
         latents = ground.latents[mode]
-        inside = ground.latent_weight(loaded.adapter.pixels(loaded.pipeline))
+        factor = loaded.adapter.pixels(loaded.pipeline)
+        inside, share = ground.latent_weight(factor), ground.latent_share(factor)
     if is_inpainting(loaded):
         seen = np.full(shape, _GREY, np.uint8)
         if ground is not None and ground.weight is not None:
@@ -84,7 +88,7 @@ def begin(loaded: LoadedModel, request: TextureRequest, ground: Ground | None, e
         beside = torch.cat((torch.ones_like(outside[:, :1]) if inside is None else inside, outside), 1)
     if loaded.plan.offload is Offload.MODEL:
         loaded.pipeline.maybe_free_model_hooks()  # the autoencoder, which would stay beside the denoiser
-    return Beginning(latents, inside, beside)
+    return Beginning(latents, inside, beside, share)
 
 
 def first_noise(loaded: LoadedModel, request: TextureRequest, generator: torch.Generator) -> torch.Tensor:
@@ -101,7 +105,7 @@ def first_noise(loaded: LoadedModel, request: TextureRequest, generator: torch.G
         other = torch.Generator("cpu").manual_seed(request.variation_seed)
         angle = torch.tensor(request.variation * torch.pi / 2)
         noise = angle.cos() * noise + angle.sin() * randn_tensor(shape, generator=other, dtype=torch.float32)
-    if request.variants > 1:
+    if request.is_fitted:
         fit_noise(noise, request)
     return noise
 
@@ -140,9 +144,9 @@ def is_late(scheduler: Any) -> bool:
 
 
 def make_late(scheduler: Any, request: TextureRequest) -> Any:
-    """The scheduler; it begins at the strength of the request's template."""
-    if request.template is not None and request.template.strength < 1:
-        begin_late(scheduler, request.template.strength)
+    """The scheduler; it begins at the request's strength."""
+    if request.strength < 1:
+        begin_late(scheduler, request.strength)
     return scheduler
 
 

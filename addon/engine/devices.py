@@ -29,6 +29,7 @@ _OUT_OF_MEMORY = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "nable to find an engine",  # cuDNN: none of its ways to convolve fits
 )
+READS = "text_encoder"  # how the components that read prompts are called in every pipeline
 _SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
 _KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
 
@@ -106,7 +107,8 @@ class Plan:
     """How to run one model on one device. dtype, vae_dtype: names of torch's types.
 
     vae_device: where pictures are decoded and encoded. autoencoder: diffusers' class for what does it.
-    half: what the model's 16 bits a number are, on a card.
+    half: what the model's 16 bits a number are, on a card. in_turns: text encoders are read, used and let go before the
+    denoiser is read, and the denoiser before they are read again for another prompt (see `turns`).
     sentence: for people, ends with a full stop.
     """
 
@@ -123,6 +125,19 @@ class Plan:
     decoding: Decoding = Decoding.WHOLE
     half: str = "float16"
     autoencoder: str = "AutoencoderKL"
+    in_turns: bool = False
+
+    @property
+    def can_take_turns(self) -> bool:
+        """Whether freeing text encoders before the denoiser is loaded saves its device's memory."""
+        return self.device.kind in (Kind.CPU, Kind.MPS)
+
+    def taking_turns(self) -> "Plan":
+        """The same with text encoders and denoiser in turns, where that saves memory."""
+        if not self.can_take_turns:
+            return self
+        words = "; text encoder and denoiser take turns, to save memory."
+        return replace(self, in_turns=True, sentence=self.sentence.partition(", to save")[0].rstrip(".") + words)
 
     def leaner(self) -> "Plan | None":
         """The next leaner mode's plan, decoding in its leanest way; None where there is none."""
@@ -131,7 +146,7 @@ class Plan:
         if following == len(modes):
             return None
         leaner = _in_mode(self.device, modes[following], self.upcast_vae, self.half)
-        return replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder)
+        return replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder).taking_turns()
 
     def decodings(self, size: Size) -> tuple[Decoding, ...]:
         """The ways in which pictures of that size can be decoded here, the fastest first."""
@@ -180,6 +195,8 @@ def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool
         plan = _in_mode(device, mode, upcast_vae, half)
         for decoding in plan.decodings(size):
             yield replace(plan, decoding=decoding)
+        if plan.can_take_turns:  # only for other prompts is anything read again
+            yield replace(plan, decoding=plan.decodings(size)[-1]).taking_turns()
 
 
 def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
@@ -193,6 +210,10 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
     if plan.vae_device != plan.device.name:
         decode = weights["vae"] = 0
     match plan.offload:
+        case Offload.NONE if plan.in_turns:
+            reading = sum(held for name, held in weights.items() if name.startswith(READS))
+            # the autoencoder stays
+            return int(max(reading + weights["vae"], sum(weights.values()) - reading + max(step, decode)))
         case Offload.NONE:
             return int(sum(weights.values()) + max(step, decode))
         case Offload.MODEL:

@@ -35,6 +35,7 @@ from .files import Files, write_color
 from .fitting import fit_canvas, fit_pixels
 from .image_networks import ImageNetwork, NetworkCache, pickle_warning
 from .maps import LUMA, Map, Source, check_network, make_maps, relief_of
+from .template import Ground
 from .tiles import NotFinite
 from .upscale import Means, check_upscaler, upscale
 from .watcher import Watcher
@@ -51,7 +52,7 @@ _MAP_DTYPES: dict[MapKind, Any] = {MapKind.HEIGHT: np.uint16, MapKind.NORMAL: np
 class FinishTask:
     """One picture to finish. pixels (H, W, C): uint8, uint16 or float32. image: its number in the job.
 
-    sheet: how the tiles lie on it.
+    sheet: how the tiles lie on it. ground: what it was made on, whose maps it has where they are known.
     """
 
     pixels: NDArray[Any]
@@ -61,13 +62,15 @@ class FinishTask:
     tileable: bool = False
     image: int = 0
     sheet: Sheet = ONE_TILE
+    ground: Ground | None = None
 
 
 @dataclass(frozen=True)
 class _Networks:
-    """What a picture goes through. upscaler: None for Lanczos. used: what a recipe says of them."""
+    """What a picture goes through. upscaler: None for Lanczos. late: see `Means`. used: what a recipe says of them."""
 
     upscaler: ImageNetwork | None
+    late: ImageNetwork | None
     sources: dict[MapKind, Source]
     used: dict[str, str]
 
@@ -174,10 +177,12 @@ def _load(
             note(f"{network.file.name} sees further than {halo} pixels; tiles may be off by {error:.2g} %.")
         return network
 
-    upscaler = None
+    upscaler = late = None
     if finish.upscale > 1:
         file = image_networks.upscaler_file(finish.upscaler)
         upscaler = load(file) if file is not None else None
+        file = image_networks.late_upscaler_file(finish.upscaler, finish.upscale)
+        late = load(file) if file is not None else None
     if upscaler is not None:
         check_upscaler(upscaler, finish.upscale)
     sources: dict[MapKind, Source] = {}
@@ -191,7 +196,7 @@ def _load(
             if needed & set(network.makes):
                 # 16 bits on a graphics card would be 11 of a height's 16, and terraces in its slopes.
                 sources |= check_network(load(network.file, torch.float32), network.makes)
-    return _Networks(upscaler, sources, used)
+    return _Networks(upscaler, late, sources, used)
 
 
 def _write_files(
@@ -215,7 +220,7 @@ def _write_files(
         if task.finish.delight:
             task = replace(task, pixels=_delit(task, networks.sources, cache, free, easel, watch))
             fit_pixels(task.pixels, task.sheet)
-        color = _color(task, Means(upscaler, cache.limits, free), easel, watch, note)
+        color = _color(task, Means(upscaler, cache.limits, free, networks.late), easel, watch, note)
         visible = _visible(color, task, easel)
         score = None
         if min(visible.array.shape[:2]) >= _LEAST_MEASURED:
@@ -282,7 +287,8 @@ def _color(task: FinishTask, means: Means, easel: Easel, watch: Watcher, note: C
         watch.progress(Phase.UPSCALING, task.image, done, total)
 
     large = upscale(pixels, task.finish.upscale, means, task.axes, task.content, easel, check=watch.check, step=step)
-    fit_canvas(large, slice(None), task.sheet)
+    is_normal = task.content is Content.NORMAL
+    fit_canvas(large, slice(3) if is_normal else slice(None), task.sheet, normals=is_normal)
     if dtype == np.float32:
         return large
     canvas = easel.make(large.array.shape, dtype)
@@ -350,7 +356,12 @@ def _maps(
         step=step,
     )
     for kind, one in made.items():
+        if task.ground is not None:
+            task.ground.lay_map(kind, one.array)
         fit_canvas(one.canvas, one.channels, task.sheet, normals=kind is MapKind.NORMAL)
+        if task.ground is not None:
+            task.ground.lay_map(kind, one.array, outside=True)  # giving length one has moved the last bit
+            one.canvas.release()
     return made
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import bad_request
 from ..core.pbr import unit_normals
+from ..core.requests.template import Region
 from ..core.requests.texture import Axes, TextureRequest
 from ..core.variants import RIM, Sheet
 from .canvas import AT_ONCE, Canvas
@@ -25,13 +26,13 @@ _DRAWING = ("Ancestral", "LCM", "DDPM", "SDE", "TCD")
 
 def check(request: TextureRequest) -> None:
     """Raise `UserError` where a set of tiles cannot be made so."""
-    if request.variants == 1:
+    if request.variants == 1:  # a transition refuses all of this by itself
         return
     if request.axes is not Axes.XY:
         raise bad_request("Variants that fit each other repeat both ways.", "Set Tiling to both, or Variants to one.")
     if request.guides:
         raise bad_request("Variants are not guided by pictures yet.", "Clear the guides, or set Variants to one.")
-    if request.template is not None:
+    if request.template is not None and request.template.region is not Region.TILE:
         raise bad_request("Variants are not made from a template yet.", "Clear the template, or set Variants to one.")
 
 

@@ -28,12 +28,11 @@ from ..core.errors import ErrorKind, UserError
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
 from ..core.requests.finish import Finish
-from ..core.requests.texture import Axes, TextureRequest
+from ..core.requests.texture import MAX_SIDE, Axes, TextureRequest
 from ..core.results import Draft, Result
-from . import loras
+from . import loras, turns
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
-from .embeddings import taught
 from .files import Files, write_color
 from .fitting import check as check_set
 from .fitting import fit_latents, fit_pixels
@@ -45,11 +44,12 @@ from .latents import encode as encode_picture
 from .loras import adapted
 from .models import LoadedModel, ModelCache, diffusers_networks, make_scheduler, ready_vae
 from .previews import Previews, previews
-from .prompts import embed
 from .rolling import rolling
 from .seamless import seamless
 from .strength import asked_of
 from .template import Ground, ground
+from .transition import between
+from .two_prompts import by_two_prompts
 from .watcher import Watcher, cancellable
 from .windows import Looking, in_windows
 
@@ -96,7 +96,9 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
 
     with (
         guide_pictures(request, store, watch.check) as guides,
-        ground(request, store, watch.check, watch.note, height_of) as base,
+        ground(request, store, watch.check, watch.note, height_of)
+        if request.transition is None
+        else between(request, store, watch.check, watch.note) as base,
         previews(store, start.previews, watch.preview) as shown,
         _Desk() as desk,
     ):
@@ -235,7 +237,14 @@ def _finish_and_publish(
     from . import finish
 
     with results.draft(Path(start.store), request.prompt, request.seed) as draft:
-        task = finish.FinishTask(picture.pixels, request.finish, request.axes, image=picture.index, sheet=request.sheet)
+        task = finish.FinishTask(
+            picture.pixels,
+            request.finish,
+            request.axes,
+            image=picture.index,
+            sheet=request.sheet,
+            ground=picture.base,
+        )
         written = finish.write_files(draft, task, made_from, cache.networks, start.device, watch, note)
         _publish_draft(draft, picture, written, notes, note, watch)
 
@@ -328,15 +337,16 @@ def _sample_and_decode(
     pipeline, axes = loaded.pipeline, loaded.info.sampled_on(request.axes)
     try:
         parts = _LAYERS if loaded.plan.device.kind is Kind.CPU else _BLOCKS
+        tell = note if index == 0 else _silent
+        watch.progress(Phase.ENCODING, index)
+        before = _read(loaded, request, tell) if loaded.plan.in_turns else None
         with (
-            adapted(loaded, request.extras.loras, note if index == 0 else _silent),
+            adapted(loaded, request.extras.loras, tell),
             ready_guides(loaded, guides) as guide,
             seamless([*diffusers_networks(pipeline), *guide.networks], axes),
             cancellable([*diffusers_networks(pipeline), *guide.networks], parts, watch.check),
         ):
-            watch.progress(Phase.ENCODING, index)
-            with taught(loaded, request, note if index == 0 else _silent) as read:
-                embeddings, truncated = embed(loaded, read)
+            embeddings, truncated, second = before or _read(loaded, request, tell)
             warning = loaded.info.with_extras(request.extras).warning(request.steps, request.scheduler)
             nearly = "" if loaded.info.exact or axes is Axes.NONE else _NEARLY
             told = (*truncated, *filter(None, [warning, nearly, loaded.plan.device.problem]))
@@ -347,13 +357,26 @@ def _sample_and_decode(
                 return encode(loaded, picture, note, store, axes)
 
             beginning = begin(loaded, request, base, encode_for)
-            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide)
+            latents = sample(loaded, request, embeddings, index, watch, shown, beginning, guide, second)
             watch.progress(Phase.DECODING, index)
             pixels = decode(loaded, latents, note, store, axes)
-            fit_pixels(pixels, request.sheet)
-            return pixels if base is None else base.blend(pixels)
+            if base is not None:
+                pixels = base.blend(pixels)
+            if request.is_fitted:
+                fit_pixels(pixels, request.sheet)
+            return pixels
     finally:
         pipeline.maybe_free_model_hooks()  # also after an exception: parts that were offloaded go back
+
+
+def _read(
+    loaded: LoadedModel, request: TextureRequest, tell: Callable[[str], None]
+) -> tuple[dict[str, Any], list[str], dict[str, Any] | None]:
+    """As `turns.read`, and the embeddings of what a transition leads to; None where that is the same."""
+    words = request.transition.prompt.strip() if request.transition else ""
+    embeddings, truncated = turns.read(loaded, request, tell, more=bool(words))
+    second = turns.read(loaded, replace(request, prompt=words), _silent)[0] if words else None
+    return embeddings, truncated, second
 
 
 def _silent(_text: str) -> None:
@@ -369,8 +392,12 @@ def sample(
     shown: Previews | None = None,
     beginning: Beginning = PLAIN,
     guide: Guide = NOTHING,
+    second: dict[str, Any] | None = None,
 ) -> torch.Tensor:
-    """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them."""
+    """Denoised latents, shape (1, channels, height / f, width / f), as the model scales them.
+
+    second: the embeddings of another prompt, where the beginning says.
+    """
     pipeline, adapter = loaded.pipeline, loaded.adapter
     info = loaded.info.with_extras(request.extras)
     few = info.few if info is not loaded.info else None
@@ -388,7 +415,7 @@ def sample(
         watch.progress(Phase.SAMPLING, index, done, steps)
         if sampling is not None:
             tensors["latents"] = sampling.put_back(tensors["latents"], step)
-        if request.variants > 1:
+        if request.is_fitted:
             fit_latents(tensors["latents"], request, pipeline.scheduler)
         if shown and done < steps:
             shown.offer(loaded, tensors["latents"], request.picture_size, index, done)
@@ -421,6 +448,7 @@ def sample(
         guided(loaded, guide) as look,
         _windows(loaded, request, look.at),
         _rolling(loaded, request),
+        by_two_prompts(loaded, second, beginning.share),
     ):
         pipeline.scheduler = probe
         asked = asked_of(probe, lambda: run(noise, torch.Generator("cpu").manual_seed(0)))
@@ -454,11 +482,13 @@ def _rolling(loaded: LoadedModel, request: TextureRequest) -> AbstractContextMan
 def _windows(loaded: LoadedModel, request: TextureRequest, looking: Looking) -> AbstractContextManager[None]:
     """The denoiser in windows of its own size, where a template says what a picture over twice as large shows.
 
-    For a set of tiles in windows of a tile, unless the model was made for tori of any size.
+    For several tiles in windows of one, unless the model was made for tori of any size; then too where the sheet is
+    larger than any plain picture may be, for the memory's sake.
     """
     own = loaded.info.defaults.size
     template, size = request.template, request.picture_size
-    if request.variants > 1 and not loaded.info.defaults.periodic:
+    is_large = max(size.width, size.height) > MAX_SIDE
+    if request.sheet.count > 1 and (is_large or not loaded.info.defaults.periodic):
         own = max(own, request.size.width, request.size.height)
     elif template is None or template.strength == 1 or max(size.width, size.height) <= 2 * own:
         return nullcontext()

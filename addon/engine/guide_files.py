@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..core.errors import ErrorKind, UserError
 from ..core.families.family import Family
-from ..core.model_files import configs, kinds
+from ..core.model_files import configs, image_encoders, kinds
 from ..core.model_files import folder as model_folder
 from ..core.model_files.configs import read_config
 from ..core.requests.guides import Control, Guides, Style
@@ -31,9 +31,6 @@ _UNION = "ControlNetUnionModel"
 # What configurations of ControlNets name. Which of both classes it is, the weights tell: the first Unions were
 # published before diffusers had a class for them.
 _CLASS_NAMES = ("ControlNetModel", _UNION, "ControlNetModel_Union")
-_ENCODER = "image_encoder"
-# Where published adapters keep their encoder, seen from the adapter's folder.
-_ENCODER_PLACES = (_ENCODER, f"../{_ENCODER}", f"../models/{_ENCODER}", f"../sdxl_models/{_ENCODER}")
 _COPIED = (
     "time_embed.0.weight",
     "control_model.time_embed.0.weight",
@@ -115,13 +112,8 @@ def find_style(style: Style) -> StyleFiles:
     shapes = _shapes(path)
     if not any(name.startswith("ip_adapter.") for name in shapes):
         raise UserError(ErrorKind.MODEL, f"{path.name} is no IP-Adapter.{_told(path)}", "Choose another file.")
-    if "image_proj.proj.weight" in shapes:
-        wanted, reads_hidden = {"projection_dim": shapes["image_proj.proj.weight"][-1]}, False
-    elif "image_proj.latents" in shapes and "image_proj.proj_in.weight" in shapes:
-        wanted, reads_hidden = {"hidden_size": shapes["image_proj.proj_in.weight"][-1]}, True
-    elif "image_proj.proj.0.weight" in shapes and "image_proj.proj.3.weight" in shapes:
-        wanted, reads_hidden = {"hidden_size": shapes["image_proj.proj.0.weight"][0]}, True
-    else:
+    wanted = image_encoders.reads(shapes)
+    if wanted is None:
         raise UserError(
             ErrorKind.MODEL,
             f"{path.name} is an IP-Adapter for faces, which are recognized by code that Tilewright does not have.",
@@ -130,20 +122,18 @@ def find_style(style: Style) -> StyleFiles:
     encoder, eye = _find_encoder(path, style.encoder, wanted)
     fingerprint = hashlib.sha256(f"{own.fingerprint} {eye.fingerprint}".encode()).hexdigest()[:16]
     _same(style.fingerprint, fingerprint, "The IP-Adapter", path)
-    return StyleFiles(path, encoder, fingerprint, (own.parameters, eye.parameters), reads_hidden)
+    return StyleFiles(path, encoder, fingerprint, (own.parameters, eye.parameters), wanted[0] == "hidden_size")
 
 
-def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tuple[Path, model_folder.Network]:
+def _find_encoder(adapter: Path, chosen: str, wanted: image_encoders.Reads) -> tuple[Path, model_folder.Network]:
     """The encoder's folder, and what is in it: the chosen one, or the first beside the adapter that fits it."""
-    ((name, width),) = wanted.items()
-    places = [Path(chosen)] if chosen else [(adapter.parent / place) for place in _ENCODER_PLACES]
-    for place in places:
-        if not (place / _CONFIG).is_file():
-            continue
-        config = read_config(place, _CONFIG)
-        if config.get(name, {"hidden_size": 768, "projection_dim": 512}[name]) != width:  # transformers' own defaults
-            continue
-        if config.get("architectures") != ["CLIPVisionModelWithProjection"]:
+    name, width = wanted
+    if chosen:
+        place = image_encoders.first_fitting([Path(chosen)], wanted)
+    else:
+        place = image_encoders.beside(adapter, wanted)
+    if place is not None:
+        if read_config(place, _CONFIG).get("architectures") != ["CLIPVisionModelWithProjection"]:
             raise UserError(
                 ErrorKind.MODEL, f"{place} is no image encoder that is on the list of safe classes.", _AGAIN
             )
@@ -157,7 +147,7 @@ def _find_encoder(adapter: Path, chosen: str, wanted: Mapping[str, int]) -> tupl
     raise UserError(
         ErrorKind.MODEL,
         f"{adapter.name} needs its image encoder, a CLIP vision model whose {name} is {width}; it is not beside it.",
-        f"Put it into a folder {_ENCODER} beside the file, or choose its folder.",
+        f"Put it into a folder {image_encoders.FOLDER} beside the file, or choose its folder.",
     )
 
 

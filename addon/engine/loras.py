@@ -94,6 +94,8 @@ def adapted(loaded: LoadedModel, loras: Sequence[Lora], note: Callable[[str], No
             share = f"{len(file.unused)} of its {file.layers + len(file.unused)} layers"
             note(f"{lora.name}: {share} are not in this model, such as {file.unused[0]}.")
         for component, parts in file.parts.items():
+            if component in loaded.absent:
+                continue
             for name, part in parts.items():
                 placed = part.placed(device, networks[component].dtype)
                 wanted.setdefault((component, name), []).append((placed, lora.weight))
@@ -142,7 +144,8 @@ def _names(loaded: LoadedModel) -> Names:
     components = loaded.pipeline.components
     encoders = [encoder for _tokenizer, encoder in loaded.adapter.text_encoders]
     names = [loaded.info.family.denoiser, *encoders]  # of encoders a folder may leave some out
-    return Names({name: components[name] for name in names if components[name]}, loaded.adapter.other_names)
+    there = {name: loaded.absent.get(name) or components[name] for name in names}
+    return Names({name: network for name, network in there.items() if network}, loaded.adapter.other_names)
 
 
 def _converter(loaded: LoadedModel) -> Callable[[dict[str, torch.Tensor]], Any] | None:

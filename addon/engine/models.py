@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -21,12 +22,14 @@ from ..core.families import catalogue
 from ..core.families.catalogue import ModelInfo
 from ..core.families.family import Family
 from ..core.families.few_steps import FewSteps
+from ..core.families.original import SCALES
 from ..core.model_files import folder as model_folder
+from ..core.model_files import parts
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
 from . import guide_files, safety, vocabulary, weights
-from .devices import Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from .devices import READS, Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
 from .families import adapter_of
 from .families.adapter import Adapter
 from .guide_files import GuideCache
@@ -57,7 +60,6 @@ _SIGMAS: dict[Sigmas, dict[str, Any]] = {
 _ONE_OF_THEM = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
 # Parts that checkpoints lack and pipelines never use: BERT's and CLIP's heads, counters that are made on loading.
 _NOT_NEEDED = ("pooler.", "position_ids", "logit_scale")
-_SCALES = ("scale_weight", "weight_scale", "scale_input")  # ComfyUI's scaled 8-bit weights
 _KEPT_PROMPTS = 32
 
 
@@ -68,7 +70,7 @@ class LoadedModel:
     parameters: component -> its number of weights. scheduler: the model's own, never run, from which others are made.
     embeddings: what the text encoders made of the last prompts. color_map: what `previews.fit` gave, if asked.
     safety: the checker that the folder brings, if it does. guides: what guided the last job. loras: the files of the
-        last request, with their hashes.
+        last request, with their hashes. absent: networks that are not in memory now, without their weights.
     """
 
     info: ModelInfo
@@ -81,6 +83,7 @@ class LoadedModel:
     color_map: torch.Tensor | None = None
     safety: SafetyChecker | None = None
     loras: dict[Path, tuple[str, LoraFile]] = field(default_factory=dict)
+    absent: dict[str, Any] = field(default_factory=dict)
     guides: GuideCache = field(default_factory=GuideCache)
 
     @property
@@ -161,10 +164,10 @@ class ModelCache:
                 f"{info.title} cannot be sampled with {request.scheduler.value}.",
                 "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
             )
-        folder = model_folder.verify(info.folder)
+        folder = parts.verify(info, request.parts)
         if request.vae:
             folder = model_folder.with_vae(folder, Path(request.vae))
-        _check_size(info, folder.grid, request)
+        _check_size(info, folder.folder, folder.grid, request)
         key = (folder.folder, folder.fingerprint, folder.vae, device, memory)
         same = self._wanted is not None and self._wanted.key == key
         if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
@@ -216,11 +219,15 @@ class ModelCache:
         pipeline = load_pipeline(wanted.folder, wanted.plan)
         scheduler = pipeline.scheduler
         self._loaded = LoadedModel(wanted.info, wanted.folder, wanted.plan, pipeline, wanted.parameters, scheduler)
+        if wanted.plan.in_turns:
+            for name in wanted.folder.weights:
+                if name != "vae":
+                    take_out(self._loaded, name)
         self._loaded.safety = safety.load(wanted.folder.folder, self._loaded.adapter)
         return self._loaded
 
 
-def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
+def _check_size(info: ModelInfo, folder: Path, grid: int, request: TextureRequest) -> None:
     """Raise `UserError` for a size at which a network pads its levels unevenly, and so breaks what `seamless` promises.
 
     `Size` knows the grid of most models; one with a deeper autoencoder has a larger one.
@@ -232,7 +239,7 @@ def _check_size(info: ModelInfo, grid: int, request: TextureRequest) -> None:
             f"{info.title} can only make sides that are multiples of {grid} pixels only, not {request.size}.",
             f"Use {max(width // grid, 1) * grid}x{max(height // grid, 1) * grid}.",
         )
-    largest = info.family.largest(info.folder)
+    largest = info.family.largest(folder)
     if largest is not None and max(width, height) > largest:
         raise UserError(
             ErrorKind.REQUEST,
@@ -247,7 +254,8 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     if found.kind is Kind.CPU:  # there, what the model itself takes does not count as free
         parts = [*loaded.pipeline.components.values(), *loaded.guides.modules]
         networks = [part for part in parts if isinstance(part, torch.nn.Module)]
-        held = sum(p.numel() * p.element_size() for network in networks for p in network.parameters())
+        there = (p for network in networks for p in network.parameters() if not p.is_meta)
+        held = sum(p.numel() * p.element_size() for p in there)
         found = replace(found, free=found.free + held)
     family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
@@ -260,7 +268,8 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         memory=memory,
     )
     order, ways = list(type(plan.mode)), list(type(plan.decoding))
-    if order.index(loaded.plan.mode) < order.index(plan.mode):
+    before, now = ((order.index(one.mode), one.in_turns) for one in (loaded.plan, plan))
+    if before < now:
         return None
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
     possible = loaded.plan.decodings(request.picture_size)
@@ -284,20 +293,32 @@ def _with_guides(
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
-    """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`)."""
-    networks = {
-        name: _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
-        for name in folder.weights
-    }
+    """A pipeline from a verified folder, placed as the plan says. Raises `UserError` (kind `MODEL`).
+
+    Where text encoders and denoiser take turns, without the weights of either.
+    """
+    networks = {}
+    for name in folder.weights:
+        if plan.in_turns and name != "vae":
+            networks[name] = weights.build(*folder.classes[name], folder.config(name))
+            continue
+        networks[name] = load_network(folder, name, plan)
     cls = pipeline_class(folder.family)
     parts, settings = cls._get_signature_keys(cls)  # the private way by which diffusers itself asks
     there = set(folder.family.components if folder.scheduler else folder.classes)
     unused = dict.fromkeys(set(parts) - there)  # None, or diffusers misses them
+    own = {"is_distilled": folder.distilled} if folder.distilled is not None and "is_distilled" in settings else {}
     try:
         if folder.scheduler is None:
             tokenizers = dict(_old_tokenizers(folder, there))
             pipeline = cls.from_pretrained(
-                str(folder.folder), **networks, **unused, **tokenizers, local_files_only=True, use_safetensors=True
+                str(folder.folder),
+                **networks,
+                **unused,
+                **own,
+                **tokenizers,
+                local_files_only=True,
+                use_safetensors=True,
             )
         else:
             unchecked = {"requires_safety_checker": False} if "requires_safety_checker" in settings else {}
@@ -307,6 +328,10 @@ def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
             raise
         log.exception("loading %s failed", folder.folder)
         raise _does_not_fit(folder.folder, str(error)) from error
+    name, changes = folder.sampling  # a class that our own code names
+    if name or changes:
+        scheduler = getattr(diffusers, name) if name else type(pipeline.scheduler)
+        pipeline.scheduler = scheduler.from_config(pipeline.scheduler.config, **changes)
     pipeline.set_progress_bar_config(disable=True)
     return place(pipeline, plan)
 
@@ -342,14 +367,52 @@ def diffusers_networks(pipeline: Any) -> list[Any]:
     return [part for part in pipeline.components.values() if isinstance(part, diffusers.ModelMixin)]
 
 
+def load_network(folder: ModelFolder, name: str, plan: Plan) -> Any:
+    """One network, with every weight of it from its files, and where it stays if that is decided.
+
+    On a graphics card that holds the whole model each goes there before the next is read: main memory holds one.
+    Raises `UserError` (kind `MODEL`).
+    """
+    network = _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
+    if plan.offload is Offload.NONE:
+        if plan.channels_last and isinstance(network, diffusers.ModelMixin):
+            _lay_out(network)
+        network.to(plan.vae_device if name == "vae" else plan.device.name)
+    return network
+
+
+def take_out(loaded: LoadedModel, name: str) -> None:
+    """Let go of a network's weights. Its pipeline has its configuration at most until `put_back`."""
+    pipeline = loaded.pipeline
+    network = pipeline.components[name].to("meta")
+    loaded.absent[name] = network
+    # no module: the pipeline's device is that of any of its networks
+    reads = name.startswith(READS)
+    dtype = getattr(torch, loaded.plan.dtype)
+    vars(pipeline)[name] = None if reads else SimpleNamespace(config=network.config, dtype=dtype)
+
+
+def put_back(loaded: LoadedModel, name: str) -> None:
+    """Read a network again that was taken out. Raises `UserError` (kind `MODEL`)."""
+    vars(loaded.pipeline)[name] = load_network(loaded.folder, name, loaded.plan)
+    del loaded.absent[name]
+
+
+def _lay_out(network: Any) -> None:
+    """Convolutions' weights with channels last."""
+    if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
+        network.to(memory_format=torch.channels_last)
+
+
 def place(pipeline: Any, plan: Plan) -> Any:
     """Put a pipeline, all of it in main memory, where its plan wants it, and return it."""
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
-            if not any(weight.ndim == 5 for weight in network.parameters()):  # torch refuses those of films
-                network.to(memory_format=torch.channels_last)
+            _lay_out(network)
     if plan.attention_slicing:
         pipeline.enable_attention_slicing()
+    if plan.in_turns:
+        return pipeline
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:
         return pipeline.to(plan.device.name)
     if plan.vae_device != plan.device.name:
@@ -413,29 +476,36 @@ def in_float32(scheduler: Any) -> Any:
 
 def _load_network(folder: ModelFolder, name: str, dtype: str, channels_last: bool) -> Any:
     """One network, every weight of it from its files. Raises `UserError` (kind `MODEL`)."""
-    if name in folder.in_files:
-        return weights.load(folder.in_files[name], getattr(torch, dtype), channels_last)
+    given = folder.in_files.get(name)
+    if given is not None and (given.part.library == "diffusers" or folder.scheduler is not None):
+        return weights.load(given, getattr(torch, dtype), channels_last)
     library, class_name = folder.classes[name]  # on the list of safe classes
     cls = getattr({"diffusers": diffusers, "transformers": transformers}[library], class_name)
     files = folder.weights[name]
     try:
-        read = weights.try_load(files, library, class_name, folder.config(name), getattr(torch, dtype), channels_last)
-        if read is not None:
-            return read
-        network, report = cls.from_pretrained(
-            str(folder.place(name)),
-            torch_dtype=getattr(torch, dtype),
-            variant=folder.variants[name],
-            use_safetensors=True,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        if given is not None:
+            network, report = weights.load_by_library(given, getattr(torch, dtype))
+        else:
+            config = folder.config(name)
+            read = weights.try_load(files, library, class_name, config, getattr(torch, dtype), channels_last)
+            if read is not None:
+                return read
+            network, report = cls.from_pretrained(
+                str(folder.place(name)),
+                torch_dtype=getattr(torch, dtype),
+                variant=folder.variants[name],
+                use_safetensors=True,
+                local_files_only=True,
+                output_loading_info=True,
+            )
+    except UserError:
+        raise
     except Exception as error:  # whatever a library makes of a file's contents is the file's fault
         if is_out_of_memory(error):
             raise
         log.exception("loading %s failed", files[0])
         raise _does_not_fit(files[0], str(error)) from error
-    scales = [str(key) for key in report["unexpected_keys"] if str(key).endswith(_SCALES)]
+    scales = [str(key) for key in report["unexpected_keys"] if str(key).endswith(SCALES)]
     if scales:  # read without them, such weights would make noise
         raise _does_not_fit(files[0], f"its weights have scales of their own ({sorted(scales)[0]}), which are not read")
     missing = sorted(key for key in report["missing_keys"] if not any(part in key for part in _NOT_NEEDED))

@@ -14,7 +14,9 @@ from ..core import results
 from ..core.protocol import Phase, Start
 from ..core.recipe import EXACTLY, PERIODIC, Recipe
 from ..core.requests.picture import Content
+from ..core.requests.texture import Axes
 from ..core.results import Result
+from ..core.variants import ONE_TILE
 from . import pictures
 from .devices import ready
 from .finish import FinishTask, write_files
@@ -54,7 +56,10 @@ def make_result(cache: NetworkCache, start: Start, watch: Watcher) -> None:
     if not request.tileable and pictures.repeats_exactly(source, request.axes):
         environment[PERIODIC] = EXACTLY
     made_from = Recipe(request, pictures.fingerprint(source), environment)
-    task = FinishTask(pixels, request.finish, request.axes, content, request.tileable)
+    sheet = made_from.sheet
+    if request.axes is not Axes.XY or pixels.shape[0] % sheet.rows or pixels.shape[1] % sheet.columns:
+        sheet = ONE_TILE  # somebody has cut it
+    task = FinishTask(pixels, request.finish, request.axes, content, request.tileable, sheet=sheet)
     with results.draft(store, request.prompt, request.seed) as draft:
         written = write_files(draft, task, made_from, cache, start.device, watch, note)
         result = Result(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..core.errors import UserError
 from ..core.families import catalogue
-from ..core.model_files import folder
+from ..core.model_files import parts
 from .devices import free_main_memory
 
 log = logging.getLogger(__name__)
@@ -15,22 +15,22 @@ log = logging.getLogger(__name__)
 _BLOCK = 1 << 22  # bytes read at once
 
 
-def begin(model: str) -> None:
+def begin(model: str, said: str = "") -> None:
     """Have a thread `read` the model's weights: then the system has them at hand when torch has been imported.
 
     Importing takes seconds of the processor and little of the disk; loading is the other way round.
     """
-    threading.Thread(target=read, args=(model,), daemon=True, name="reading ahead").start()
+    threading.Thread(target=read, args=(model, said), daemon=True, name="reading ahead").start()
 
 
-def read(model: str, free: Callable[[], int] = free_main_memory) -> int:
-    """Read the weights that loading the model will read, and keep nothing. Returns the bytes.
+def read(model: str, said: str = "", free: Callable[[], int] = free_main_memory) -> int:
+    """Read the weights that loading the model will read, and keep nothing. said: see `parts.verify`. Returns the bytes.
 
     None of them where they would take more than half of the memory that is free, for what is read first would have
     gone again; nor where the model cannot be loaded, which loading will say.
     """
     try:
-        found = folder.verify(catalogue.resolve(model).folder)
+        found = parts.verify(catalogue.resolve(model), said)
     except UserError:
         return 0
     if sum(found.sizes.values()) > free() // 2:

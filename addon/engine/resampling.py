@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 LANCZOS_HALO = 3  # pixels of the source that the kernel reaches to either side
+_STRIP = 32
 
 
 class Lanczos(torch.nn.Module):
@@ -29,13 +30,26 @@ class Lanczos(torch.nn.Module):
         self.register_buffer("weights", (weights / weights.sum(1, keepdim=True)).float())
 
     def forward(self, picture: torch.Tensor) -> torch.Tensor:
-        count, channels, height, width = picture.shape
-        rows = picture.reshape(-1, 1, height, width)
-        weights = self.weights.to(picture)
-        wide = functional.conv2d(rows, weights[:, None, None, :], padding=(0, LANCZOS_HALO))
-        wide = wide.permute(0, 2, 3, 1).reshape(-1, 1, height, width * self.scale)
-        high = functional.conv2d(wide, weights[:, None, :, None], padding=(LANCZOS_HALO, 0))
-        return high.permute(0, 2, 1, 3).reshape(count, channels, height * self.scale, width * self.scale)
+        # As matrix products, strip by strip: a quarter of the time of convolutions of one channel.
+        height, width = picture.shape[-2:]
+        matrix = self._matrix().to(picture)
+        wide = (_strips(picture, -1) @ matrix.T).flatten(-2)[..., : width * self.scale]
+        high = matrix @ _strips(wide, -2).mT
+        return high.flatten(-3, -2)[..., : height * self.scale, :]
+
+    def _matrix(self) -> torch.Tensor:
+        """What makes a strip of the result (rows) from one of `_strips`."""
+        matrix = self.weights.new_zeros((_STRIP, self.scale, _STRIP + 2 * LANCZOS_HALO))
+        for tap, weights in enumerate(self.weights.T):
+            matrix.diagonal(tap, 0, 2).copy_(weights[:, None])
+        return matrix.flatten(0, 1)
+
+
+def _strips(picture: torch.Tensor, axis: int) -> torch.Tensor:
+    """Parts of `_STRIP` pixels along an axis, and what the kernel sees around each, as the last one of the result."""
+    more = [LANCZOS_HALO, LANCZOS_HALO + -picture.shape[axis] % _STRIP]
+    padded = functional.pad(picture, more if axis == -1 else [0, 0, *more])
+    return padded.unfold(axis, _STRIP + 2 * LANCZOS_HALO, _STRIP)
 
 
 def shrink(block: NDArray[Any], factor: int) -> NDArray[np.float32]:

@@ -23,10 +23,12 @@ from ..core import results, seams
 from ..core.color import to_encoded
 from ..core.errors import UserError, bad_request
 from ..core.recipe import EXACTLY, PERIODIC, Recipe
+from ..core.requests.finish import MapKind
 from ..core.requests.template import Fit, Region, Template
-from ..core.requests.texture import Axes, Size, TextureRequest
+from ..core.requests.texture import Axes, PictureSize, Size, TextureRequest
 from ..core.results import Draft
 from ..core.tileable import joined, make_tileable
+from ..core.variants import RIM
 from . import pictures
 from .canvas import to_dtype
 from .cover import cover
@@ -45,12 +47,14 @@ HeightOf = Callable[[NDArray[np.uint8]], Floats]  # a color (H, W, 3) -> its hei
 
 @dataclass
 class Ground:
-    """A template made ready, for all pictures of a job.
+    """A template made ready, or the two pictures of a transition, for all pictures of a job.
 
     pixels: (H, W, 3), 8-bit sRGB, of the texture's size. start: what is encoded of it.
     weight: how much of each pixel is made anew, (H, W), 0 to 1; None: all of each.
+    share: how much of the second prompt each pixel is made by, (H, W), 0 to 1; None: nothing.
     request: with the hashes of the files. words: what the recipe says besides.
     copies: the files as they were read, by their kind in a result. exact: whether they are periodic by construction.
+    maps: of the two pictures, each (h, w, 1 or 3) in 0..1, where they are known.
     latents: of `start`, by the memory mode in which they were encoded.
     """
 
@@ -61,38 +65,42 @@ class Ground:
     words: dict[str, str]
     copies: dict[str, Path]
     exact: bool
+    share: Floats | None = None
+    maps: dict[MapKind, tuple[Floats, Floats]] = field(default_factory=dict)
     latents: dict[str, torch.Tensor] = field(default_factory=dict)
 
     @property
     def is_whole(self) -> bool:
         """Whether the template itself is wanted, and no model."""
-        template = self.request.template
-        return template is not None and template.strength == 0
+        return self.request.strength == 0
 
     @property
     def fingerprint(self) -> str:
         """Of the template's file; see `Recipe.model_fingerprint`."""
-        template = self.request.template
-        return template.sha256[:16] if template else ""
+        template, transition = self.request.template, self.request.transition
+        sha256 = template.sha256 if template else transition.first_sha256 if transition else ""
+        return sha256[:16]
 
     def recipe(self, made: Recipe) -> Recipe:
         """The recipe of a picture that was made on it."""
-        template = self.request.template
-        is_forgotten = template is not None and template.strength == 1 and self.weight is None
+        is_forgotten = self.request.strength == 1 and self.weight is None
         is_exact = (self.is_whole or made.is_exact) and (self.exact or is_forgotten)
         return made.noting({**self.words, PERIODIC: EXACTLY if is_exact else "as measured"})
 
     def of(self, request: TextureRequest) -> TextureRequest:
         """One picture's request with the hashes of the files."""
-        return replace(request, template=self.request.template)
+        return replace(request, template=self.request.template, transition=self.request.transition)
 
     def latent_weight(self, factor: int) -> torch.Tensor | None:
         """Which latents are denoised, (1, 1, h, w), 0 or 1: those with any pixel that is made anew."""
         if self.weight is None:
             return None
-        height, width = self.weight.shape
-        cells = self.weight.reshape(height // factor, factor, width // factor, factor).max((1, 3)) > 0
+        cells = _cells(self.weight, factor).max((1, 3)) > 0
         return torch.from_numpy(cells.astype(np.float32))[None, None]
+
+    def latent_share(self, factor: int) -> torch.Tensor | None:
+        """`share` for latents, (1, 1, h, w)."""
+        return None if self.share is None else torch.from_numpy(_cells(self.share, factor).mean((1, 3)))[None, None]
 
     def blend(self, made: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The picture that was made inside, the template outside, bit for bit."""
@@ -105,9 +113,52 @@ class Ground:
             result[rows] = np.rint(old + weight * (new - old))
         return result
 
+    def lay_map(self, kind: MapKind, made: Floats, *, outside: bool = False) -> None:
+        """Put the maps that are known in the place of those that were made (H, W, C), blended as the colors are.
+
+        outside: only where nothing is made anew, and as they are.
+        """
+        if kind not in self.maps or self.weight is None or self.share is None:
+            return
+        tiles = self.maps[kind]
+        height, width = tiles[0].shape[:2]
+        for top in range(0, len(made), _STRIP):
+            rows = np.arange(top, min(top + _STRIP, len(made)))
+            weight, is_second = self.weight[rows, :, None], self.share[rows, :, None] > 0.5
+            first, second = (np.tile(tile[rows % height], (1, made.shape[1] // width, 1)) for tile in tiles)
+            known, strip = np.where(is_second, second, first), made[top : top + _STRIP]
+            if outside:
+                np.copyto(strip, known, where=weight == 0)
+            else:
+                strip[...] = known + weight * (strip - known)
+
     def keep(self, draft: Draft) -> dict[str, str]:
         """Put the files beside the result: kind -> name. Raises `UserError` (kind `DISK`)."""
         return kept(self.copies, draft)
+
+
+def _cells(values: Floats, factor: int) -> Floats:
+    """(h, factor, w, factor) of (H, W)."""
+    height, width = values.shape
+    return values.reshape(height // factor, factor, width // factor, factor)
+
+
+@dataclass
+class TileGround(Ground):
+    """Of one tile in the middle of what is around it on its sheet, half of each neighbor.
+
+    sheet: all of the set, (H, W, 3). tile: where it is there. cut: where it is in `pixels`.
+    """
+
+    sheet: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 0, 3), np.uint8))
+    tile: tuple[slice, slice] = (slice(0), slice(0))
+    cut: tuple[slice, slice] = (slice(0), slice(0))
+
+    def blend(self, made: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The set with the tile that was made, whose rims are what they were, bit for bit."""
+        result = self.sheet.copy()
+        result[self.tile] = super().blend(made)[self.cut]
+        return result
 
 
 @contextmanager
@@ -145,6 +196,8 @@ def _ground(
     if source.shape[2] in (2, 4) and template.region is not Region.ALPHA and _is_transparent(source):
         note("The template's transparency is left out.")
     pixels, opacity = _colors(source, request, template, check)
+    if template.region is Region.TILE:
+        return _tile_ground(source, pixels, replace(request, template=known), copies)
     words = {}
     if template.region is Region.SEAM:
         words[results.RECIPE_BEFORE] = f"{seams.measure(pixels, request.axes).value:.3f}"
@@ -170,6 +223,46 @@ def _ground(
     return Ground(pixels, start, weight, replace(request, template=known), words, copies, exact)
 
 
+def _tile_ground(
+    source: NDArray[Any], sheet: NDArray[np.uint8], request: TextureRequest, copies: dict[str, Path]
+) -> Ground:
+    template = request.template
+    assert template is not None
+    size, tiles = request.size, request.sheet
+    if source.shape[:2] != sheet.shape[:2]:
+        wanted = f"{sheet.shape[1]}x{sheet.shape[0]}"
+        raise bad_request(
+            f"The set is {source.shape[1]}x{source.shape[0]} pixels; {tiles.count} tiles of {size} are {wanted}.",
+            "Set the size to that of its tiles.",
+        )
+    starts, around, cut = [], [], []
+    for number, side, count in zip(
+        template.tile[::-1], (size.height, size.width), (tiles.rows, tiles.columns), strict=True
+    ):
+        margin = side // 2 if count > 1 else 0
+        starts.append(slice(number * side, (number + 1) * side))
+        around.append(np.arange(number * side - margin, (number + 1) * side + margin) % (side * count))
+        cut.append(slice(margin, margin + side))
+    rim = max(min(size.width, size.height) // RIM, 1)
+    inside = np.zeros([len(places) for places in around], np.float32)
+    inside[cut[0].start + rim : cut[0].stop - rim, cut[1].start + rim : cut[1].stop - rim] = 1
+    pixels = sheet[np.ix_(*around)]
+    weight = depth_weight(inside, round(template.feather * min(inside.shape)), Axes.XY)
+    exact = pictures.repeats_exactly(copies[results.TEMPLATE], Axes.XY)
+    return TileGround(
+        pixels,
+        pixels,
+        weight,
+        request,
+        {},
+        copies,
+        exact,
+        sheet=sheet,
+        tile=(starts[0], starts[1]),
+        cut=(cut[0], cut[1]),
+    )
+
+
 def _is_covered(template: Template) -> bool:
     return template.region is Region.ALPHA or (template.region is Region.MASK and template.cover)
 
@@ -186,7 +279,7 @@ def _inside(
     """What is made anew, before the feather, (H, W), 0 to 1; None: all. Raises `UserError` where it is nothing."""
     size = request.size
     match template.region:
-        case Region.ALL:
+        case Region.ALL | Region.TILE:
             return None
         case Region.MASK:
             mask = read_copy(copies[results.MASK], Path(template.mask).name)
@@ -279,11 +372,12 @@ def _colors(
 
     Where it is wholly transparent its colors are of no account, and its mean stands instead.
     """
+    size = PictureSize(request.size.width * request.sheet.columns, request.size.height * request.sheet.rows)
     count = 3 if source.shape[2] >= 3 else 1
     has_alpha = source.shape[2] in (2, 4)
 
     def fitted(pixels: NDArray[Any], tileable: bool) -> Floats:
-        return fit(pixels, request.size, template.fit, request.axes, check, tileable)
+        return fit(pixels, size, template.fit, request.axes, check, tileable)
 
     if not has_alpha:
         colors, opacity = fitted(encoded(source), template.tileable), None

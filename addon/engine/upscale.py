@@ -6,7 +6,7 @@ drift in color, and each pass drifts again.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..core.color import to_linear
 from ..core.errors import ErrorKind, UserError
+from ..core.image_networks import LATE
 from ..core.pbr import unit_normals
 from ..core.requests.picture import Content
 from ..core.requests.texture import Axes
@@ -45,11 +46,23 @@ Step = Callable[[int, int], None]  # done, of how many
 
 @dataclass(frozen=True)
 class Means:
-    """With what to upscale: a network or none (Lanczos), how tiles are limited, and the memory they may take."""
+    """With what to upscale: a network or none (Lanczos), how tiles are limited, and the memory they may take.
+
+    late: a network of the same scale for passes over what was enlarged `LATE` times already; None: the first one.
+    """
 
     network: ImageNetwork | None
     limits: TileLimits
     free: int
+    late: ImageNetwork | None = None
+
+    def cancellable(self, check: Check) -> ExitStack:
+        """Call `check` before each convolution of the networks."""
+        stack = ExitStack()
+        for network in (self.network, self.late):
+            if network is not None:
+                stack.enter_context(network.cancellable(check))
+        return stack
 
 
 def passes(scale: int, factor: int) -> list[tuple[int, int]]:
@@ -128,7 +141,7 @@ def upscale(
         shape = (int(current.shape[0] * tiler.scale), int(current.shape[1] * tiler.scale))
         final = tiler is tilers[-1]
         canvas = easel.make((*shape, channels if final else colors), np.float32)
-        with means.network.cancellable(check) if means.network else nullcontext():
+        with means.cancellable(check):
             tiler.run(current, _writer(canvas, colors), axes, tile_done)
         if last is not None:
             easel.drop(last)
@@ -278,14 +291,15 @@ def _tilers(colors: int, span: Span, factor: int, means: Means, content: Content
     if means.network is None:
         tiler = Tiler(Lanczos(factor), Fraction(factor), LANCZOS_HALO, tile=2 * _BLOCK // factor, limits=means.limits)
         return [replace(tiler, network=_in_range(tiler.network, span, content))]
-    plan = check_upscaler(means.network, factor)
-    plain = means.network.tiler(means.limits, means.free)
-    if means.network.channels[0] < colors:  # Lanczos sees a few pixels as well
-        plain = replace(plain, halo=max(plain.halo, LANCZOS_HALO))
-    tilers = []
-    for scale, excess in plan:
-        network = _adapted(means.network, colors, span, content, excess)
-        tilers.append(replace(plain, network=network, scale=Fraction(scale, excess)))
+    tilers, reached = [], Fraction(1)
+    for scale, excess in check_upscaler(means.network, factor):
+        network = means.late if means.late is not None and reached >= LATE else means.network
+        tiler = network.tiler(means.limits, means.free)
+        if network.channels[0] < colors:  # Lanczos sees a few pixels as well
+            tiler = replace(tiler, halo=max(tiler.halo, LANCZOS_HALO))
+        adapted = _adapted(network, colors, span, content, excess)
+        tilers.append(replace(tiler, network=adapted, scale=Fraction(scale, excess)))
+        reached *= tilers[-1].scale
     return tilers
 
 
@@ -339,9 +353,9 @@ def _by_mean(module: Any, picture: torch.Tensor, scale: int) -> torch.Tensor:
     with luminance in its place a green picture would.
     """
     grey = picture.mean(1, keepdim=True)
-    lanczos = Lanczos(scale).to(picture.device)
-    added = module(grey) - lanczos(grey)
-    return (lanczos(picture) + added).clamp(0, 1)
+    made = module(grey)  # first, while nothing else is held
+    plain = Lanczos(scale).to(picture.device)(picture)
+    return (plain + (made - plain.mean(1, keepdim=True))).clamp(0, 1)
 
 
 def _by_channel(module: Any, picture: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ own, and one that is cut short while it is read would end the process.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,6 @@ from ..core.errors import ErrorKind, UserError
 from ..core.families.original import Part, Source
 from ..core.model_files.checkpoint import InFile
 from ..core.model_files.header import Tensor, read_header
-from ..core.model_files.kinds import SCALES
 
 _BUFFER = 16 << 20  # bytes that are read at once
 _LINE = 64  # bytes; what torch aligns its own tensors to
@@ -34,6 +34,8 @@ _DTYPES = {
     "F8_E4M3": torch.float8_e4m3fn,
     "F8_E5M2": torch.float8_e5m2,
 }
+_SCALES = ("scale_weight", "weight_scale")  # beside a weight, of 8 bits: what it is to be multiplied by
+_COUNTERS = "num_batches_tracked"
 # Looked up when one is wanted: each takes its time to import.
 _CLASSES: dict[str, Callable[[], Any]] = {
     "UNet2DConditionModel": lambda: diffusers.UNet2DConditionModel,
@@ -51,7 +53,7 @@ def load(network: InFile, dtype: torch.dtype, channels_last: bool = False) -> An
     Raises `UserError` (kind `MODEL`) that names what is missing, or has another shape.
     """
     empty = _build(network.part)
-    expected = _shapes(empty)
+    expected = {name: shape for name, shape in _shapes(empty).items() if not name.endswith(_COUNTERS)}
     weights = network.part.weights
     missing = sorted(name for name in expected if name not in weights)
     if missing:
@@ -64,7 +66,30 @@ def load(network: InFile, dtype: torch.dtype, channels_last: bool = False) -> An
             raise _refuse(network.path, f"has another shape of {source.tensor} than {network.part.cls} expects")
         if found.dtype not in _DTYPES:
             raise _refuse(network.path, f"holds whole numbers as {source.tensor}")
+        _check_scale(network, source)
     return _filled(empty, network, wanted, dtype, channels_last)
+
+
+def load_by_library(network: InFile, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+    """A text encoder of transformers from a file, and what the library says of its weights; scales are multiplied out.
+
+    transformers knows the names that a file may have, and what is tied; it is handed the weights and copies none.
+    Raises `UserError` (kind `MODEL`), and whatever the library does.
+    """
+    part = network.part
+    cls = getattr(transformers, part.cls)  # on the list of safe classes
+    shapes = {name: network.tensors[source.tensor].shape for name, source in part.weights.items()}
+    floats = {name: source for name, source in part.weights.items() if network.tensors[source.tensor].dtype in _DTYPES}
+    for source in floats.values():
+        _check_scale(network, source)
+    with _one_thread():
+        read = _read(network, floats, shapes, lambda shape, _stored: _empty(shape, dtype, False, 0))
+        tensors = dict(read)
+    config = cls.config_class.from_dict(dict(part.config))
+    made, report = cls.from_pretrained(
+        None, config=config, state_dict=tensors, torch_dtype=dtype, output_loading_info=True, use_safetensors=True
+    )
+    return made, report
 
 
 def try_load(
@@ -94,10 +119,27 @@ def try_load(
         if found is None or tensors[found].shape != shape or tensors[found].dtype not in _DTYPES:
             return None
         wanted[name] = Source(found)
-    if any(name.endswith(SCALES) for name in tensors):
-        return None
     network = InFile(files[0], Part(library, cls, config, wanted), tensors, others)
+    for source in wanted.values():
+        _check_scale(network, source)
     return _filled(empty, network, wanted, dtype, channels_last, as_mapped=True)
+
+
+def _scale_of(tensors: Mapping[str, Tensor], tensor: str) -> str:
+    """The name of the tensor with a weight's scale, "" where it has none."""
+    start = tensor.removesuffix("weight")
+    return next((start + end for end in _SCALES if start != tensor and start + end in tensors), "")
+
+
+def _check_scale(network: InFile, source: Source) -> None:
+    """Raise `UserError` where a weight has a scale of a kind that is not read: one for each of its small blocks."""
+    name = _scale_of(network.tensors, source.tensor)
+    if not name:
+        return
+    stored, scale = network.tensors[source.tensor], network.tensors[name]
+    rows = stored.shape[0] if stored.shape else 1
+    if scale.dtype not in ("F32", "F16", "BF16") or scale.shape not in ((), (1,), (1, 1), (rows,), (rows, 1)):
+        raise _refuse(network.path, f"holds {source.tensor} in 8 or 4 bits of a kind that is not read here")
 
 
 def _shapes(network: Any) -> dict[str, tuple[int, ...]]:
@@ -125,15 +167,27 @@ def _filled(
 
     with _one_thread():
         tensors = dict(_read(network, wanted, _shapes(empty), empty_like))
-    empty.load_state_dict(tensors, assign=True)
+    empty.load_state_dict(tensors | _counters(empty, tensors), assign=True)
     for parameter in empty.parameters():
         parameter.requires_grad_(False)
     return empty.eval()
 
 
+def _counters(network: Any, there: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What a network counted in its training, and never reads."""
+    names = (name for name in network.state_dict() if name.endswith(_COUNTERS) and name not in there)
+    return {name: torch.zeros((), dtype=torch.long) for name in names}
+
+
+def build(library: str, cls: str, config: Mapping[str, Any]) -> Any:
+    """A network without weights. library, cls: on the list of safe classes."""
+    return _build(Part(library, cls, config, {}))
+
+
 def _build(part: Part) -> Any:
     """A network without weights; small tables that no file holds are computed."""
-    cls = _CLASSES[part.cls]()
+    library = {"diffusers": diffusers, "transformers": transformers}[part.library]
+    cls = _CLASSES[part.cls]() if part.cls in _CLASSES else getattr(library, part.cls)  # on the list of safe classes
     with no_init_weights(), init_empty_weights(include_buffers=False):  # random numbers for nothing take their time
         if part.library == "diffusers":
             return cls.from_config(dict(part.config))
@@ -145,7 +199,8 @@ def _fits(shape: tuple[int, ...], source: Source, expected: tuple[int, ...]) -> 
     if source.transposed:
         return shape == expected[::-1]
     if source.parts > 1:
-        return bool(shape) and (shape[0] // source.parts, *shape[1:]) == expected and shape[0] % source.parts == 0
+        rows = shape[0] // source.parts * source.count if shape else 0
+        return bool(shape) and (rows, *shape[1:]) == expected and shape[0] % source.parts == 0
     return shape == expected or (shape[: len(expected)] == expected and set(shape[len(expected) :]) <= {1})
 
 
@@ -192,7 +247,13 @@ def _read(
                 for name, source in inside:
                     stored = network.tensors[source.tensor]
                     target = empty(shapes[name][::-1] if source.transposed else shapes[name], stored)
-                    _fill(file, target, stored, source, buffer)
+                    scale = _read_scale(file, network.tensors, source)
+                    if source.swapped:
+                        half = len(target) // 2
+                        _fill(file, target[:half], stored, replace(source, part=1, parts=2), buffer, scale)
+                        _fill(file, target[half:], stored, replace(source, part=0, parts=2), buffer, scale)
+                    else:
+                        _fill(file, target, stored, source, buffer, scale)
                     yield name, target.T.contiguous() if source.transposed else target
         except OSError as error:
             raise _refuse(path, f"cannot be read: {error.strerror}") from error
@@ -200,12 +261,36 @@ def _read(
             raise _refuse(path, "is cut short") from error
 
 
-def _fill(file: BinaryIO, target: torch.Tensor, stored: Tensor, source: Source, buffer: torch.Tensor) -> None:
-    """Read a tensor, or the part of it that is wanted, into another. Raises OSError, EOFError."""
+def _read_scale(file: BinaryIO, tensors: Mapping[str, Tensor], source: Source) -> torch.Tensor | None:
+    """A weight's scale: one number, or one for each row; None where it has none. Raises OSError, EOFError."""
+    name = _scale_of(tensors, source.tensor)
+    if not name:
+        return None
+    stored = tensors[name]
+    raw = torch.empty(stored.stop - stored.start, dtype=torch.uint8)
+    file.seek(stored.start)
+    _read_into(file, raw)
+    return raw.view(_DTYPES[stored.dtype]).float().flatten()
+
+
+def _fill(
+    file: BinaryIO,
+    target: torch.Tensor,
+    stored: Tensor,
+    source: Source,
+    buffer: torch.Tensor,
+    scale: torch.Tensor | None,
+) -> None:
+    """Read a tensor, or the part of it that is wanted, into another. Raises OSError, EOFError.
+
+    scale: see `_read_scale`. What is stored is multiplied by it in float32, and rounded once.
+    """
     dtype = _DTYPES[stored.dtype]
     size = (stored.stop - stored.start) // source.parts
     file.seek(stored.start + source.part * size)
-    if dtype is target.dtype and target.is_contiguous():
+    if scale is not None and scale.numel() > 1:
+        scale = scale[source.part * (scale.numel() // source.parts) :]
+    if scale is None and dtype is target.dtype and target.is_contiguous():
         _read_into(file, target.view(-1).view(torch.uint8))
         return
     rows = target if target.ndim else target.view(1)
@@ -217,7 +302,11 @@ def _fill(file: BinaryIO, target: torch.Tensor, stored: Tensor, source: Source, 
         piece = rows[start : start + step]
         raw = buffer[: len(piece) * row]
         _read_into(file, raw)
-        piece.copy_(raw.view(dtype).view(piece.shape))
+        values = raw.view(dtype).view(piece.shape)
+        if scale is not None:
+            factor = scale if scale.numel() == 1 else scale[start : start + len(piece)]
+            values = values.float() * factor.view(-1, *[1] * (piece.ndim - 1))
+        piece.copy_(values)
 
 
 def _read_into(file: BinaryIO, raw: torch.Tensor) -> None:

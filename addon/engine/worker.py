@@ -353,7 +353,8 @@ class Worker:
             self._look_what_is_loaded(job)  # once more: a job before it may have loaded meanwhile
             if self._cache is None:
                 if job.start.request.is_sampled:
-                    reading_ahead.begin(job.start.request.as_texture().model)
+                    request = job.start.request.as_texture()
+                    reading_ahead.begin(request.model, request.parts)
                 self._cache = _import_engine()
             from .generate import make_images
 

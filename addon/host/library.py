@@ -19,7 +19,7 @@ from ..core.errors import ErrorKind, UserError
 from ..core.families import bases, catalogue
 from ..core.hub import stored
 from ..core.hub.stored import Plan
-from ..core.model_files import configs, folder, kinds
+from ..core.model_files import checkpoint, configs, folder, image_encoders, kinds
 from ..core.model_files.kinds import Role
 from ..core.requests.texture import STARTER
 from ..core.single_holder import LOCK, only_holder
@@ -28,6 +28,10 @@ from .disk import disk_errors, patiently
 _FORMAT = 1
 _MAX_BYTES = 8 << 20
 _WEIGHTS = ".safetensors"
+# What diffusers and transformers call every file: of such a one, the folder says which it is.
+_NAMELESS = {"model", "diffusion_pytorch_model", "pytorch_lora_weights", "pytorch_model", "learned_embeds"}
+_OF_U_NETS = ("ControlNetModel", "ControlNetUnionModel", "ControlNetModel_Union")  # the last: of older repositories
+_NOTHING: dict[str, Any] = {"base": "", "latents": 0, "reads": None}  # what a file is for, see `Entry`
 _DEPTH = 3  # of folders within the folder of models in which models are looked for
 
 
@@ -48,6 +52,8 @@ class Entry:
 
     id: what `TextureRequest.model` says of it. path: its folder or file. what: for people: "an inpainting checkpoint";
     "" where that is not known yet. role: `UNKNOWN` as long. size: in bytes. plan: what it was downloaded by.
+    base: the title of the base that it is, or is made for, "" where that is not known. latents: channels of a VAE's.
+    encoder: the folder of the image encoder beside an IP-Adapter, None where it is not beside it.
     """
 
     id: str
@@ -58,6 +64,9 @@ class Entry:
     what: str
     size: int
     plan: Plan | None = None
+    base: str = ""
+    latents: int = 0
+    encoder: Path | None = None
 
     @property
     def licence(self) -> str:
@@ -68,7 +77,10 @@ class Entry:
     def is_model(self) -> bool:
         """Whether it can be chosen as the model of a texture; a file that was not looked at yet may be one."""
         unseen = self.role is Role.UNKNOWN and not self.what and self.path.suffix.lower() == _WEIGHTS
-        return (self.role is Role.CHECKPOINT or unseen) and self.source not in (Source.UNFINISHED, Source.GONE)
+        return (self.role in (Role.CHECKPOINT, Role.DENOISER) or unseen) and self.source not in (
+            Source.UNFINISHED,
+            Source.GONE,
+        )
 
     def to_json(self) -> dict[str, Any]:
         plan = self.plan
@@ -82,6 +94,8 @@ class Entry:
             "bytes": self.size,
             "licence": self.licence,
             **({"repository": plan.repository, "revision": plan.revision} if plan else {}),
+            **({"base": self.base} if self.base else {}),
+            **({"encoder": str(self.encoder)} if self.encoder else {}),
         }
 
 
@@ -242,11 +256,19 @@ class Library:
             return None
         size, changed = stamp
         seen = said["seen"].get(str(path))
-        role, what = Role.UNKNOWN, ""
-        if seen and seen[:2] == [size, changed]:
-            role, what = Role(seen[2]), str(seen[4])
+        title = path.stem
+        if title in _NAMELESS:
+            title = plan.repository if plan and stored.load(path.parent) else path.parent.name
         source = Source.HUB if plan else Source.FOLDER
-        return Entry(str(path), path.stem, path, source, role, what, size, plan)
+        entry = Entry(str(path), title, path, source, Role.UNKNOWN, "", size, plan)
+        if not seen or seen[:2] != [size, changed]:
+            return entry
+        told = seen[5]
+        entry = replace(entry, role=Role(seen[2]), what=str(seen[4]), base=told["base"], latents=told["latents"])
+        if told["reads"]:
+            name, width = told["reads"]
+            entry = replace(entry, encoder=image_encoders.beside(path, (name, width)))
+        return entry
 
     def _unfinished(self) -> Iterator[Entry]:
         for path in _children(self.models / stored.UNFINISHED):
@@ -264,12 +286,14 @@ class Library:
     # --- remembering -------------------------------------------------------------------------------------------------
 
     def _read(self) -> dict[str, Any]:
-        """added: paths. seen: path -> [bytes, time, role, why it is no model, what it is]."""
+        """added: paths. seen: path -> [bytes, time, role, why it is no model, what it is, what it is for]."""
         try:
             with self._memory.open("rb") as file:
                 said = json.loads(file.read(_MAX_BYTES))
             added = [text for text in said["added"] if isinstance(text, str)]
-            seen = {path: row for path, row in said["seen"].items() if len(row) == 5 and row[2] in list(Role)}
+            # the rows of older versions lack the last, and are looked up once more
+            seen = {path: row for path, row in said["seen"].items() if len(row) == 6 and row[2] in list(Role)}
+            seen = {path: row for path, row in seen.items() if set(row[5]) == set(_NOTHING)}
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return {"format": _FORMAT, "added": [], "seen": {}}
         return {"format": _FORMAT, "added": added, "seen": seen}
@@ -322,7 +346,7 @@ def _folder(place: Path) -> Entry:
     title = place.parents[1].name if place.parent.name == "snapshots" else place.name
     title = plan.repository if plan else title.removeprefix("models--").replace("--", "/")
     source = Source.HUB if plan else Source.FOLDER
-    role, what = Role.UNKNOWN, ""
+    role, what, told = Role.UNKNOWN, "", dict(_NOTHING)
     try:
         if (place / configs.INDEX).is_file():
             name = configs.read_config(place, configs.INDEX).get("_class_name")
@@ -332,14 +356,26 @@ def _folder(place: Path) -> Entry:
             if family:
                 base = bases.of_config(configs.read_config(place, f"{family.denoiser}/config.json"))
                 what = base.title if base else what
+                told["base"] = base.title if base else ""
         else:
-            name = str(configs.read_config(place, "config.json").get("_class_name", ""))[:60]
-            role = Role.CONTROLNET if name.startswith("ControlNet") else Role.OTHER
-            what = name
+            role, what, told = _part(configs.read_config(place, "config.json"))
     except UserError:
         pass  # a configuration is missing: it is listed, and choosing it says which
     size = plan.size if plan else _size(place)
-    return Entry(str(place), title, place, source, role, what, size, plan)
+    return Entry(str(place), title, place, source, role, what, size, plan, told["base"], told["latents"])
+
+
+def _part(config: dict[str, Any]) -> tuple[Role, str, dict[str, Any]]:
+    """What a network by itself is, by its configuration: its role, what it is, what it is for."""
+    name = str(config.get("_class_name", ""))[:60]
+    if name.startswith("ControlNet"):
+        base = bases.of_config(config | {"_class_name": "UNet2DConditionModel"}) if name in _OF_U_NETS else None
+        return Role.CONTROLNET, name, _NOTHING | {"base": base.title if base else ""}
+    if name.startswith("AutoencoderKL") or name == "AutoencoderTiny":
+        return Role.VAE, name, _NOTHING | {"latents": checkpoint.latent_channels(config)}
+    if config.get("architectures") == ["CLIPVisionModelWithProjection"]:
+        return Role.IMAGE_ENCODER, "a CLIP image encoder", dict(_NOTHING)
+    return Role.OTHER, name, dict(_NOTHING)
 
 
 def _look(path: Path) -> list[Any]:
@@ -348,8 +384,9 @@ def _look(path: Path) -> list[Any]:
     try:
         kind = kinds.look(path)
     except UserError as error:
-        return [size, changed, Role.UNKNOWN.value, error.message, "damaged"]
-    return [size, changed, kind.role.value, "", kind.what]
+        return [size, changed, Role.UNKNOWN.value, error.message, "damaged", dict(_NOTHING)]
+    told = {"base": kind.base.title if kind.base else "", "latents": kind.latents, "reads": kind.reads_picture}
+    return [size, changed, kind.role.value, "", kind.what, told]
 
 
 def _children(place: Path) -> list[Path]:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What `Session` asks of a worker, wherever that one runs. Imports core.
 
-`process` has the one whose worker is a child of this process. Nothing of a link may block, but for `finish`.
+`process` has the one whose worker is a child of this process, `ssh_link` that on another machine. Nothing of a link may
+block, but for `finish`.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from ..core.errors import UserError
 from ..core.protocol import Message
+from ..core.results import Result
 from .runtime import Runtime
 
 
@@ -19,11 +22,20 @@ class Ended:
 
     returncode: its exit code, negative for a signal, None if it never ran or could not be ended.
     start_error: why it could not be started. nonsense: it was ended because it sent what is no message.
+    error: what to tell, where the link knows better than the exit code.
     """
 
     returncode: int | None
     start_error: str = ""
     nonsense: bool = False
+    error: UserError | None = None
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A result of an earlier job is in the store now: it was finished after the line had broken."""
+
+    result: Result
 
 
 class Link(Protocol):
@@ -48,7 +60,7 @@ class Link(Protocol):
     def send(self, message: Message) -> None:
         """Put a message on its way. One that the worker cannot take any more is dropped; `Ended` tells of that."""
 
-    def receive(self) -> Message | Ended | None:
+    def receive(self) -> Message | Ended | Arrived | None:
         """What came next, None if nothing is there yet. Heartbeats only count as `signs`. `Ended` is the last, once.
 
         When it says `Ended`, the worker is gone with all that it started, and its half made results are cleaned away.

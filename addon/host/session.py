@@ -29,8 +29,9 @@ from ..core.protocol import (
     Start,
 )
 from ..core.requests import Request
+from ..core.results import Result
 from .deadlines import Deadlines, Stopwatch
-from .link import Ended, Link, StartWorker
+from .link import Arrived, Ended, Link, StartWorker
 from .paces import Paces
 from .runtime import Runtime
 from .store import Store
@@ -111,6 +112,7 @@ class Session:
         self._gone_again = ""  # the id of the last job whose worker was started a second time
         self._tail = b""  # of the last worker that is gone
         self._events: list[Event] = []
+        self._arrived: list[Result] = []
         self._closed = False
 
     # --- for the caller ------------------------------------------------------------------------------------------
@@ -134,6 +136,11 @@ class Session:
         self._advance()
         events, self._events = self._events, []
         return events
+
+    def arrived(self) -> list[Result]:
+        """Results of earlier jobs that have come into the store since this was asked last; see `Arrived`."""
+        arrived, self._arrived = self._arrived, []
+        return arrived
 
     def cancel(self, job: Job) -> None:
         """End a job: one that waits, or that has to wait for the engine's start, at once; the worker's one within the
@@ -278,10 +285,12 @@ class Session:
                 return False
         return True
 
-    def _handle(self, worker: _Worker, item: Message | Ended) -> None:
+    def _handle(self, worker: _Worker, item: Message | Ended | Arrived) -> None:
         match item:
             case Ended():
                 self._forget(worker, item)
+            case Arrived(result=result):
+                self._arrived.append(result)
             case Refused(error=error):
                 self._kill(error)
             case _ if not worker.ready:
@@ -342,13 +351,15 @@ class Session:
         the system or a crash, is not: it would end the next one too.
         """
         early = worker.phase.order <= Phase.LOADING.order and not job.results
-        by_itself = worker.reason is None and not ended.nonsense and ended.returncode is not None
+        by_itself = worker.reason is None and not (ended.nonsense or ended.error) and ended.returncode is not None
         exited = by_itself and (ended.returncode or 0) >= 0
         return early and exited and job.state is JobState.RUNNING and self._gone_again != job.id
 
     def _verdict(self, ended: Ended, worker: _Worker) -> UserError:
         """Why a worker that nobody ended is gone, in a sentence."""
         code = ended.returncode
+        if ended.error:
+            return ended.error
         if ended.start_error:
             message = f"The engine could not be started with {worker.link.place}: {ended.start_error}."
             return UserError(ErrorKind.RUNTIME, message, "Check the Python that Tilewright runs its engine with.")

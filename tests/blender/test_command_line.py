@@ -252,3 +252,27 @@ def test_closed_pipe_ends_quietly_and_leaves_nothing_half(blender: Blender, tmp_
     made = [record["file"] for record in records(output)]
     assert 1 <= len(made) < 40
     assert sorted(path.name for path in output.iterdir()) == sorted([*made, "results.jsonl"])
+
+
+def test_transition_is_made_of_two_pictures_with_their_size_and_words(blender: Blender, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    plain = ("generate", "--output", str(output), "--seed", "5", "--size", "64")
+    for prompt in ("grass", "gravel"):
+        assert blender.command(*plain, "--prompt", prompt).returncode == 0
+    first, second = output / "grass-5.png", output / "gravel-5.png"
+    transition = ("generate", "--output", str(output), "--seed", "6", "--prompt", "grass", "--transition", str(first))
+    done = blender.command(*transition, str(second), "--border", "0.25", "--maps", "height,normal", "--tiles")
+    assert done.returncode == 0, done.stderr
+    record = records(output)[-1]
+    request = Recipe.from_json(record["recipe"]).texture
+    assert (request.size, request.transition.width, request.transition.prompt) == (Size(64, 64), 0.25, "gravel")
+    assert (request.transition.first, request.transition.second) == (str(first), str(second))
+    assert len(record["tiles"]) == 3 * 16
+    assert record["tiles"][:2] == ["grass-6-1-1.png", "grass-6-1-2.png"]
+    assert all((output / name).is_file() for name in record["tiles"])
+
+
+def test_options_of_a_transition_need_one(blender: Blender, tmp_path: Path) -> None:
+    done = blender.command("generate", "--prompt", "a", "--output", str(tmp_path), "--border", "0.3")
+    assert done.returncode == 2
+    assert "--border needs a --transition." in done.stderr

@@ -40,6 +40,10 @@ def test_blender_goes_on_while_maps_are_written(blender: Blender, tmp_path: Path
     print(told)
 
 
+def test_tiles_of_a_set_are_cut_to_the_number(shared_blender: Blender, tmp_path: Path) -> None:
+    shared_blender.run("exports.tiles", folder=str(tmp_path))
+
+
 def test_command_line_exports_maps(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake(ALL)
     # fmt: off

@@ -81,3 +81,44 @@ def test_the_command_line_takes_several_controls_and_refuses_half_of_one(
         ended = blender.command(*line[:9], *wrong)
         assert ended.returncode == 2, said
         assert said in ended.stderr, ended.stderr
+
+
+def test_a_table_names_guides_and_loras_for_each_line(blender: Blender, tmp_path: Path, model: str) -> None:
+    """Paths beside the table; a line that says nothing of them is as the whole command has it."""
+    table = tmp_path / "table"
+    table.mkdir()
+    for name in ("a", "b", "c"):
+        (table / f"{name}.png").write_bytes(png(64, 64, name, 1, ""))
+    (tmp_path / "d.png").write_bytes(png(64, 64, "d", 1, ""))
+    (table / "wishes.csv").write_text(
+        "prompt,seed,control,control_picture,control_kind,control_strength,style,style_picture,style_strength,loras\n"
+        'wall,1,deep;net,a.png;b.png,depth,0.5;0.75,ip.safetensors,c.png,0.25,"x.safetensors:0.5;y.safetensors"\n'
+        "plain,2,,,,,,,,\n",
+        encoding="utf-8",
+    )
+    line = [
+        *("generate", "--prompts", str(table / "wishes.csv"), "--model", model, "--output", str(tmp_path / "out")),
+        *("--control", "tile", "--control-picture", str(tmp_path / "d.png"), "--clip-skip", "2"),
+    ]
+    done = blender.command(*line)
+    assert done.returncode == 0, done.stderr
+    requests = {
+        record["recipe"]["request"]["prompt"]: record["recipe"]["request"] for record in records(tmp_path / "out")
+    }
+    first, second = requests["wall"]["guides"]["controls"]
+    assert (first["model"], first["kind"], first["strength"]) == (str(table / "deep"), "DEPTH", 0.5)
+    assert (second["model"], second["strength"]) == (str(table / "net"), 0.75)
+    style = requests["wall"]["guides"]["style"]
+    assert (style["file"], style["strength"]) == (str(table / "ip.safetensors"), 0.25)
+    loras = [(Path(lora["file"]).name, lora["weight"]) for lora in requests["wall"]["extras"]["loras"]]
+    assert loras == [("x.safetensors", 0.5), ("y.safetensors", 1.0)]
+    assert requests["wall"]["extras"]["clip_skip"] == requests["plain"]["extras"]["clip_skip"] == 2
+    (control,) = requests["plain"]["guides"]["controls"]
+    assert Path(control["model"]).name == "tile"
+    assert "style" not in requests["plain"]["guides"]
+    again = blender.command(*line)
+    assert "2 already made" in again.stderr, again.stderr
+    (table / "wishes.csv").write_text("prompt,control\nwall,a\n", encoding="utf-8")
+    wrong = blender.command(*line)
+    assert wrong.returncode == 2
+    assert "wishes.csv, line 2: Each control needs a control_picture." in wrong.stderr

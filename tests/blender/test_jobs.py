@@ -81,6 +81,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "sigmas": "MODEL",
         "model": "starter",
         "vae": "",
+        "parts": "",
         "variants": "1",
         "loras": 0,
         "embeddings": 0,

@@ -17,6 +17,12 @@ def test_many_waiting_jobs_take_little_room(blender: Blender) -> None:
     assert blender.results == []
 
 
+def test_a_list_is_seen_and_ended_as_one(blender: Blender) -> None:
+    blender.use_fake(stuck("SAMPLING"))
+    made = blender.run("queue_of_jobs.a_list_tells_how_far_it_is_and_ends_alone_or_line_by_line")
+    assert sorted(made) == ["line a", "other"]
+
+
 def test_time_that_is_left_is_learned(blender: Blender) -> None:
     told = {"start": 1.0, "load": 1.0, "step": 2.0, "beside": 1.0}
     blender.use_fake({"pace": told} | stuck("LOADING"))

@@ -28,6 +28,7 @@ ENGLISH_ONLY = {
     "shell/models_commands.py",
     "shell/picture_commands.py",
     "shell/template_options.py",
+    "shell/transition_options.py",
     "common/german.py",
 }
 MODULES = sorted({file.relative_to(ROOM).as_posix() for file in ROOM.glob("*/*.py")} - ENGLISH_ONLY)

@@ -35,6 +35,14 @@ def test_history_shows_what_earlier_sessions_left(blender: Blender) -> None:
     blender.run("window.history_shows_what_earlier_sessions_left")
 
 
+def test_a_list_is_chosen_in_a_dialog(blender: Blender) -> None:
+    blender.use_fake({"step_seconds": 0.5})
+    blender.window = WINDOW
+    lack = blender.run("window.a_list_is_chosen_in_a_dialog")
+    if lack:
+        pytest.skip(lack)
+
+
 def test_a_mask_is_painted_with_a_stroke(blender: Blender) -> None:
     blender.window = WINDOW
     lack = blender.run("window.a_mask_is_painted_with_a_stroke")

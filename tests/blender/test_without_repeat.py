@@ -78,6 +78,14 @@ def test_set_is_laid_so_that_every_edge_fits_and_every_tile_is_used(
     assert sets[str(count)] == {"misfits": 0, "tiles": count}
 
 
+def test_transition_shows_at_each_corner_what_the_mask_has_there(
+    shared_blender: Blender, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shared_blender.use_fake(ALL)
+    told = shared_blender.run("without_repeat.laid_by_mask", folder=str(tmp_path_factory.mktemp("mask")))
+    assert told == {"wrong": 0, "of": 196, "colors": 2}
+
+
 def test_laid_height_moves_the_surface_between_its_old_ends(figures: dict[str, dict[str, float]]) -> None:
     low, high = figures["height"]["low"], figures["height"]["high"]
     assert figures["plain height"]["low"] - 0.02 <= low < high <= figures["plain height"]["high"] + 0.02

@@ -20,7 +20,8 @@ ROOMS = {
 WINGS = ("common", "settings", "pictures", "material", "jobs", "history", "install", "shell")
 STRANGERS = {"history", "install"}  # they know nothing of each other
 # What each room may import besides the standard library. accelerate is what diffusers' offloading consists of,
-# torchvision what spandrel needs; it reads 16-bit PNGs. ray is what batches run on where a user has installed it.
+# torchvision what spandrel needs; it reads 16-bit PNGs. ray is what batches run on where a user has installed it;
+# fsspec, which comes with torch, carries them to URLs.
 PACKAGES = {
     "core": {"numpy"},
     "host": set(),
@@ -36,6 +37,7 @@ PACKAGES = {
         "spandrel",
         "torchvision",
         "ray",
+        "fsspec",
     },
     "blender": {
         "bl_operators",

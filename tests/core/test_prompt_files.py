@@ -5,6 +5,7 @@ import codecs
 
 import pytest
 
+from addon.core import guide_columns
 from addon.core.errors import ErrorKind, UserError
 from addon.core.prompt_files import BATCH_COLUMNS, Wish, parse
 
@@ -89,5 +90,42 @@ def test_a_batch_has_other_columns_and_hears_of_every_bad_line() -> None:
     assert [error.message.split(":")[0].split(", has")[0] for error in wrong] == ["a.csv, line 3", "a.csv, line 6"]
     with pytest.raises(UserError, match="'model', which is not known"):
         parse(b"prompt,model\nmoss,starter\n", "a.csv")
-    with pytest.raises(UserError, match="'mask', which is not known"):
-        parse(b"prompt,mask\nmoss,a.png\n", "a.csv", BATCH_COLUMNS)
+    with pytest.raises(UserError, match="'cover', which is not known"):
+        parse(b"prompt,cover\nmoss,yes\n", "a.csv", BATCH_COLUMNS)
+
+
+def test_a_line_may_name_guides_several_with_semicolons_or_as_a_list() -> None:
+    text = (
+        "prompt,control,control_picture,control_kind,control_strength,control_tileable,style,style_picture\n"
+        "wall,depth;normal,h.png;n.png,;NORMAL,0.5,no,ip,s.png\nplain,,,,,,,\n"
+    )
+    json_ = '{"prompt": "wall", "controlnet": ["depth", "normal"], "control_picture": ["h.png", "n.png"],'
+    json_ += ' "control_kind": ["", "normal"], "control_strength": [0.5], "control_tileable": "no",'
+    json_ += ' "ip_adapter": "ip", "style_picture": "s.png"}\n{"prompt": "plain"}'
+    for data, name in ((text, "a.csv"), (json_, "a.jsonl")):
+        wall, plain = parse(data.encode(), name)
+        assert guide_columns.controls(wall) == [
+            {"control": "depth", "control_picture": "h.png", "control_strength": 0.5, "control_tileable": "no"},
+            {"control": "normal", "control_picture": "n.png", "control_kind": "normal"},
+        ]
+        assert guide_columns.style(wall) == {"style": "ip", "style_picture": "s.png"}
+        assert (guide_columns.controls(plain), guide_columns.style(plain)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"control": "a"}, "Each control needs a control_picture"),
+        ({"control": "a;b", "control_picture": "x"}, "Each control needs a control_picture"),
+        ({"control": "a", "control_picture": "x;y"}, "control_picture has more parts than control"),
+        ({"control_picture": "x"}, "control_picture says nothing without control"),
+        ({"style_strength": 0.5}, "style_strength says nothing without style"),
+        ({"control": "a", "control_picture": "x", "control_strength": "much"}, "'much' is no number"),
+        ({"control": "a", "control_picture": "x", "control_kind": "deep"}, "'deep' is not known"),
+        ({"control": "a", "control_picture": "x", "control_tileable": "maybe"}, "'maybe' is not known"),
+    ],
+)
+def test_half_a_guide_is_refused(columns: dict[str, str | float], said: str) -> None:
+    read = guide_columns.style if next(iter(columns)).startswith("style") else guide_columns.controls
+    with pytest.raises(UserError, match=said):
+        read(Wish("wall", 2, **columns))  # type: ignore[arg-type]

@@ -25,7 +25,12 @@ REQUEST = TextureRequest("moss", seed=7)
 
 shares = st.floats(0, 1)
 templates = st.builds(
-    lambda region, **fields: Template(region=region, mask="/m.png" if region is Region.MASK else "", **fields),
+    lambda region, strength, **fields: Template(
+        region=region,
+        mask="/m.png" if region is Region.MASK else "",
+        strength=strength or float(region is Region.TILE),
+        **fields,
+    ),
     region=st.sampled_from(Region),
     source=st.just("/pictures/wall é.png"),
     strength=shares,
@@ -36,12 +41,14 @@ templates = st.builds(
     keep_edges=st.booleans(),
     sha256=st.sampled_from(["", HASH]),
     source_recipe=st.text(max_size=20),
+    tile=st.tuples(st.integers(0, 3), st.integers(0, 3)),
 )
 
 
 @given(templates, shares, st.integers(0, MAX_SEED))
 def test_a_template_survives_the_protocol_and_the_recipe(template, variation, seed):
-    request = TextureRequest("moss", template=template, variation=variation, variation_seed=seed)
+    variants = 16 if template.region is Region.TILE else 1
+    request = TextureRequest("moss", template=template, variation=variation, variation_seed=seed, variants=variants)
     (message,) = protocol.FrameReader().feed(protocol.encode(Start("job", request, "/store")))
     assert message.request == request
     assert Recipe.loads(Recipe(request, "0").dumps()).request == request
@@ -120,7 +127,12 @@ def test_a_recipe_says_what_was_done_with_the_template():
     for region in Region:
         mask = "/m.png" if region is Region.MASK else ""
         template = Template("/p/wall.png", 0.25, region=region, mask=mask, source_recipe=made.dumps())
-        text = description(Recipe(replace(REQUEST, template=template, variation=0.5, variation_seed=9), "f"), "Starter")
+        request = replace(
+            REQUEST, template=template, variation=0.5, variation_seed=9, variants=4 if region is Region.TILE else 1
+        )
+        text = description(Recipe(request, "f"), "Starter").replace(
+            " 4 tiles of 512x512 pixels, whose edges fit each other.", ""
+        )
         assert "the template wall.png, strength 0.25. Varied by 0.5 with the seed 9." in text or region is Region.SEAM
         assert text.endswith("The picture: " + description(made, "Starter"))
 

@@ -13,7 +13,7 @@ from addon.core.requests.texture import Size, TextureRequest
 from addon.core.variants import COUNTS, Sheet
 
 SIDE, RIM = 24, 4
-SETS = COUNTS[1:]
+SETS = list(map(Sheet, COUNTS[1:]))
 
 
 def noise(sheet: Sheet, dtype: type = np.float32) -> np.ndarray:
@@ -25,35 +25,39 @@ def tiles_of(picture: np.ndarray, sheet: Sheet) -> np.ndarray:
     return picture.reshape(sheet.rows, SIDE, sheet.columns, SIDE)
 
 
-@pytest.mark.parametrize("count", SETS)
-def test_sheet_holds_each_tile_once_beside_others_that_fit(count: int) -> None:
-    sheet = Sheet(count)
-    assert sheet.columns * sheet.rows == count
+@pytest.mark.parametrize("sheet", SETS)
+def test_sheet_holds_each_tile_once_beside_others_that_fit(sheet: Sheet) -> None:
+    assert sheet.columns * sheet.rows == sheet.count
     places = list(product(range(sheet.columns), range(sheet.rows)))
     for column, row in places:
         left, right, above, below = sheet.edges(column, row)
         assert right == sheet.edges((column + 1) % sheet.columns, row)[0]
         assert below == sheet.edges(column, (row + 1) % sheet.rows)[2]
         assert (column, row) in sheet.places(left, right, above, below)
-    pairs = product(set(sheet.across), set(sheet.across), set(sheet.down), set(sheet.down))
-    assert {len(sheet.places(*pair)) for pair in pairs} == {2 if count == 8 else 1}
+    if sheet.by_corners:
+        assert [sheet.corners(*sheet.place(*corners)) for corners in product((0, 1), repeat=4)] == [
+            *product((0, 1), repeat=4)
+        ]
+    else:
+        pairs = product(set(sheet.across), set(sheet.across), set(sheet.down), set(sheet.down))
+        assert {len(sheet.places(*pair)) for pair in pairs} == {2 if sheet.count == 8 else 1}
+    assert sheet.edges(*sheet.repeating) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("count", SETS)
-def test_every_field_is_legal_and_uses_all_tiles(count: int) -> None:
-    sheet = Sheet(count)
+@pytest.mark.parametrize("sheet", SETS)
+def test_every_field_is_legal_and_uses_all_tiles(sheet: Sheet) -> None:
     field = sheet.lay(16, 12, random.Random(3).randrange)
     for y, x in product(range(12), range(16)):
         here, right, below = field[y][x], field[y][(x + 1) % 16], field[(y + 1) % 12][x]
         assert sheet.edges(*here)[1] == sheet.edges(*right)[0]
         assert sheet.edges(*here)[3] == sheet.edges(*below)[2]
-    assert len({place for row in field for place in row}) == count
+    assert len({place for row in field for place in row}) == sheet.count
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
-@pytest.mark.parametrize("count", SETS)
-def test_edges_of_a_color_are_the_same_to_the_bit_in_every_field(count: int, dtype: type) -> None:
-    sheet, picture = Sheet(count), noise(Sheet(count), dtype)
+@pytest.mark.parametrize("sheet", SETS)
+def test_edges_of_a_color_are_the_same_to_the_bit_in_every_field(sheet: Sheet, dtype: type) -> None:
+    picture = noise(sheet, dtype)
     weights = np.cos(np.arange(RIM, dtype=np.float32) * np.pi / 2 / RIM) ** 2
     sheet.fit(tiles_of(picture, sheet), weights)
     tiles = tiles_of(picture, sheet)
@@ -64,9 +68,9 @@ def test_edges_of_a_color_are_the_same_to_the_bit_in_every_field(count: int, dty
                 assert np.array_equal(one[line], other[line])
 
 
-@pytest.mark.parametrize("count", SETS)
-def test_whole_rims_are_the_same_where_the_weight_is_one_and_the_inside_stays(count: int) -> None:
-    sheet, picture = Sheet(count), noise(Sheet(count))
+@pytest.mark.parametrize("sheet", SETS)
+def test_whole_rims_are_the_same_where_the_weight_is_one_and_the_inside_stays(sheet: Sheet) -> None:
+    picture = noise(sheet)
     before = tiles_of(picture.copy(), sheet)
     sheet.fit(tiles_of(picture, sheet), np.ones(RIM, np.float32))
     tiles = tiles_of(picture, sheet)

@@ -39,6 +39,7 @@ from addon.core.requests.texture import STARTER, Axes, Scheduler, Size
 from addon.engine import beginning, generate, latents, layers
 from addon.engine.beginning import Beginning
 from addon.engine.devices import Decoding
+from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 from addon.engine.strength import asked_of, begin_late, noised
 from tests.engine import networks
@@ -252,7 +253,7 @@ def test_image_to_image_is_that_of_diffusers_where_both_know_the_schedule(studio
             generator=torch.Generator("cpu").manual_seed(5),
             output_type="latent",
         ).images
-        embeddings, _ = generate.embed(loaded, replace(studio.base, guidance_scale=6.0))
+        embeddings, _ = embed(loaded, replace(studio.base, guidance_scale=6.0))
         asked = replace(studio.base, guidance_scale=6.0, steps=steps, template=Template(str(wall), steps / total))
         ours = generate.sample(loaded, asked, embeddings, 0, Watch(), beginning=Beginning(clean))
     assert noise.shape == clean.shape
@@ -386,7 +387,7 @@ def test_a_whole_run_on_a_rolled_template_with_rolled_noise_rolls(
         monkeypatch.setattr(generate, "first_noise", lambda *_, moved=moved: moved[0])
         start = Beginning(moved[1], moved[2] if is_masked else None)
         with torch.inference_mode(), seamless(loaded.pipeline, axes):
-            embeddings, _ = generate.embed(loaded, asked)
+            embeddings, _ = embed(loaded, asked)
             runs.append(generate.sample(loaded, asked, embeddings, 0, Watch(), beginning=start))
     assert off(runs[1], runs[0].roll(shift, (2, 3))) <= (4e-5 if scheduler is Scheduler.DDIM else LIMIT)
     if is_masked:

@@ -193,12 +193,15 @@ def test_a_missing_weight_is_named_and_never_random(tmp_path: Path, made: Callab
     assert f"another shape of {name}" in refused(file).message
 
 
-def test_8_bit_weights_with_scales_of_their_own_are_refused(
+def test_8_bit_weights_with_scales_of_their_own_are_multiplied_by_them(
     tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
 ) -> None:
-    tensors = load_file(made("1")[0]) | {"model.diffusion_model.out.2.scale_weight": torch.tensor(0.5)}
-    file = checkpoints.save(tensors, tmp_path / "scaled.safetensors", torch.float8_e4m3fn)
-    assert "has 8-bit weights with scales of their own" in refused(file).message
+    tensors = load_file(made("1")[0])
+    name = "model.diffusion_model.out.2."
+    narrow = {key: tensor.to(torch.float8_e4m3fn) for key, tensor in tensors.items()}
+    file = checkpoints.save(narrow | {f"{name}scale_weight": torch.tensor(0.3)}, tmp_path / "scaled.safetensors")
+    weight = load(file).pipeline.unet.conv_out.weight
+    assert torch.equal(weight, narrow[f"{name}weight"].float() * torch.tensor(0.3))
 
 
 def test_files_that_are_no_models_are_called_what_they_are(
@@ -207,8 +210,7 @@ def test_files_that_are_no_models_are_called_what_they_are(
     tensors = load_file(made("1")[0])
     alone = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     error = refused(checkpoints.save(alone, tmp_path / "alone.safetensors"))
-    assert "alone.safetensors is not a model of its own. This is a denoiser of" in error.message
-    assert "It also needs a CLIP text encoder and a VAE." in error.message
+    assert "alone.safetensors is a denoiser alone. It also needs a CLIP text encoder and a VAE" in error.message
     vae = checkpoints.save(checkpoints.original_vae(checkpoints.vae()), tmp_path / "vae.safetensors")
     error = refused(vae)
     assert "This is a VAE with 4 channels." in error.message

@@ -90,7 +90,8 @@ def device(kind: Kind, gigabytes: float) -> Device:
         (Kind.MPS, 12, SD, S512, False, Mode.FULL),
         (Kind.MPS, 6, SDXL, S1024, True, Mode.LEAN),
         (Kind.CPU, 32, SDXL, S1024, True, Mode.FULL),
-        (Kind.CPU, 12, SDXL, S1024, True, Mode.LEAN),
+        (Kind.CPU, 12, SDXL, S1024, True, Mode.FULL),  # text encoders and denoiser in turns
+        (Kind.CPU, 8, SDXL, S1024, True, Mode.LEAN),
         (Kind.CPU, 8, SD, S512, False, Mode.FULL),
         (Kind.CPU, 2, STARTER, S512, False, Mode.FULL),
     ],

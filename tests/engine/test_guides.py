@@ -35,6 +35,7 @@ from addon.engine import generate, guide_files, guides
 from addon.engine.devices import Offload
 from addon.engine.guide_files import GuideCache
 from addon.engine.guide_pictures import GuidePictures, guide_pictures
+from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 from tests.engine import networks
 from tests.engine.test_generate import Stop, Studio, Watch
@@ -104,7 +105,7 @@ def latents(studio: Studio, tmp_path: Path, noise: torch.Tensor | None = None, *
             guides.ready(loaded, pictures) as guide,
             seamless([loaded.pipeline.unet, *guide.networks], request.axes),
         ):
-            embeddings, _ = generate.embed(loaded, request)
+            embeddings, _ = embed(loaded, request)
             return generate.sample(loaded, request, embeddings, 0, Watch(), guide=guide)
     finally:
         generate.first_noise = plain
@@ -644,5 +645,5 @@ def turns(studio: Studio, tmp_path: Path, asked: Guides) -> torch.Tensor:
         guides.ready(loaded, pictures) as guide,
         seamless([loaded.pipeline.unet, *guide.networks], request.axes),
     ):
-        embeddings, _ = generate.embed(loaded, request)
+        embeddings, _ = embed(loaded, request)
         return generate.sample(loaded, request, embeddings, 0, Watch(), guide=guide)

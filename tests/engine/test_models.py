@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.texture import Scheduler, Size, TextureRequest
-from addon.engine import models
+from addon.engine import models, weights
 from addon.engine.devices import Device, Kind
 from addon.engine.models import LoadedModel, ModelCache
 
@@ -147,8 +147,8 @@ def test_half_precision_of_the_unet_alone_and_8_bit_weights_are_loaded(sd_folder
 
 
 @pytest.mark.parametrize("scale", ["scale_weight", "weight_scale"])
-def test_8_bit_weights_with_scales_of_their_own_are_refused_as_such(
-    sd_folder: Path, copy_of: CopyOf, scale: str
+def test_8_bit_weights_with_scales_of_their_own_are_multiplied_by_them_or_refused_as_such(
+    sd_folder: Path, copy_of: CopyOf, scale: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copy_of(sd_folder)
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
@@ -156,6 +156,9 @@ def test_8_bit_weights_with_scales_of_their_own_are_refused_as_such(
     scaled = next(name for name, tensor in small.items() if name.endswith(".weight") and tensor.ndim == 4)
     name = f"{scaled.removesuffix('.weight')}.{scale}"
     save_file(small | {name: torch.tensor(0.5)}, file)
+    read = dict(load(folder).pipeline.unet.named_parameters())
+    assert torch.equal(read[scaled], small[scaled].float() * 0.5)
+    monkeypatch.setattr(weights, "try_load", lambda *_: None)  # as of networks that the libraries alone read
     error = refused(folder)
     assert str(file) in error.message
     assert f"its weights have scales of their own ({name}), which are not read" in error.message

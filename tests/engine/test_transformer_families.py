@@ -24,6 +24,7 @@ from addon.engine.devices import Decoding
 from addon.engine.families.sines import SineTable
 from addon.engine.latents import decode
 from addon.engine.models import LoadedModel
+from addon.engine.prompts import embed
 from addon.engine.rolling import rolling
 from addon.engine.seamless import seamless
 from addon.engine.watcher import cancellable
@@ -130,7 +131,7 @@ def whole_run(
     with torch.inference_mode(), seamless(pipeline, axes):
         if (module := table_of(loaded)) is not None:
             vars(module)["cropped_pos_embed"] = SineTable(module, snapped, tokens)
-        embeddings, _ = generate.embed(loaded, asked)
+        embeddings, _ = embed(loaded, asked)
         latents = generate.sample(loaded, asked, embeddings, 0, Watch(), beginning=beginning)
         ready = adapter.to_vae(pipeline.vae, latents)
         return latents, decode(pipeline.vae, ready, axes, tmp_path, Decoding.WHOLE)

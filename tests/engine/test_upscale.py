@@ -6,7 +6,7 @@ import pytest
 
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.errors import ErrorKind, UserError
-from addon.core.image_networks import UPSCALER_FILE
+from addon.core.image_networks import LATE_UPSCALER_FILE, UPSCALER_FILE
 from addon.core.requests.picture import Content
 from addon.core.requests.texture import Axes
 from addon.engine import image_networks
@@ -109,6 +109,32 @@ def test_the_starter_upscaler_looks_at_the_mean_of_colors(easel):
     picture[..., 0] = picture[..., 2] = 120 - wave / 2
     made, plain = (enlarge(picture, 2, used, easel, content=Content.COLOR) for used in (starter, None))
     assert np.abs(made - plain).max() < 0.02
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_the_late_network_makes_the_third_pass_alone(network, easel, factor):
+    """And a picture that was enlarged so is as periodic as any."""
+    picture = texture(24, 40)
+    means = Means(image_networks.load(UPSCALER_FILE), TileLimits(), FREE, network)
+    calls = []
+    handle = network.module.register_forward_pre_hook(lambda module, given: calls.append(given[0].shape[-1]))
+    plain, rolled = (
+        upscale(np.roll(picture, shift, (0, 1)), factor, means, Axes.XY, Content.COLOR, easel).array
+        for shift in ((0, 0), (5, 9))
+    )
+    handle.remove()
+    assert bool(calls) is (factor == 8)
+    assert np.abs(np.roll(plain, (5 * factor, 9 * factor), (0, 1)) - rolled).max() <= 1e-5
+    alone = enlarge(picture, factor, means.network, easel)
+    assert bool(np.abs(plain - alone).max() > 1e-3) is (factor == 8)
+
+
+def test_the_late_network_does_as_the_first_one_where_it_is_used(easel):
+    picture = texture(48, 48)
+    first, late = (image_networks.load(file) for file in (UPSCALER_FILE, LATE_UPSCALER_FILE))
+    with_late = upscale(picture, 8, Means(first, TileLimits(), FREE, late), Axes.XY, Content.COLOR, easel).array
+    alone, plain = enlarge(picture, 8, first, easel), enlarge(picture, 8, None, easel)
+    assert np.square(with_late - alone).mean() < 0.5 * np.square(plain - alone).mean()
 
 
 def test_alpha_is_kept_exactly_where_it_is_flat(network, easel):

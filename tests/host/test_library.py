@@ -164,6 +164,49 @@ def test_what_a_file_is_is_looked_up_apart_and_remembered(library: Library) -> N
     assert by_title(library)["broken"].what == "damaged"
 
 
+def test_an_entry_says_what_it_is_for_and_which_encoder_lies_beside_it(library: Library) -> None:
+    """As in h94/IP-Adapter, whose adapters in `sdxl_models` read pictures with the encoder in `models` too."""
+    adapter = {"image_proj.latents": [1, 16, 8], "image_proj.proj_in.weight": [8, 32]}
+    place = library.models / "h94--IP-Adapter"
+    for name, width in (("models", 32), ("sdxl_models", 48)):
+        tensors(place / name / "image_encoder" / "model.safetensors", {"vision_model.encoder.layers.0.a": [4]})
+        config = {"architectures": ["CLIPVisionModelWithProjection"], "hidden_size": width}
+        (place / name / "image_encoder" / "config.json").write_text(json.dumps(config))
+    for name, text in (("models/plus", 768), ("sdxl_models/vit-h", 2048)):
+        tensors(place / f"{name}.safetensors", adapter | {"ip_adapter.1.to_k_ip.weight": [8, text]})
+    tensors(library.models / "lonely.safetensors", adapter | {"ip_adapter.1.to_k_ip.weight": [8, 768]})
+    tensors(library.models / "owner--moss" / "pytorch_lora_weights.safetensors", LORA)
+    for name, config in {
+        "vae": {"_class_name": "AutoencoderKL", "latent_channels": 16},
+        "depth": {"_class_name": "ControlNetModel", "cross_attention_dim": 1024},
+    }.items():
+        tensors(library.models / name / "diffusion_pytorch_model.safetensors")
+        (library.models / name / "config.json").write_text(json.dumps(config))
+    library.identify()
+    found = by_title(library)
+    assert found["plus"].encoder == place / "models" / "image_encoder"
+    assert found["vit-h"].encoder == place / "models" / "image_encoder"
+    assert found["lonely"].encoder is None
+    assert [found[name].base for name in ("plus", "vit-h")] == ["Stable Diffusion 1.x", "SDXL"]
+    assert (found["vae"].role, found["vae"].latents) == (Role.VAE, 16)
+    assert (found["depth"].role, found["depth"].base) == (Role.CONTROLNET, "Stable Diffusion 2.x")
+    assert found["owner--moss"].role is Role.LORA, "diffusers calls every file of one alike"
+    assert found["image_encoder"].role is Role.IMAGE_ENCODER
+    assert found["plus"].to_json()["encoder"] == str(place / "models" / "image_encoder")
+
+
+def test_what_an_older_version_remembered_is_looked_up_once_more(library: Library) -> None:
+    path = library.models / "moss.safetensors"
+    tensors(path, LORA)
+    status = path.stat()
+    library._memory.parent.mkdir()
+    row = [status.st_size, status.st_mtime_ns, "lora", "", "a LoRA"]
+    library._memory.write_text(json.dumps({"format": 1, "added": [], "seen": {str(path): row}}))
+    assert by_title(library)["moss"].role is Role.UNKNOWN
+    assert library.identify()
+    assert by_title(library)["moss"].role is Role.LORA
+
+
 def test_what_is_added_stays_where_it_is_and_is_taken_off_the_list_only(library: Library, tmp_path: Path) -> None:
     place = tmp_path / "disk" / "moss.safetensors"
     tensors(place, LORA)

@@ -23,8 +23,9 @@ from addon.core.families import catalogue
 from addon.core.protocol import Phase, Start
 from addon.core.requests.texture import STARTER, Axes, Size, TextureRequest
 from addon.core.results import Draft, Result
-from addon.engine import generate
+from addon.engine import generate, turns
 from addon.engine.models import LoadedModel, ModelCache
+from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 
 MATRIX_SIDE = 2048
@@ -124,7 +125,7 @@ class _Clock(ExitStack):
     def __enter__(self) -> "_Clock":
         super().__enter__()
         for name, owner, attribute in (
-            ("text", generate, "embed"),
+            ("text", turns, "embed"),
             ("decode", generate, "decode"),
             ("seam_metric", seams, "measure"),
             ("thumbnail", Image.Image, "thumbnail"),
@@ -182,7 +183,7 @@ def _picture(loaded: LoadedModel, request: TextureRequest, latents: torch.Tensor
     """As `generate.make_images` makes it, from given latents."""
     pipeline = loaded.pipeline
     with seamless(pipeline, Axes.XY):
-        embeddings, _ = generate.embed(loaded, request)
+        embeddings, _ = embed(loaded, request)
         pipeline.scheduler = generate.make_scheduler(loaded, request.scheduler)
         denoised = pipeline(
             **embeddings,

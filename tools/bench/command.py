@@ -52,6 +52,7 @@ MEASURES = {
     "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
     "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
     "preview_over_none": Measure("previews:preview_over_none", "ratio", 1.02),
+    "ssh_over_local": Measure("elsewhere_figures:ssh_over_local", "ratio", 1.05),
     "idle_cpu_percent": Measure("blender:idle_cpu_percent", "%", 0.1, in_blender=True),
     "fresh_start_s": Measure("fresh:fresh_start_s", "s", 60.0, in_blender=True, alone=True),
     "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),

@@ -15,6 +15,8 @@ from addon.core.requests.texture import TextureRequest
 from addon.host.process import local_workers
 from addon.host.runtime import Runtime
 from addon.host.session import Session
+from addon.host.ssh import Place
+from addon.host.ssh_link import ssh_workers
 from addon.host.store import Store
 from tools.bench import child
 from tools.machine import ROOT, MachineError
@@ -35,16 +37,19 @@ def tick_seconds() -> float:
 class Engine:
     """A session with a worker of its own; a context manager that ends both.
 
-    python: the worker's. folder: takes results and log. `previews` counts what was shown of pictures in the making.
+    python: the worker's. folder: takes results and log. place: of a worker behind ssh. `previews` counts what was shown
+    of pictures in the making.
     """
 
-    def __init__(self, python: Path, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, python: Path, folder: Path, device: str = "cpu", place: Place | None = None) -> None:
         self.previews = 0
         store = Store(folder / "results")
+        log = folder / "engine.log"
+        start = ssh_workers(place, log, store, "bench") if place else local_workers(log, store.clean_parts)
         self.session = Session(
             store=store,
             find_runtime=lambda: Runtime(python, "bench"),
-            start_worker=local_workers(folder / "engine.log", store.clean_parts),
+            start_worker=start,
             product="bench",
             device=device,
             memory="full",

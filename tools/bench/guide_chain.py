@@ -15,6 +15,7 @@ from addon.core.requests.texture import Size, TextureRequest
 from addon.engine import generate, guides
 from addon.engine.guide_pictures import guide_pictures
 from addon.engine.models import ModelCache, make_scheduler
+from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 from tools.bench import networks
 from tools.bench.chain import Watch, timed
@@ -46,7 +47,7 @@ def sampling_seconds(width: int, side: int, steps: int, runs: int) -> dict[str, 
             "bricks", size=Size(side, side), steps=steps, model=str(folder / "model"), guides=Guides((control,))
         )
         loaded = ModelCache().get(request, "cpu", "full")
-        embeddings, _notes = generate.embed(loaded, request)
+        embeddings, _notes = embed(loaded, request)
         with (
             guide_pictures(request, folder, lambda: None) as pictures,
             guides.ready(loaded, pictures) as guide,

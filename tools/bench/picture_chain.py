@@ -15,7 +15,7 @@ from PIL import Image
 from addon.core import image_networks as known
 from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.protocol import Phase, Start
-from addon.core.requests.finish import Finish, MapKind
+from addon.core.requests.finish import STARTER_NETWORKS, Finish, MapKind
 from addon.core.requests.picture import Content, PictureRequest
 from addon.core.requests.texture import Axes
 from addon.core.results import Draft, Result
@@ -64,9 +64,16 @@ def peak_while(work: Callable[[], object]) -> dict[str, float]:
     return {"before": before, "peak": _status("VmHWM"), "seconds": time.monotonic() - begun}
 
 
+def _means(factor: int) -> Means:
+    """The starter's, as the engine takes them."""
+    late = known.late_upscaler_file(STARTER_NETWORKS, factor)
+    first = image_networks.load(known.UPSCALER_FILE)
+    return Means(first, TileLimits(), CPU.free, image_networks.load(late) if late else None)
+
+
 def upscale_peak(side: int, factor: int) -> dict[str, float]:
     """Bytes that a process holds before enlarging a picture, and at most while it does, canvases in mapped files."""
-    means = Means(image_networks.load(known.UPSCALER_FILE), TileLimits(), CPU.free)
+    means = _means(factor)
     picture = _picture(side)
     with TemporaryDirectory() as folder, canvases(Path(folder), in_memory=0) as easel:
         # what is made once, such as the convolutions' plans, is no part of it
@@ -120,7 +127,7 @@ def tiled_and_whole(side: int, runs: int) -> dict[str, list[float]]:
 
 def color_drift(count: int, side: int, factor: int) -> list[float]:
     """Mean CIEDE2000 between textures and their enlargements shrunk back, by the starter upscaler: one a texture."""
-    means = Means(image_networks.load(known.UPSCALER_FILE), TileLimits(), CPU.free)
+    means = _means(factor)
     drifts = []
     for index in range(count):
         picture = _picture(side, index)

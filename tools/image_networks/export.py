@@ -13,6 +13,7 @@ MODELS = cache.REPOSITORY / "addon" / "models"
 # stage -> file, as addon/core/image_networks.py names them
 FILES = {
     "upscaler": Path("upscaler", "starter-2x.safetensors"),
+    "late": Path("upscaler", "starter-2x-late.safetensors"),
     "relief": Path("maps", "height-normal.safetensors"),
     "material": Path("maps", "metallic-roughness.safetensors"),
 }

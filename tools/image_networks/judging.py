@@ -22,6 +22,7 @@ from addon.core.requests.picture import Content
 from addon.core.requests.texture import Axes
 from addon.engine import image_networks
 from addon.engine.maps import Source, check_network, make_maps
+from addon.engine.resampling import shrink
 from addon.engine.tiles import TileLimits
 from addon.engine.upscale import Means, upscale
 
@@ -246,6 +247,9 @@ def report(models: Path, real: Real, upscaler: bool = True) -> dict[str, Row]:
         _print(f"on {torch.get_num_threads()} threads, seconds", result["seconds"])
         result["upscaler"] = upscaler_figures(network, [surface.color for surface in real.judged[::2]])
         _print("upscaler", result["upscaler"])
+        late = image_networks.load(models / FILES["late"])
+        result["eighth"] = late_figures(network, late, [surface.color for surface in real.judged[::2]])
+        _print("eighth", result["eighth"])
     return result
 
 
@@ -281,6 +285,21 @@ def upscaler_figures(network: image_networks.ImageNetwork, colors: list[NDArray[
     return means(rows)
 
 
+def late_figures(
+    first: image_networks.ImageNetwork, late: image_networks.ImageNetwork, colors: list[NDArray[np.float32]]
+) -> Row:
+    """Eight times from a quarter's corner, with the late network: how far it is from the first one alone, beside
+    Lanczos (dB), and the part of what the first one adds to Lanczos that is lost, in the mean and at worst."""
+    rows: list[Row] = []
+    for color in colors:
+        height, width = (size // 4 * 4 for size in color.shape[:2])
+        small = np.rint(shrink(np.ascontiguousarray(color[:height, :width]), 4) * 255).astype(np.uint8)[:64, :64]
+        alone, both, plain = (_enlarged(small, 8, *used) for used in ((first,), (first, late), (None,)))
+        lost = float(np.square(both - alone).mean() / np.square(plain - alone).mean())
+        rows.append({"apart (dB)": psnr(both, alone), "Lanczos apart (dB)": psnr(plain, alone), "lost": lost})
+    return {**means(rows), "lost at worst": max(row["lost"] for row in rows)}
+
+
 def upscaler_seconds(network: image_networks.ImageNetwork, runs: int = 3) -> float:
     """The least of some runs of 512 to 2048, in colors."""
     pixels = np.random.default_rng(0).integers(256, size=(512, 512, 3), dtype=np.uint8)
@@ -293,10 +312,14 @@ def upscaler_seconds(network: image_networks.ImageNetwork, runs: int = 3) -> flo
 
 
 def _enlarged(
-    pixels: NDArray[np.uint8], factor: int, network: image_networks.ImageNetwork | None
+    pixels: NDArray[np.uint8],
+    factor: int,
+    network: image_networks.ImageNetwork | None,
+    late: image_networks.ImageNetwork | None = None,
 ) -> NDArray[np.float32]:
+    how = Means(network, TileLimits(), FREE, late)
     with easel() as used:
-        return np.array(upscale(pixels, factor, Means(network, TileLimits(), FREE), Axes.XY, Content.COLOR, used).array)
+        return np.array(upscale(pixels, factor, how, Axes.XY, Content.COLOR, used).array)
 
 
 def specks(made: NDArray[np.float32], truth: NDArray[np.float32]) -> float:

@@ -14,15 +14,15 @@ from pathlib import Path
 
 from .. import training
 from ..starter.cache import default_cache
-from . import export, figures, judging, material, relief, upscaler
+from . import export, figures, judging, late, material, relief, upscaler
 from .maps import Options
 from .pairs import make_pairs, read_pairs
 from .real import read_real
 
 COUNTS = {64: 2500, 128: 8000, 256: 4000}
-MINUTES = {"upscaler": 25.0, "relief": 60.0, "material": 95.0}
-PEAKS = {"upscaler": 1.5e-3, "relief": 4e-4, "material": 8e-4}  # learning rates
-TRAININGS = {"upscaler": upscaler.train, "relief": relief.train, "material": material.train}
+MINUTES = {"upscaler": 25.0, "late": 30.0, "relief": 60.0, "material": 95.0}
+PEAKS = {"upscaler": 1.5e-3, "late": 2e-3, "relief": 4e-4, "material": 8e-4}  # learning rates
+TRAININGS = {"upscaler": upscaler.train, "late": late.train, "relief": relief.train, "material": material.train}
 STAGES = ("data", *TRAININGS, "export", "figures", "real")
 
 

@@ -106,14 +106,28 @@ TEXTS = {
     "Normalen, Rauheit, Metall und Verdeckung",
     "Into the history: Previews First": "In den Verlauf: Erst ansehen",
     "The texture will go into the history.": "Erzeugen legt die Textur in den Verlauf.",
-    "Generate from Text": "Aus Text erzeugen",
-    "Make one texture for each line of a text in this file, with the current settings. They go into the history": ""
-    "Aus jeder Zeile eines Textes dieser Datei eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den "
-    "Verlauf",
+    "Generate List": "Liste erzeugen",
+    "Make one texture for each line of a list, with the current settings. They go into the history": ""
+    "Aus jeder Zeile einer Liste eine Textur machen, mit den jetzigen Einstellungen; sie kommen in den Verlauf",
     "Text": "Text",
-    "A text in this file, one prompt per line": "Ein Text dieser Datei, mit einem Prompt je Zeile",
+    "A text in this file, one prompt per line or a table": "Ein Text dieser Datei, mit einem Prompt je Zeile, oder "
+    "eine Tabelle",
+    "A file instead, one prompt per line, CSV or JSON lines": "Statt dessen eine Datei, mit einem Prompt je Zeile, CSV "
+    "oder JSON-Zeilen",
     "This file has no text.": "In dieser Datei gibt es keinen Text.",
-    "Write one in a Text Editor, one prompt per line.": "Schreiben Sie einen im Texteditor, einen Prompt je Zeile.",
+    "Write one in a Text Editor, one prompt per line, or choose a file.": "Schreiben Sie einen im Texteditor, einen "
+    "Prompt je Zeile, oder wählen Sie eine Datei.",
+    "There is no text {name}.": "Es gibt keinen Text {name}.",
+    "Choose another.": "Wählen Sie einen anderen.",
+    "{name}, line {line}: {message}": "{name}, Zeile {line}: {message}",
+    "And {count} more lines are wrong.": "Und {count} weitere Zeilen sind falsch.",
+    "Nothing was queued.": "Nichts wurde eingereiht.",
+    "{name} is too large for a list of prompts.": "{name} ist zu groß für eine Liste von Prompts.",
+    "{name}: {done} of {count}": "{name}: {done} von {count}",
+    ", {count} failed": ", {count} gescheitert",
+    "Also the others of its list": "Auch die anderen seiner Liste",
+    "{name} cannot be read: {reason}.": "{name} kann nicht gelesen werden: {reason}.",
+    "{tile} is no way to repeat.": "{tile} ist keine Art, sich zu wiederholen.",
     "{count} prompts": "{count} Prompts",
     "1 prompt": "1 Prompt",
     "This text has no prompt in it.": "In diesem Text steht kein Prompt.",
@@ -409,7 +423,7 @@ TEXTS = {
     # buttons of the panel
     "Cancel": "Abbrechen",
     "Cancel All ({})": "Alle abbrechen ({})",
-    "Cancel the running job, or all of them": "Den laufenden Auftrag beenden, oder alle",
+    "Cancel the running job, a list, or all of them": "Den laufenden Auftrag beenden, eine Liste oder alle",
     "The job's id. Empty: all jobs": "Die Kennung des Auftrags; leer: alle",
     "The job's id": "Die Kennung des Auftrags",
     "Move Job": "Auftrag verschieben",
@@ -538,6 +552,11 @@ TEXTS = {
     "VAE": "VAE",
     "A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own": "Ein VAE statt des "
     "eigenen des Modells: eine Datei (.safetensors) oder ein Ordner. Leer: das eigene",
+    "Parts From": "Teile von",
+    "For a file with the denoiser alone: a model of the same kind whose text encoders, tokenizers, VAE "
+    "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models": "Für "
+    "eine Datei mit dem Denoiser allein: ein Modell derselben Art, dessen Textencoder, Tokenizer, VAE und Scheduler "
+    "sie nimmt; sein Ordner oder sein Checkpoint. Leer: eines neben der Datei, oder aus der Liste der Modelle",
     "Choose Model": "Modell wählen",
     "Choose a checkpoint (.safetensors), or the model_index.json of a model in diffusers format": "Einen Checkpoint "
     "(.safetensors) wählen, oder die model_index.json eines Modells im Format von diffusers",
@@ -792,7 +811,6 @@ TEXTS = {
     "einem anderen Node.",
     "No face of {name} with {material} has an area, on the object and in the UV map.": "Keine Fläche von {name} mit "
     "{material} hat einen Flächeninhalt, am Objekt und in seiner UV-Map.",
-    "{name} has no UV map.": "{name} hat keine UV-Map.",
     "{name} has no UV map {map}.": "{name} hat keine UV-Map {map}.",
     "{name} is not a mesh, so it has no texel density.": "{name} ist kein Mesh; seine Texeldichte lässt sich "
     "nicht ablesen.",
@@ -1145,6 +1163,93 @@ TEXTS = {
     "kommt nie zur Ruhe",
     "DDIM": "DDIM",
     "The classic": "Der Klassiker",
+    # control pictures that are baked
+    "From Bake": "Aus Bake",
+    "Bake the picture from the active object: its relief, its occlusion or its colors, whichever the control shows": ""
+    "Das Bild aus dem aktiven Objekt backen: Relief, Verdeckung oder Farben, je nachdem, was die Führung zeigt",
+    "Bakes": "Backt",
+    "What is baked": "Was gebacken wird",
+    "What It Shows": "Was sie zeigt",
+    "Height for depth, normals for normals, colors for tile, else ambient occlusion": "Höhe für Tiefe, Normalen für "
+    "Normalen, Farben für Tile, sonst Umgebungsverdeckung",
+    "The material's colors, without light": "Die Farben des Materials, ohne Licht",
+    "Edges can't be baked.": "Kanten lassen sich nicht backen.",
+    "Baking. Escape stops it.": "Es wird gebacken. Escape hält an.",
+    "Blender is baking or rendering.": "Blender backt oder rendert.",
+    "Select the object to bake.": "Wählen Sie das Objekt aus, das gebacken werden soll.",
+    "{name} has no UV map.": "{name} hat keine UV-Map.",
+    "Choose a picture, or another object.": "Wählen Sie ein Bild oder ein anderes Objekt.",
+    "Unwrap it first.": "Legen Sie zuerst eine an.",
+    "Baking needs Cycles.": "Zum Backen braucht es Cycles.",
+    "Turn on the add-on Cycles Render Engine.": "Schalten Sie das Add-on Cycles Render Engine ein.",
+    "{name} has no surface to bake.": "{name} hat keine Oberfläche, die sich backen ließe.",
+    "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump.": "{name} hat "
+    "keine Höhe: es ist keine Fläche mit Relief, und sein Material hat weder Displacement noch Bump.",
+    "Blender can't bake {name}: {reason}.": "Blender kann {name} nicht backen: {reason}.",
+    # what presets name
+    "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
+    "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",
+    "Not the same as when the preset was saved: {names}.": "Nicht dasselbe wie beim Speichern des Presets: {names}.",
+    "Cannot write {path}: {reason}.": "{path} lässt sich nicht schreiben: {reason}.",
+    # what files and models are
+    "This is {what}.": "Das ist {what}.",
+    "It also needs {parts}.": "Dazu gehört noch: {parts}.",
+    "The model is {base}.": "Das Modell ist {base}.",
+    "the CLIP image encoder H": "der CLIP-Bildencoder H",
+    "the CLIP image encoder bigG": "der CLIP-Bildencoder bigG",
+    "{name}: {steps} steps": "{name}: {steps} Schritte",
+    "a LoRA for {base}": "ein LoRA für {base}",
+    "a LoRA; it does not say for which models": "ein LoRA; für welche Modelle, sagt es nicht",
+    "a ControlNet": "ein ControlNet",
+    "a ControlNet for {base}": "ein ControlNet für {base}",
+    "a Union ControlNet for {base}": "ein Union-ControlNet für {base}",
+    "an IP-Adapter": "ein IP-Adapter",
+    "an IP-Adapter for {base}": "ein IP-Adapter für {base}",
+    "an IP-Adapter for faces, which is not read here": "ein IP-Adapter für Gesichter, der hier nicht gelesen wird",
+    "an IP-Adapter for faces for {base}, which is not read here": "ein IP-Adapter für Gesichter für {base}, der hier "
+    "nicht gelesen wird",
+    "an embedding (textual inversion)": "ein Embedding (Textual Inversion)",
+    "an embedding (textual inversion) for {base}": "ein Embedding (Textual Inversion) für {base}",
+    "a VAE with {latents} channels": "ein VAE mit {latents} Kanälen",
+    "a tiny VAE (TAESD's kind)": "ein kleiner VAE (nach Art von TAESD)",
+    "a checkpoint of {base}": "ein Checkpoint von {base}",
+    "an inpainting checkpoint of {base}": "ein Inpainting-Checkpoint von {base}",
+    "a denoiser of {base} alone": "der Denoiser von {base} allein",
+    "a CLIP image encoder": "ein CLIP-Bildencoder",
+    "an upscaler, or a network for maps": "ein Upscaler oder ein Netz für Maps",
+    "no model that is known here": "kein Modell, das hier bekannt ist",
+    "Checkpoint of {base}": "Checkpoint von {base}",
+    "Inpainting checkpoint of {base}": "Inpainting-Checkpoint von {base}",
+    "Instruction-editing checkpoint of {base}": "Checkpoint von {base} zum Bearbeiten nach Anweisung",
+    "Upscaling checkpoint of {base}": "Checkpoint von {base} zum Hochskalieren",
+    "Depth-guided checkpoint of {base}": "Checkpoint von {base}, der Tiefenbilder liest",
+    "Denoiser of {base} alone": "Denoiser von {base} allein",
+    "Inpainting denoiser of {base} alone": "Inpainting-Denoiser von {base} allein",
+    "taken for v-prediction, which its file does not say": "als v-Prediction genommen, was die Datei nicht sagt",
+    # what is picked from the library
+    "Pick from Library": "Aus der Bibliothek nehmen",
+    "Take this file from the library of models": "Diese Datei aus der Bibliothek der Modelle nehmen",
+    "LoRAs and Embeddings": "LoRAs und Embeddings",
+    "VAEs": "VAEs",
+    "IP-Adapters": "IP-Adapter",
+    "Image Encoders": "Bildencoder",
+    "A File...": "Eine Datei...",
+    "No LoRA or embedding is here yet": "Es ist noch kein LoRA oder Embedding da",
+    "No ControlNet is here yet": "Es ist noch kein ControlNet da",
+    "No VAE is here yet": "Es ist noch kein VAE da",
+    "No IP-Adapter is here yet": "Es ist noch kein IP-Adapter da",
+    "No image encoder is here yet": "Es ist noch kein Bildencoder da",
+    "added": "hinzugefügt",
+    "for {base}": "für {base}",
+    "{count} channels, not {wanted}": "{count} Kanäle statt {wanted}",
+    "{count} more: choose the file itself": "{count} weitere: wählen Sie die Datei selbst",
+    "{name} stands for several files: {places}.": "{name} steht für mehrere Dateien: {places}.",
+    "Give the path of one.": "Geben Sie den Pfad einer davon an.",
+    "Found by Itself": "Wird gefunden",
+    "Image encoder: {place}": "Bildencoder: {place}",
+    "Its path": "Ihr Pfad",
+    "What it is: lora, embedding, vae ...": "Was sie ist: lora, embedding, vae ...",
+    "Of a ControlNet: for which control, from 0": "Bei einem ControlNet: für welche Führung, ab 0",
     # pictures that guide: ControlNet, IP-Adapter
     "Guide Pictures": "Führende Bilder",
     "Structure (ControlNet)": "Struktur (ControlNet)",
@@ -1188,7 +1293,6 @@ TEXTS = {
     "What the picture shows, and the ControlNet is for": "Was das Bild zeigt und wofür das ControlNet ist",
     "By Name": "Nach Namen",
     "The name says: {kind}.": "Der Name sagt: {kind}.",
-    "Beside the file": "Neben der Datei",
     "What the ControlNet's name says": "Was der Name des ControlNet sagt",
     "Depth": "Tiefe",
     "A height or depth map, white is near. Spread from black to white first": "Eine Höhen- oder Tiefenkarte, Weiß ist "
@@ -1401,4 +1505,121 @@ TEXTS = {
     "Steers a texture by a picture of depth, normals or tiles.": "Lenkt eine Textur durch ein Bild von Tiefe, Normalen "
     "oder Kacheln.",
     "Depth, normals and tiles in one.": "Tiefe, Normalen und Kacheln in einem.",
+    # blending
+    "A color attribute of the mesh, as fine as its vertices": "Ein Farbattribut des Netzes, so fein wie seine Punkte",
+    "A material cannot be blended with itself.": "Ein Material lässt sich nicht mit sich selbst mischen.",
+    "An image on the UV map, to be painted": "Ein Bild auf der UV-Map, zum Malen",
+    "Blend": "Mischen",
+    "Blend With": "Mischen mit",
+    "Blend With...": "Mischen mit ...",
+    "Blend another material into this one by a mask, with a border that follows the heights of both": "Ein anderes "
+    "Material nach einer Maske in dieses mischen, mit einer Grenze, die den Höhen beider folgt",
+    "Change it in the Shader Editor.": "Ändern Sie sie im Shader-Editor.",
+    "Choose an image as the mask.": "Wählen Sie ein Bild als Maske.",
+    "Choose one that has a texture.": "Wählen Sie eins, das eine Textur hat.",
+    "Contrast": "Kontrast",
+    "How much of the second material a new mask shows, before you paint on it": "Wie viel vom zweiten Material eine "
+    "neue Maske zeigt, bevor Sie darauf malen",
+    "Image Size": "Bildgröße",
+    "Make it local.": "Machen Sie es lokal.",
+    "No second material is chosen.": "Es ist kein zweites Material gewählt.",
+    "Nothing is blended into {name}.": "In {name} ist nichts gemischt.",
+    "Of a new image": "Die eines neuen Bildes",
+    "Of the color attribute or image. One that is there is used as it is": "Der des Farbattributs oder Bildes. Eins, "
+    "das es gibt, wird genommen, wie es ist",
+    "Offset": "Versatz",
+    "Only a mesh has vertex colors.": "Nur ein Netz hat Punktfarben.",
+    "Or a result: its folder in the history": "Oder ein Ergebnis: sein Ordner im Verlauf",
+    "Paint where the second material is: white for it, black for the first one": "Malen, wo das zweite Material ist: "
+    "Weiß dafür, Schwarz für das erste",
+    "Press Tab to leave it.": "Tab verlässt ihn.",
+    "Remove Blend": "Mischung entfernen",
+    "Take the second material out again. The mask stays in the file": "Das zweite Material wieder herausnehmen. Die "
+    "Maske bleibt in der Datei",
+    "The mask is made by other nodes.": "Die Maske kommt aus anderen Knoten.",
+    "The mesh {name} cannot be edited.": "Das Netz {name} lässt sich nicht bearbeiten.",
+    "Vertex Colors": "Punktfarben",
+    "Vertex colors cannot be added in Edit Mode.": "Im Bearbeitungsmodus lassen sich keine Punktfarben anlegen.",
+    "What is blended into the active material": "Was in das aktive Material gemischt wird",
+    "What says where each material is: black for the first, white for the second": "Was sagt, wo welches Material "
+    "ist: Schwarz für das erste, Weiß für das zweite",
+    "glTF and USD files get {name} without the blend. For engines, bake it.": "Dateien in glTF und USD bekommen "
+    "{name} ohne die Mischung. Für Game-Engines backen Sie es.",
+    "{name} has no Principled BSDF at its output.": "{name} hat keinen Principled BSDF an seinem Ausgang.",
+    "Lay Sets": "Sätze legen",
+    "Lay a set of tiles without repeat when it comes into a material": "Einen Satz Kacheln ohne "
+    "Wiederholung legen, wenn er in ein Material kommt",
+    "Laid as Set": "Als Satz gelegt",
+    "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
+    "A bake is running.": "Es wird gerade gebacken.",
+    "Assign": "Zuweisen",
+    "Bake": "Backen",
+    "Bake...": "Backen ...",
+    "Bake what the material shows on this object into plain images, for game engines and glTF": "Was das Material auf "
+    "diesem Objekt zeigt, in einfache Bilder backen, für Game-Engines und glTF",
+    "Baked for what was open before.": "Gebacken für das, was vorher offen war.",
+    "Baking {done} of {count}": "{done} von {count} wird gebacken",
+    "Cancel the bake, or close what is told of it": "Das Backen abbrechen, oder schließen, was davon gesagt wird",
+    "Cannot bake: the Blender that bakes ended with {code}.": "Backen geht nicht: das Blender, das backt, endete mit "
+    "{code}.",
+    "Cannot bake: {reason}.": "Backen geht nicht: {reason}.",
+    "Give the object the baked material": "Dem Objekt das gebackene Material geben",
+    "No face of {name} has the material {material}.": "Keine Fläche von {name} hat das Material {material}.",
+    "No mesh with this material is active.": "Kein Netz mit diesem Material ist aktiv.",
+    "Pixels of a side": "Pixel einer Seite",
+    "Size": "Größe",
+    "The Principled BSDF of {name} is not in the material itself.": "Der Principled BSDF von {name} ist nicht im "
+    "Material selbst.",
+    "The UV map goes beyond the image: what lies there is on top of the rest.": "Die UV-Map geht über das Bild "
+    "hinaus: was dort liegt, liegt auf dem Rest.",
+    "The bake was cancelled.": "Das Backen wurde abgebrochen.",
+    "The material {name} was added.": "Das Material {name} kam dazu.",
+    "Ungroup it first.": "Lösen Sie die Gruppe erst auf.",
+    "Wait for it, or cancel it.": "Warten Sie, oder brechen Sie ab.",
+    "{name} Baked": "{name} gebacken",
+    "Border": "Grenze",
+    "Choose one of the history.": "Wählen Sie eine aus dem Verlauf.",
+    "How much of a tile is made anew between both. The rest keeps its pixels": "Wie viel einer Kachel zwischen beiden "
+    "neu gemacht wird. Der Rest behält seine Pixel",
+    "Make tiles that lead from this texture to another one, and lay them by a mask that you paint": "Kacheln machen, "
+    "die von dieser Textur zu einer anderen führen, und sie nach einer Maske legen, die Sie malen",
+    "No second texture is chosen.": "Es ist keine zweite Textur gewählt.",
+    "The mask of {name} needs plain UV coordinates: the node's Mapping may only scale them.": "Die Maske von {name} "
+    "braucht schlichte UV-Koordinaten: Mapping darf sie nur skalieren.",
+    "The other result: its folder in the history": "Das andere Ergebnis: sein Ordner im Verlauf",
+    "To": "Nach",
+    "Transition": "Übergang",
+    "Transition...": "Übergang ...",
+    # another machine
+    "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
+    "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""
+    "Über ssh verbinden und auflisten, was dort ist und was fehlt. Dort wird nichts geändert",
+    "Check": "Prüfen",
+    "Copy the command that installs or updates Tilewright there. Run it in a terminal of this computer": "Den Befehl "
+    "kopieren, der Tilewright dort installiert oder erneuert. In einem Terminal dieses Rechners ausführen",
+    "Copy Command": "Befehl kopieren",
+    "Copied. Run it in a terminal.": "Kopiert. In einem Terminal ausführen.",
+    "Another Machine": "Ein anderer Rechner",
+    "This Computer Alone": "Nur dieser Rechner",
+    "This Computer": "Dieser Rechner",
+    "Textures are made on this computer": "Texturen werden auf diesem Rechner gemacht",
+    "Textures are made on that machine, reached by ssh": "Texturen werden auf jenem Rechner gemacht, über ssh",
+    "Host": "Rechner",
+    "A machine that makes the textures in place of this one, as in ~/.ssh/config, or user@name. ssh must get in "
+    "without asking": ""
+    "Ein Rechner, der die Texturen an Stelle von diesem macht, wie in ~/.ssh/config, oder benutzer@name. ssh muss "
+    "ohne Nachfragen hineinkommen",
+    "Folder There": "Ordner dort",
+    "Where Tilewright is on that machine": "Wo Tilewright auf jenem Rechner liegt",
+    "Which machine makes the textures. Takes effect with the next job": ""
+    "Welcher Rechner die Texturen macht. Gilt ab dem nächsten Auftrag",
+    "Asking {name}": "{name} wird gefragt",
+    "Press Copy Command in the preferences, and run it in a terminal: it installs there what is missing.": ""
+    "Drücken Sie in den Einstellungen „Befehl kopieren“, und führen Sie ihn in einem Terminal aus: er installiert "
+    "dort, was fehlt.",
+    "{host} has no model {model}.": "{host} hat kein Modell {model}.",
+    "Press Check in the preferences: it lists what is there.": ""
+    "Drücken Sie in den Einstellungen „Prüfen“: das listet auf, was dort ist.",
+    "Blender isn't allowed online, and {host} is in the network.": "Blender darf nicht online gehen, und {host} ist im "
+    "Netz.",
 }

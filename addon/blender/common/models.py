@@ -30,6 +30,7 @@ class Models:
     search, looking, download: the process that runs, or ran last. due: when the search for `words` begins, as
     `time.monotonic` counts; 0: none is wanted. found: by the last search, which was for `found_for`.
     look: of what was chosen last. chore: what else goes on with models.
+    encoders: of the IP-Adapter that was set last: file -> the folder of its image encoder, None where there is none.
     damaged: path -> what the last check found wrong there. message, error: how the last of all this ended.
     """
 
@@ -46,6 +47,7 @@ class Models:
     look: Look | None = None
     chore: Chore | None = None
     damaged: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    encoders: dict[str, Path | None] = field(default_factory=dict)
     message: str = ""
     error: UserError | None = None
 

@@ -72,6 +72,11 @@ def names_python() -> bool:
     return bool(os.environ.get(VARIABLE, "").strip())
 
 
+def elsewhere_file() -> Path:
+    """What was found on the other machine that the preferences name."""
+    return data_folder("elsewhere.json")
+
+
 def engine_log() -> Path:
     """What the worker writes to its standard error."""
     return data_folder("logs") / "engine.log"

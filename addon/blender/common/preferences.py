@@ -8,10 +8,12 @@ from typing import Any
 
 import bpy
 
-from ...core.errors import UserError
-from ...host import runtime
+from ...core.errors import ErrorKind, UserError
+from ...host import elsewhere, runtime, ssh_link
 from ...host.library import Library
+from ...host.ssh import FOLDER, Place
 from . import environments, package, state
+from .languages import rpt_
 
 store_handlers: list[Callable[[], None]] = []  # called when the folder of the results is another
 models_handlers: list[Callable[[], None]] = []  # called when the list of models is another
@@ -57,12 +59,47 @@ def find_engine() -> runtime.Runtime:
     return runtime.find(own, lambda: environments.find(environments_folder(), get().backend))
 
 
+def is_elsewhere() -> bool:
+    """Whether another machine makes the textures."""
+    return get().place == "ELSEWHERE" and bool(get().host.strip())
+
+
+def place() -> Place | None:
+    """The other machine that makes the textures, None for this one. Raises `UserError` as `named_place` does."""
+    return named_place() if is_elsewhere() else None
+
+
+def named_place() -> Place:
+    """The other machine that is named, chosen or not. Raises `UserError` where none can be so named, or reached."""
+    named = Place(get().host.strip(), get().host_folder.strip() or FOLDER)
+    if not bpy.app.online_access:
+        words = rpt_("Blender isn't allowed online, and {host} is in the network.").format(host=named.host)
+        raise UserError(ErrorKind.NETWORK, words, "Turn on Allow Online Access in Preferences > System.")
+    return named
+
+
+def models_elsewhere() -> elsewhere.Report | None:
+    """What is known of the other machine where that one is chosen, else None."""
+    report = state.current.elsewhere
+    return report if is_elsewhere() and report is not None and report.place.host == get().host.strip() else None
+
+
+def find_worker() -> runtime.Runtime:
+    """What the worker runs with: the engine's Python here, or the other machine. Raises `UserError`."""
+    there = place()
+    return ssh_link.runtime(there) if there else find_engine()
+
+
 def check_engine() -> None:
     """Remember what is missing, so that the panel can say it without looking at the disk."""
     current = state.current
     current.environments = environments.environments(environments_folder(), get().backend)
     try:
-        find_engine()
+        there = place()
+        known = current.elsewhere
+        if there is None or known is None or known.place != there:
+            current.elsewhere = elsewhere.load(there, package.elsewhere_file()) if there else None
+        find_worker()
     except UserError as error:
         current.engine_error = error
         return

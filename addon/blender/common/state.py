@@ -12,8 +12,9 @@ from uuid import uuid4
 
 from ...core.errors import UserError
 from ...core.history import Entry, Which
-from ...core.jobs import Job
+from ...core.jobs import Job, JobState
 from ...core.results import Result
+from ...host.elsewhere import Report
 from ...host.history import History
 from ...host.session import Session
 from .environments import Environments, Setup
@@ -55,6 +56,29 @@ class View:
     paths_before: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PromptList:
+    """Jobs that were queued together. title: what the list is called."""
+
+    title: str
+    jobs: tuple[Job, ...]
+
+    @property
+    def left(self) -> list[Job]:
+        """Those that have not ended."""
+        return [job for job in self.jobs if not job.ended]
+
+    @property
+    def failed(self) -> int:
+        """How many ended without a texture."""
+        return sum(job.state is JobState.FAILED for job in self.jobs)
+
+    @property
+    def fraction(self) -> float:
+        """How much of it is over, 0 to 1."""
+        return sum(1.0 if job.ended else job.fraction for job in self.jobs) / len(self.jobs)
+
+
 @dataclass
 class State:
     """document: names the open file, and changes when another is opened.
@@ -62,6 +86,7 @@ class State:
     targets: where the result of each job that has not been delivered goes.
     folders: what was written for a job to read, until it has ended.
     waiting: jobs that are finished and not delivered yet; hindrance: what they wait for.
+    lists: of prompts that were queued together; the last one stays when it has ended.
     last: the job whose results were made last; shown: which of them; outcome: where they went; outcome_of: the name of
     the result that it is about, "" where it is about none; outcome_placed: that one was in use then.
     phase: the id of the running job and what it does; phase_began: since when, as `time.monotonic` counts; busy: other
@@ -71,7 +96,11 @@ class State:
     history: the results on disk, read when they are first asked for; view: how the panel shows them.
     models: those on the disk, and what goes on with the hub; model_before: what was chosen when a list of them opened.
     setup: the installer and what else goes on with the engine's packages; environments: what was found of them last.
+    elsewhere: what was found last on the other machine that the preferences name.
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
+    baked: the bake of a material that runs or was the last, a `material.bake.Bake`; baked_target: the file, the object
+    that gets the baked material or 0, and the one that was baked; baked_outcome: what came of it.
+    bake: of a control picture, which goes on: a `jobs.control_bake.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """
@@ -83,6 +112,7 @@ class State:
     targets: dict[str, Target] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)
     waiting: list[Job] = field(default_factory=list)
+    lists: list[PromptList] = field(default_factory=list)
     hindrance: str = ""
     last: Job | None = None
     shown: int = 0
@@ -104,7 +134,12 @@ class State:
     model_before: str = ""
     setup: Setup = field(default_factory=Setup)
     environments: Environments | None = None
+    elsewhere: Report | None = None
     export: Any = None
+    bake: Any = None
+    baked: Any = None
+    baked_target: tuple[str, int, int] = ("", 0, 0)
+    baked_outcome: str = ""
 
     @property
     def results(self) -> list[Result]:

@@ -15,6 +15,7 @@ from ...core import ways
 from ...core.errors import ErrorKind, UserError
 from ...core.requests.template import USUAL_STRENGTH, Region
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size, TextureRequest
+from ...core.requests.transition import LEAST_WIDTH, MAX_WIDTH
 from ...core.results import Result
 from ..common import reporting, state
 from ..common.languages import iface_, rpt_
@@ -154,6 +155,49 @@ class TILEWRIGHT_OT_grow(_OnGenerated):
         return replace(grown, seed=new_seed())
 
 
+def _other_results(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
+    """The names of the other results that a transition can lead to."""
+    names = [entry.name for entry in browse.get().entries if entry.name != self.result]
+    yield from (name for name in names if text in names or text.casefold() in name.casefold())
+
+
+class TILEWRIGHT_OT_transition(_OnGenerated):
+    """Make tiles that lead from this texture to another one, and lay them by a mask that you paint"""
+
+    bl_idname = "tilewright.transition"
+    bl_label = "Transition"
+    asked = ("second", "width", "strength")
+
+    result: _result_property()
+    second: StringProperty(
+        name="To",
+        description="The other result: its folder in the history",
+        search=_other_results,
+        search_options=set(),
+        options={"SKIP_SAVE"},
+    )
+    width: FloatProperty(
+        name="Border",
+        description="How much of a tile is made anew between both. The rest keeps its pixels",
+        subtype="FACTOR",
+        default=0.375,
+        min=LEAST_WIDTH,
+        max=MAX_WIDTH,
+        options={"SKIP_SAVE"},
+    )
+    strength: _strength_property(0.7)
+
+    def propose(self, result: Result) -> None:
+        """Nothing to propose; any result may be the first."""
+
+    def request(self, result: Result) -> TextureRequest:
+        if not self.second:
+            raise UserError(ErrorKind.REQUEST, "No second texture is chosen.", "Choose one of the history.")
+        width, strength = decimal(self.width), decimal(self.strength)
+        made = ways.transition(result, browse.result(self.second), width=width, strength=strength)
+        return replace(made, seed=new_seed())
+
+
 def _search_wear(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
     yield from (word for word in WEAR if text.casefold() in word)
 
@@ -261,6 +305,7 @@ class TILEWRIGHT_MT_going_on(bpy.types.Menu):
         layout.operator("tilewright.larger_again", text="Larger Again...").result = name
         layout.operator("tilewright.grow", text="Grow...").result = name
         layout.operator("tilewright.wear", text="Wear...").result = name
+        layout.operator("tilewright.transition", text="Transition...").result = name
         if entry.result.recipe.request.axes is not Axes.NONE:
             layout.operator("tilewright.repair_seam").result = name
         layout.operator("tilewright.generate_again", text="Generate at Another Size...").result = name
@@ -271,6 +316,7 @@ CLASSES = (
     TILEWRIGHT_OT_larger_again,
     TILEWRIGHT_OT_grow,
     TILEWRIGHT_OT_wear,
+    TILEWRIGHT_OT_transition,
     TILEWRIGHT_OT_use_as_template,
     TILEWRIGHT_FH_template,
     TILEWRIGHT_MT_going_on,

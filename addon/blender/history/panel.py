@@ -95,6 +95,7 @@ class TILEWRIGHT_MT_result(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         layout, name = self.layout, state.current.view.selected
         layout.operator("tilewright.restore_settings", icon="LOOP_BACK").result = name
+        layout.operator("tilewright.blend_with", text="Blend With...", icon="MOD_OPACITY").result = name
         layout.separator()
         layout.operator("tilewright.open_in_image_editor", icon="IMAGE").result = name
         layout.operator("tilewright.show_file", icon="FILE_FOLDER").result = name

@@ -16,6 +16,7 @@ from ...core.families.catalogue import FORMER_STARTERS
 from ...core.recipe import Recipe
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, MapKind
 from ...core.requests.guides import Guides
+from ...core.requests.template import Region
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, STARTER, Scheduler, Sigmas, Size, TextureRequest
 from ...core.results import GUIDE, MASK, TEMPLATE, Result
 from ..common import package, reporting
@@ -80,6 +81,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     settings.vae = request.vae if own else ""
     if request.vae and not own:
         note = note or rpt_("It was made with another VAE, {vae}, which is not set.").format(vae=request.vae)
+    settings.parts = request.parts if own else ""
     info = models.try_resolve(settings.model)
     info = info and info.with_extras(request.extras)
     # Where it was the model's own it stays so: what suits depends on whether there is a negative prompt.
@@ -106,7 +108,7 @@ def _restore_template(
     """The template and the variation; a sentence where the template is not here, or ""."""
     settings.variation, settings.variation_seed = request.variation, request.variation_seed
     template, settings.template_image = request.template, None
-    if template is None:
+    if template is None or template.region is Region.TILE:  # the panel makes all of a set at once
         return ""
     try:
         settings.template_image = _kept(result, TEMPLATE, template.source if own else "", template.source_recipe)

@@ -95,8 +95,8 @@ def _draw_facts(layout: bpy.types.UILayout, result: Result) -> None:
         text = iface_("Made from another picture, {duration}").format(duration=text)
     facts.label(text=text, icon="BLANK1", translate=False)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(result.created))
-    if request.variants > 1:
-        when = iface_("{time}, {count} tiles").format(time=when, count=request.variants)
+    if request.sheet.count > 1:
+        when = iface_("{time}, {count} tiles").format(time=when, count=request.sheet.count)
     facts.label(text=when, icon="BLANK1", translate=False)
 
 

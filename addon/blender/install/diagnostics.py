@@ -15,8 +15,8 @@ from ..common import package, preferences, state
 from . import setup
 
 _LINES = 30
-_SETTINGS = ("backend", "device", "memory", "idle_minutes", "yield_to_render")
-_PLACES = ("environment", "wheels", "index", "python", "store", "models")
+_SETTINGS = ("backend", "device", "memory", "idle_minutes", "yield_to_render", "place")
+_PLACES = ("environment", "wheels", "index", "python", "store", "models", "host")
 
 
 def text() -> str:

@@ -79,6 +79,38 @@ class TILEWRIGHT_OT_check_python(_Setup):
         self.say()
 
 
+class _Elsewhere(_Setup):
+    """What needs another machine's name."""
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        if not preferences.get().host.strip():
+            return UserError(ErrorKind.RUNTIME, "Name the other machine first, as ssh knows it.")
+        return setup.BUSY if state.current.setup.busy else None
+
+
+class TILEWRIGHT_OT_check_elsewhere(_Elsewhere):
+    """Connect by ssh and list what is there and what is missing. Nothing is changed there"""
+
+    bl_idname = "tilewright.check_elsewhere"
+    bl_label = "Check"
+
+    def act(self, context: bpy.types.Context) -> None:
+        setup.check_elsewhere()
+        self.say()
+
+
+class TILEWRIGHT_OT_copy_install_command(_Elsewhere):
+    """Copy the command that installs or updates Tilewright there. Run it in a terminal of this computer"""
+
+    bl_idname = "tilewright.copy_install_command"
+    bl_label = "Copy Command"
+
+    def act(self, context: bpy.types.Context) -> None:
+        context.window_manager.clipboard = setup.install_command()
+        self.report({"INFO"}, "Copied. Run it in a terminal.")
+
+
 class TILEWRIGHT_OT_self_test(_Setup):
     """Show the engine's versions and device, and make a small test texture, which is not kept"""
 
@@ -209,6 +241,8 @@ CLASSES = (
     TILEWRIGHT_OT_verify,
     TILEWRIGHT_OT_cancel_install,
     TILEWRIGHT_OT_check_python,
+    TILEWRIGHT_OT_check_elsewhere,
+    TILEWRIGHT_OT_copy_install_command,
     TILEWRIGHT_OT_self_test,
     TILEWRIGHT_OT_copy_diagnostics,
     TILEWRIGHT_OT_open_installer_log,

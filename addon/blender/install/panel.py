@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The setup's part of the panel and of the preferences. Draws only, and reads no disk. Imports bpy and core."""
 
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -8,6 +9,7 @@ import bpy
 from ...core.errors import UserError
 from ...host.environment import Condition
 from ...host.installer_messages import InstallerProgress, Stage
+from ...host.ssh import FOLDER
 from ..common import package, preferences, state
 from ..common.drawing import lines, paragraph, size_text, time_text
 from ..common.languages import iface_
@@ -144,6 +146,28 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     row.operator("tilewright.check_python", text="", icon="VIEWZOOM")
     _draw_found(box)
     box.operator("tilewright.remove_everything", icon="TRASH")
+
+
+def draw_elsewhere(layout: bpy.types.UILayout, chosen: Any) -> None:
+    """The other machine's section of the preferences."""
+    box = layout.box().column()
+    box.label(text="Another Machine", icon="NETWORK_DRIVE")
+    box.prop(chosen, "host", placeholder="This Computer Alone")
+    box.prop(chosen, "host_folder", placeholder=FOLDER)
+    row = box.row(align=True)
+    row.operator("tilewright.check_elsewhere", icon="CHECKMARK")
+    row.operator("tilewright.copy_install_command", icon="COPYDOWN")
+    report = state.current.elsewhere
+    if report is not None and report.place.host == chosen.host.strip():
+        problem = report.problem(_version())
+        lines(box, problem or report.text, "ERROR" if problem else "CHECKMARK")
+    if chosen.host.strip():
+        box.prop(chosen, "place", expand=True)
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    return package.version()
 
 
 def _status() -> tuple[str, str]:

@@ -7,6 +7,7 @@ Nothing here waits, but in background mode, where timers do not run and scripts 
 import contextlib
 import logging
 import shutil
+import sys
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.requests.texture import STARTER, Size
-from ...host import disk, environment, probe
+from ...host import disk, elsewhere, environment, probe
 from ...host.installer import Installer
 from ...host.installer_messages import InstallerAction, InstallerTask
 from ..common import environments, package, preferences, state
@@ -99,7 +100,7 @@ def self_test() -> None:
     python = preferences.find_engine().python
     wanted = request.make(prompt="red brick wall", size=Size(256, 256), seed=1, model=STARTER)
     folder = Path(tempfile.mkdtemp(prefix="tilewright-test-"))
-    session = generation.make_session(folder)  # its own: what the panel shows stays as it is
+    session = generation.make_session(folder, here=True)  # its own: what the panel shows stays as it is
 
     def test(stop: threading.Event) -> str:
         def tick(events: object) -> None:
@@ -126,6 +127,28 @@ def self_test() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
     _start_chore("Testing the engine", test)
+
+
+def check_elsewhere() -> None:
+    """Ask the other machine what is there. Raises `UserError` where none can be so named."""
+    there, product, file = preferences.named_place(), package.version(), package.elsewhere_file()
+    current = state.current
+
+    def ask(stop: threading.Event) -> str:
+        report = elsewhere.check(there, stop.is_set)
+        current.elsewhere = report
+        elsewhere.save(report, file)
+        if problem := report.problem(product):
+            hint = "Press Copy Command in the preferences, and run it in a terminal: it installs there what is missing."
+            raise UserError(ErrorKind.RUNTIME, problem, hint)
+        return report.text
+
+    _start_chore(rpt_("Asking {name}").format(name=there.host), ask)
+
+
+def install_command() -> str:
+    """The line for a terminal that brings Tilewright to the other machine. Raises `UserError`."""
+    return elsewhere.install_command(preferences.named_place(), sys.executable, preferences.get().backend)
 
 
 def remove_environment(folder: Path) -> None:

@@ -13,7 +13,7 @@ from ...core.results import MAPS, Result
 from ..common import preferences, state, targets
 from ..common.languages import rpt_
 from ..common.targets import Target
-from ..material import color_node, coordinates, map_nodes, physical_size, shown
+from ..material import color_node, coordinates, map_nodes, physical_size, shown, without_repeat
 from ..pictures import images, sources
 from ..settings.properties import facts_of, kind_title, readable_recipe_of
 
@@ -82,7 +82,9 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
     obj = targets.object_of(target)
     if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):
         physical_size.fit_new(obj, material)
+    _lay_no_more(material, image)
     left = map_nodes.assign(material, placed, maps, bpy.context.scene.render.engine, obj)
+    _lay_set(material, image, obj)
     for used in (image, *maps.values()):
         used.use_fake_user = False  # it has a user of its own now
     node = placed.node.label or placed.node.name
@@ -99,6 +101,25 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
     if coordinates.lacks_uv_map(placed.node, obj):
         sentences.append(rpt_("{name} has no UV map to show it with.").format(name=obj.name))
     return " ".join(sentences)
+
+
+def _lay_set(material: bpy.types.Material, image: bpy.types.Image, obj: bpy.types.Object | None) -> None:
+    """Lay a set that the material shows now: what is on its picture is of no use as it is."""
+    if without_repeat.sheet_of(image).count == 1 or not preferences.get().lay_sets:
+        return
+    nodes = map_nodes.image_nodes(material, obj)
+    is_shown = bool(nodes) and nodes[0].image == image
+    if is_shown and not without_repeat.is_laid(shown.nodes(material)) and not without_repeat.problem(nodes):
+        without_repeat.lay(nodes, material)
+        physical_size.scale_of(material).laid_as_set = True
+
+
+def _lay_no_more(material: bpy.types.Material, image: bpy.types.Image) -> None:
+    """Where a single tile follows a set that was laid by itself, lay it no more: nobody has asked for that."""
+    facts = physical_size.scale_of(material)
+    if facts.laid_as_set and without_repeat.sheet_of(image).count == 1:
+        without_repeat.take_out(shown.nodes(material))
+        facts.laid_as_set = False
 
 
 def tell(outcome: str, name: str) -> None:

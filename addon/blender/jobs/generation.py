@@ -9,10 +9,13 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job, JobState
+from ...core.naming import slug
+from ...core.prompt_files import Wish
 from ...core.requests.texture import TextureRequest
 from ...host.paces import Paces
 from ...host.process import local_workers
 from ...host.session import Session
+from ...host.ssh_link import DEADLINES, ssh_workers
 from ...host.store import Store
 from ..common import package, preferences, state
 from ..settings import request
@@ -46,12 +49,18 @@ def asked_for(settings: TILEWRIGHT_PG_settings) -> tuple[TextureRequest, Path | 
         return wanted, pictures.folder
 
 
-def start_all(context: bpy.types.Context, texts: Sequence[str]) -> list[Job]:
-    """As `start`, for each of these prompts; their textures go into the history alone. Raises `UserError` for none."""
+def start_all(context: bpy.types.Context, wishes: Sequence[Wish], title: str) -> list[Job]:
+    """As `start`, for each line of a list; their textures go into the history alone. Raises `UserError` for none.
+
+    title: what the list is called.
+    """
     settings = settings_of(context.scene)
     with templates.prepared(settings) as pictures:
-        requests = [request.from_settings(settings, text, pictures.template, pictures.guides) for text in texts]
-        return [submit(context, wanted, into_history=True, folder=pictures.folder) for wanted in requests]
+        requests = [request.from_settings(settings, wish, pictures.template, pictures.guides) for wish in wishes]
+        jobs = [submit(context, wanted, into_history=True, folder=pictures.folder) for wanted in requests]
+    lists = state.current.lists
+    lists[:] = [*(one for one in lists if one.left), state.PromptList(title, tuple(jobs))]
+    return jobs
 
 
 def submit(
@@ -111,7 +120,8 @@ def session() -> Session:
     """The one session; made with the present preferences, and anew if they changed while nothing runs."""
     current = state.current
     prefs = preferences.get()
-    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes, prefs.priority)
+    there = preferences.place()
+    settings = (preferences.store_folder(), prefs.device, prefs.memory, prefs.idle_minutes, prefs.priority, there)
     if current.session and current.session_settings != settings and not len(current.session.jobs):
         # it takes up to a second, for which Blender must not wait
         threading.Thread(target=current.session.close, name="tilewright-close", daemon=True).start()
@@ -123,11 +133,23 @@ def session() -> Session:
     return current.session
 
 
-def make_session(store: Path) -> Session:
-    """A session that puts its results into `store`."""
+def make_session(store: Path, *, here: bool = False) -> Session:
+    """A session that puts its results into `store`. here: with a worker on this computer, whatever is chosen."""
     prefs = preferences.get()
     results = Store(store)
     low = prefs.priority == "LOW"
+    there = None if here else preferences.place()
+    if there:
+        idle = 60.0 * prefs.idle_minutes
+        return Session(
+            store=results,
+            find_runtime=preferences.find_worker,
+            start_worker=ssh_workers(there, package.engine_log(), results, package.version(), idle, low=low),
+            product=package.version(),
+            # its own: how long such jobs take here says nothing of there
+            paces=Paces(package.data_folder(f"paces-{slug(there.host)}.json")),
+            deadlines=DEADLINES,
+        )
     return Session(
         store=results,
         find_runtime=preferences.find_engine,

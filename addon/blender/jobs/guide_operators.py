@@ -2,7 +2,7 @@
 """What the buttons of Guide Pictures do: controls added, removed, with pictures from the object. Imports core."""
 
 import bpy
-from bpy.props import IntProperty
+from bpy.props import EnumProperty, IntProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.requests.finish import MapKind
@@ -10,9 +10,10 @@ from ...core.requests.guides import MAX_CONTROLS, ControlKind
 from ...core.results import BASE_COLOR
 from ..common import reporting, targets
 from ..common.languages import rpt_
-from ..material import map_nodes
+from ..material import map_nodes, one_tile
 from ..pictures import sources
-from ..settings.properties import TILEWRIGHT_PG_control, settings_of
+from ..settings.properties import AUTO, TILEWRIGHT_PG_control, settings_of
+from . import control_bake
 
 # Which of the material's images shows what a control wants to see; edges are in none.
 _MAPS = {
@@ -101,8 +102,47 @@ class TILEWRIGHT_OT_control_from_material(_OnControl):
             raise targets.refusal(words.format(name=material.name, map=shown), hint)
         if error := sources.problem(image):
             raise error
-        control.picture = image
+        image = control.picture = one_tile.of(image)
         self.report({"INFO"}, rpt_("The control reads {name} now.").format(name=image.name))
 
 
-CLASSES = (TILEWRIGHT_OT_add_control, TILEWRIGHT_OT_remove_control, TILEWRIGHT_OT_control_from_material)
+class TILEWRIGHT_OT_control_from_bake(_OnControl):
+    """Bake the picture from the active object: its relief, its occlusion or its colors, whichever the control shows"""
+
+    bl_idname = "tilewright.control_from_bake"
+    bl_label = "From Bake"
+    bl_options = {"REGISTER"}  # the step that undo takes back comes with the picture
+
+    shows: EnumProperty(
+        name="Bakes",
+        description="What is baked",
+        items=[
+            (AUTO, "What It Shows", "Height for depth, normals for normals, colors for tile, else ambient occlusion"),
+            (control_bake.Shows.HEIGHT.value, "Height", "How high each point is"),
+            (control_bake.Shows.NORMAL.value, "Normal", "Surface direction, OpenGL style"),
+            (control_bake.Shows.OCCLUSION.value, "Ambient Occlusion", "Where little light gets in"),
+            (control_bake.Shows.COLOR.value, "Color", "The material's colors, without light"),
+        ],
+        options={"SKIP_SAVE"},
+    )
+
+    @classmethod
+    def problem(cls, context: bpy.types.Context) -> UserError | None:
+        return super().problem(context) or control_bake.problem(context)
+
+    def act(self, context: bpy.types.Context) -> None:
+        kind = self.control(context).get_kind()
+        shows = control_bake.BY_KIND.get(kind) if self.shows == AUTO else control_bake.Shows(self.shows)
+        if shows is None:
+            raise targets.refusal("Edges can't be baked.", "Choose a picture, or another kind.")
+        image = control_bake.start(context, self.index, shows)
+        if image is not None:
+            self.report({"INFO"}, rpt_("The control reads {name} now.").format(name=image.name))
+
+
+CLASSES = (
+    TILEWRIGHT_OT_add_control,
+    TILEWRIGHT_OT_remove_control,
+    TILEWRIGHT_OT_control_from_material,
+    TILEWRIGHT_OT_control_from_bake,
+)

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What buttons do: read the context, call one function, report. Imports bpy and core."""
 
-from typing import Any
-
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompts import fill
-from ..common import package, preferences, reporting, state, targets
+from ..common import drawing, package, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.languages import iface_, rpt_
 from ..material import physical_size, uv
 from ..settings.properties import settings_of
-from . import generation, pump, status
+from . import generation, prompt_lists, pump, status
 
 NOTHING_RUNS = UserError(ErrorKind.REQUEST, "No job is running.")
 
@@ -41,45 +39,56 @@ class TILEWRIGHT_OT_generate(reporting.Operator):
 
 
 class TILEWRIGHT_OT_generate_lines(reporting.Operator):
-    """Make one texture for each line of a text in this file, with the current settings. They go into the history"""
+    """Make one texture for each line of a list, with the current settings. They go into the history"""
 
     bl_idname = "tilewright.generate_lines"
-    bl_label = "Generate from Text"
+    bl_label = "Generate List"
 
-    text: StringProperty(name="Text", description="A text in this file, one prompt per line")
+    text: StringProperty(name="Text", description="A text in this file, one prompt per line or a table")
+    filepath: StringProperty(
+        name="File", description="A file instead, one prompt per line, CSV or JSON lines", subtype="FILE_PATH"
+    )
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        if context.scene is None:
-            return reporting.NO_SCENE
-        if not bpy.data.texts:
-            return UserError(
-                ErrorKind.REQUEST, "This file has no text.", "Write one in a Text Editor, one prompt per line."
-            )
-        return None
+        return reporting.NO_SCENE if context.scene is None else None
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> reporting.Outcome:
-        if self.text not in bpy.data.texts:
+        if self.text not in bpy.data.texts and bpy.data.texts:
             spaces = [area.spaces.active for area in context.screen.areas]
             shown = (space.text for space in spaces if isinstance(space, bpy.types.SpaceTextEditor))
             self.text = next(filter(None, shown), bpy.data.texts[0]).name
-        return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
+        self._read(context)
+        return context.window_manager.invoke_props_dialog(self, width=400, confirm_text=iface_("Generate"))
+
+    def check(self, context: bpy.types.Context) -> bool:
+        self._read(context)
+        return True
+
+    def _read(self, context: bpy.types.Context) -> None:
+        """What the dialog shows: drawing reads no disk."""
+        self.found = prompt_lists.read(context, self.text, self.filepath)
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop_search(self, "text", bpy.data, "texts")
-        count = len(self.prompts())
-        words = iface_("{count} prompts") if count != 1 else iface_("1 prompt")
-        self.layout.label(text=words.format(count=count), translate=False)
-
-    def prompts(self) -> list[str]:
-        text: Any = bpy.data.texts.get(self.text)
-        return [line.body.strip() for line in text.lines if line.body.strip()] if text else []
+        layout = self.layout
+        column = layout.column()
+        row = column.row()
+        row.enabled = not self.filepath
+        row.prop_search(self, "text", bpy.data, "texts")
+        column.prop(self, "filepath")
+        words = iface_("{count} prompts") if len(self.found.wishes) != 1 else iface_("1 prompt")
+        layout.label(text=words.format(count=len(self.found.wishes)), translate=False)
+        for line in self.found.told():
+            drawing.lines(layout, line, icon="ERROR", width=60)
 
     def act(self, context: bpy.types.Context) -> None:
-        prompts = self.prompts()
-        if not prompts:
-            raise UserError(ErrorKind.REQUEST, rpt_("This text has no prompt in it."))
-        jobs = generation.start_all(context, prompts)
+        if not (bpy.data.texts or self.filepath):
+            hint = "Write one in a Text Editor, one prompt per line, or choose a file."
+            raise UserError(ErrorKind.REQUEST, "This file has no text.", hint)
+        found = prompt_lists.read(context, self.text, self.filepath)
+        if found.wrong:
+            raise UserError(ErrorKind.REQUEST, " ".join(found.told()), "Nothing was queued.")
+        jobs = generation.start_all(context, found.wishes, found.title)
         if bpy.app.background:
             for job in jobs:
                 generation.wait(job)
@@ -87,12 +96,13 @@ class TILEWRIGHT_OT_generate_lines(reporting.Operator):
 
 
 class TILEWRIGHT_OT_cancel(reporting.Operator):
-    """Cancel the running job, or all of them"""
+    """Cancel the running job, a list, or all of them"""
 
     bl_idname = "tilewright.cancel"
     bl_label = "Cancel"
 
     job: StringProperty(description="The job's id. Empty: all jobs", options={"SKIP_SAVE", "HIDDEN"})
+    of_list: BoolProperty(description="Also the others of its list", options={"SKIP_SAVE", "HIDDEN"})
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
@@ -100,7 +110,11 @@ class TILEWRIGHT_OT_cancel(reporting.Operator):
 
     def act(self, context: bpy.types.Context) -> reporting.Outcome | None:
         session = state.current.session
-        jobs = [job for job in session.jobs if self.job in ("", job.id)]
+        ids = {self.job}
+        for one in state.current.lists if self.of_list else ():
+            if self.job in [job.id for job in one.jobs]:
+                ids = {job.id for job in one.jobs}
+        jobs = [job for job in session.jobs if not self.job or job.id in ids]
         if not jobs:
             self.report({"INFO"}, "That job has ended.")
             return {"CANCELLED"}

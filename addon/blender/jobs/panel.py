@@ -19,6 +19,9 @@ SHOWN = 5  # jobs that wait; there may be many more, and the panel has other thi
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, jobs: list[Job]) -> None:
     """The jobs that have not ended, the running one first."""
     job, *waiting = jobs
+    for one in state.current.lists:
+        if one.left:
+            _draw_list(layout, one)
     column = layout.column(align=True)
     column.progress(factor=job.fraction, text=progress_text(job))
     row = column.row(align=True)
@@ -35,6 +38,18 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, jobs: list[Job]
         layout.template_icon(icon_value=picture, scale=8)
     if waiting:
         _draw_waiting(layout, waiting)
+
+
+def _draw_list(layout: bpy.types.UILayout, one: state.PromptList) -> None:
+    """How far a list is, and the button that ends it."""
+    row = layout.row(align=True)
+    done = len(one.jobs) - len(one.left)
+    text = iface_("{name}: {done} of {count}").format(name=one.title, done=done, count=len(one.jobs))
+    if one.failed:
+        text += iface_(", {count} failed").format(count=one.failed)
+    row.progress(factor=one.fraction, text=text)
+    cancel = row.operator("tilewright.cancel", text="", icon="X")
+    cancel.job, cancel.of_list = one.left[0].id, True
 
 
 def _draw_waiting(layout: bpy.types.UILayout, waiting: list[Job]) -> None:

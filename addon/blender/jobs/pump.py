@@ -61,6 +61,9 @@ def _tick() -> float | None:
     before = current.status, current.hindrance
     events = session.pump()
     handle(events)
+    for result in session.arrived():  # of a job whose connection broke
+        for handler in result_handlers:
+            handler(result)
     delivered = deliver_waiting()
     _watch_clock(session)
     current.status = status.text()
@@ -119,7 +122,7 @@ def handle(events: Iterable[Event]) -> None:
 def deliver_waiting() -> bool:
     """Deliver finished jobs, unless the user is in the middle of something. True if any was."""
     current = state.current
-    current.hindrance = _hindrance() if current.waiting else ""
+    current.hindrance = hindrance() if current.waiting else ""
     if not current.waiting or current.hindrance:
         return False
     while current.waiting:
@@ -150,7 +153,7 @@ def _deliver(job: Job) -> None:
         delivery.tell(outcome, results[0].folder.name)
 
 
-def _hindrance() -> str:
+def hindrance() -> str:
     """Why nothing may be changed now, "" if it may. A grab half done must not end up in an undo step."""
     if bpy.app.background:
         return ""

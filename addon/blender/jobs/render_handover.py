@@ -14,7 +14,7 @@ def _on_render(*_: object) -> None:
     The next job loads them again.
     """
     session = state.current.session
-    if session and preferences.get().yield_to_render:
+    if session and preferences.get().yield_to_render and not preferences.is_elsewhere():
         session.free()
 
 

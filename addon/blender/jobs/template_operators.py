@@ -65,18 +65,7 @@ class TILEWRIGHT_OT_paint_mask(_OnTemplate):
         if bpy.app.background:
             return
         editors.show(context, mask).mode = "PAINT"
-        _take_white(context)
-
-
-def _take_white(context: bpy.types.Context) -> None:
-    """White to paint, black at X. Before 5.0 the colors that all brushes share are the scene's, now each mode's."""
-    tools: Any = context.tool_settings
-    paint = tools.image_paint
-    for owner in (getattr(paint, "unified_paint_settings", None), getattr(tools, "unified_paint_settings", None)):
-        if owner is not None:
-            owner.color, owner.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
-    if paint.brush is not None:
-        paint.brush.color, paint.brush.secondary_color = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+        editors.take_white(context, context.tool_settings.image_paint)
 
 
 class TILEWRIGHT_OT_mask_from_faces(_OnTemplate):

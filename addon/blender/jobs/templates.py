@@ -20,7 +20,7 @@ from ...core.requests.template import Fit, Region, Template
 from ..common import state
 from ..common.languages import rpt_
 from ..pictures import sources
-from ..settings import properties
+from ..settings import library, properties
 from ..settings.properties import TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings
 from ..settings.request import decimal, network
 
@@ -108,10 +108,11 @@ def _style(settings: TILEWRIGHT_PG_settings, folder: Path) -> Style | None:
     if not settings.style_file.strip():
         raise _refusal("The style picture has no IP-Adapter.", "Choose its file, or remove the picture.")
     picture, _content = sources.prepare(settings.style_picture, folder)
+    file = network(settings.style_file)
     return Style(
-        file=network(settings.style_file),
+        file=file,
         picture=str(picture),
-        encoder=network(settings.style_encoder) if settings.style_encoder.strip() else "",
+        encoder=network(settings.style_encoder) if settings.style_encoder.strip() else library.elsewhere(Path(file)),
         strength=decimal(settings.style_strength),
     )
 

@@ -67,7 +67,7 @@ def assign(material: bpy.types.Material, image: bpy.types.Image, kind: str, node
         note = rpt_("{name} has no Principled BSDF at its output. The texture is in a new node, not linked.")
         return _set_aside(tree, image, None, f"{note.format(name=material.name)} {surface.why}".rstrip())
     tree = principled.id_data  # that of a group, where it is in one
-    socket = principled.inputs["Base Color"]
+    socket = feeds.entry(principled.inputs["Base Color"])
     if not socket.is_linked:
         placed = _add(tree, image, principled, linked=True)
         tree.links.new(placed.node.outputs["Color"], socket)

@@ -101,7 +101,7 @@ def _write_texture(
         channels[1] = _inverted(channels[1])
     if wish.exr and BASE_COLOR in texture.kinds:
         channels = [_linear(channel) for channel in channels]
-    _save(channels, size, path, bits)
+    save(channels, size, path, bits)
 
 
 def _own_bits(images: Sequence[bpy.types.Image]) -> int:
@@ -202,7 +202,11 @@ def _each(values: "array[float]", change: Callable[["array[float]"], list[float]
     return out
 
 
-def _save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int) -> None:
+def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int) -> None:
+    """Write a picture's numbers, three channels or four, rows from the bottom. bits: 8 or 16 of a PNG, 32 of an EXR.
+
+    Raises RuntimeError where Blender cannot.
+    """
     has_alpha = len(channels) > 3
     twin = bpy.data.images.new(path.stem, *size, alpha=has_alpha, float_buffer=bits > 8, is_data=True)
     try:

@@ -26,6 +26,7 @@ Numbers = tuple[float, float, float]  # a color, a vector, or three times the sa
 
 IMAGE = "ShaderNodeTexImage"
 LAID = "tilewright_laid_image"  # on a group that lays an image without a visible repeat, see `without_repeat`
+BLEND = "tilewright_blend"  # on the group that blends a second material in, see `blend`
 _ALMOST = 1e-3
 _LEAST = 0.01  # of what black and white differ by; less is nothing to be seen
 _ENOUGH = 4096  # nodes on the way; a tree with more has a loop of groups or was made to be slow
@@ -86,6 +87,38 @@ def laid_image(group: Node) -> Node | None:
     return link.from_node if link is not None and link.from_node.bl_idname == IMAGE else None
 
 
+def is_blend(node: Node) -> bool:
+    """Whether a node is a group of ours that blends a second material into what feeds its first inputs."""
+    return node.bl_idname == "ShaderNodeGroup" and node.node_tree is not None and bool(node.node_tree.get(BLEND))
+
+
+def blends(socket: Socket) -> list[Node]:
+    """The blends that stand before an input, the nearest first."""
+    found: list[Node] = []
+    link = live_link(socket)
+    while link is not None and is_blend(link.from_node) and link.from_node not in found:
+        found.append(link.from_node)
+        link = live_link(_passed(link))
+    return found
+
+
+def entry(socket: Socket) -> Socket:
+    """An input, or, where blends stand before it, the one of theirs that takes what the material itself shows."""
+    found = blends(socket)
+    if not found:
+        return socket
+    link = live_link(socket)
+    for _blend in found[1:]:
+        link = live_link(_passed(link))
+    return _passed(link)
+
+
+def _passed(link: bpy.types.NodeLink) -> Socket:
+    """The input of a group of ours whose numbers go on through this link, more or less as they are."""
+    node = link.from_node
+    return node.inputs[f"{link.from_socket.name} A" if is_blend(node) else "Color"]
+
+
 def _find(
     socket: Socket,
     search: "_Search",
@@ -143,8 +176,8 @@ def _upwards(socket: Socket) -> tuple[Node | None, list[Socket]]:
         return node, []
     if node.bl_idname == "NodeReroute":
         return node, list(node.inputs)
-    if is_laid(node):
-        return node, [node.inputs["Color"]]
+    if is_laid(node) or is_blend(node):
+        return node, [_passed(link)]
     if node.bl_idname in _ARITHMETIC:
         return node, _carriers(node)
     raise Unknown(node.bl_idname)
@@ -241,8 +274,8 @@ class _Way:
             return self.given.get(node.name, (1.0,) * 3)
         if node.bl_idname == "NodeReroute":
             return self.through(node.inputs[0])
-        if is_laid(node):
-            return self.through(node.inputs["Color"])
+        if is_laid(node) or is_blend(node):
+            return self.through(_passed(link))
         if node.bl_idname not in _ARITHMETIC:
             return (1.0,) * 3  # a factor: `_Search` has looked at it
         return _ARITHMETIC[node.bl_idname](node, self)

@@ -83,17 +83,19 @@ def is_outdated(material: bpy.types.Material, engine: str, obj: bpy.types.Object
 
 def pictures(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> dict[str, bpy.types.Image]:
     """The material's images by kind, `BASE_COLOR` or a `MapKind`, the user's own too, as far as there are any."""
-    maps = _maps_of(material, "", obj)
-    if maps is None:
-        return {}
-    nodes = {BASE_COLOR: maps.base.node} | maps.known
+    nodes = nodes_by_kind(material, obj)
     return {kind: node.image for kind, node in nodes.items() if node.image is not None}
 
 
 def image_nodes(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> list[feeds.Node]:
     """The nodes of `pictures`; none where the material has no texture at its Base Color."""
+    return list(nodes_by_kind(material, obj).values())
+
+
+def nodes_by_kind(material: bpy.types.Material, obj: bpy.types.Object | None = None) -> dict[str, feeds.Node]:
+    """As `image_nodes`, by kind, the color first."""
     maps = _maps_of(material, "", obj)
-    return [maps.base.node, *maps.known.values()] if maps is not None else []
+    return {BASE_COLOR: maps.base.node} | maps.known if maps is not None else {}
 
 
 def _lay_what_is_new(material: bpy.types.Material, obj: bpy.types.Object | None) -> None:
@@ -144,11 +146,12 @@ def set_steepness(material: bpy.types.Material) -> None:
     set_relief(material)
     for node in shown.nodes(material):
         if is_ours(node, NORMAL_MAP):
-            node.inputs["Strength"].default_value = _steepness(material)
+            node.inputs["Strength"].default_value = steepness(material.tilewright.relief)
 
 
-def _steepness(material: bpy.types.Material) -> float:
-    return min(material.tilewright.relief / RELIEF, _MOST_STRENGTH)
+def steepness(relief: float) -> float:
+    """The strength of a Normal Map of ours for a relief, which is a fraction of the tile's width."""
+    return min(relief / RELIEF, _MOST_STRENGTH)
 
 
 def is_ours(node: bpy.types.Node, name: str) -> bool:
@@ -171,7 +174,7 @@ def multiply_occlusion(material: bpy.types.Material, occlusion: bpy.types.Node) 
     """Put occlusion between Principled's Base Color and all that feeds it now, which must be something."""
     principled = shown.principled(material.node_tree)
     tree = principled.id_data
-    socket = principled.inputs["Base Color"]
+    socket = feeds.entry(principled.inputs["Base Color"])
     mix = tree.nodes.new("ShaderNodeMix")
     mix.name, mix.label = MULTIPLY, "Occlusion"
     mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
@@ -288,7 +291,7 @@ class _Maps:
 
     def _chain(self) -> _Chain:
         chain = _Chain()
-        socket = self.principled.inputs["Normal"]
+        socket = feeds.entry(self.principled.inputs["Normal"])
         seen = set()
         while socket.is_linked:
             link = feeds.live_link(socket)
@@ -434,7 +437,7 @@ class _Maps:
     def _link(self, kind: str, node: bpy.types.Node) -> None:
         """Link a new image node to where its map belongs, unless something else is there."""
         if kind in _VALUES:
-            socket = self.principled.inputs[_VALUES[kind]]
+            socket = feeds.entry(self.principled.inputs[_VALUES[kind]])
             if socket.is_linked:
                 self._leave(kind, _VALUES[kind])
             else:
@@ -473,7 +476,7 @@ class _Maps:
             return
         if normal_map is None and chain.end is not None:
             normal_map = self._new_helper("ShaderNodeNormalMap", NORMAL_MAP, image, 2)
-            normal_map.inputs["Strength"].default_value = _steepness(self.material)
+            normal_map.inputs["Strength"].default_value = steepness(self.material.tilewright.relief)
             normal_map.space = "TANGENT"
             if hasattr(normal_map, "convention"):  # from 5.2 on
                 normal_map.convention = "OPENGL"
@@ -491,6 +494,9 @@ class _Maps:
         return next(shown, None) if height is not None else None
 
     def _link_height(self, image: bpy.types.Node) -> None:
+        blends = feeds.blends(self.principled.inputs["Base Color"])
+        if blends and not blends[-1].inputs["Height A"].is_linked:
+            self.tree.links.new(image.outputs["Color"], blends[-1].inputs["Height A"])
         if not (self._displace(image) if self.displaced else self._bump(image)):
             self._leave(MapKind.HEIGHT, "Displacement" if self.displaced else "Normal")
 
@@ -509,7 +515,9 @@ class _Maps:
             self.tree.links.new(node.outputs["Displacement"], socket)
         if node is None or node.inputs["Height"].is_linked:
             return False
-        self.tree.links.new(image.outputs["Color"], node.inputs["Height"])
+        blends = feeds.blends(self.principled.inputs["Base Color"])
+        source = blends[0].outputs["Height"] if blends else image.outputs["Color"]
+        self.tree.links.new(source, node.inputs["Height"])
         return True
 
     def _bump(self, image: bpy.types.Node) -> bool:
@@ -527,7 +535,7 @@ class _Maps:
         bump = self._new_helper("ShaderNodeBump", BUMP, image, 3)
         bump.inputs["Strength"].default_value = 1.0
         bump.inputs["Distance"].default_value = self.material.tilewright.height()
-        self.tree.links.new(bump.outputs["Normal"], self.principled.inputs["Normal"])
+        self.tree.links.new(bump.outputs["Normal"], feeds.entry(self.principled.inputs["Normal"]))
         self.tree.links.new(image.outputs["Color"], bump.inputs["Height"])
         return True
 
@@ -667,10 +675,19 @@ def _take_out(tree: bpy.types.NodeTree, node: bpy.types.Node, through: bpy.types
 
 
 def _fed_by(image: bpy.types.Node) -> set[str]:
-    """The names of the nodes that an image feeds, as it is or laid without a visible repeat."""
-    near = [link.to_node for link in image.outputs["Color"].links]
-    laid = [link.to_node for node in near if feeds.is_laid(node) for link in node.outputs["Color"].links]
-    return {node.name for node in (*near, *laid)}
+    """The names of the nodes that an image feeds, as it is, laid without a visible repeat, or blended."""
+    names: set[str] = set()
+    waiting = list(image.outputs["Color"].links)
+    while waiting:
+        link = waiting.pop()
+        node = link.to_node
+        if feeds.is_laid(node):
+            waiting += node.outputs["Color"].links
+        elif feeds.is_blend(node) and link.to_socket.name.endswith(" A"):
+            waiting += node.outputs[link.to_socket.name.removesuffix(" A")].links
+        else:
+            names.add(node.name)
+    return names
 
 
 def _reads_ours(normal_map: bpy.types.Node) -> bool:
@@ -689,8 +706,8 @@ def _result(image: bpy.types.Node) -> str:
 
 
 def _rests(image: bpy.types.Node | None) -> bool:
-    """Whether an image node is there, and linked to nothing."""
-    return image is not None and not image.outputs["Color"].is_linked
+    """Whether an image node is there, and seen nowhere but in a border between two materials."""
+    return image is not None and not _fed_by(image)
 
 
 def _is_idle(bump: bpy.types.Node) -> bool:

@@ -14,7 +14,7 @@ from ..common import preferences, reporting, state, targets
 from ..common.languages import rpt_
 from ..pictures import sources
 from ..settings.properties import settings_of
-from . import assets, export_job, export_maps, map_nodes, old_maps, physical_size, shown, without_repeat
+from . import assets, export_job, export_maps, feeds, map_nodes, old_maps, physical_size, shown, without_repeat
 
 
 def active_material(context: bpy.types.Context) -> bpy.types.Material:
@@ -26,7 +26,7 @@ def active_material(context: bpy.types.Context) -> bpy.types.Material:
     return material
 
 
-class _OnMaterial(reporting.Operator):
+class OnMaterial(reporting.Operator):
     """An operator on the active material."""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -44,7 +44,7 @@ class _OnMaterial(reporting.Operator):
         return None
 
 
-class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
+class TILEWRIGHT_OT_fit_to_object(OnMaterial):
     """Scale the texture on the object to its tile size, from the UV map's texel density, and suggest a resolution"""
 
     bl_idname = "tilewright.fit_to_object"
@@ -86,7 +86,7 @@ class TILEWRIGHT_OT_fit_to_object(_OnMaterial):
         self.report({"WARNING" if too_large else "INFO"}, text)
 
 
-class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
+class TILEWRIGHT_OT_multiply_occlusion(OnMaterial):
     """Multiply ambient occlusion into the color, or take it out again"""
 
     bl_idname = "tilewright.multiply_occlusion"
@@ -101,7 +101,7 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
                 rpt_("{name} has no ambient occlusion map from Tilewright.").format(name=material.name)
             )
         principled = shown.principled(material.node_tree)
-        if principled is None or not principled.inputs["Base Color"].is_linked:
+        if principled is None or not feeds.entry(principled.inputs["Base Color"]).is_linked:
             return targets.refusal(rpt_("Nothing is linked to the Base Color of {name}.").format(name=material.name))
         return None
 
@@ -114,7 +114,7 @@ class TILEWRIGHT_OT_multiply_occlusion(_OnMaterial):
             map_nodes.multiply_occlusion(material, map_nodes.occlusion_node(material))
 
 
-class TILEWRIGHT_OT_lay_without_repeat(_OnMaterial):
+class TILEWRIGHT_OT_lay_without_repeat(OnMaterial):
     """Hide that the texture repeats: draw it in shifted, blended pieces. Press again for the plain tile"""
 
     bl_idname = "tilewright.lay_without_repeat"
@@ -133,6 +133,7 @@ class TILEWRIGHT_OT_lay_without_repeat(_OnMaterial):
     def act(self, context: bpy.types.Context) -> None:
         material = targets.material_of(context)
         nodes = shown.nodes(material)
+        physical_size.scale_of(material).laid_as_set = False  # from now on it is as the user wants it
         if without_repeat.is_laid(nodes):
             without_repeat.take_out(nodes)
             return
@@ -143,7 +144,7 @@ class TILEWRIGHT_OT_lay_without_repeat(_OnMaterial):
         self.report({"INFO"}, rpt_(words))
 
 
-class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
+class TILEWRIGHT_OT_follow_displacement(OnMaterial):
     """Relink the relief for the material's current displacement method, render engine and coordinates"""
 
     bl_idname = "tilewright.follow_displacement"
@@ -166,7 +167,7 @@ class TILEWRIGHT_OT_follow_displacement(_OnMaterial):
             self.report({"INFO"}, note)
 
 
-class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
+class TILEWRIGHT_OT_unlink_old_maps(OnMaterial):
     """Remove the maps of the previous texture from the material. Their images stay in the file"""
 
     bl_idname = "tilewright.unlink_old_maps"
@@ -182,7 +183,7 @@ class TILEWRIGHT_OT_unlink_old_maps(_OnMaterial):
         old_maps.take_out(active_material(context))
 
 
-class TILEWRIGHT_OT_mark_asset(_OnMaterial):
+class TILEWRIGHT_OT_mark_asset(OnMaterial):
     """Mark the material as an asset with a preview, and its recipe as description"""
 
     bl_idname = "tilewright.mark_asset"
@@ -207,7 +208,7 @@ class TILEWRIGHT_OT_mark_asset(_OnMaterial):
         self.report({"INFO"}, f"{rpt_('{name} is now an asset.').format(name=material.name)} {note}".rstrip())
 
 
-class TILEWRIGHT_OT_export_maps(_OnMaterial):
+class TILEWRIGHT_OT_export_maps(OnMaterial):
     """Write the material's textures as files, named and packed the way a game engine imports them"""
 
     bl_idname = "tilewright.export_maps"

@@ -6,7 +6,7 @@ import bpy
 from ...core.errors import UserError
 from ..common import drawing, state
 from ..common.languages import iface_, message_of, rpt_
-from . import color_node, map_nodes, physical_size, shown, without_repeat
+from . import blend, color_node, map_nodes, physical_size, shown, without_repeat
 from . import operators as material_operators
 
 
@@ -41,9 +41,29 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         column = layout.column(align=True)
         for name in ("lay_strength", "lay_patch", "lay_columns", "lay_rows"):
             column.prop(scale, name)
+    if is_laid and image is not None and without_repeat.is_transition(image.image):
+        layout.operator("tilewright.paint_blend", icon="BRUSH_DATA")
+    _draw_blend(layout, material)
     text = "Update Asset" if material.asset_data else "Mark as Asset"
     _draw_export(layout, context)
     layout.operator("tilewright.mark_asset", text=text, icon="ASSET_MANAGER")
+
+
+def _draw_blend(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
+    """The button, and the sliders of the blend that was added last."""
+    layout.operator("tilewright.blend_with", text="Blend With...")
+    for node in blend.blends(material)[:1]:
+        box = layout.box().column()
+        second = blend.second_node(node)
+        row = box.row()
+        row.label(text=second.label if second is not None else node.label, icon="MATERIAL", translate=False)
+        row.operator("tilewright.remove_blend", text="", icon="X", emboss=False)
+        sliders = box.column(align=True)
+        sliders.prop(node.inputs["Contrast"], "default_value", text="Contrast")
+        sliders.prop(node.inputs["Offset"], "default_value", text="Offset")
+        if second is not None and "Scale" in second.inputs:
+            sliders.prop(second.inputs["Scale"], "default_value", text="Scale")
+        box.operator("tilewright.paint_blend", icon="BRUSH_DATA")
 
 
 def _draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

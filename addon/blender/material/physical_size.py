@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import bpy
-from bpy.props import FloatProperty, FloatVectorProperty, IntProperty, PointerProperty
+from bpy.props import BoolProperty, FloatProperty, FloatVectorProperty, IntProperty, PointerProperty
 from mathutils import Vector
 from mathutils.geometry import area_tri
 
@@ -90,6 +90,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         update=lambda self, context: map_nodes.set_laying(self.id_data),
     )
 
+    laid_as_set: BoolProperty(name="Laid as Set", description="Laid by itself, for a set of tiles", options={"HIDDEN"})
     suggested_relief: FloatProperty(name="Suggested Relief", description="Set last for a texture", options={"HIDDEN"})
     fitted: FloatProperty(
         name="Fitted", description="Tile size the texture was last scaled to; 0: never", options={"HIDDEN"}

@@ -9,9 +9,9 @@ a triangle the same, and each drawing belongs to a color: so it jumps only where
 where a graphics card picks a mip level from neighbouring pixels.
 
 A set of tiles that fit each other (`core.variants`) needs no blending: each line between cells gets its color from a
-hash, and so each cell its tile. But there a graphics card would see a jump at every edge. So the sheet is drawn four
-times: by cell, by the nearest line across, by the nearest line down, and by both; around a line only those count that
-go on over it, on the sheet, to a tile with the same rim.
+hash, or each corner, and so each cell its tile. But there a graphics card would see a jump at every edge. So the sheet
+is drawn four times: by cell, by the nearest line across, by the nearest line down, and by both; around a line only
+those count that go on over it, on the sheet, to a tile with the same rim.
 
 Between an image node and what it feeds stands one group node with all of that, in which the image stands three or four
 times. The image node keeps its links and its coordinates, so that everything else finds it. The file needs no add-on.
@@ -20,6 +20,7 @@ times. The image node keeps its links and its coordinates, so that everything el
 import math
 from array import array
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import bpy
@@ -30,22 +31,27 @@ from ...core.variants import ONE_TILE, RIM, Sheet
 from ..common import targets
 from ..common.languages import rpt_
 from ..settings.properties import facts_of, readable_recipe_of
-from . import feeds
+from . import coordinates, feeds, masks
 from .wiring import Socket, Wiring
 
 GROUP = "Tilewright Without Repeat"
 CELLS = "Tilewright Cells"
-_MARK = "tilewright_laid"  # on a group: the version of what is in it
-_VERSION = 1
+MARK = "tilewright_laid"  # on a group: the version of what is in it
+VERSION = 1
 _SHARP = 4.0  # Burley's exponent: the power of a weight
 _DISPLAY = 2.2  # colors are blended as they are seen
 _SAMPLES = 1 << 14  # pixels that a histogram is made of; its finest part, 0.13 % at either end, then has 21 of them
 _LEAST_Z = 0.05  # of a normal; steeper slopes would outweigh all others
 _GLTF = "glTF Material Output"  # takes a picture for the exporter, and draws nothing
+MASK_NAME = "Transition Mask"
+_MASKED = "tilewright_masked"  # on a group of cells that a mask lays
+_MASK_SIDE = 256  # pixels
+_ALMOST = 1e-6
 _CONTROLS = ("Strength", "Patch Size", "Columns", "Rows")
 
 # Blender's types know the attributes of each kind of node by its own class, and here every kind comes along.
 Node = Any
+Corners = Callable[[Socket, Socket], Socket]  # the color of a corner, 0 or 1, by its place in tiles
 
 
 def problem(images: Iterable[Node]) -> str:
@@ -60,6 +66,9 @@ def problem(images: Iterable[Node]) -> str:
         if node.image.source not in {"FILE", "GENERATED"}:
             return rpt_("{name} is no single image.").format(name=node.image.name)
         recipe = readable_recipe_of(node.image)
+        if is_transition(node.image) and not _is_plain(node):
+            words = rpt_("The mask of {name} needs plain UV coordinates: the node's Mapping may only scale them.")
+            return words.format(name=node.image.name)
         if recipe is not None and recipe.request.axes is not Axes.XY:
             return rpt_("{name} does not repeat both ways.").format(name=node.image.name)
         if node.outputs["Alpha"].is_linked:
@@ -144,6 +153,27 @@ def sheet_of(image: bpy.types.Image | None) -> Sheet:
     return recipe.request.sheet
 
 
+def is_transition(image: bpy.types.Image | None) -> bool:
+    """Whether the tiles on an image lead from one texture to another, so that a mask says where each lies."""
+    recipe = readable_recipe_of(image) if image is not None else None
+    if recipe is not None and not recipe.request.is_sampled:
+        recipe = recipe.source or recipe
+    return getattr(recipe.request, "transition", None) is not None if recipe is not None else False
+
+
+def mask_of(nodes: Iterable[Node]) -> bpy.types.Image | None:
+    """The mask by which a material's nodes are laid, None where there is none."""
+    groups = [group.node_tree for group in nodes if feeds.is_laid(group)]
+    inner = [node.node_tree for tree in groups for node in tree.nodes if node.bl_idname == "ShaderNodeGroup"]
+    masks_ = (node.image for tree in inner for node in tree.nodes if node.bl_idname == feeds.IMAGE)
+    return next(masks_, None)
+
+
+def _is_plain(node: Node) -> bool:
+    layout = coordinates.layout(node)
+    return layout.by_uv and layout.upright and coordinates.matrix(node).translation.length < _ALMOST
+
+
 def set_controls(group: Node, material: bpy.types.Material) -> None:
     """Give a group what the material's sliders say."""
     facts: Any = material.tilewright  # type: ignore[attr-defined]
@@ -203,7 +233,7 @@ def _remove(group: Node) -> None:
 
 def clean() -> None:
     """Delete the groups of ours that nothing uses any more, and what they share after the last of them."""
-    while unused := [tree for tree in bpy.data.node_groups if tree.get(_MARK) and not (tree.users or tree.library)]:
+    while unused := [tree for tree in bpy.data.node_groups if tree.get(MARK) and not (tree.users or tree.library)]:
         bpy.data.batch_remove(unused)
 
 
@@ -231,7 +261,7 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
     )
     if not node.inputs["Vector"].is_linked:  # an image then takes the UV map that renders use; a group does not
         vector = wiring.node("TexCoord").outputs["UV"]
-    cells = wiring.node("Group", node_tree=_shared(CELLS, _fill_cells))
+    cells = wiring.node("Group", node_tree=shared(CELLS, _fill_cells))
     for name, value in (("Vector", vector), ("Patch Size", patch), ("Columns", columns), ("Rows", rows)):
         wiring.give(value, cells.inputs[name])
     is_color = not node.image.colorspace_settings.is_data
@@ -260,7 +290,7 @@ def _tree_for(node: Node) -> bpy.types.NodeTree | None:
 
 def _new_tree(node: Node) -> bpy.types.NodeTree:
     tree: Any = bpy.data.node_groups.new(f"{GROUP} {node.image.name}"[:60], "ShaderNodeTree")
-    tree[feeds.LAID] = tree[_MARK] = _VERSION
+    tree[feeds.LAID] = tree[MARK] = VERSION
     return tree
 
 
@@ -271,7 +301,13 @@ def _set_tree(node: Node, sheet: Sheet) -> bpy.types.NodeTree:
     color, vector = wiring.inputs(Color=("Color", None), Vector=("Vector", None))
     if not node.inputs["Vector"].is_linked:
         vector = wiring.node("TexCoord").outputs["UV"]
-    cells = wiring.node("Group", node_tree=_shared(f"{CELLS} of {sheet.count}", lambda made: _fill_set(made, sheet)))
+    if is_transition(node.image):
+        cells = wiring.node("Group", node_tree=_cells_by_mask(node, sheet))
+        uv_map = coordinates.layout(node).uv_map
+        wiring.give(wiring.node("UVMap", uv_map=uv_map).outputs["UV"], cells.inputs["UV"])
+    else:
+        filled = shared(f"{CELLS} of {sheet.count}", lambda made: _fill_set(made, sheet))
+        cells = wiring.node("Group", node_tree=filled)
     wiring.give(vector, cells.inputs["Vector"])
     drawn = []
     for name in "ABCD":
@@ -284,10 +320,47 @@ def _set_tree(node: Node, sheet: Sheet) -> bpy.types.NodeTree:
     return tree
 
 
-def _fill_set(tree: bpy.types.NodeTree, sheet: Sheet) -> None:
+def _cells_by_mask(node: Node, sheet: Sheet) -> bpy.types.NodeTree:
+    """The cells of a transition, by the mask that the material has, or else a new one."""
+    mask = mask_of(node.id_data.nodes) or masks.new_halves(MASK_NAME, _MASK_SIDE)
+    for tree in bpy.data.node_groups:
+        if tree.get(MARK) == VERSION and tree.get(_MASKED) and any(mask == _image(inner) for inner in tree.nodes):
+            return tree
+    made: Any = bpy.data.node_groups.new(f"{CELLS} by {mask.name}"[:60], "ShaderNodeTree")
+    made[MARK] = VERSION
+    made[_MASKED] = True
+    _fill_set(made, sheet, mask)
+    return made
+
+
+def _image(node: Node) -> bpy.types.Image | None:
+    return node.image if node.bl_idname == feeds.IMAGE else None
+
+
+def _looked_up(wiring: Wiring, sheet: Sheet, mask: bpy.types.Image, vector: Socket, uv: Socket) -> Corners:
+    """The colors of corners by what the mask shows there.
+
+    The mask lies on the UV map itself. How much the material's Mapping scales that is seen in both coordinates.
+    """
+    back = wiring.vector("DIVIDE", uv, wiring.vector("MULTIPLY", vector, (sheet.columns, sheet.rows, 0.0)))
+
+    def color(x: Socket, y: Socket) -> Socket:
+        where = wiring.vector("MULTIPLY", wiring.combine(x, y), back)
+        shown = wiring.node("TexImage", where, image=mask, extension="EXTEND")
+        return wiring.math("GREATER_THAN", shown.outputs["Color"], 0.5)
+
+    return color
+
+
+def _fill_set(tree: bpy.types.NodeTree, sheet: Sheet, mask: bpy.types.Image | None = None) -> None:
     """Where on the sheet each of four drawings looks, and how much it weighs."""
     wiring = Wiring(tree)
-    (vector,) = wiring.inputs(Vector=("Vector", None))
+    by_mask: Corners | None = None
+    if mask is not None:
+        vector, uv = wiring.inputs(Vector=("Vector", None), UV=("Vector", None))
+        by_mask = _looked_up(wiring, sheet, mask, vector, uv)
+    else:
+        (vector,) = wiring.inputs(Vector=("Vector", None))
     counts = (float(sheet.columns), float(sheet.rows), 1.0)
     place = wiring.vector("MULTIPLY", vector, (counts[0], counts[1], 0.0))
     cell = wiring.vector("FLOOR", place)
@@ -311,14 +384,17 @@ def _fill_set(tree: bpy.types.NodeTree, sheet: Sheet) -> None:
         ("D", beyond_x, beyond_y, at_x, at_y),
     ):
         inside = wiring.vector("SUBTRACT", place, wiring.combine(x, y))
-        looks = wiring.vector("ADD", inside, _tile_of(wiring, sheet, x, y))
+        looks = wiring.vector("ADD", inside, _tile_of(wiring, sheet, x, y, by_mask))
         outputs[name] = ("Vector", wiring.vector("DIVIDE", looks, counts))
         outputs[f"Weight_{name}"] = ("Float", wiring.math("MULTIPLY", weight_x, weight_y))
     wiring.outputs(**outputs)
 
 
-def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
-    """Column and row, from the bottom, of the tile that lies in a cell, by the colors of the lines around it."""
+def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket, by_mask: "Corners | None" = None) -> Socket:
+    """Column and row, from the bottom, of the tile that lies in a cell, by the colors of its corners or edges.
+
+    by_mask: gives the color of a corner, in place of a hash.
+    """
 
     def colors(right: float, up: float) -> tuple[Socket, Socket, Socket]:
         """Of the line on the left and that below, 0 or 1; and which of several tiles."""
@@ -330,27 +406,44 @@ def _tile_of(wiring: Wiring, sheet: Sheet, x: Socket, y: Socket) -> Socket:
         left, below, choice = (wiring.math("GREATER_THAN", part, 0.5) for part in parts)
         return left, below, choice
 
+    def differ(one: Socket, other: Socket) -> Socket:
+        return wiring.math("ABSOLUTE", wiring.math("SUBTRACT", one, other))
+
     def in_cycle(first: Socket, second: Socket) -> Socket:
         """Where in 0, 0, 1, 1 a color is followed by another."""
-        return wiring.math("MULTIPLY_ADD", first, 2.0, wiring.math("ABSOLUTE", wiring.math("SUBTRACT", first, second)))
+        return wiring.math("MULTIPLY_ADD", first, 2.0, differ(first, second))
 
-    left, below, choice = colors(0.0, 0.0)
+    if sheet.by_corners:  # as `Sheet.place`
+        places = [(right, up) for up in (1.0, 0.0) for right in (0.0, 1.0)]
+        if by_mask is None:
+            first, second, third, fourth = (colors(right, up)[0] for right, up in places)
+        else:
+            first, second, third, fourth = (
+                by_mask(wiring.math("ADD", x, right), wiring.math("ADD", y, up)) for right, up in places
+            )
+
+        def of(two: Socket, one: Socket, other: Socket, apart: tuple[Socket, Socket]) -> Socket:
+            """Twice one of two, or the other where a third pair differs; and 1 where those `apart` differ."""
+            chosen = wiring.math("MULTIPLY_ADD", two, wiring.math("SUBTRACT", other, one), one)
+            return wiring.math("MULTIPLY_ADD", chosen, 2.0, differ(*apart))
+
+        column = of(differ(second, fourth), first, third, (first, fourth))
+        row = of(differ(third, fourth), second, first, (second, third))
+        return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, row))
+    left, _below, choice = colors(0.0, 0.0)
     column = in_cycle(left, colors(1.0, 0.0)[0])
     if sheet.rows == 1:
         return wiring.combine(column, 0.0)
-    if len(set(sheet.down)) == 1:
-        return wiring.combine(column, choice)
-    from_top = in_cycle(colors(0.0, 1.0)[1], below)
-    return wiring.combine(column, wiring.math("SUBTRACT", sheet.rows - 1.0, from_top))
+    return wiring.combine(column, choice)
 
 
-def _shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:
+def shared(name: str, fill: Callable[[bpy.types.NodeTree], None]) -> bpy.types.NodeTree:
     """The group of that name, in which nothing depends on an image; made where it is not there."""
     for tree in bpy.data.node_groups:
-        if tree.name.partition(".")[0] == name and tree.get(_MARK) == _VERSION and tree.library is None:
+        if tree.name.partition(".")[0] == name and tree.get(MARK) == VERSION and tree.library is None:
             return tree
     made: Any = bpy.data.node_groups.new(name, "ShaderNodeTree")
-    made[_MARK] = _VERSION
+    made[MARK] = VERSION
     fill(made)
     return made
 
@@ -487,7 +580,7 @@ def _curves(image: bpy.types.Image) -> list[Curve | None]:
     """For red, green and blue, as they are blended."""
     source: Any = image.pixels
     width, height, channels = *image.size, image.channels
-    pixels = array("f", bytes(4 * len(source)))
+    pixels = array("f", [0.0]) * len(source)  # not of bytes, which took half of the whole time
     if not pixels:
         raise targets.refusal(rpt_("{name} has no pixels.").format(name=image.name))
     source.foreach_get(pixels)
@@ -497,7 +590,7 @@ def _curves(image: bpy.types.Image) -> list[Curve | None]:
         stride += 1
     planes = [pixels[min(channel, channels - 1) :: channels * stride] for channel in range(3)]
     if not image.colorspace_settings.is_data:
-        curve = _from_linear if image.is_float else _from_encoded
+        curve = cache(_from_linear if image.is_float else _from_encoded)  # most images have 256 values at most
         planes = [array("f", map(curve, plane)) for plane in planes]
     if planes[0] == planes[1] == planes[2]:  # a map's
         return [normal_curve(planes[0])] * 3

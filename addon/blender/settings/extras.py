@@ -125,7 +125,10 @@ def fill(item: Any, values: dict[str, Any]) -> None:
 
 
 def find(name: str) -> Path | None:
-    """The file of that name in the folder of the models, or in a folder of its, None where there is none."""
+    """The file of that name in the folder of the models, or in a folder of its, or that was added to the library.
+
+    None where there is none.
+    """
     folder, pattern = preferences.models_folder(), ""
     for _ in range(_DEPTH if folder and name == name_of(name) else 0):
         try:
@@ -136,7 +139,8 @@ def find(name: str) -> Path | None:
         except OSError:
             return None
         pattern += "*/"
-    return None
+    added = (entry.path for entry in preferences.library().entries() if entry.path.name == name)
+    return next((path for path in added if _is_file(path)), None)
 
 
 def _path(file: str) -> Path:
@@ -147,6 +151,15 @@ def _path(file: str) -> Path:
         message = rpt_("{name} is not here.").format(name=typed or rpt_("A LoRA or embedding"))
         raise UserError(ErrorKind.MODEL, message, rpt_("Choose its file, or remove it."))
     return path
+
+
+def here(file: str) -> Path | None:
+    """The file that a text on an item means, None where it is not here."""
+    try:
+        path = _path(file)
+    except UserError:
+        return None
+    return path if _is_file(path) else None
 
 
 def _kind(file: str) -> FileKind | None:

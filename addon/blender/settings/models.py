@@ -15,9 +15,9 @@ from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
-from ...core.model_files import configs, kinds
+from ...core.model_files import configs, kinds, parts
 from ...core.model_files.checkpoint import SUFFIX
-from ...core.model_files.kinds import FileKind
+from ...core.model_files.kinds import FileKind, Role
 from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ...host.library import Entry, Source
 from ..common import preferences, state
@@ -49,7 +49,16 @@ SIGMAS_ITEMS = (
 
 
 def resolve(model: str) -> ModelInfo:
-    """The model, read anew only if its folder changed. Raises `UserError` (kind `MODEL`)."""
+    """The model, read anew only if its folder changed. Raises `UserError` (kind `MODEL`).
+
+    Where another machine makes the textures, it is one of that machine's, as far as they were asked for.
+    """
+    if model != STARTER and preferences.is_elsewhere():
+        report = preferences.models_elsewhere()
+        if report is None or model not in report.models:
+            words = rpt_("{host} has no model {model}.").format(host=preferences.get().host.strip(), model=model)
+            raise UserError(ErrorKind.MODEL, words, "Press Check in the preferences: it lists what is there.")
+        return report.models[model]
     try:
         stamp = _stamp(model)
     except RuntimeError as error:  # what pathlib says of a "~" that it cannot expand
@@ -68,6 +77,8 @@ def resolve(model: str) -> ModelInfo:
 
 def peek(model: str) -> ModelInfo | None:
     """What is known of the model already; reads nothing."""
+    if model != STARTER and (report := preferences.models_elsewhere()):
+        return report.models.get(model)
     known = _known.get(model)
     return known[1] if known else None
 
@@ -121,6 +132,9 @@ def sigmas_items(model: str, scheduler: str) -> tuple[tuple[str, str, str, int],
 
 def candidates(text: str) -> list[tuple[str, str]]:
     """What the search offers: the models that are there, and last the way to more of them."""
+    if report := preferences.models_elsewhere():
+        wanted = text.casefold()
+        return [(id_, info.title) for id_, info in report.models.items() if wanted in f"{id_} {info.title}".casefold()]
     models = state.current.models
     if models.library is None or models.library is not preferences.library() or bpy.app.background:
         models.entries = tuple(preferences.library().entries())  # afterwards a thread keeps it up to date
@@ -128,6 +142,30 @@ def candidates(text: str) -> list[tuple[str, str]]:
     wanted = text.casefold()
     fitting = [item for item in found if wanted in item[0].casefold() or wanted in item[1].casefold()]
     return [*(fitting or found), (iface_(MORE), "")]
+
+
+def fitting_parts(info: ModelInfo, text: str = "") -> list[tuple[str, str]]:
+    """The models in the list, and beside the file, that a denoiser alone may take its other parts from."""
+    entries = [entry for entry in preferences.library().entries() if entry.role is Role.CHECKPOINT]
+    found = {str(entry.path): _about(entry) for entry in entries if parts.fits(info, entry.path)}
+    beside = parts.find(info)
+    if beside is not None:
+        found.setdefault(str(beside), beside.name)
+    return [item for item in found.items() if text.casefold() in item[0].casefold()] or list(found.items())
+
+
+def parts_of(info: ModelInfo, chosen: str) -> str:
+    """Where the other parts of a denoiser alone come from: what was chosen, or else what there is.
+
+    Raises `UserError` (kind `MODEL`) where there is nothing.
+    """
+    if chosen or not info.alone:
+        return chosen
+    library = preferences.library()
+    found = parts.find(info, [entry.path for entry in library.entries() if entry.role is Role.CHECKPOINT])
+    if found is None:
+        raise parts.lacking(info, library.models)
+    return str(found)
 
 
 def is_more(model: str) -> bool:

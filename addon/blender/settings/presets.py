@@ -2,11 +2,13 @@
 """Presets of the settings, in Blender's own menu and folders. They are read, not run. Imports bpy and core.
 
 Blender writes a preset as a Python script and runs it to load it. What comes from a file is not run here: the loader
-takes "settings.NAME = VALUE" from the script and refuses anything else.
+takes "settings.NAME = VALUE" from the script and refuses anything else. Files and pictures are kept by path, with what
+tells whether they are still the same (`preset_files`).
 """
 
 import ast
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from bpy.props import StringProperty
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompts import PLACE
+from ...core.requests.extras import name_of
 from ..common import reporting
 from ..common.languages import rpt_
-from . import extras, models
-from .properties import MAP_ITEMS, TILEWRIGHT_PG_settings, settings_of
+from . import extras, models, preset_files
+from .preset_files import FINGERPRINT, Lost
+from .properties import MAP_ITEMS, TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, settings_of
 from .table import SETTINGS
 
 _SUBDIR = "tilewright"
@@ -29,8 +33,13 @@ SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shipped")
 _MAX_BYTES = 1 << 20
 _HEAD = ("import bpy", "settings = bpy.context.scene.tilewright")
 _FITTED = ("scheduler", "sigmas")  # by what the model, and the setting before, are
-_LISTS = tuple(extras.LISTS.values())
+_CONTROLS, _STYLE = "controls", "style_picture"
+_LISTS = (*extras.LISTS.values(), _CONTROLS)
+# Of a control, in the order in which they are set: the picture, which changes the last, comes before it.
+_OF_CONTROL = ("use", "model", "kind", "strength", "start", "end")
+_CUT = "make_tileable"
 NAMES = tuple(setting.name for setting in SETTINGS if setting.preset)
+_READ = {*NAMES, *preset_files.names(_STYLE), f"style_{FINGERPRINT}"} - {_STYLE}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -50,7 +59,7 @@ def read(path: Path) -> dict[str, Any]:
             continue
         match statement:
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id="settings"), attr=name)], value=expression) if (
-                name in NAMES and name not in _LISTS
+                name in _READ and name not in _LISTS
             ):
                 values[name] = _value(expression)
                 if values[name] is None:
@@ -93,12 +102,50 @@ def _value(expression: ast.expr) -> str | float | set[str] | None:
     return value if texts or isinstance(value, str | int | float) else None
 
 
-def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
+def write(settings: TILEWRIGHT_PG_settings, path: Path) -> None:
+    """The settings as a preset, in Blender's way, with the files that it names by path and fingerprint."""
+    lines = [*_HEAD, ""]
+    for name in NAMES:
+        if name == _STYLE:
+            lines += preset_files.lines_of("settings", _STYLE, settings.style_picture)
+            lines.append(f"settings.style_{FINGERPRINT} = {_fingerprint(settings.style_file)!r}")
+        elif name in _LISTS:
+            lines.append(f"settings.{name}.clear()")
+            for item in getattr(settings, name):
+                lines.append(" ".join(["item_sub_1", "=", f"settings.{name}.add()"]))
+                lines += _lines_of_control(item) if name == _CONTROLS else _lines_of_file(item)
+        else:
+            lines.append(f"settings.{name} = {getattr(settings, name)!r}")
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def _lines_of_file(data: Any) -> Iterator[str]:
+    for name in extras.FIELDS:
+        if name in data.bl_rna.properties:
+            yield f"item_sub_1.{name} = {getattr(data, name)!r}"
+    path = extras.here(data.file)
+    yield f"item_sub_1.{FINGERPRINT} = {(preset_files.fingerprint_of(path) if path else '')!r}"
+
+
+def _lines_of_control(data: TILEWRIGHT_PG_control) -> Iterator[str]:
+    for name in _OF_CONTROL:
+        yield f"item_sub_1.{name} = {getattr(data, name)!r}"
+    yield f"item_sub_1.{FINGERPRINT} = {_fingerprint(data.model)!r}"
+    yield from preset_files.lines_of("item_sub_1", "picture", data.picture)
+    yield f"item_sub_1.{_CUT} = {data.make_tileable!r}"
+
+
+def _fingerprint(file: str) -> str:
+    return preset_files.fingerprint_of(Path(bpy.path.abspath(file))) if file else ""
+
+
+def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> str:
     """Set what a preset holds. Where it has a template, words that are typed already stay, and go into its place.
 
-    Raises `UserError` where a value does not fit.
+    Returns a sentence about files that are not here, or not what they were, or "". Raises `UserError` where a value
+    does not fit.
     """
-    values = dict(values)
+    values, lost = dict(values), Lost()
     if PLACE in str(values.get("template", "")) and settings.prompt.strip():
         values.pop("prompt", None)
     values.setdefault("template", "")
@@ -108,15 +155,44 @@ def apply(settings: TILEWRIGHT_PG_settings, values: dict[str, Any]) -> None:
         if name not in values or (name in _FITTED and not _fits(settings, name, values[name])):
             continue
         try:
-            if name in _LISTS:
+            if name == _CONTROLS:
+                settings.controls.clear()
+                for item in values[name]:
+                    _fill_control(settings.controls.add(), item, lost)
+            elif name in _LISTS:
                 getattr(settings, name).clear()
                 for item in values[name]:
-                    extras.fill(getattr(settings, name).add(), item)
+                    _fill_file(getattr(settings, name).add(), item, lost)
             else:
                 setattr(settings, name, values[name])
         except (TypeError, ValueError, OverflowError) as error:
             message = rpt_("The preset has a value for {name} that does not fit.").format(name=name)
             raise UserError(ErrorKind.REQUEST, message) from error
+    if f"{_STYLE}_name" in values:
+        settings.style_picture = lost.picture(preset_files.described(values, _STYLE))
+    if settings.style_file and "style_file" in values:
+        path = Path(bpy.path.abspath(settings.style_file))
+        lost.check(path, path.name, values.get(f"style_{FINGERPRINT}"))
+    return lost.note
+
+
+def _fill_file(item: Any, values: dict[str, Any], lost: Lost) -> None:
+    """A LoRA or an embedding. Where it was moved, the file of its name is taken."""
+    extras.fill(item, values)
+    if item.missing and (found := extras.find(name_of(item.file))):
+        extras.fill(item, values | {"file": str(found)})
+    lost.check(extras.here(item.file), name_of(item.file), values.get(FINGERPRINT))
+
+
+def _fill_control(control: TILEWRIGHT_PG_control, values: dict[str, Any], lost: Lost) -> None:
+    for name in _OF_CONTROL:
+        if name in values:
+            setattr(control, name, values[name])
+    control.picture = lost.picture(preset_files.described(values, "picture"))
+    control.make_tileable = values.get(_CUT, control.make_tileable)
+    if control.model:
+        path = Path(bpy.path.abspath(control.model))
+        lost.check(path, path.name, values.get(FINGERPRINT))
 
 
 def _fits(settings: TILEWRIGHT_PG_settings, name: str, value: object) -> bool:
@@ -141,7 +217,8 @@ class TILEWRIGHT_OT_load_preset(reporting.Operator):
         return None if context.scene else reporting.NO_SCENE
 
     def act(self, context: bpy.types.Context) -> None:
-        apply(settings_of(context.scene), read(Path(self.filepath)))
+        if note := apply(settings_of(context.scene), read(Path(self.filepath))):
+            self.report({"WARNING"}, note)
         TILEWRIGHT_PT_presets.bl_label = bpy.path.display_name(os.path.basename(self.filepath), title_case=False)
 
 
@@ -167,8 +244,14 @@ class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
     bl_label = "Add Preset"
     preset_menu = "TILEWRIGHT_PT_presets"
     preset_subdir = _SUBDIR
-    preset_defines = ["settings = bpy.context.scene.tilewright"]
-    preset_values = [f"settings.{name}" for name in NAMES]
+
+    def add(self, context: bpy.types.Context, filepath: str) -> None:
+        """Blender calls this for a new preset; its own way to write one knows no images, and no fingerprints."""
+        try:
+            write(settings_of(context.scene), Path(filepath))
+        except OSError as error:
+            words = rpt_("Cannot write {path}: {reason}.")
+            self.report({"ERROR"}, words.format(path=filepath, reason=error.strerror))
 
 
 class TILEWRIGHT_PT_presets(PresetPanel, bpy.types.Panel):

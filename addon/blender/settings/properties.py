@@ -44,7 +44,7 @@ from ...core.torus_fill import looks_cut
 from ..common import package, phases, preferences, reporting, state, targets
 from ..common.drawing import redraw_sidebars
 from ..common.targets import Target
-from . import extras, models
+from . import extras, library, models
 
 MAX_COUNT = 64  # textures that one press of the button makes; each becomes an image in the file
 NOT_MEASURED = -1.0
@@ -125,6 +125,8 @@ def _model_changed(self: Any, context: bpy.types.Context) -> None:
             bpy.app.timers.register(_show_preferences, first_interval=0.0)
         return
     info = models.try_resolve(self.model)
+    if info and not info.alone:
+        self.parts = ""
     # a value that is no longer offered would read as empty
     if info and self.get_scheduler() not in info.schedulers:
         self.scheduler = Scheduler.MODEL.value
@@ -173,6 +175,11 @@ def _sigmas_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[s
 def _search_models(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
     state.current.model_before = self.model
     yield from models.candidates(text)
+
+
+def _search_parts(self: Any, context: bpy.types.Context, text: str) -> Iterator[tuple[str, str]]:
+    info = models.peek(self.model)
+    yield from models.fitting_parts(info, text) if info else ()
 
 
 def _show_preferences() -> None:
@@ -228,6 +235,7 @@ def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
 
 def _style_file_changed(self: Any, context: bpy.types.Context) -> None:
     models.look(self.style_file)
+    library.look_for_encoder(self.style_file)
 
 
 def _control_changed(self: Any, context: bpy.types.Context) -> None:
@@ -550,6 +558,12 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         description="A VAE instead of the model's own: a .safetensors file or a folder. Empty: the model's own",
         subtype="FILE_PATH",
     )
+    parts: StringProperty(
+        name="Parts From",
+        description="For a file with the denoiser alone: a model of the same kind whose text encoders, tokenizers, VAE "
+        "and scheduler it takes; its folder or its checkpoint. Empty: one beside the file, or in the list of models",
+        search=_search_parts,
+    )
     target: EnumProperty(name="Target", description="Where the texture goes", items=TARGET_ITEMS, default="BASE_COLOR")
 
     def get_maps(self) -> tuple[MapKind, ...]:
@@ -720,6 +734,8 @@ def _on_load(*_: object) -> None:
         settings = settings_of(scene)
         if models.is_own(settings.model):
             models.try_resolve(settings.model)
+        if models.is_own(bpy.path.abspath(settings.style_file)):
+            _style_file_changed(settings, bpy.context)
         for item in (*settings.loras, *settings.embeddings):
             if models.is_own(item.file):
                 item.missing = not Path(item.file).is_file()

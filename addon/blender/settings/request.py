@@ -10,6 +10,7 @@ import bpy
 from ...core import prompts
 from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
+from ...core.prompt_files import Wish
 from ...core.prompts import Reading
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.guides import Guides
@@ -23,32 +24,42 @@ from .properties import TILEWRIGHT_PG_settings
 
 def from_settings(
     settings: TILEWRIGHT_PG_settings,
-    prompt: str | None = None,
+    wish: Wish | None = None,
     template: Template | None = None,
     guides: Guides | None = None,
 ) -> TextureRequest:
     """The request that `scene.tilewright` asks for, with a new seed if that is to be random. Raises `UserError`.
 
-    prompt: instead of the one that is set. template, guides: of its images, see `jobs.templates`. What is random of a
-    variation is which, and not of what.
+    wish: a line of a list, which goes before what is set. template, guides: of its images, see `jobs.templates`. What
+    is random of a variation is which, and not of what.
     """
     vocabulary = models.vocabulary(settings.model)
-    typed = settings.prompt if prompt is None else prompt
     varies, random = settings.variation > 0, settings.use_random_seed
+
+    def said(name: str, usual: Any) -> Any:
+        value = getattr(wish, name, None)
+        return usual if value is None else value
+
+    size, tile = said("size", ""), str(said("tile", settings.tiling)).upper()
+    if tile not in list(Axes):
+        words = rpt_("{tile} is no way to repeat.")
+        hint = rpt_("Choose one of: {names}.").format(names="xy, x, y, none")
+        raise UserError(ErrorKind.REQUEST, words.format(tile=tile.lower()), hint)
     return make(
-        prompt=prompts.final(settings.template, typed, vocabulary).text,
-        negative_prompt=prompts.read(settings.negative_prompt, vocabulary).text,
-        size=Size(settings.width, settings.height),
-        steps=settings.steps or None,
-        guidance_scale=settings.guidance_scale or None,
-        seed=None if random and not varies else settings.seed,
-        count=settings.count,
-        variants=int(settings.variants),
-        axes=Axes(settings.tiling),
-        scheduler=settings.get_scheduler(),
+        prompt=prompts.final(settings.template, said("prompt", settings.prompt), vocabulary).text,
+        negative_prompt=prompts.read(said("negative", settings.negative_prompt), vocabulary).text,
+        size=Size.parse(size) if size else Size(settings.width, settings.height),
+        steps=said("steps", settings.steps or None),
+        guidance_scale=said("guidance", settings.guidance_scale or None),
+        seed=said("seed", None if random and not varies else settings.seed),
+        count=said("count", settings.count),
+        variants=said("variants", int(settings.variants)),
+        axes=Axes(tile),
+        scheduler=str(said("scheduler", settings.get_scheduler())).upper(),
         sigmas=settings.get_sigmas(),
         model=settings.model,
         vae=network(settings.vae) if settings.vae else "",
+        parts=network(settings.parts) if settings.parts else "",
         finish=Finish(
             int(settings.upscale),
             network(settings.upscaler),
@@ -129,6 +140,7 @@ def make(
         )
     return replace(
         request,
+        parts=models.parts_of(info, request.parts),
         size=size or Size(info.defaults.size, info.defaults.size),
         steps=info.defaults.steps if steps is None else steps,
         guidance_scale=info.defaults.guidance_for(negative_prompt) if guidance_scale is None else guidance_scale,

@@ -45,6 +45,7 @@ SETTINGS = (
     Setting("delight", "finish.delight", "--delight"),
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
+    Setting("parts", "parts", "--parts"),
     Setting("scheduler", "scheduler", "--scheduler"),
     Setting("sigmas", "sigmas", "--sigmas"),
     Setting("loras", "extras.loras", "--lora"),
@@ -63,9 +64,9 @@ SETTINGS = (
     Setting("feather", "template.feather", "--feather", preset=False),
     Setting("wear_amount", "template.amount", "--wear-amount", preset=False),
     Setting("keep_edges", "template.keep_edges", "--keep-edges", preset=False),
-    # so is what guides by pictures; which files it takes is not
-    Setting("controls", "guides.controls", "--control", preset=False),
-    Setting("style_picture", "guides.style.picture", "--style-picture", preset=False),
+    # What guides is of the look that a preset is for; its pictures are kept by their files.
+    Setting("controls", "guides.controls", "--control"),
+    Setting("style_picture", "guides.style.picture", "--style-picture"),
     Setting("style_file", "guides.style.file", "--style"),
     Setting("style_encoder", "guides.style.encoder", "--style-encoder"),
     Setting("style_strength", "guides.style.strength", "--style-strength"),

@@ -20,6 +20,7 @@ import bpy
 from ...core import picture_facts, prompt_files
 from ...core.errors import ErrorKind, UserError
 from ...core.jobs import Job
+from ...core.model_files.kinds import Role
 from ...core.naming import slug
 from ...core.prompts import final
 from ...core.protocol import ImageDone
@@ -32,9 +33,9 @@ from ...core.results import BASE_COLOR, PART, Result, disk_errors
 from ...host.session import Event, Session
 from ...host.store import Store
 from ..jobs import generation
-from ..material import export_maps
-from ..settings import extras, models, request
-from . import guide_options, library_command, models_commands, picture_commands, template_options
+from ..material import export_maps, tile_files
+from ..settings import extras, library, models, request
+from . import guide_options, library_command, models_commands, picture_commands, template_options, transition_options
 from .guide_options import GuidesOf
 from .picture_commands import Wanted
 from .template_options import Templates
@@ -114,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
+    generate.add_argument(
+        "--parts", metavar="FILE|FOLDER", help="a model whose text encoders and VAE a denoiser alone takes (one beside)"
+    )
     schedulers = tuple(scheduler.value.lower() for scheduler in Scheduler)
     generate.add_argument("--scheduler", default="model", choices=schedulers, help="sampling method (the model's own)")
     ways = tuple(sigmas.value.lower() for sigmas in Sigmas)
@@ -129,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     generate.add_argument("--json", action="store_true", help="print JSON, in lines that start with {")
     template_options.add(generate)
+    transition_options.add(generate)
     guide_options.add(generate)
     picture_commands.add_finish(generate)
     picture_commands.add_parsers(commands, program)
@@ -141,11 +146,11 @@ def _requests(options: argparse.Namespace) -> list[Wanted]:
     """One for each prompt or picture. Raises `UserError`: a wrong command line is refused before anything is made."""
     if options.command in picture_commands.COMMANDS:
         return picture_commands.requests(options, _path)
-    guided = GuidesOf(options, _path)
     if options.prompts is None:
+        guided = GuidesOf(options, _path)
         return [_request(options, prompt_files.Wish(options.prompt, 0), Templates(options, _path), guided)]
     path, wanted = _path(options.prompts), []
-    templates = Templates(options, _path, path.parent)
+    templates, guided = Templates(options, _path, path.parent), GuidesOf(options, _path, path.parent)
     for wish in _read_prompts(path):
         try:
             wanted.append(_request(options, wish, templates, guided))
@@ -161,17 +166,18 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         value = getattr(wish, name)
         return getattr(options, name) if value is None else value
 
-    model = options.model if options.model == STARTER else str(_path(options.model))
+    model = options.model if options.model == STARTER else str(library.path_of(options.model, _path, Role.CHECKPOINT))
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
     template, own_size, notes = templates.of(wish, Axes(tile))
-    guides, more = guided.on(Axes(tile))
+    guides, more = guided.of(wish, Axes(tile))
+    transition, tile_size = transition_options.of(options, _path)
     made = request.make(
         prompt=_final(options.template, wish.prompt, model),
         finish=picture_commands.finish(options),
         negative_prompt=chosen("negative"),
-        size=own_size if size is None else Size.parse(size),
+        size=tile_size or own_size if size is None else Size.parse(size),
         steps=chosen("steps"),
         guidance_scale=chosen("guidance"),
         seed=chosen("seed"),
@@ -181,9 +187,11 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),
         model=model,
-        vae=str(_path(options.vae)) if options.vae else "",
+        vae=str(library.path_of(options.vae, _path, Role.VAE)) if options.vae else "",
+        parts=str(_path(options.parts)) if options.parts else "",
         template=template,
-        extras=_extras(options),
+        transition=transition,
+        extras=_extras(options, wish, templates.folder),
         guides=guides,
         **template_options.variation(options),
     )
@@ -191,18 +199,27 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
     return Wanted(made, slug(wish.name) if wish.name else "", is_seed_chosen=is_chosen, notes=notes + more)
 
 
-def _extras(options: argparse.Namespace) -> Extras:
-    """Files are looked for where the command runs, and then in the folder of the models. Raises `UserError`."""
+def _extras(options: argparse.Namespace, wish: prompt_files.Wish, beside: Path | None) -> Extras:
+    """Files are looked for where the command runs, those of a line beside its file, and then by name in the library.
 
-    def file(text: str) -> str:
-        path = _path(text)
+    Raises `UserError`.
+    """
+
+    def file(text: str, of_line: bool) -> str:
+        def place(name: str) -> Path:
+            folder = beside if of_line else None
+            return _path(name) if folder is None else (folder / os.path.expanduser(name)).absolute()
+
+        path = library.path_of(text, place, Role.LORA, Role.EMBEDDING)
         return str(path if path.is_file() else extras.find(text) or path)
 
-    loras = [(file(name), weight) for name, weight in map(parse_lora, options.lora)]
+    loras = options.lora if wish.loras is None else prompt_files.listed(wish.loras)
+    embeddings = options.embedding if wish.embeddings is None else prompt_files.listed(wish.embeddings)
+    named = [(file(name, wish.loras is not None), weight) for name, weight in map(parse_lora, loras)]
     return Extras(
-        tuple(Lora(name, weight=weight) for name, weight in loras),
-        tuple(Embedding(file(name)) for name in options.embedding),
-        options.clip_skip,
+        tuple(Lora(name, weight=weight) for name, weight in named),
+        tuple(Embedding(file(name, wish.embeddings is not None)) for name in embeddings),
+        options.clip_skip if wish.clip_skip is None else wish.clip_skip,
     )
 
 
@@ -262,6 +279,7 @@ def _unmade(wanted: Sequence[Wanted], output: Path) -> list[Wanted]:
 def _key(asked: Request) -> str:
     """What two requests have in common if they make the same texture but for its seed."""
     known = guide_options.key(template_options.key(asked.to_json(), template_options.template_of(asked)))
+    known = transition_options.key(known)
     return json.dumps({name: value for name, value in known.items() if name not in ("seed", "count")})
 
 
@@ -288,7 +306,7 @@ def _generate(wanted: Sequence[Wanted], output: Path, options: argparse.Namespac
         wanted = _unmade(wanted, output)
         if not wanted:
             return 0
-    made = _Made(output, options.json, picture_commands.export(options))
+    made = _Made(output, options.json, picture_commands.export(options), getattr(options, "tiles", False))
     # In a folder of our own, since the output is the user's, and what is cleaned may not be ours there.
     parts = Store(output / ".tilewright")
     parts.clean_parts()  # of commands that were killed
@@ -338,8 +356,9 @@ class _Made:
     is_closed: nobody reads any more.
     """
 
-    def __init__(self, output: Path, as_json: bool, export: export_maps.Wish | None) -> None:
+    def __init__(self, output: Path, as_json: bool, export: export_maps.Wish | None, cuts: bool) -> None:
         self._output = output
+        self._cuts = cuts  # whether each tile of a set becomes a file of its own
         self._as_json = as_json
         self._export = export
         self.error: UserError | None = None
@@ -369,12 +388,17 @@ class _Made:
                     picture_commands.move(source, target)
                     maps[kind.value] = target.name
             exported = self._written(file, maps)
+            tiles: list[str] = []
+            if self._cuts and result.recipe.sheet.count > 1:
+                for name in exported or (file.name, *maps.values()):
+                    tiles += [path.name for path in tile_files.cut(self._output / name, result.recipe.sheet)]
             notes = [*self.notes, *result.notes]
             line = json.dumps(
                 {
                     "file": file.name,
                     **({"maps": maps} if maps else {}),
                     **({"export": exported} if exported else {}),
+                    **({"tiles": tiles} if tiles else {}),
                     "recipe": result.recipe.to_json(),
                     "seam_score": result.seam_score,
                     "seconds": round(result.seconds, 3),

@@ -2,14 +2,19 @@
 """The command line for guides: ControlNets with their pictures, an IP-Adapter with its. Imports bpy and core."""
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core import guide_columns
 from ...core.errors import ErrorKind, UserError
+from ...core.model_files.kinds import Role
+from ...core.prompt_files import GUIDE_COLUMNS, Wish
 from ...core.requests.guides import Control, ControlKind, Guides, Style, kind_of
 from ...core.requests.picture import Content
 from ...core.requests.texture import Axes
+from ..settings import library
 from . import picture_commands, template_options
 
 _CONTENT = {ControlKind.DEPTH: Content.DATA, ControlKind.NORMAL: Content.NORMAL}
@@ -56,55 +61,71 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 class GuidesOf:
-    """The guides of one command, read once however many lines a batch has. path: from what was typed to a path."""
+    """The guides of one command, read once however many lines name the same.
 
-    def __init__(self, options: argparse.Namespace, path: Callable[[str], Path]) -> None:
-        self._options, self._path = options, path
-        self._known: dict[Axes, tuple[Guides, tuple[str, ...]]] = {}
+    path: from what was typed to a path; folder: of a file of prompts, whose paths are relative to it.
+    """
 
-    def on(self, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
-        """What the options ask for where a texture repeats on these axes, and notes on the pictures.
+    def __init__(self, options: argparse.Namespace, path: Callable[[str], Path], folder: Path | None = None) -> None:
+        self._options, self._path, self._folder = options, path, folder
+        self._known: dict[tuple[Axes, tuple[Any, ...]], tuple[Guides, tuple[str, ...]]] = {}
 
-        Raises `UserError`.
+    def of(self, wish: Wish, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
+        """What a line asks for, or the options do, where a texture repeats on these axes, and notes on the pictures.
+
+        A line that names a control or a style names all of that kind. Raises `UserError`.
         """
-        if axes not in self._known:
-            self._known[axes] = self._read(axes)
-        return self._known[axes]
+        key = axes, tuple(getattr(wish, name) for name in GUIDE_COLUMNS)
+        if key not in self._known:
+            self._known[key] = self._read(wish, axes)
+        return self._known[key]
 
-    def _read(self, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
+    def _read(self, wish: Wish, axes: Axes) -> tuple[Guides, tuple[str, ...]]:
         controls: list[Control] = []
         notes: list[str] = []
-        for said in getattr(self._options, "controls", None) or ():
-            control, more = _control(said, self._path, axes)
+        of_line = guide_columns.controls(wish)
+        path = self._path if of_line is None else self._beside
+        for said in (getattr(self._options, "controls", None) or ()) if of_line is None else of_line:
+            control, more = _control(said, path, axes)
             controls.append(control)
             notes += more
-        style, more = self._style()
+        style, more = self._style(wish)
         return Guides(tuple(controls), style), (*notes, *more)
 
-    def _style(self) -> tuple[Style | None, tuple[str, ...]]:
-        options, path = self._options, self._path
-        if options.style is None:
-            for name in ("style_picture", "style_encoder", "style_strength"):
-                if getattr(options, name) is not None:
-                    option = name.replace("_", "-")
-                    raise _refusal(f"--{option} needs a --style.", "Name the file of an IP-Adapter with it.")
-            return None, ()
-        if options.style_picture is None:
-            raise _refusal("--style needs a --style-picture.", "Name the picture whose style it takes.")
-        picture, notes = _readable(path(options.style_picture), Content.COLOR)
-        style = Style(
-            file=str(path(options.style)),
-            picture=str(picture),
-            encoder=str(path(options.style_encoder)) if options.style_encoder is not None else "",
-            **({} if options.style_strength is None else {"strength": options.style_strength}),
-        )
-        return style, notes
+    def _beside(self, text: str) -> Path:
+        """A path of a line."""
+        folder = self._folder
+        return self._path(text) if folder is None else (folder / os.path.expanduser(text)).absolute()
+
+    def _style(self, wish: Wish) -> tuple[Style | None, tuple[str, ...]]:
+        if (said := guide_columns.style(wish)) is not None:
+            return _style(said, self._beside)
+        names = ("style", "style_picture", "style_encoder", "style_strength")
+        said = {name: value for name in names if (value := getattr(self._options, name)) is not None}
+        if said and "style" not in said:
+            option = next(iter(said)).replace("_", "-")
+            raise _refusal(f"--{option} needs a --style.", "Name the file of an IP-Adapter with it.")
+        return _style(said, self._path) if said else (None, ())
+
+
+def _style(said: dict[str, Any], path: Callable[[str], Path]) -> tuple[Style, tuple[str, ...]]:
+    if "style_picture" not in said:
+        raise _refusal("--style needs a --style-picture.", "Name the picture whose style it takes.")
+    picture, notes = _readable(path(said["style_picture"]), Content.COLOR)
+    file = library.path_of(said["style"], path, Role.IP_ADAPTER)
+    if "style_encoder" in said:
+        encoder = str(library.path_of(said["style_encoder"], path, Role.IMAGE_ENCODER))
+    else:
+        encoder = library.elsewhere(file)
+        notes = (*notes, *([f"The image encoder is {encoder}."] if encoder else []))
+    numbers = {"strength": said["style_strength"]} if "style_strength" in said else {}
+    return Style(file=str(file), picture=str(picture), encoder=encoder, **numbers), notes
 
 
 def _control(said: dict[str, Any], path: Callable[[str], Path], axes: Axes) -> tuple[Control, tuple[str, ...]]:
     if "control_picture" not in said:
         raise _refusal("--control needs a --control-picture.", "Name the picture that it reads after it.")
-    model, file = path(said["control"]), path(said["control_picture"])
+    model, file = library.path_of(said["control"], path, Role.CONTROLNET), path(said["control_picture"])
     kind = ControlKind(said["control_kind"].upper()) if "control_kind" in said else kind_of(str(model))
     picture, notes = _readable(file, _CONTENT.get(kind, Content.COLOR))
     tileable = {"yes": True, "no": False}.get(said.get("control_tileable", ""))

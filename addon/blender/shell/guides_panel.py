@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What guides a texture besides words: structure by ControlNets, style by an IP-Adapter. Draws only. Imports core."""
 
+import os
 from typing import Any
 
 import bpy
 
 from ...core.model_files.kinds import Role
 from ...core.requests.texture import STARTER
+from ..common import state
 from ..common.drawing import paragraph
 from ..common.languages import iface_
-from ..settings import models
+from ..settings import models, told
 from ..settings.properties import AUTO, CONTROL_ITEMS, TILEWRIGHT_PG_control, TILEWRIGHT_PG_settings, settings_of
+from . import pickers
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -47,21 +50,31 @@ def _draw_file(layout: Any, context: bpy.types.Context, file: str, role: Role) -
     info = models.peek(settings_of(context.scene).model)
     known = kind.base is not None and info is not None and info.base is not None
     fits = kind.role is role and not (known and info is not None and kind.base is not info.base)
-    paragraph(layout, context, kind.sentence, icon="INFO" if fits else "ERROR")
+    said = told.sentence(kind, file)
+    if not fits and kind.role is role and info is not None and info.base is not None:
+        said = f"{said} {iface_('The model is {base}.').format(base=info.base.title)}"
+    paragraph(layout, context, said, icon="INFO" if fits else "ERROR")
 
 
 def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_PG_control, index: int) -> None:
     row = column.row(align=True)
     row.prop(control, "use", text="")
     row.prop(control, "model", text="", placeholder=iface_("ControlNet"))
+    pickers.draw_control_button(row, control)
     button: Any = row.operator("tilewright.remove_control", text="", icon="X")
     button.index = index
     if not control.use:
         return
     _draw_file(column, context, control.model, Role.CONTROLNET)
     column.template_ID(control, "picture", open="image.open")
-    button = column.operator("tilewright.control_from_material", icon="MATERIAL")
+    row = column.row(align=True)
+    button = row.operator("tilewright.control_from_material", icon="MATERIAL")
     button.index = index
+    button = row.operator("tilewright.control_from_bake", icon="RENDER_STILL")
+    button.index = index
+    bake = state.current.bake
+    if bake is not None and bake.index == index:
+        paragraph(column, context, "Baking. Escape stops it.", icon="TIME")
     column = column.column()
     column.use_property_split = True
     column.use_property_decorate = False
@@ -81,8 +94,21 @@ def _draw_style(column: Any, context: bpy.types.Context, settings: TILEWRIGHT_PG
     column = column.column()
     column.use_property_split = True
     column.use_property_decorate = False
-    column.prop(settings, "style_file")
+    row = column.row(align=True)
+    row.prop(settings, "style_file")
+    pickers.draw_button(row, "TILEWRIGHT_MT_ip_adapters")
     if settings.style_file:
         _draw_file(column, context, settings.style_file, Role.IP_ADAPTER)
-        column.prop(settings, "style_encoder", placeholder="Beside the file")
+        _draw_encoder(column, context, settings)
         column.prop(settings, "style_strength", text="Strength")
+
+
+def _draw_encoder(column: Any, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
+    """The image encoder; where none was chosen, which one is taken."""
+    row = column.row(align=True)
+    row.prop(settings, "style_encoder", placeholder="Found by Itself")
+    pickers.draw_button(row, "TILEWRIGHT_MT_image_encoders")
+    if settings.style_encoder or (found := told.encoder(settings.style_file)) is None:
+        return
+    place = os.path.join(found.parent.name, found.name)
+    paragraph(column, context, iface_("Image encoder: {place}").format(place=place), icon="CHECKMARK")

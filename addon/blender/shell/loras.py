@@ -97,7 +97,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         _draw_file(layout.box(), settings, item, index, takes, embedding=True)
     row = layout.row()
     row.enabled = takes
-    row.operator("tilewright.add_lora", text="Add LoRA or Embedding", icon="ADD")
+    row.menu("TILEWRIGHT_MT_loras", text="Add LoRA or Embedding", icon="ADD")
     _draw_clip_skip(layout, settings, takes)
 
 

@@ -12,7 +12,7 @@ from ...core.families.catalogue import ModelInfo
 from ..common import preferences, reporting
 from ..common.drawing import paragraph
 from ..common.languages import message_of
-from ..settings import models
+from ..settings import models, told
 from ..settings.properties import settings_of
 
 
@@ -43,8 +43,8 @@ class TILEWRIGHT_OT_choose_model(reporting.Operator):
             raise UserError(ErrorKind.REQUEST, "No file is chosen.", "Choose one.")
         info = models.resolve(str(path))  # what is no model says so, and the model stays
         settings_of(context.scene).model = str(path)
-        if info.sentence:
-            self.report({"INFO"}, f"{info.title}: {info.sentence}")
+        if said := told.of_model(info):
+            self.report({"INFO"}, f"{info.title}: {said}")
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo | None) -> None:
@@ -52,15 +52,16 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context, info: ModelInfo
     settings = settings_of(context.scene)
     row = layout.row(align=True)
     row.prop(settings, "model")
-    row.operator("tilewright.choose_model", text="", icon="FILE_FOLDER")
+    if not preferences.is_elsewhere():  # there, no file browser looks
+        row.operator("tilewright.choose_model", text="", icon="FILE_FOLDER")
     problem = models.problem(settings.model)
     if problem is not None:
         paragraph(layout, context, message_of(problem), icon="ERROR")
     elif info is None:
         paragraph(layout, context, "Not read yet: Generate will read it.", icon="INFO")
-    elif info.sentence:
+    elif said := told.of_model(info):
         # the field shows the beginning of a path, and seldom the file's name
-        paragraph(layout, context, f"{info.title}: {info.sentence}", icon="INFO")
+        paragraph(layout, context, f"{info.title}: {said}", icon="INFO")
 
 
 CLASSES = (TILEWRIGHT_OT_choose_model,)

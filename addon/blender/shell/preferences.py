@@ -8,13 +8,31 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, St
 
 from ..common import environments, package, preferences, state
 from ..common.languages import iface_
-from ..install import models, models_panel
+from ..install import models, models_panel, setup
 from ..install import panel as setup_panel
 
 
 def _store_changed() -> None:
     for handler in preferences.store_handlers:
         handler()
+
+
+_places: list[tuple[str, str, str, int]] = []  # what was shown last: Blender needs the texts to live
+
+
+def _place_items(self: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str, int]]:
+    """Where textures are made: here, or on the machine that is named."""
+    host = self.host.strip() or iface_("Another Machine")
+    _places[:] = [
+        ("HERE", iface_("This Computer"), iface_("Textures are made on this computer"), 0),
+        ("ELSEWHERE", host, iface_("Textures are made on that machine, reached by ssh"), 1),
+    ]
+    return _places
+
+
+def _place_changed() -> None:
+    preferences.check_engine()
+    setup.redraw()
 
 
 class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
@@ -64,6 +82,24 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         name="Step Previews",
         description="Show a small, rough picture while it is being made, twice a second",
         default=False,
+    )
+    host: StringProperty(
+        name="Host",
+        description="A machine that makes the textures in place of this one, as in ~/.ssh/config, or user@name. ssh "
+        "must get in without asking",
+        update=lambda self, context: _place_changed(),
+    )
+    host_folder: StringProperty(
+        name="Folder There",
+        description="Where Tilewright is on that machine",
+        default="~/tilewright",
+        update=lambda self, context: _place_changed(),
+    )
+    place: EnumProperty(
+        name="Device",
+        description="Which machine makes the textures. Takes effect with the next job",
+        items=_place_items,
+        update=lambda self, context: _place_changed(),
     )
     environment: StringProperty(
         name="Install Into",
@@ -138,6 +174,11 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         "material's Tile Size",
         default=True,
     )
+    lay_sets: BoolProperty(
+        name="Lay Sets",
+        description="Lay a set of tiles without repeat when it comes into a material",
+        default=True,
+    )
     tell_unsaved: BoolProperty(
         name="Show Unsaved Textures",
         description="When Blender starts, show earlier textures that are in no saved file",
@@ -171,11 +212,12 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         layout.use_property_split = True
         setup_panel.draw_preferences(layout, self)
         models_panel.draw_preferences(layout, self)
+        setup_panel.draw_elsewhere(layout, self)
         part = _part(layout, "Computing", "MEMORY")
         for name in ("device", "memory", "priority", "idle_minutes", "yield_to_render"):
             part.prop(self, name)
         part = _part(layout, "In Blender", "BLENDER")
-        for name in ("previews", "previews_first", "fit_new", "on_save"):
+        for name in ("previews", "previews_first", "fit_new", "lay_sets", "on_save"):
             part.prop(self, name)
         part = _part(layout, "Textures on Disk", "FILE_FOLDER")
         part.prop(self, "store", placeholder=str(package.results_folder()))

@@ -16,12 +16,13 @@ from ..common.languages import iface_
 from ..history import selected
 from ..install import models as setup_models
 from ..install import panel as setup_panel
+from ..jobs import baking
 from ..jobs import panel as queue_panel
 from ..material import color_node, coordinates
 from ..material import panel as material_panel
 from ..settings import extras, models, presets, request
 from ..settings.properties import MAP_ITEMS, TILEWRIGHT_PG_settings, kind_title, settings_of, target_problem
-from . import guides_panel, loras, model_choice, template_box
+from . import guides_panel, loras, model_choice, pickers, template_box
 
 
 def _draw_main(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -178,6 +179,8 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     info = info and info.with_extras(extras.named(settings))
     layout.use_property_split = True
     layout.use_property_decorate = False
+    if preferences.get().host.strip():
+        layout.prop(preferences.get(), "place")
     model_choice.draw(layout, context, info)
     steps, guidance = iface_("Steps"), iface_("Guidance")
     if info and not settings.steps:
@@ -193,7 +196,11 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if len(models.sigmas_items(settings.model, settings.get_scheduler())) > 1:
         layout.prop(settings, "sigmas")
     if settings.model != STARTER or settings.vae:
-        layout.prop(settings, "vae", placeholder="Model's Own")
+        row = layout.row(align=True)
+        row.prop(settings, "vae", placeholder="Model's Own")
+        pickers.draw_button(row, "TILEWRIGHT_MT_vaes")
+    if info and info.alone:
+        layout.prop(settings, "parts", placeholder="Found by Itself")
     if info and (warning := info.warning(settings.steps or info.defaults.steps, settings.get_scheduler())):
         paragraph(layout, context, warning, icon="INFO")
     layout.operator("tilewright.free")
@@ -202,6 +209,12 @@ def _draw_model(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_target(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     settings = settings_of(context.scene)
     layout.column().prop(settings, "target", expand=True)
+
+
+def _draw_material(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    material_panel.draw(layout, context)
+    if targets.material_of(context) is not None:
+        baking.draw(layout, context)
 
 
 def _panels(place: type, name: str) -> tuple[type, ...]:
@@ -222,7 +235,7 @@ def _panels(place: type, name: str) -> tuple[type, ...]:
         ("model", "Model", _draw_model),
         ("guides", "Guide Pictures", guides_panel.draw),
         ("target", "Target", _draw_target),
-        ("material", "Material", material_panel.draw),
+        ("material", "Material", _draw_material),
     )
     closed = [panel(suffix, label, draw, main.__name__) for suffix, label, draw in parts]
     model = next(part for part in closed if part.__name__.endswith("_model"))

@@ -26,7 +26,7 @@ _NEED_TEMPLATE = ("region", "strength", "fit", "tileable", "mask", "feather", "w
 def add(parser: argparse.ArgumentParser) -> None:
     """The options of generate."""
     parser.add_argument("--template-image", metavar="FILE", help="a picture to start from")
-    regions = tuple(region.value.lower() for region in Region)
+    regions = tuple(region.value.lower() for region in Region if region is not Region.TILE)
     parser.add_argument("--region", choices=regions, help="which part of it is made anew (all; mask with --mask)")
     parser.add_argument(
         "--strength", type=float, metavar="F", help="how far from it, 0 to 1: 0 is the picture itself (0.6; by region)"
@@ -61,7 +61,7 @@ class Templates:
     """
 
     def __init__(self, options: argparse.Namespace, path: Callable[[str], Path], folder: Path | None = None) -> None:
-        self._options, self._path, self._folder = options, path, folder
+        self._options, self._path, self.folder = options, path, folder
         self._files: dict[Path, tuple[Path, tuple[str, ...]]] = {}
         self._facts: dict[Path, tuple[tuple[int, int], bool]] = {}
 
@@ -118,8 +118,8 @@ class Templates:
     def _named(self, wish: Wish, name: str) -> Path | None:
         """A file, of the line or of the whole command."""
         text = getattr(wish, name)
-        if text is not None and self._folder is not None:
-            return self._folder / Path(text).expanduser()
+        if text is not None and self.folder is not None:
+            return self.folder / Path(text).expanduser()
         text = getattr(self._options, name)
         return None if text is None else self._path(text)
 

@@ -18,21 +18,23 @@ class Base:
 
     id: never changes. title: for people. widths: of the text that its cross-attention reads, where it has one.
     needs: what else a file with the denoiser alone takes to run, for people.
+    latents: channels of its VAE's latents, 0 where nobody asks for them here.
     """
 
     id: str
     title: str
     needs: str = ""
     widths: tuple[int, ...] = ()
+    latents: int = 0
 
     def __str__(self) -> str:
         return self.title
 
 
 _CLIP_AND_VAE = "a CLIP text encoder and a VAE"
-SD1 = Base("sd1", "Stable Diffusion 1.x", _CLIP_AND_VAE, (768,))
-SD2 = Base("sd2", "Stable Diffusion 2.x", _CLIP_AND_VAE, (1024,))
-XL = Base("sd-xl", "SDXL", "two CLIP text encoders and a VAE", (2048,))
+SD1 = Base("sd1", "Stable Diffusion 1.x", _CLIP_AND_VAE, (768,), 4)
+SD2 = Base("sd2", "Stable Diffusion 2.x", _CLIP_AND_VAE, (1024,), 4)
+XL = Base("sd-xl", "SDXL", "two CLIP text encoders and a VAE", (2048,), 4)
 XL_REFINER = Base("sd-xl-refiner", "the SDXL refiner", _CLIP_AND_VAE, (1280,))
 SD3 = Base("sd3", "Stable Diffusion 3", "the text encoders CLIP-L, CLIP-G and T5-XXL, and a VAE")
 FLUX1 = Base("flux1", "FLUX.1", "the text encoders CLIP-L and T5-XXL, and its VAE")

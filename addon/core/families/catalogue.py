@@ -52,7 +52,7 @@ class ModelInfo:
     id: what `TextureRequest.model` says. folder: its diffusers folder, or its file. exact: whether the whole chain is
     periodic to 1e-5 (otherwise its seamlessness is measured). schedulers: those that fit its prediction type.
     base: its denoiser, None where that is none that files are made for. kind: what its file is, None for a folder.
-    guessed: whether its prediction type is a guess.
+    guessed: whether its prediction type is a guess. alone: its file holds the denoiser alone, see `model_files.parts`.
     """
 
     id: str
@@ -68,6 +68,7 @@ class ModelInfo:
     kind: FileKind | None = None
     few: FewSteps | None = None
     guessed: bool = False
+    alone: bool = False
 
     @property
     def sentence(self) -> str:
@@ -76,7 +77,8 @@ class ModelInfo:
         what = self.kind.what.removeprefix("a ").removeprefix("an ") if self.kind else base
         few = f"{self.few.title}: {self.few.steps} steps" if self.few else ""
         guess = "taken for v-prediction, which its file does not say" if self.guessed else ""
-        return ", ".join(filter(None, [what[:1].upper() + what[1:], few, guess]))
+        needs = f"also needs {self.kind.needs}" if self.alone and self.kind and self.kind.needs else ""
+        return ", ".join(filter(None, [what[:1].upper() + what[1:], needs, few, guess]))
 
     def sigmas(self, scheduler: str) -> tuple[Sigmas, ...]:
         """The ways to spread the noise over the steps that it has with this scheduler; its own is the first."""
@@ -142,19 +144,21 @@ def files_read() -> tuple[str, ...]:
 
 def _describe_file(id_: str, path: Path) -> ModelInfo:
     model = checkpoint.describe(path)
+    defaults = model.family.by_file(path.stem.lower(), model.kind.guided) or model.family.defaults
     return ModelInfo(
         id_,
         path.stem,
         path,
         model.family,
         model.prediction,
-        _few_steps(replace(model.family.defaults, size=model.side), model.few),
+        _few_steps(replace(defaults, size=model.side), model.few),
         model.family.schedulers[model.prediction],
         model.kind.metadata.get("modelspec.license", "") or _licence_of(path.parent),
         base=model.kind.base,
         kind=model.kind,
         few=model.few,
         guessed=model.guessed,
+        alone=model.alone,
     )
 
 

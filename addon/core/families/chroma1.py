@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Chroma: FLUX.1's shape without the distillation, text read by T5 alone. Imports core only."""
 
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
@@ -21,4 +22,5 @@ CHROMA = Family(
     grid=transformer.grid_of_pairs,
     side=lambda _folder: None,
     dtype="bfloat16",
+    bases=(bases.CHROMA,),
 )

@@ -3,12 +3,15 @@
 
 from pathlib import Path
 
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
+_TURBO = Defaults(8, 1.0, 1024, distilled=True)
+
 
 def _few_steps(folder: Path) -> Defaults | None:
-    return Defaults(8, 1.0, 1024, distilled=True) if transformer.is_turbo(folder) else None
+    return _TURBO if transformer.is_turbo(folder) else None
 
 
 ERNIE_IMAGE = Family(
@@ -28,7 +31,9 @@ ERNIE_IMAGE = Family(
     grid=transformer.grid_of_pairs,
     side=lambda _folder: None,
     few_steps=_few_steps,
+    by_file=lambda name, _guided: _TURBO if "turbo" in name else None,
     dtype="bfloat16",
+    bases=(bases.ERNIE,),
     # a language model that rewrites prompts: other words than the user's, drawn by chance
     unused=("pe", "pe_tokenizer"),
 )

@@ -77,6 +77,8 @@ class Family:
     checkpoint: a file's tensors, its base and what it predicts ("" if unknown) -> its networks; raises
         `original.Unusual`. None: its models are not read from one file.
     few_steps: folder -> defaults of a relative that was distilled to few steps; None: it is none. May go by its name.
+    by_file: the same for a file with the denoiser alone: its name in small letters, whether it is told its guidance.
+    schedule: for such a file, what its scheduler's configuration has to say, whatever model the other parts are of.
     dtype: torch's name for the 16 bits that its numbers fit into.
     unused: parts that its folders may name and that are not loaded.
     """
@@ -99,5 +101,7 @@ class Family:
     exact: bool = True
     largest: Callable[[Path], int | None] = lambda _folder: None
     few_steps: Callable[[Path], Defaults | None] = lambda _folder: None
+    by_file: Callable[[str, bool], Defaults | None] = lambda _name, _guided: None
+    schedule: Callable[[bool], Mapping[str, Any]] = lambda _guided: {}
     dtype: str = "float16"
     unused: tuple[str, ...] = ()

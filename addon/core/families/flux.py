@@ -4,15 +4,17 @@
 from pathlib import Path
 
 from ..model_files.configs import read_config
+from . import bases, u_net
 from . import diffusion_transformer as transformer
-from . import u_net
 from .family import Component, Defaults, Family
+
+_SCHNELL = Defaults(4, 1.0, 1024, distilled=True)
 
 
 def _few_steps(folder: Path) -> Defaults | None:
     """schnell's, which alone is not told a guidance scale."""
     told = read_config(folder, "transformer/config.json").get("guidance_embeds") is True
-    return None if told else Defaults(4, 1.0, 1024, distilled=True)
+    return None if told else _SCHNELL
 
 
 FLUX = Family(
@@ -35,4 +37,8 @@ FLUX = Family(
     side=lambda _folder: None,
     few_steps=_few_steps,
     dtype="bfloat16",
+    bases=(bases.FLUX1,),
+    # dev is told its guidance scale and spreads its noise by the picture's size, schnell neither
+    schedule=lambda guided: {"use_dynamic_shifting": guided, "shift": 3.0 if guided else 1.0},
+    by_file=lambda _name, guided: None if guided else _SCHNELL,
 )

@@ -4,12 +4,15 @@
 from pathlib import Path
 
 from ..model_files.configs import INDEX, read_config
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
+_DISTILLED = Defaults(4, 1.0, 1024, distilled=True)
+
 
 def _few_steps(folder: Path) -> Defaults | None:
-    return Defaults(4, 1.0, 1024, distilled=True) if read_config(folder, INDEX).get("is_distilled") is True else None
+    return _DISTILLED if read_config(folder, INDEX).get("is_distilled") is True else None
 
 
 FLUX2_KLEIN = Family(
@@ -30,4 +33,6 @@ FLUX2_KLEIN = Family(
     side=lambda _folder: None,
     few_steps=_few_steps,
     dtype="bfloat16",
+    bases=(bases.KLEIN_4B, bases.KLEIN_9B),
+    by_file=lambda name, _guided: None if "base" in name else _DISTILLED,
 )

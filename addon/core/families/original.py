@@ -18,15 +18,17 @@ from .bases import Base
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a weight lies: a tensor of the file, or the rows of one of `parts` equal parts of it (`part`, from 0).
+    """Where a weight lies: a tensor of the file, or the rows of `count` of its `parts` equal parts, from `part` (0) on.
 
-    transposed: it is stored the other way round.
+    transposed: it is stored the other way round. swapped: its upper and its lower half change places.
     """
 
     tensor: str
     part: int = 0
     parts: int = 1
     transposed: bool = False
+    count: int = 1
+    swapped: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class Unusual(ValueError):
 
 
 Tensors = Mapping[str, Tensor]
+# What ComfyUI's 8-bit files hold beside their weights: by what a weight is to be multiplied, and of what is not read.
+SCALES = ("scale_weight", "weight_scale", "scale_input", "input_scale", "scaled_fp8", "comfy_quant")
 VAE = "first_stage_model."
 _U_NET, _AVERAGED = "model.diffusion_model.", "model_ema.diffusion_model"
 _CLIP, _OPEN_CLIP = "cond_stage_model.transformer.", "cond_stage_model.model."
@@ -84,7 +88,8 @@ def read(tensors: Tensors, base: Base, prediction: str) -> Checkpoint:
     """The networks in a checkpoint with these tensors. Raises `Unusual`."""
     if "edm_mean" in tensors:
         raise Unusual("it is made for another way of sampling (EDM), which is not there")
-    parts = {"unet": _u_net(tensors, base, side(base, prediction)), "vae": autoencoder(tensors, base, VAE)}
+    names = _inside(tensors, _U_NET) or averaged(tensors)
+    parts = {"unet": u_net(tensors, names, base, prediction), "vae": autoencoder(tensors, base, VAE)}
     pads = {"tokenizer": _PAD}
     if base is bases.XL:
         parts["text_encoder"] = _clip(tensors, _XL_CLIP)
@@ -128,8 +133,18 @@ _OUTER = {
 }
 
 
-def _u_net(tensors: Tensors, base: Base, size: int) -> Part:
-    names = _inside(tensors, _U_NET) or averaged(tensors)
+def denoiser_names(tensors: Iterable[str]) -> dict[str, str]:
+    """Names of a denoiser's weights without a prefix -> with it, whichever one a file has."""
+    names = list(tensors)
+    for prefix in bases.DENOISER_PREFIXES:
+        if prefix and (inside := _inside(names, prefix)):
+            return inside
+    return averaged(names) or _inside(names, "")
+
+
+def u_net(tensors: Tensors, names: Mapping[str, str], base: Base, prediction: str) -> Part:
+    """A U-Net in its authors' names. names: see `denoiser_names`. Raises `Unusual`."""
+    size = side(base, prediction)
     shapes = {short: tensors[name].shape for short, name in names.items()}
     if "label_emb.0.0.weight" in shapes and base is not bases.XL:
         raise Unusual("it is made for variations of a picture (unCLIP)")
@@ -267,6 +282,11 @@ def autoencoder(tensors: Tensors, base: Base | None, prefix: str) -> Part:
     if named:  # by diffusers
         down, block = "encoder.down_blocks.", "resnets."
     levels = 1 + max(_numbers(shapes, down), default=-1)
+    if "encoder.quant_conv.weight" in shapes:  # FLUX.2's authors have it within
+        names = {
+            re.sub(r"^(?:en|de)coder\.(?=(?:post_)?quant_conv\.)", "", short): name for short, name in names.items()
+        }
+        shapes = {short: tensors[name].shape for short, name in names.items()}
     widths = [_shape(shapes, f"{down}{level}.{block}0.{first}")[0] for level in range(levels)]
     if not widths:
         raise Unusual("it holds no VAE that is known here")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Qwen-Image: text read by Qwen2.5-VL, an autoencoder made for films. Imports core only."""
 
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
@@ -21,4 +22,5 @@ QWEN_IMAGE = Family(
     grid=transformer.grid_of_pairs,
     side=lambda _folder: None,
     dtype="bfloat16",
+    bases=(bases.QWEN,),
 )

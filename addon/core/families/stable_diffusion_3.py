@@ -3,15 +3,18 @@
 
 from pathlib import Path
 
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 from .u_net import CLIP_TOKENIZER
 
 _CLIP = Component("transformers", ("CLIPTextModelWithProjection",))
 
+_TURBO = Defaults(4, 1.0, 1024, distilled=True)
+
 
 def _few_steps(folder: Path) -> Defaults | None:
-    return Defaults(4, 1.0, 1024, distilled=True) if transformer.is_turbo(folder) else None
+    return _TURBO if transformer.is_turbo(folder) else None
 
 
 STABLE_DIFFUSION_3 = Family(
@@ -38,4 +41,6 @@ STABLE_DIFFUSION_3 = Family(
     grid=transformer.grid,
     side=transformer.side,
     few_steps=_few_steps,
+    bases=(bases.SD3,),
+    by_file=lambda name, _guided: _TURBO if "turbo" in name else None,
 )

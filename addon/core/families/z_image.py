@@ -3,12 +3,15 @@
 
 from pathlib import Path
 
+from . import bases
 from . import diffusion_transformer as transformer
 from .family import Component, Defaults, Family
 
+_TURBO = Defaults(8, 1.0, 1024, distilled=True)
+
 
 def _few_steps(folder: Path) -> Defaults | None:
-    return Defaults(8, 1.0, 1024, distilled=True) if transformer.is_turbo(folder) else None
+    return _TURBO if transformer.is_turbo(folder) else None
 
 
 Z_IMAGE = Family(
@@ -29,5 +32,7 @@ Z_IMAGE = Family(
     grid=transformer.grid_of_pairs,
     side=lambda _folder: None,
     few_steps=_few_steps,
+    bases=(bases.ZIMAGE,),
+    by_file=lambda name, _guided: _TURBO if "turbo" in name else None,
     dtype="bfloat16",
 )

@@ -31,6 +31,7 @@ class FileModel:
 
     prediction: what its denoiser predicts. guessed: whether nothing but its base speaks for that.
     few: how it is sampled, where its name says that it needs few steps. side: pixels that it was trained at.
+    alone: what else it takes to run comes from elsewhere, see `parts`.
     """
 
     kind: FileKind
@@ -39,6 +40,7 @@ class FileModel:
     guessed: bool
     few: FewSteps | None
     side: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,16 @@ class InFile:
     @property
     def size(self) -> int:
         """Bytes of its weights in the file."""
-        used = ((self.tensors[source.tensor], source.parts) for source in self.part.weights.values())
-        return sum((tensor.stop - tensor.start) // parts for tensor, parts in used)
+        sources = self.part.weights.values()
+        used = ((self.tensors[source.tensor], source.parts, source.count) for source in sources)
+        return sum((tensor.stop - tensor.start) // parts * count for tensor, parts, count in used)
 
     @property
     def parameters(self) -> int:
         """How many numbers it has."""
         return sum(
-            math.prod(self.tensors[source.tensor].shape) // source.parts for source in self.part.weights.values()
+            math.prod(self.tensors[source.tensor].shape) // source.parts * source.count
+            for source in self.part.weights.values()
         )
 
 
@@ -80,24 +84,23 @@ def describe(path: Path) -> FileModel:
         raise _no_model(path, f"is a {suffix} file, which is not read here", "Choose the model as .safetensors.")
     kind = kinds.look(path)
     family = by_base(kind.base)
-    if kind.role is not Role.CHECKPOINT:
+    if kind.role not in (Role.CHECKPOINT, Role.DENOISER):
         where = kind.place or "Choose a checkpoint, or a folder with a model_index.json."
         raise UserError(ErrorKind.MODEL, f"{path.name} is not a model of its own. {kind.sentence}", where)
-    if family is None or family.checkpoint is None or kind.inputs not in _RUN:
+    if family is None or kind.inputs not in _RUN:
         raise _no_model(path, f"is {kind.what}, which Tilewright cannot run", "Choose another model.")
+    assert kind.base is not None  # its family was found by it
+    if family.checkpoint is None:  # also of a whole one the denoiser alone is read
+        return FileModel(kind, family, family.prediction_type, False, None, family.defaults.size, alone=True)
     prediction, guessed = _prediction(path, kind)
     few = few_steps.told_by(path.stem, kind.metadata.get("modelspec.title", ""))
-    assert kind.base is not None  # its family was found by it
-    return FileModel(kind, family, prediction, guessed, few, original.side(kind.base, prediction))
+    side, alone = original.side(kind.base, prediction), kind.role is Role.DENOISER
+    return FileModel(kind, family, prediction, guessed, few, side, alone)
 
 
 def read(path: Path, model: FileModel) -> tuple[Header, Checkpoint]:
     """The networks in the file. Reads its header alone. Raises `UserError` (kind `MODEL`)."""
     header = read_header(path)
-    if model.kind.scaled:
-        raise _no_model(
-            path, "has 8-bit weights with scales of their own, which are not read", "Choose the model in 16 bits."
-        )
     assert model.family.checkpoint is not None  # `describe` has looked
     assert model.kind.base is not None
     try:

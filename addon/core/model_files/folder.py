@@ -10,9 +10,10 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import ErrorKind, UserError
@@ -49,6 +50,8 @@ class ModelFolder:
     in_files: networks that lie in a file with other names than diffusers'; the others are in `place`.
     classes: component -> library and class, both from our own lists. scheduler, pads: of a checkpoint in one file, see
     `original.Checkpoint`. vae: of another autoencoder than the model's own, its fingerprint; else "".
+    sampling: what a denoiser that came from elsewhere changes of the scheduler: its class in diffusers ("": none), and
+    its configuration. distilled: whether such a denoiser is, None: as the folder says.
     """
 
     folder: Path
@@ -65,6 +68,8 @@ class ModelFolder:
     scheduler: tuple[str, Mapping[str, Any]] | None = None
     pads: Mapping[str, str] = field(default_factory=dict)
     vae: str = ""
+    sampling: tuple[str, Mapping[str, Any]] = ("", MappingProxyType({}))
+    distilled: bool | None = None
 
     def place(self, component: str) -> Path:
         """The folder of a component in diffusers' layout."""
@@ -76,10 +81,12 @@ class ModelFolder:
         return found.part.config if found else read_config(self.place(component), "config.json")
 
 
-def verify(folder: Path) -> ModelFolder:
+def verify(folder: Path, *, without: str = "", given: Collection[str] = ()) -> ModelFolder:
     """Check a diffusers folder, or a checkpoint in one file, without loading it.
 
     Reads configurations and the headers of weight files only, so it takes milliseconds and next to no memory.
+    without: a network of it that will not be read; of a folder its configuration alone has to be there. given: networks
+    of a folder whose weights come from elsewhere, and are not in what is returned.
     Raises `UserError` (kind `MODEL`) that names the file.
     """
     if folder.suffix.lower() == checkpoint.SUFFIX and not folder.is_dir():
@@ -89,14 +96,15 @@ def verify(folder: Path) -> ModelFolder:
     if family is None:
         raise refuse(folder / "model_index.json", f"names the pipeline {index.get('_class_name')!r}")
     components = _components(folder, index, family)
+    components.pop(without, None)
     _refuse_code(folder, components)
-    variants = _variants(folder, components)
+    variants = _variants(folder, {name: part for name, part in components.items() if name not in given})
     weights = {name: _weight_files(folder, name, components[name], variant) for name, variant in variants.items()}
     digest = hashlib.sha256()
     sizes, parameters = {}, {}
     for name in sorted(components):
         if name.startswith("tokenizer"):
-            _check_vocabulary(folder / name)
+            check_vocabulary(folder / name, index[name][1])
         sizes[name], parameters[name] = _add(folder / name, weights.get(name, ()), digest)
     return ModelFolder(
         folder,
@@ -122,7 +130,7 @@ def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
         network = checkpoint.autoencoder(path, model.config(model.family.denoiser), model.config("vae"))
         files: tuple[Path, ...] = (path,)
         cls, config = network.part.cls, dict(network.part.config)
-        digest, size, parameters = hashlib.sha256(_ends(path)), network.size, network.parameters
+        digest, size, parameters = hashlib.sha256(ends(path)), network.size, network.parameters
         variant, place = None, path.parent
     else:
         place = path / "vae" if (path / "vae" / "config.json").is_file() else path
@@ -172,7 +180,7 @@ def _verify_file(path: Path) -> ModelFolder:
         cls, changes = model.few.scheduler
         scheduler = cls, {**scheduler[1], **changes}
     # not its name: it may be called otherwise tomorrow
-    digest = hashlib.sha256(_ends(path) + json.dumps(scheduler, sort_keys=True).encode())
+    digest = hashlib.sha256(ends(path) + json.dumps(scheduler, sort_keys=True).encode())
     return ModelFolder(
         path,
         model.family,
@@ -217,7 +225,7 @@ def check_network(path: Path, library: str) -> Network:
         if path.suffix.lower() != checkpoint.SUFFIX:
             raise UserError(ErrorKind.MODEL, f"{path} is no safetensors file.", "Choose one, or a diffusers folder.")
         tensors = read_header(path).tensors.values()
-        fingerprint = hashlib.sha256(_ends(path)).hexdigest()[:16]
+        fingerprint = hashlib.sha256(ends(path)).hexdigest()[:16]
         return Network((path,), sum(math.prod(tensor.shape) for tensor in tensors), fingerprint)
     part = {"": Component(library, ())}  # the folder itself
     _refuse_code(path, part)
@@ -246,21 +254,26 @@ def _add(place: Path, files: Iterable[Path], digest: Any) -> tuple[int, int]:
     return size, parameters
 
 
-# What a tokenizer cannot do without, in any of these ways: BPE, BERT, SentencePiece.
-_VOCABULARIES = (
-    ("tokenizer.json",),
-    ("vocab.json", "merges.txt"),
-    ("vocab.txt",),
-    ("spiece.model",),
-    ("tokenizer.model",),
-)
+# What tokenizers are read from beside tokenizer.json, by how their classes' names begin. transformers 5.23 can do no
+# more without further packages, and for most classes makes one of a few tokens where it can't, silently
+# (tests/engine/test_tokenizers.py). T5's is read by `engine.spiece`.
+_VOCABULARIES = {
+    "CLIP": ("vocab.json", "merges.txt"),
+    "Qwen2": ("vocab.json", "merges.txt"),
+    "Bert": ("vocab.txt",),
+    "T5": ("spiece.model",),
+}
 
 
-def _check_vocabulary(place: Path) -> None:
-    """Raise `UserError` where a tokenizer has no vocabulary: transformers 5 makes one of two tokens, silently."""
-    if any(all((place / name).is_file() for name in names) for names in _VOCABULARIES):
+def check_vocabulary(place: Path, cls: str) -> None:
+    """Raise `UserError` (kind `MODEL`) where a tokenizer of this class of transformers has no vocabulary to be read."""
+    if (place / "tokenizer.json").is_file():
         return
-    missing = "merges.txt" if (place / "vocab.json").is_file() else "its vocabulary (tokenizer.json)"
+    others = next((names for start, names in _VOCABULARIES.items() if cls.startswith(start)), ())
+    if others and all((place / name).is_file() for name in others):
+        return
+    there = any((place / name).is_file() for name in others)
+    missing = others[-1] if there else "its vocabulary (tokenizer.json)"
     raise UserError(ErrorKind.MODEL, f"{place} lacks {missing}.", AGAIN)
 
 
@@ -324,7 +337,7 @@ def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, st
     So does diffusers, asked for "fp16": some models have only their largest part in half precision.
     """
     weighty = {name: part for name, part in components.items() if part.has_weights}
-    there = {name: _found(folder / name, part) for name, part in weighty.items()}
+    there = {name: found_variants(folder / name, part) for name, part in weighty.items()}
     for name, variants in there.items():
         if not variants:
             place = folder / name
@@ -343,7 +356,7 @@ def _variants(folder: Path, components: Mapping[str, Component]) -> dict[str, st
 _PREFERRED = ("fp16", "bf16")  # of variants, where parts have no plain files
 
 
-def _found(place: Path, part: Component) -> set[str | None]:
+def found_variants(place: Path, part: Component) -> set[str | None]:
     """The variants of a component's weights that are there, None for the plain ones."""
     stem = re.escape(_stem(part))
     pattern = re.compile(rf"{stem}(?:\.([\w-]+))?\.safetensors|{stem}\.safetensors\.index(?:\.([\w-]+))?\.json")
@@ -405,10 +418,10 @@ def _small_file(path: Path, limit: int = 32 << 20) -> bytes:
 
 def _sample(path: Path, piece: int = 1 << 20) -> bytes:
     """Name, length, and both ends of a file: enough to tell two sets of weights apart without reading gigabytes."""
-    return path.name.encode() + _ends(path, piece)
+    return path.name.encode() + ends(path, piece)
 
 
-def _ends(path: Path, piece: int = 1 << 20) -> bytes:
+def ends(path: Path, piece: int = 1 << 20) -> bytes:
     """Length and both ends of a file."""
     size = path.stat().st_size
     with path.open("rb") as file:

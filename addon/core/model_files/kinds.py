@@ -14,6 +14,7 @@ from pathlib import Path
 from ..errors import ErrorKind, UserError
 from ..families import bases, original
 from ..families.bases import Base
+from . import image_encoders
 from .header import Header, Tensor, read_header
 
 
@@ -45,8 +46,10 @@ class FileKind:
     precision: of most of its weights, as torch spells it ("float16"). scaled: whether its 8-bit weights have scales of
     their own. inputs: channels that a denoiser reads; 9 for inpainting. latents: channels of a VAE's latents.
     prediction: "epsilon" or "v_prediction" where the file says so, else "". ema: it has averaged weights alone.
+    guided: a denoiser is told a guidance scale, for which it was distilled.
     methods: of a LoRA, what it consists of ("LoRA", "LoHa", "LoKr", "DoRA" ...). rank: the largest, 0 if unknown.
     reads_text: whether a LoRA changes text encoders too. union: a ControlNet for several kinds of control picture.
+    reads_picture: what an IP-Adapter reads of its image encoder, see `image_encoders.reads`.
     triggers: words that its maker says call it up; else, of a LoRA, the most frequent of its training's captions.
     metadata: the short ones of what its maker wrote beside the tensors; a stranger's words.
     """
@@ -62,10 +65,12 @@ class FileKind:
     latents: int = 0
     prediction: str = ""
     ema: bool = False
+    guided: bool = False
     methods: tuple[str, ...] = ()
     rank: int = 0
     reads_text: bool = False
     union: bool = False
+    reads_picture: image_encoders.Reads | None = None
     triggers: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
@@ -97,8 +102,17 @@ _PRECISIONS = {
     "F8_E4M3": "float8_e4m3fn",
     "F8_E5M2": "float8_e5m2",
 }
-SCALES = ("scale_weight", "weight_scale", "scale_input", "scaled_fp8")  # ComfyUI's scaled 8-bit weights
-_QUANTIZED = ("quant_state", "absmax", "quant_map", "qweight", "qzeros", "SCB", "weight_packed", "weight_scale_inv")
+_QUANTIZED = (
+    "quant_state",
+    "absmax",
+    "quant_map",
+    "qweight",
+    "qzeros",
+    "SCB",
+    "weight_packed",
+    "weight_scale_inv",
+    "weight_scale_2",
+)
 _MAX_SAID = 2000  # characters of one entry of metadata that are kept; frequencies of tags have megabytes
 _MAX_TRIGGERS = 8
 
@@ -162,7 +176,7 @@ def _with(found: FileKind, header: Header, said: Mapping[str, str]) -> FileKind:
     return replace(
         found,
         precision=_PRECISIONS.get(most, ""),
-        scaled=found.role is not Role.LORA and any(name.endswith(SCALES) for name in header.tensors),
+        scaled=found.role is not Role.LORA and any(name.endswith(original.SCALES) for name in header.tensors),
         prediction=_prediction(header, said),
         triggers=_triggers(header.metadata),
         metadata=said,
@@ -324,7 +338,8 @@ def _adapter(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> FileKin
         needs = f"the {encoder or 'CLIP image encoder H'}"
         if width == 512 or any(name.startswith("image_proj.proj.0.") for name in tensors):
             return FileKind(Role.OTHER, base, what=f"an IP-Adapter for faces{title}, which is not read here")
-        return FileKind(Role.IP_ADAPTER, base, "original", f"an IP-Adapter{title}", needs)
+        seen = image_encoders.reads({name: tensor.shape for name, tensor in tensors.items()})
+        return FileKind(Role.IP_ADAPTER, base, "original", f"an IP-Adapter{title}", needs, reads_picture=seen)
     if any(name.endswith(("body.0.in_conv.weight", "body.0.block1.weight")) for name in tensors):
         return FileKind(Role.OTHER, what="a T2I-Adapter, which is not read here")
     return None
@@ -379,7 +394,9 @@ def _denoiser(tensors: Mapping[str, Tensor], base: Base, shapes: bases.Shapes) -
     needs = "" if whole or base is bases.VIDEO else base.needs
     if not whole and has_vae:
         needs = needs.rpartition(", and ")[0] or needs.rpartition(" and ")[0]
-    return FileKind(Role.CHECKPOINT if whole else Role.DENOISER, base, layout, words, needs, inputs=inputs)
+    role = Role.CHECKPOINT if whole else Role.DENOISER
+    guided = any("guidance_in." in name or ".guidance_embedder." in name for name in shapes)
+    return FileKind(role, base, layout, words, needs, inputs=inputs, guided=guided)
 
 
 def _article(word: str) -> str:

@@ -33,6 +33,7 @@ class Region(StrEnum):
     ALPHA = "ALPHA"  # where the template is transparent
     SEAM = "SEAM"  # a band along the edges of each axis that is to repeat
     GROW = "GROW"  # all but the first copy, at the top left, of a template that is tiled (`Fit.TILE`)
+    TILE = "TILE"  # of a set of tiles one, but for the rims that it shares; see `Template.tile`
     WEAR = "WEAR"  # what wears first: hollows and edges in the template's own height; see `Template.amount`
 
 
@@ -44,6 +45,7 @@ USUAL_STRENGTH = {
     Region.SEAM: 0.4,
     Region.GROW: 0.6,
     Region.WEAR: 0.95,
+    Region.TILE: 1.0,
 }
 
 
@@ -65,6 +67,7 @@ class Template:
     amount: for `Region.WEAR`, the share of the picture that wears, 0 to 1.
     keep_edges: leave the pixels along the edges as they are, so that textures made from one template tile with each
         other: clean beside worn beside mossy.
+    tile: for `Region.TILE`, its column and row, from the top left, 0.
     sha256, mask_sha256: the files' hashes, 64 hexadecimal digits; "" where they were not asked yet. A recipe has them,
         and a file with another hash is refused.
     source_recipe: what made the template, see `PictureRequest.source_recipe`.
@@ -83,6 +86,7 @@ class Template:
     sha256: str = ""
     mask_sha256: str = ""
     source_recipe: str = ""
+    tile: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
         check_path("The template", self.source)
@@ -98,6 +102,10 @@ class Template:
             check_path("The mask", self.mask)
         elif self.mask or self.mask_sha256:
             raise bad_request("A mask needs the region of the mask.")
+        if self.region is Region.TILE and not self.strength:
+            raise bad_request("With a strength of 0 nothing of the tile would be made anew.", "Set it to 1.")
+        if not isinstance(self.tile, tuple) or [type(number) for number in self.tile] != [int, int]:
+            raise bad_request("A tile is named by its column and its row.")
         if self.region is Region.GROW:
             object.__setattr__(self, "fit", Fit.TILE)
         for value in (self.sha256, self.mask_sha256):
@@ -117,6 +125,7 @@ class Template:
             Region.SEAM: "along the seam of",
             Region.GROW: "growing",
             Region.WEAR: "as wear on",
+            Region.TILE: "as one tile of",
         }[self.region]
         return f"Made {how} the template {name}, strength {self.strength:g}."
 
@@ -141,7 +150,9 @@ class Template:
                 values["fit"] = Fit(values["fit"])
             if "region" in values:
                 values["region"] = Region(values["region"])
-        except ValueError as error:
+            if "tile" in values:
+                values["tile"] = tuple(values["tile"])
+        except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a template: {error}.") from error
         return cls(**values)
 

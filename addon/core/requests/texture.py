@@ -18,6 +18,7 @@ from .extras import Extras
 from .finish import Finish
 from .guides import Guides
 from .template import Region, Template
+from .transition import Transition
 
 GRID = 64  # pixels; a multiple of the grid of nearly every model (`families.Family.grid`)
 MIN_SIDE = 64
@@ -90,8 +91,17 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
     return value
 
 
-def _check_axes(template: Template, axes: Axes) -> None:
-    """Raise `UserError` where the template needs an axis on which the texture repeats, and there is none."""
+def _check_template(template: Template, axes: Axes, sheet: Sheet) -> None:
+    """Raise `UserError` where the template needs a set of tiles, or an axis on which the texture repeats."""
+    if template.region is Region.TILE:
+        column, row = template.tile
+        if sheet.count == 1:
+            raise bad_request("The template is no set of tiles.", "Choose a set, or another part to be made anew.")
+        if not (0 <= column < sheet.columns and 0 <= row < sheet.rows):
+            raise bad_request(
+                f"The set has no tile in column {column} and row {row}.",
+                f"It has {sheet.columns} columns and {sheet.rows} rows, counted from 0.",
+            )
     if axes is not Axes.NONE:
         return
     if template.tileable:
@@ -147,6 +157,19 @@ class PictureSize(Size):
         _whole("The height", self.height, MIN_SIDE, 4 * MAX_SIDE)
 
 
+def _check_transition(request: "TextureRequest") -> None:
+    """Raise `UserError` where a request with a transition asks for what cannot be had beside it."""
+    if not isinstance(request.transition, Transition):
+        raise bad_request("The settings are not those of a transition.")
+    _text("The second prompt", request.transition.prompt)
+    if request.variants > 1 or request.template is not None or request.guides:
+        raise bad_request("A transition has no variants, no template and no guides.", "Make it without them.")
+    if request.axes is not Axes.XY:
+        raise bad_request("The tiles of a transition repeat both ways.", "Set Tiling to both.")
+    if request.finish.upscale > 1 or request.finish.delight:
+        raise bad_request("A transition keeps its two pictures as they are.", "Upscale or de-light those first.")
+
+
 @dataclass(frozen=True, slots=True)
 class TextureRequest:
     """One generation: `count` pictures of one prompt, with the seeds `seed`, `seed + 1` ...
@@ -159,6 +182,8 @@ class TextureRequest:
     seed: 0 to 2**31 - 1. count: 1 to 1000.
     model: a model's id in the catalogue, or the path of a diffusers folder.
     vae: the path of a VAE that takes the place of the model's own, a .safetensors file or a folder; "": its own.
+    parts: for a model in a file with the denoiser alone, the path of a model of the same kind that its other parts are
+        taken from, a folder or a checkpoint; "": one that lies beside it.
     finish: what is done to each picture afterwards.
     template: a picture to start from; None: from noise alone.
     variation: 0 to 1, how far the noise goes from that of `seed` to that of `variation_seed`: a little is a variation
@@ -167,6 +192,7 @@ class TextureRequest:
     guides: pictures for structure and style, beside the words.
     variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
         tile's.
+    transition: two pictures of that size, and the tiles that lead from one to the other.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -190,9 +216,11 @@ class TextureRequest:
     variation_seed: int = 0
     extras: Extras = field(default_factory=Extras)
     vae: str = ""
+    parts: str = ""
     sigmas: Sigmas = Sigmas.MODEL
     guides: Guides = field(default_factory=Guides)
     variants: int = 1
+    transition: Transition | None = None
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -215,16 +243,17 @@ class TextureRequest:
         _text("The model's name", self.model)
         if not self.model.strip():
             raise bad_request("No model is chosen.", f"Choose one, or type {STARTER}.")
-        _text("The VAE's path", self.vae)
-        if self.vae and not PurePath(self.vae).is_absolute():
-            raise bad_request(f"{self.vae!r} is not the whole path of a VAE.", "Give its full path.")
+        for what, path in (("VAE", self.vae), ("model with other parts", self.parts)):
+            _text(f"The path of a {what}", path)
+            if path and not PurePath(path).is_absolute():
+                raise bad_request(f"{path!r} is not the whole path of a {what}.", "Give its full path.")
         if not isinstance(self.finish, Finish):
             raise bad_request("The settings for upscaling and maps are not known.")
         self.finish.check_size(self.size.width, self.size.height)
         if self.template is not None:
             if not isinstance(self.template, Template):
                 raise bad_request("The settings are not those of a template.")
-            _check_axes(self.template, self.axes)
+            _check_template(self.template, self.axes, self.sheet)
         if not isinstance(self.guides, Guides):
             raise bad_request("The settings are not those of guides.")
         if self.axes is Axes.NONE and any(control.tileable for control in self.guides.controls):
@@ -240,8 +269,10 @@ class TextureRequest:
             raise bad_request("The settings for LoRAs and embeddings are not known.")
         if isinstance(self.variants, bool) or self.variants not in COUNTS:
             raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
-        if self.variants > 1:
-            self.finish.check_size(self.picture_size.width, self.picture_size.height)
+        if self.transition is not None:
+            _check_transition(self)
+        if self.sheet.count > 1:
+            self.finish.check_size(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
 
     def seeds(self) -> list[int]:
         """The seed of each picture, counting up and starting over at 0 after 2**31 - 1; for variations the same."""
@@ -257,20 +288,34 @@ class TextureRequest:
     @property
     def sheet(self) -> Sheet:
         """How its tiles lie on the picture."""
-        return Sheet(self.variants)
+        return Sheet(self.variants if self.transition is None else 16)
 
     @property
     def picture_size(self) -> Size:
-        """What is sampled at once: all variants."""
-        if self.variants == 1:
+        """What is sampled at once: all tiles, or one with half of each beside it."""
+        if self.sheet.count == 1:
             return self.size
-        return PictureSize(self.size.width * self.sheet.columns, self.size.height * self.sheet.rows)
+        columns, rows = self.sheet.columns, self.sheet.rows
+        if self.template is not None:
+            columns, rows = min(columns, 2), min(rows, 2)
+        return PictureSize(self.size.width * columns, self.size.height * rows)
 
     @property
     def result_size(self) -> tuple[int, int]:
         """Width and height of the finished picture, in pixels; None for a request that does not know it."""
-        size = self.picture_size
-        return size.width * self.finish.upscale, size.height * self.finish.upscale
+        across, down = self.sheet.columns * self.finish.upscale, self.sheet.rows * self.finish.upscale
+        return self.size.width * across, self.size.height * down
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether several tiles are sampled at once, whose rims have to be kept alike."""
+        return self.sheet.count > 1 and self.template is None
+
+    @property
+    def strength(self) -> float:
+        """How much of the noise it begins with: all, unless it is made from pictures."""
+        begun_from = self.template or self.transition
+        return 1.0 if begun_from is None else begun_from.strength
 
     @property
     def tileable(self) -> bool:
@@ -316,6 +361,7 @@ class TextureRequest:
         before = " | template" if self.template else ""
         before += " | LoRA" * bool(self.extras.loras)
         before += f" | {self.variants} variants" if self.variants > 1 else ""
+        before += " | transition" * bool(self.transition)
         before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
@@ -332,6 +378,8 @@ class TextureRequest:
             lines.append(self.template.in_words)
         if self.variants > 1:
             lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
+        if self.transition:
+            lines.append(self.transition.in_words)
         lines += self.guides.in_words
         if self.variation:
             lines.append(f"Varied by {self.variation:g} with the seed {self.variation_seed}.")
@@ -348,12 +396,12 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE and the variants only where they
-        are not the default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the parts, the variants and the
+        transition only where they are not the default, so that recipes stay what they were before there was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
-        guides = data.pop("guides")
+        guides, transition = data.pop("guides"), data.pop("transition")
         if finish != Finish():
             data["finish"] = finish.to_json()
         if template is not None:
@@ -366,8 +414,11 @@ class TextureRequest:
             del data["variation"], data["variation_seed"]
         if self.variants == 1:
             del data["variants"]
-        if not self.vae:
-            del data["vae"]
+        for name in ("vae", "parts"):
+            if not data[name]:
+                del data[name]
+        if transition is not None:
+            data["transition"] = transition.to_json()
         if data.pop("sigmas") is not Sigmas.MODEL:
             data["sigmas"] = self.sigmas.value
         return data | {
@@ -402,6 +453,8 @@ class TextureRequest:
                 values["extras"] = Extras.from_json(values["extras"])
             if "guides" in values:
                 values["guides"] = Guides.from_json(values["guides"])
+            if "transition" in values:
+                values["transition"] = Transition.from_json(values["transition"])
         except (TypeError, ValueError) as error:
             raise bad_request(f"The settings are not those of a texture: {error}.") from error
         return cls(**values)

@@ -25,6 +25,7 @@ from .making import CardLost, Maker, Outcome
 from .progress import Progress
 from .rows import BadRows, Task
 from .shelf import Shelf
+from .url_shelf import UrlShelf, shelf_at
 
 _INTERRUPTED = 130
 _MOST_TOLD = 20  # bad rows
@@ -74,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="batch", description="Hundreds of seamless textures from a table.", allow_abbrev=False)
     columns = ", ".join(BATCH_COLUMNS)
     parser.add_argument("table", type=Path, metavar="TABLE", help=f"CSV or JSON lines with: {columns}")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="where the folders go")
+    parser.add_argument("--output", required=True, metavar="DIR|URL", help="where the folders go, also s3://BUCKET/DIR")
     parser.add_argument(
         "--names",
         default=rows.USUAL_NAMES,
@@ -92,12 +93,30 @@ def _parser() -> argparse.ArgumentParser:
         ("map-networks", "starter, filter or a folder"),
         ("loras", "FILE or FILE:WEIGHT, with semicolons between"),
         ("embeddings", "files of textual inversions, with semicolons between"),
+        ("template-image", "a picture to start from"),
+        ("fit", "stretch, crop or tile"),
+        ("region", "all, mask, alpha, seam, grow or wear: which part of it is made anew (all; mask with --mask)"),
+        ("mask", "white is made anew, black stays"),
+        ("tileable", "auto, yes or no: make it repeat first (auto: where it doesn't)"),
+        ("control", "ControlNets for the model, with semicolons between, as in all that follows"),
+        ("control-picture", "what each reads"),
+        ("control-kind", "depth, normal, edges, tile or other (by the ControlNet's name)"),
+        ("control-strength", "0 to 2 (1)"),
+        ("control-start", "from which part of the steps on, 0 to 1 (0)"),
+        ("control-end", "up to which part of the steps, 0 to 1 (1)"),
+        ("control-tileable", "auto, yes or no, as above"),
+        ("style", "an IP-Adapter for the model"),
+        ("style-picture", "the picture whose style they take"),
+        ("style-encoder", "the adapter's image encoder (the one beside it)"),
     ):
         parser.add_argument(f"--{name}", metavar="TEXT", help=help_)
     parser.add_argument("--seed", type=int, metavar="N", help="of rows without one (from their words)")
     parser.add_argument("--count", type=int, metavar="N", help="textures for each row (1)")
     parser.add_argument("--steps", type=int, metavar="N", help="sampling steps (the model's own)")
     parser.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
+    parser.add_argument("--variants", type=int, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
+    parser.add_argument("--strength", type=float, metavar="F", help="how far from the template, 0 to 1 (by region)")
+    parser.add_argument("--style-strength", type=float, metavar="F", help="0 to 1 (0.6)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")
     parser.add_argument("--scheduler", choices=[way.value.lower() for way in Scheduler], help="sampling method")
     parser.add_argument("--sigmas", choices=[way.value.lower() for way in Sigmas], help="how the noise is spread")
@@ -125,7 +144,10 @@ def _usual(options: argparse.Namespace) -> Wish:
 
 
 def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[], Maker]) -> int:
-    shelf = Shelf(options.output.absolute())
+    shelf = shelf_at(options.output)
+    if options.blend is not None and isinstance(shelf, UrlShelf):
+        hint = "Copy the output to a folder, and run: blender --background --command tilewright library DIR FILE.blend"
+        raise UserError(ErrorKind.REQUEST, "A .blend refers to pictures of this machine, and not to a URL.", hint)
     shelf.sweep()
     made = shelf.made()
     left = rows.placed((task for task in tasks if task.id not in made), shelf.is_taken)
@@ -137,6 +159,7 @@ def _run(tasks: Sequence[Task], options: argparse.Namespace, maker: Callable[[],
         if left:
             failed = _make(left, shelf, made, _outcomes(left, shelf, options, maker))
     finally:
+        shelf.close()
         _write_sheet(shelf, made.values())
         shelf.sweep()
     if options.blend is not None and made:
@@ -153,7 +176,8 @@ def _make(tasks: Sequence[Task], shelf: Shelf, made: dict[str, Result], outcomes
                 failed += 1
                 progress.say(f"Line {task.line}: {outcome}")
                 if outcome.kind is ErrorKind.DISK:  # it will be the same for the next
-                    raise UserError(ErrorKind.DISK, outcome.message, "Free some space there, and run this again.")
+                    hint = outcome.hint if isinstance(shelf, UrlShelf) else "Free some space there, and run this again."
+                    raise UserError(ErrorKind.DISK, outcome.message, hint)
             else:
                 made[task.id] = outcome
                 shelf.append(outcome)

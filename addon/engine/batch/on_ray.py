@@ -31,6 +31,7 @@ from ..bootstrap import ENVIRONMENT
 from .making import CardLost, Maker, Outcome, make
 from .rows import Task
 from .shelf import Shelf
+from .url_shelf import shelf_at
 
 if TYPE_CHECKING:
     from ..watcher import Watcher
@@ -59,14 +60,15 @@ class Cluster:
 class Painter:
     """The actor: one process with one loaded model. maker: gives what makes the pictures."""
 
-    def __init__(self, maker: Callable[[], Maker], root: str, device: str, memory: str) -> None:
+    def __init__(self, maker: Callable[[], Maker], address: str, device: str, memory: str) -> None:
         self._maker = maker
         self._make: Maker = _not_prepared
-        self._shelf, self._how = Shelf(Path(root)), (device, memory)
+        self._address, self._how = address, (device, memory)
 
     def prepare(self) -> dict[str, str] | None:
-        """Import the engine; returns what is wrong with it, if anything is."""
+        """Find the shelf and import the engine; returns what is wrong with them, if anything is."""
         try:
+            self._shelf = shelf_at(self._address)
             self._make = self._maker()
         except UserError as error:
             return error.to_json()
@@ -125,7 +127,7 @@ class _Crew:
         self._stillborn = 0
         room, needs = _room(ray, cluster)
         self._actor = ray.remote(Painter).options(max_restarts=0, max_task_retries=0, **needs)
-        self._arguments = (maker, str(shelf.root), cluster.device, cluster.memory)
+        self._arguments = (maker, shelf.address, cluster.device, cluster.memory)
         self._hands = [self._new() for _ in range(min(room, len(tasks)))]
 
     def work(self) -> Iterator[Outcome]:

@@ -20,13 +20,14 @@ from ...core.errors import UserError, bad_request
 from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import folder as model_folder
-from ...core.model_files import hashes
+from ...core.model_files import hashes, parts
 from ...core.naming import slug
-from ...core.prompt_files import BATCH_COLUMNS, Wish, parse
+from ...core.prompt_files import BATCH_COLUMNS, Wish, listed, parse
 from ...core.requests import recipe_json
 from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
 from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Sigmas, Size, TextureRequest
+from .row_pictures import RowPictures, without_places
 
 USUAL_NAMES = "{name}-{seed}"
 NAMES = ("name", "prompt", "seed", "row", "model", "size", "steps", "guidance")  # what a scheme may hold
@@ -36,7 +37,9 @@ _PATHS = {
     "vae": (),
     "upscaler": (STARTER_NETWORKS, LANCZOS),
     "map_networks": (STARTER_NETWORKS, FILTER),
+    **dict.fromkeys(("template_image", "mask", "style", "style_picture", "style_encoder"), ()),
 }
+_LISTS = ("loras", "embeddings", "control", "control_picture")
 _SAID = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -84,7 +87,7 @@ class BadRows(Exception):
     """What is wrong with the rows of a table: an error each, in their order."""
 
     def __init__(self, errors: Sequence[UserError]) -> None:
-        super().__init__(f"{len(errors)} bad rows")
+        super().__init__("\n".join(map(str, errors)))
         self.errors = errors
 
 
@@ -104,13 +107,13 @@ def read(file: Path, usual: Wish, template: str = "", names: str = USUAL_NAMES, 
         raise bad_request(f"{file} is too large for a table of prompts.")
     wrong: list[UserError] = []
     wishes = parse(data, file.name, BATCH_COLUMNS, wrong)
-    model = cache(_model)
+    model, shown = cache(_model), RowPictures()
     tasks: dict[str, Task] = {}
     repeats: dict[str, int] = {}
     for wish in wishes:
         try:
             whole = _with_usual(with_whole_paths(wish, file.parent), usual)
-            made = _request(whole, template, model, repeats)
+            made = _request(whole, template, model, shown, repeats)
             for index in range(made.count):
                 task = _task(made.single(index), whole, names, export, model)
                 tasks.setdefault(task.id, task)
@@ -131,14 +134,10 @@ def with_whole_paths(wish: Wish, folder: Path) -> Wish:
                 paths[name] = str((folder / Path(text).expanduser()).absolute())
             except RuntimeError as error:  # "~somebody", whom the system does not know
                 raise bad_request(f"The ~ in {text!r} names no user.", "Give the full path.") from error
-    for name in ("loras", "embeddings"):
+    for name in _LISTS:
         if getattr(wish, name) is not None:
-            paths[name] = "\n".join(str((folder / file).absolute()) for file in _listed(getattr(wish, name)))
+            paths[name] = "\n".join(str((folder / file).absolute()) for file in listed(getattr(wish, name)))
     return replace(wish, **paths)
-
-
-def _listed(text: str | None) -> list[str]:
-    return [part.strip() for part in re.split(r"[;\n]", text or "") if part.strip()]
 
 
 def placed(tasks: Iterable[Task], is_taken: Callable[[Task], bool]) -> list[Task]:
@@ -161,15 +160,20 @@ def _with_usual(wish: Wish, usual: Wish) -> Wish:
 
 def _model(model: str, vae: str) -> _Model:
     info = catalogue.resolve(model)
-    found = model_folder.verify(info.folder)
+    found = parts.verify(info)
     if vae:
         found = model_folder.with_vae(found, Path(vae))
     vocabulary = prompts.read_vocabulary(catalogue.STARTER_FOLDER) if model == STARTER else frozenset[str]()
     return _Model(info, f"{found.fingerprint} {found.vae}".strip(), vocabulary)
 
 
-def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], repeats: dict[str, int]) -> TextureRequest:
-    """repeats: how often each request without a seed was asked for, so that two such rows are two textures."""
+def _request(
+    wish: Wish, template: str, model: Callable[[str, str], _Model], shown: RowPictures, repeats: dict[str, int]
+) -> TextureRequest:
+    """shown: the pictures of the table.
+
+    repeats: how often each request without a seed was asked for, so that two such rows are two textures.
+    """
     tile = (wish.tile or "xy").upper()
     if tile not in list(Axes):
         raise bad_request(f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
@@ -178,10 +182,12 @@ def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], rep
     info, negative = known.info.with_extras(extras), wish.negative or ""
     defaults = info.defaults
     text = prompts.final(template, wish.prompt, known.vocabulary).text
+    start, own_size = shown.template(wish, Axes(tile))
+    size = Size.parse(wish.size) if wish.size else own_size
     request = TextureRequest(
         text,
         prompts.read(negative, known.vocabulary).text,
-        Size.parse(wish.size) if wish.size else Size(defaults.size, defaults.size),
+        size or Size(defaults.size, defaults.size),
         steps=defaults.steps if wish.steps is None else wish.steps,
         guidance_scale=defaults.guidance_for(negative) if wish.guidance is None else wish.guidance,
         seed=wish.seed or 0,
@@ -193,10 +199,13 @@ def _request(wish: Wish, template: str, model: Callable[[str, str], _Model], rep
         model=wish.model or STARTER,
         vae=wish.vae or "",
         finish=_finish(wish),
+        template=start,
+        guides=shown.guides(wish, Axes(tile), info),
+        variants=1 if wish.variants is None else wish.variants,
     )
     if wish.seed is not None:
         return request
-    words = json.dumps([request.to_json(), wish.name], sort_keys=True)
+    words = json.dumps([without_places(request.to_json()), wish.name], sort_keys=True)
     repeats[words] = repeats.get(words, 0) + 1
     digest = hashlib.sha256(f"{words} {repeats[words]}".encode()).digest()
     return replace(request, seed=int.from_bytes(digest[:8], "big") % (MAX_SEED + 1))
@@ -221,7 +230,7 @@ def _sigmas(name: str, scheduler: str, info: ModelInfo) -> Sigmas:
 
 def _extras(wish: Wish) -> Extras:
     """LoRAs and embeddings with the hashes of their files, by which recipes are told apart."""
-    loras, embeddings = list(map(parse_lora, _listed(wish.loras))), _listed(wish.embeddings)
+    loras, embeddings = list(map(parse_lora, listed(wish.loras))), listed(wish.embeddings)
     known = {file: hashes.short(Path(file)) for file in [*(file for file, _weight in loras), *embeddings]}
     return Extras(
         tuple(Lora(file, known[file], weight) for file, weight in loras),
@@ -251,8 +260,8 @@ def _finish(wish: Wish) -> Finish:
 
 def _task(request: TextureRequest, wish: Wish, names: str, export: str, model: Callable[[str, str], _Model]) -> Task:
     known = model(request.model, request.vae)
-    # Where the model and its LoRAs lie changes no pixel.
-    recipe = recipe_json(request) | {"model": known.fingerprint, "vae": ""}
+    # Where the model, its LoRAs and the pictures lie changes no pixel.
+    recipe = without_places(recipe_json(request)) | {"model": known.fingerprint, "vae": ""}
     for item in [item for kind in ("loras", "embeddings") for item in recipe.get("extras", {}).get(kind, ())]:
         item["file"] = name_of(item["file"])
     words = json.dumps({"recipe": recipe, "export": export}, sort_keys=True)

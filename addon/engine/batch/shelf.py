@@ -25,7 +25,7 @@ LIST = "results.jsonl"
 OWN = ".tilewright"  # for what is being made
 _EXPORTED = "export "  # before a number: the kind of a packed file
 _ID = "batch"  # in the recipe's environment
-_STALE = 86_400.0  # seconds after which what nobody finished is thrown away
+STALE = 86_400.0  # seconds after which what nobody finished is thrown away
 
 
 class Shelf:
@@ -33,6 +33,11 @@ class Shelf:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def address(self) -> str:
+        """By which other processes find it."""
+        return str(self.root)
 
     def made(self) -> dict[str, Result]:
         """All whole textures of batches below the root, by the ids of their tasks, in the order of their folders."""
@@ -43,7 +48,7 @@ class Shelf:
                 folders.clear()
                 with suppress(UserError):
                     result = results.load(Path(place))
-                    if id_ := result.recipe.environment.get(_ID):
+                    if id_ := id_of(result):
                         found[id_] = result
         return found
 
@@ -60,7 +65,7 @@ class Shelf:
             result = results.load(self.root / task.folder)
         except UserError:
             return None
-        return result if result.recipe.environment.get(_ID) == task.id else None
+        return result if id_of(result) == task.id else None
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -75,7 +80,7 @@ class Shelf:
 
     def sweep(self) -> None:
         """Throw away what processes that died left half made, a day ago or earlier: others may be at work."""
-        before = time.time() - _STALE
+        before = time.time() - STALE
         with suppress(OSError):  # others sweep as well
             for folder in (self.root / OWN).iterdir():
                 if folder.name.startswith(PART) and folder.stat().st_mtime < before:
@@ -90,13 +95,7 @@ class Shelf:
         target = self.root / task.folder
         with disk_errors(self.root):
             target.parent.mkdir(parents=True, exist_ok=True)
-            files = {kind: _rename(draft.folder, name, kind, task.stem) for kind, name in result.files.items()}
-            if task.export:
-                from . import packed  # numpy, pillow and torch
-
-                names = packed.write(draft.folder, files, task.stem, task.export)
-                files |= {f"{_EXPORTED}{number}": name for number, name in enumerate(names, start=1)}
-        whole = replace(result, files=files, recipe=result.recipe.noting({_ID: task.id}))
+            whole = finished(task, draft, result)
         placed = Draft(target.parent, draft.folder, target.name)
         try:
             done = placed.publish(whole, allowed=lambda: self.find(task) is None)
@@ -138,6 +137,9 @@ class Shelf:
         with disk_errors(self.root), (self.root / LIST).open("a", encoding="ascii") as file:
             file.write(self.line(result) + "\n")
 
+    def close(self) -> None:
+        """Nothing: all that was appended is in the list."""
+
     def write(self, name: str, text: str) -> None:
         """A text file beside the folders, whole or not at all."""
         part = self.root / f"{PART}{os.getpid()}-{secrets.token_hex(4)}"
@@ -145,6 +147,25 @@ class Shelf:
             self.root.mkdir(parents=True, exist_ok=True)
             part.write_text(text, encoding="utf-8", newline="\n")
             os.replace(part, self.root / name)
+
+
+def id_of(result: Result) -> str:
+    """That of its task; "" where no batch made it."""
+    return result.recipe.environment.get(_ID, "")
+
+
+def finished(task: Task, draft: Draft, result: Result) -> Result:
+    """The result as it goes onto a shelf: its files named in the draft, its maps packed, its task noted.
+
+    Raises OSError.
+    """
+    files = {kind: _rename(draft.folder, name, kind, task.stem) for kind, name in result.files.items()}
+    if task.export:
+        from . import packed  # numpy, pillow and torch
+
+        names = packed.write(draft.folder, files, task.stem, task.export)
+        files |= {f"{_EXPORTED}{number}": name for number, name in enumerate(names, start=1)}
+    return replace(result, files=files, recipe=result.recipe.noting({_ID: task.id}))
 
 
 def _rename(folder: Path, name: str, kind: str, stem: str) -> str:

@@ -273,6 +273,7 @@ def preferences_can_be_drawn() -> None:
     texts: list[str] = []
     type(preferences).draw(_Drawn(preferences, Layout(texts)), bpy.context)
     assert texts[:5] == ["Engine", "Using your own Python.", "Install", "", "Models"]
+    assert "Another Machine" in texts
     assert texts[-4:] == ["Computing", "In Blender", "Textures on Disk", "Assets"]
 
 
@@ -280,6 +281,7 @@ class _Drawn:
     """The preferences, with another layout."""
 
     python = ""
+    host = "workshop"
 
     def __init__(self, preferences: Any, layout: Layout) -> None:
         self.layout = layout

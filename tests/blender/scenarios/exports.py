@@ -126,6 +126,7 @@ def fbx(folder: str) -> str:
 # --- Export Maps ---------------------------------------------------------------------------------------------------
 
 SIDE = 16
+KINDS = ("base_color", "normal", "roughness", "metallic")
 
 
 def _values(kind: str, levels: int) -> list[int]:
@@ -197,6 +198,34 @@ def export_maps(folder: str) -> None:
     assert bpy.ops.tilewright.export_maps(directory=str(place), scheme="godot", name="b") == {"FINISHED"}
     assert set(_read(place / "b_orm.png")[2][0]) == {1.0}, "no occlusion is white"
     assert not [image.name for image in bpy.data.images if "copy" in image.name or image.name.startswith(".part")]
+
+
+def tiles(folder: str) -> None:
+    """Each tile of a set in a file of its own: the numbers are those of the whole picture."""
+    files, save = addon("material.tile_files"), addon("material.export_maps").save
+    sheet = files.Sheet(8)
+    width, height = SIDE // sheet.columns, SIDE // sheet.rows
+    for levels, bits, suffix, count in (
+        (255, 8, "png", 3),
+        (65535, 16, "png", 3),
+        (255, 32, "exr", 3),
+        (255, 8, "png", 4),
+    ):
+        planes = [array("f", [value / levels for value in _values(kind, levels)[::3]]) for kind in KINDS[:count]]
+        path = Path(folder) / f"set-{bits}-{count}.{suffix}"
+        save(planes, (SIDE, SIDE), path, bits)
+        made = files.cut(path, sheet)
+        assert [file.name for file in made[::5]] == [f"{path.stem}-1-1.{suffix}", f"{path.stem}-2-2.{suffix}"]
+        whole = _read(path)
+        for number, file in enumerate(made):
+            row, column = divmod(number, sheet.columns)
+            found = _read(file)
+            assert found[:2] == whole[:2]
+            for mine, all_ in zip(found[2][:count], whole[2], strict=False):
+                lines = [all_[y * SIDE :][column * width :][:width] for y in range(SIDE)]
+                bottom = (sheet.rows - 1 - row) * height
+                assert mine == [value for line in lines[bottom : bottom + height] for value in line]
+    assert not [image.name for image in bpy.data.images if image.name.startswith("set")]
 
 
 def _exported(place: Path, levels: int, format_: str, bits: int) -> None:

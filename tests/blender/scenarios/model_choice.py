@@ -65,6 +65,29 @@ def rule_the_search_offers_checkpoints_and_not_what_was_seen_to_be_none() -> Non
         preferences.models = before
 
 
+def rule_a_denoiser_alone_takes_its_parts_from_the_list_or_from_what_is_chosen() -> None:
+    assert bpy.ops.tilewright.choose_model(filepath=files["denoiser"]) == {"FINISHED"}
+    models, request = addon("settings.models"), addon("settings.request")
+    info = models.peek(_settings().model)
+    assert info.alone
+    assert "also needs the text encoder Qwen3 4B" in info.sentence, info.sentence
+    _settings().prompt = "bricks"
+    said = message_of(bpy.ops.tilewright.generate)
+    assert "It also needs the text encoder Qwen3 4B, and FLUX.1's VAE: none were found beside it" in said, said
+    assert "Under Parts From, choose a folder of Z-Image" in said, said
+    preferences = addon("common.preferences").get()
+    before, preferences.models = preferences.models, os.path.dirname(files["parts"])
+    try:
+        assert [path for path, _about in models.fitting_parts(info)] == [files["parts"]]
+        assert request.from_settings(_settings()).parts == files["parts"]
+    finally:
+        preferences.models = before
+    _settings().parts = files["parts"]
+    assert request.from_settings(_settings()).parts == files["parts"]
+    _settings().model = files["checkpoint"]
+    assert _settings().parts == ""
+
+
 def rule_a_vae_goes_into_the_request_as_a_whole_path() -> None:
     _settings().prompt, _settings().vae = "bricks", files["checkpoint"]
     request = addon("settings.request").from_settings(_settings())

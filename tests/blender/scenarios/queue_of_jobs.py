@@ -44,6 +44,27 @@ def many_waiting_jobs_take_little_room() -> None:
     assert not made()
 
 
+def a_list_tells_how_far_it_is_and_ends_alone_or_line_by_line() -> list[str]:
+    """The queue takes another job beside a list; cancelling one line leaves the others, the list leaves that job."""
+    Wish = addon("jobs.prompt_lists").Wish
+    generation, current = addon("jobs.generation"), addon("common.state").current
+    wishes = [Wish(prompt, 0, seed=1) for prompt in ("line a", "stuck in SAMPLING", "line c", "line d", "line e")]
+    jobs = generation.start_all(bpy.context, wishes, "wishes.csv")
+    other = start(prompt="other")
+    assert "wishes.csv: 0 of 5" in draw_panel()
+    drive(lambda: jobs[1].progress and jobs[1].progress.phase.name == "SAMPLING")
+    assert "wishes.csv: 1 of 5" in draw_panel()
+    assert 0.2 <= current.lists[0].fraction < 0.4
+    bpy.ops.tilewright.cancel(job=jobs[2].id)
+    assert "wishes.csv: 2 of 5" in draw_panel()
+    assert [job.ended for job in jobs] == [True, False, True, False, False]
+    bpy.ops.tilewright.cancel(job=jobs[4].id, of_list=True)
+    finish(other)
+    assert [job.state.name for job in jobs] == ["FINISHED", *["CANCELLED"] * 4]
+    assert not any("wishes.csv" in text for text in draw_panel())
+    return [entry.result.recipe.request.prompt for entry in addon("history.browse").get().entries]
+
+
 def time_that_is_left_is_known_from_the_second_job_on() -> None:
     finish(start(prompt="first", steps=10))
     job = start(prompt="stuck in LOADING", steps=10)

@@ -4,6 +4,7 @@
 import time
 import traceback
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import bpy
@@ -395,6 +396,35 @@ def rule_each_line_of_a_text_is_made_for_the_history() -> None:
     assert not made()
     text.clear()
     assert "This text has no prompt in it." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="prompts"))
+    assert "There is no text gone." in message_of(lambda: bpy.ops.tilewright.generate_lines(text="gone"))
+
+
+def rule_a_list_may_be_a_table_in_a_file_whose_lines_go_before_the_settings() -> None:
+    file = Path(bpy.app.tempdir) / "list.csv"
+    file.write_text("prompt,seed,size,steps,tiling\nred brick,7,128x64,1,x\noak,,,,\n", encoding="utf-8")
+    wish(prompt="not this one", count=1, use_random_seed=False, seed=3, width=64, height=64)
+    assert bpy.ops.tilewright.generate_lines(filepath=str(file)) == {"FINISHED"}
+    requests = [entry.result.recipe.request for entry in addon("history.browse").get().entries[:2]]
+    brick, oak = sorted(requests, key=lambda request: request.prompt, reverse=True)
+    assert (brick.seed, str(brick.size), brick.steps, brick.axes.value) == (7, "128x64", 1, "X")
+    assert (oak.seed, str(oak.size), oak.axes.value) == (3, "64x64", "XY")
+    (done,) = addon("common.state").current.lists
+    assert (done.title, done.left, done.failed, done.fraction) == ("list.csv", [], 0, 1.0)
+
+
+def rule_bad_lines_of_a_list_are_all_told_and_nothing_is_queued() -> None:
+    text = bpy.data.texts.new("table")
+    rows = ["fine,64,", "a,65,", "b,,both", "c,,x", "d,64,many,cells", "e,0,", "f,1,", "g,2,", "h,3,"]
+    text.write("prompt,size,tiling\n" + "\n".join(rows))
+    wish(count=1)
+    before = len(addon("history.browse").get().entries)
+    said = message_of(lambda: bpy.ops.tilewright.generate_lines(text="table"))
+    assert all(f"table, line {number}" in said for number in (3, 4, 6, 7, 8))
+    assert "table, line 2" not in said
+    assert "And 2 more lines are wrong." in said
+    assert len(addon("history.browse").get().entries) == before
+    session = addon("common.state").current.session
+    assert session is None or not len(session.jobs)
 
 
 def rule_a_new_mapping_is_fitted_and_follows_the_tile_size() -> None:

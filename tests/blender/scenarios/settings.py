@@ -2,7 +2,7 @@
 """Every setting of `settings/table.py` is wherever a setting has to be. `CHANGED` names one value for each."""
 
 import traceback
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ CHANGED: dict[str, Any] = {
     "delight": True,
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
+    "parts": "",  # as well
     "scheduler": "UNIPC",
     "sigmas": "KARRAS",
     "variation": 0.25,
@@ -87,6 +88,7 @@ OPTIONS = {
     "--embedding": "",
     "--clip-skip": "2",
     "--vae": "",
+    "--parts": "",
     "--scheduler": "unipc",
     "--sigmas": "karras",
     "--variation": "0.25",
@@ -125,6 +127,7 @@ def run_all(model: str, folder: str) -> dict[str, str]:
     FOLDER = Path(folder)
     CHANGED["model"] = OPTIONS["--model"] = model
     CHANGED["vae"] = OPTIONS["--vae"] = str(Path(folder).resolve() / "vae.safetensors")
+    CHANGED["parts"] = OPTIONS["--parts"] = str(Path(folder).resolve() / "parts.safetensors")
     outcomes = {}
     for name, rule in [(name, rule) for name, rule in globals().items() if name.startswith("rule_")]:
         fresh()
@@ -239,12 +242,14 @@ def rule_table_has_every_property(folder: Path) -> None:
 def rule_table_has_every_field_of_the_request(folder: Path) -> None:
     request = _asked(_change())
     whole = {field.name for field in fields(request)} - {"finish", "template", "extras", "guides"}
+    whole -= {"transition"}  # of two pictures that are chosen when it is made
     whole |= {f"extras.{field.name}" for field in fields(request.extras)}
     whole |= {f"finish.{field.name}" for field in fields(request.finish)}
     whole |= {f"template.{field.name}" for field in fields(request.template)}
     whole |= {"guides.controls", *(f"guides.style.{field.name}" for field in fields(request.guides.style))}
     # of the files themselves
     whole -= {f"template.{name}" for name in ("sha256", "mask_sha256", "source_recipe")}
+    whole -= {"template.tile"}  # of a set, chosen when it is made anew
     whole -= {"guides.style.sha256", "guides.style.fingerprint"}
     assert whole == {setting.field for setting in _table() if setting.field}
 
@@ -274,6 +279,15 @@ def rule_a_recipe_restores_every_field(folder: Path) -> None:
     assert settings.prompt == "mossy bricks of a wall", "with the words of the template"
 
 
+def rule_a_recipe_of_one_tile_made_anew_restores_its_set(folder: Path) -> None:
+    recipes, requests = addon("history.recipes"), addon("settings.request")
+    asked = requests.TextureRequest("bricks", variants=4)
+    template = requests.Template("/set.png", region=recipes.Region.TILE, strength=1.0)
+    settings = bpy.context.scene.tilewright
+    recipes.restore(settings, recipes.Recipe(replace(asked, template=template), ""), own=True)
+    assert (settings.variants, settings.template_image) == ("4", None)
+
+
 def rule_a_recipe_of_all_maps_or_none_restores_them(folder: Path) -> None:
     settings = _change()
     settings.map_kinds = set(settings.bl_rna.properties["map_kinds"].enum_items.keys())
@@ -298,6 +312,50 @@ def rule_presets_keep_what_the_table_says(folder: Path) -> None:
     for setting in _table():
         kept = _got(settings, setting.name) == CHANGED[setting.name]
         assert kept == setting.preset, setting.name
+
+
+def rule_presets_tell_what_became_of_the_files_they_name(folder: Path) -> None:
+    """Nothing is lost: what is gone stays where it was chosen, and what moved among the models is found."""
+    settings = _change()
+    assert bpy.ops.tilewright.add_preset(name="Named Files") == {"FINISHED"}
+    preset = Path(bpy.utils.preset_find("Named_Files", "tilewright"))
+    presets = addon("settings.presets")
+    assert presets.apply(settings, presets.read(preset)) == ""
+    (lora,) = settings.loras
+    file, picture = Path(lora.file), Path(CHANGED["style_picture"].filepath)
+    write_tensors(file, {"lora_unet_a.lora_down.weight": [2, 1], "lora_unet_a.lora_up.weight": [1, 2]})
+    kept = picture.read_bytes()
+    picture.write_bytes(kept + b"more")
+    said = presets.apply(settings, presets.read(preset))
+    assert said == f"Not the same as when the preset was saved: {file.name}, {picture.name}, {picture.name}."
+    file.unlink()
+    picture.unlink()
+    Path(OPTIONS["--control"]).unlink()
+    for image in list(bpy.data.images):
+        bpy.data.images.remove(image)
+    _unset()
+    said = presets.apply(settings, presets.read(preset))
+    gone = [file.name, picture.name, Path(OPTIONS["--control"]).name, picture.name]
+    assert said.startswith(f"Not here: {', '.join(gone)}. The preset's choice is kept"), said
+    assert ([item.file for item in settings.loras], settings.loras[0].missing) == ([str(file)], True)
+    assert [control.model for control in settings.controls] == [OPTIONS["--control"]]
+    assert settings.controls[0].strength == 0.5
+    picture.write_bytes(kept)
+
+
+def rule_presets_keep_pictures_of_this_file_by_name(folder: Path) -> None:
+    settings = bpy.context.scene.tilewright
+    settings.controls.add().picture = bpy.data.images.new("drawn", 8, 8)
+    settings.controls[0].make_tileable = True
+    assert bpy.ops.tilewright.add_preset(name="Drawn") == {"FINISHED"}
+    settings.controls.clear()
+    presets = addon("settings.presets")
+    values = presets.read(Path(bpy.utils.preset_find("Drawn", "tilewright")))
+    assert presets.apply(settings, values) == ""
+    (control,) = settings.controls
+    assert (control.picture.name, control.make_tileable) == ("drawn", True)
+    bpy.data.images.remove(control.picture)
+    assert presets.apply(settings, values).startswith("Not here: drawn.")
 
 
 def rule_old_presets_load(folder: Path) -> None:

@@ -254,7 +254,8 @@ def sizes_of_the_image() -> None:
 def lines_share_what_was_written() -> None:
     """It is there until the last job that reads it has ended."""
     wish(template_image=_painted())
-    jobs = addon("jobs.generation").start_all(bpy.context, ["one", "two", "three"])
+    Wish = addon("jobs.prompt_lists").Wish
+    jobs = addon("jobs.generation").start_all(bpy.context, [Wish(text, 0) for text in ("one", "two", "three")], "three")
     assert len(_written()) == 1
     drive(lambda: jobs[0].ended)
     assert jobs[2].ended or len(_written()) == 1

@@ -165,6 +165,40 @@ def compare_lasts_while_the_button_is_held() -> Story:
     assert not _tools()
 
 
+def a_list_is_chosen_in_a_dialog() -> Story:
+    """Bad lines stand in the dialog, and Enter queues nothing; put right, its textures go into the history."""
+    fresh()
+    lack = missing_hands()
+    if lack:
+        return lack
+    wish(count=1)
+    text = bpy.data.texts.new("walls")
+    text.write("prompt,size\nold brick,64\nred clay,65\n")
+    now, history = addon("common.state").current, addon("history.browse").get()
+    for is_right in (False, True):
+        if is_right:
+            text.clear()
+            text.write("prompt,size\nold brick,64\nred clay,64\n")
+        window = bpy.context.window_manager.windows[0]
+        subprocess.run(["xdotool", "mousemove", "800", "500"], check=True)
+        yield 0.5
+        with bpy.context.temp_override(window=window):
+            bpy.ops.tilewright.generate_lines("INVOKE_DEFAULT", text="walls")
+        yield 1.0
+        # off the field that it opens over, which would take Enter for itself
+        subprocess.run(["xdotool", "mousemove", "470", "558"], check=True)
+        yield 0.5
+        subprocess.run(["xdotool", "key", "Return"], check=True)
+        yield 2.0
+        assert bool(now.lists) is is_right
+        subprocess.run(["xdotool", "key", "Escape", "Escape"], check=True)
+        yield 1.0
+    yield from _until(lambda: not now.lists[0].left)
+    prompts = [entry.result.recipe.request.prompt for entry in history.entries[:2]]
+    assert sorted(prompts) == ["old brick", "red clay"]
+    return ""
+
+
 def a_mask_is_painted_with_a_stroke() -> Story:
     """Paint Mask opens a window beside the layout, and a stroke there is white; undo takes the stroke back alone."""
     if lack := missing_hands():

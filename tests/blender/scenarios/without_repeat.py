@@ -167,6 +167,64 @@ def rule_maps_made_of_a_set_afterwards_are_laid_as_one() -> None:
         _lay()
 
 
+def rule_set_is_laid_when_it_comes_and_a_tile_after_it_is_not() -> None:
+    preferences = addon("common.preferences").get()
+    generate(variants="8")
+    material = _material()
+    assert len(_groups(material)) == 4, "color, roughness, metallic and normal"
+    generate(variants="1", prompt="grass")
+    assert not _groups(material)
+    preferences.lay_sets = False
+    generate(variants="8")
+    preferences.lay_sets = True
+    assert not _groups(material)
+
+
+def rule_tile_after_a_set_is_laid_where_the_user_has_asked_for_it() -> None:
+    generate(variants="8")
+    material = _material()
+    _lay()
+    assert not _groups(material)
+    _lay()
+    generate(variants="1", prompt="grass")
+    _fill(material)
+    assert _groups(material)
+
+
+def rule_control_takes_one_tile_of_a_set_that_repeats() -> None:
+    material = _made()
+    node = addon("material.color_node").image_node(material)
+    sheet = addon("material.without_repeat").Sheet(16)
+    node.image = _sheet(sheet)
+    bpy.ops.tilewright.add_control()
+    bpy.context.scene.tilewright.controls[0].kind = "TILE"
+    assert bpy.ops.tilewright.control_from_material(index=0) == {"FINISHED"}
+    picture = bpy.context.scene.tilewright.controls[0].picture
+    assert tuple(picture.size) == (SIDE, SIDE)
+    column, row = sheet.places(0, 0, 0, 0)[0]
+    tile = (row * sheet.columns + column) / 16
+    values = picture.pixels[:]
+    assert {values[0::4], values[1::4]} == {(0.0,) * SIDE**2}, "its edges all have the first color"
+    assert set(values[2::4]) == {tile}
+
+
+def rule_transition_gets_a_mask_and_needs_coordinates_that_are_only_scaled() -> None:
+    material = _made()
+    node = addon("material.color_node").image_node(material)
+    node.image = _transition()
+    mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
+    mapping.inputs["Location"].default_value[0] = 0.5
+    assert "plain UV" in message_of(bpy.ops.tilewright.lay_without_repeat)
+    mapping.inputs["Location"].default_value[0] = 0.0
+    masks = len(bpy.data.images)
+    _lay()
+    mask = addon("material.without_repeat").mask_of(material.node_tree.nodes)
+    assert len(bpy.data.images) == masks + 1
+    assert (mask.pixels[0], mask.pixels[4 * (mask.size[0] - 1)]) == (0.0, 1.0)
+    _lay()
+    assert not _trees()
+
+
 def rule_compare_shows_the_other_texture_laid() -> None:
     material = _made()
     _lay()
@@ -428,6 +486,59 @@ def _sheet(sheet: Any) -> Any:
     image.pixels = pixels
     image.pack()
     return image
+
+
+def _transition() -> Any:
+    """Each quarter of a tile is as bright as its corner's color."""
+    sheet = addon("material.without_repeat").Sheet(16)
+    image = bpy.data.images.new("sheet", sheet.columns * SIDE, sheet.rows * SIDE, float_buffer=True, is_data=True)
+    image.tilewright.kind = "base_color"
+    transition = sys.modules[f"{PACKAGE}.core.requests.transition"].Transition
+    pictures = [str(Path(f"{name}.png").absolute()) for name in "ab"]
+    request = addon("settings.request").TextureRequest("both", transition=transition(*pictures))
+    image.tilewright.recipe = addon("history.recipes").Recipe(request, "").dumps()
+    pixels = []
+    for y in range(sheet.rows * SIDE):
+        for x in range(sheet.columns * SIDE):
+            corners = sheet.corners(x // SIDE, sheet.rows - 1 - y // SIDE)
+            pixels += [corners[2 * (y % SIDE < SIDE // 2) + (x % SIDE >= SIDE // 2)]] * 3 + [1.0]
+    image.pixels = pixels
+    image.pack()
+    return image
+
+
+def laid_by_mask(folder: str) -> dict[str, int]:
+    """How many corners of a field are not of the color that the mask has there, of how many; and colors seen."""
+    fresh()
+    material = _made()
+    _field(material)
+    node = addon("material.color_node").image_node(material)
+    node.image, node.interpolation = _transition(), "Closest"
+    mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
+    mapping.inputs["Scale"].default_value = (FIELD / 4, FIELD / 4, 1.0)
+    _lay()
+    mask = addon("material.without_repeat").mask_of(material.node_tree.nodes)
+    width, height = mask.size
+    dice = random.Random(1)
+    wanted = [[dice.randrange(2) for _x in range(FIELD + 1)] for _y in range(FIELD + 1)]
+    values = []
+    for y in range(height):
+        for x in range(width):
+            color = wanted[round(y / height * FIELD)][round(x / width * FIELD)]
+            values += [color, color, color, 1.0]
+    mask.pixels = values
+    mask.update()
+    pixels = _look(folder, "base_color")
+    cell, wrong, seen = RENDERED // FIELD, 0, set()
+    for y in range(1, FIELD):
+        for x in range(1, FIELD):
+            for off_x, off_y in ((-8, -8), (8, -8), (-8, 8), (8, 8)):
+                value = round(pixels[4 * ((y * cell + off_y) * RENDERED + x * cell + off_x)])
+                wrong += value != wanted[y][x]
+                seen.add(value)
+    assert bpy.ops.tilewright.paint_blend() == {"FINISHED"}
+    assert bpy.context.tool_settings.image_paint.canvas == mask
+    return {"wrong": wrong, "of": 4 * (FIELD - 1) ** 2, "colors": len(seen)}
 
 
 def _misfits(pixels: array) -> dict[str, int]:
