@@ -4,8 +4,10 @@
 Trainings begin with the weights in the package. With --sets, a folder of real surfaces (and --tiles, one of real color
 tiles), they learn from these too, as far as they are not for judging; stage "real" judges maps and upscaler on the rest
 (see `real` for the split). --painted: pictures by the starter model (`python -m addon.engine.batch`), of which the
-relief network goes on making what the package's makes. On a graphics card: --device cuda --batch 16. A killed run goes on from its last checkpoint,
-which is written every minute; a run ends by itself after --minutes.
+relief network goes on making what the package's makes.
+
+On a graphics card: --device cuda --batch 16. A killed run goes on from its last checkpoint, which is written every
+minute; a run ends by itself after --minutes.
 
 Needs the engine's packages and scipy.
 """
