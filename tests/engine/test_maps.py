@@ -7,7 +7,7 @@ import pytest
 from addon.core.errors import ErrorKind, UserError
 from addon.core.image_networks import HEIGHT_DEPTH, map_networks
 from addon.core.pbr import angles, normals_of_height
-from addon.core.requests.finish import MapKind
+from addon.core.requests.finish import STARTER_NETWORKS, MapKind
 from addon.core.requests.picture import Content
 from addon.core.requests.texture import Axes
 from addon.engine import image_networks
@@ -42,6 +42,19 @@ def make(color, sources, tmp_path, kinds=ALL, axes=Axes.XY, content=Content.COLO
     with canvases(tmp_path) as easel:
         made = make_maps(color, kinds, sources, axes, content, easel, limits, FREE)
         return {kind: np.array(value.array) for kind, value in made.items()}
+
+
+@pytest.mark.parametrize("color", [(0, 0, 0), (0.5, 0.5, 0.5), (0.9, 0.9, 0.9), (0.8, 0.5, 0.35), (0.2, 0.4, 0.8)])
+def test_a_plain_picture_is_flat_and_no_metal(color, tmp_path):
+    """By the networks in the package."""
+    sources = {}
+    for network in map_networks(STARTER_NETWORKS):
+        sources |= check_network(image_networks.load(network.file), network.makes)
+    made = make(np.full((64, 64, 3), color, np.float32), sources, tmp_path)
+    assert angles(made[MapKind.NORMAL], np.array([0.5, 0.5, 1.0])).max() < 1
+    assert made[MapKind.HEIGHT].std() < 0.002
+    assert made[MapKind.METALLIC].max() < 0.5
+    assert made[MapKind.OCCLUSION].min() > 0.99
 
 
 @pytest.mark.parametrize("way", ["networks", "filters"])

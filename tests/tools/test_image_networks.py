@@ -3,6 +3,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, judging, maps, material, networks, pairs, real
-from tools.image_networks.crops import Examples, Origin, Source
+from tools.image_networks import degrade, export, figures, judging, maps, material, networks, pairs, real, relief
+from tools.image_networks.crops import Changes, Examples, Origin, PaintedSource, Source, plain
 from tools.image_networks.real import Surface
 from tools.image_networks.train import TRAININGS
 from tools.starter import cache
@@ -139,8 +140,20 @@ def test_turned_and_mirrored_maps_still_belong_together(made):
     assert torch.equal(normal, maps.normals(surface[:, :1], depth))
 
 
-def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, sets, tiles, tmp_path):
-    steps, read = [], real.read_real(sets, tiles)
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    """A batch's folder of two pictures, one of them not square."""
+    folder = tmp_path_factory.mktemp("painted")
+    rng = np.random.default_rng(7)
+    for name, shape in (("bricks-1", (64, 64, 3)), ("knit-2", (64, 128, 3))):
+        (folder / name).mkdir()
+        Image.fromarray(rng.integers(256, size=shape, dtype=np.uint8)).save(folder / name / f"{name}.png")
+        Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / name / "thumbnail.png")
+    return folder
+
+
+def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, sets, tiles, painted, tmp_path):
+    steps, read = [], real.read_real(sets, tiles, painted)
     for _ in range(2):  # the second finds its time used up
         for train in TRAININGS.values():
             train(tmp_path, maps.Options(0.01, 1), made, read)
@@ -152,6 +165,16 @@ def test_training_goes_on_where_it_stopped_and_is_exported_for_the_engine(made, 
     loaded = [image_networks.load(file) for file in files]
     assert [(network.scale, network.channels) for network in loaded] == [(2, (1, 1))] * 2 + [(1, (3, 4)), (1, (3, 3))]
     assert all(network.exact for network in loaded)
+
+
+def test_what_is_written_may_lie_between_the_shipped_weights_and_new_ones(tmp_path):
+    old = export.shipped("material")
+    cache.save(tmp_path / "material.ckpt", {"average": {name: value + 0.5 for name, value in old.items()}})
+    for share in (0.0, 0.25, 1.0):
+        export.export(tmp_path, tmp_path / "models", ("material",), {"material": share})
+        made = export.shipped("material", tmp_path / "models")
+        for name, value in old.items():
+            assert torch.allclose(made[name], value + 0.5 * share, atol=2e-3), name
 
 
 def test_a_new_network_is_evened_out():
@@ -201,6 +224,80 @@ def test_normals_turn_with_the_crop(turns):
     crop = Source([surface]).draw(rng, 1, size, lit=0)
     ours = maps.normals(crop.surface[:, :1], torch.tensor([8.0]))
     assert real.degrees(ours[0].permute(1, 2, 0).numpy(), crop.normal[0].permute(1, 2, 0).numpy()) < 1.5
+
+
+def test_a_part_of_the_surfaces_leaves_the_split_as_it_is(sets):
+    whole, half = real.read_real(sets), real.read_real(sets, share=0.5)
+    names = [[surface.name for surface in read.training] for read in (whole, half)]
+    assert len(names[1]) == round(len(names[0]) / 2)
+    assert set(names[1]) < set(names[0])
+    for part in ("watched", "judged"):
+        assert [s.name for s in getattr(half, part)] == [s.name for s in getattr(whole, part)]
+
+
+def test_painted_pictures_are_crops_that_wrap_without_maps(painted):
+    read = [np.asarray(picture) for picture in real.read_painted(painted)]
+    assert sorted(picture.shape for picture in read) == [(64, 64, 3), (64, 128, 3)]
+    crops = PaintedSource(read).draw(np.random.default_rng(0), 3, 96)
+    assert crops.color.shape == (3, 3, 96, 96)
+    assert crops.origin is Origin.PAINTED
+    assert bool(crops.normal.isnan().all())
+    assert bool(crops.surface.isnan().all())
+
+
+def test_other_colors_lie_on_the_same_ground():
+    """Bright for dark keeps the mean; hollows only get darker; grain keeps what a color is in the mean."""
+    rng = np.random.default_rng(0)
+    color = torch.rand(1, 3, 32, 32) * 0.4 + 0.3
+    height = torch.rand(1, 32, 32)
+    tiles = rng.integers(100, 156, size=(2, 128, 128, 3), dtype=np.uint8)
+    none = {"inverted": 0.0, "hollowed": 0.0, "dressed": 0.0, "swapped": 0.0}
+    yes, no = np.array([True]), np.array([False])
+
+    def changed(name: str, of: np.ndarray = yes) -> torch.Tensor:
+        return Changes(tiles, **none | {name: 1.0})(rng, color, height, of)
+
+    inverted = changed("inverted")
+    assert torch.allclose(inverted.mean((2, 3)), color.mean((2, 3)), atol=1e-5)
+    assert torch.allclose(inverted + color, 2 * color.mean((2, 3), keepdim=True), atol=1e-5)
+    assert torch.equal(changed("inverted", no), color)  # where color is shadow, dark stays dark
+    hollowed = changed("hollowed")
+    assert bool((hollowed <= color).all())
+    assert bool((hollowed < color - 1e-3).any())
+    dressed = changed("dressed")
+    assert not torch.equal(dressed, color)
+    assert torch.allclose(dressed.mean((2, 3)), color.mean((2, 3)), atol=0.01)
+    assert sorted(changed("swapped").mean((2, 3))[0].tolist()) == pytest.approx(
+        sorted(color.mean((2, 3))[0].tolist()), abs=1e-5
+    )
+
+
+def test_relief_is_learned_flatter_than_it_is_and_plain_pictures_flat():
+    """The least loss of a real crop is at slopes `CERTAIN` times as steep as the true ones."""
+    torch.manual_seed(0)
+    waves = torch.randn(1, 1, 48, 48)
+    height = 0.5 + 0.05 * waves
+    normal = maps.normals(height, torch.tensor([8.0]))
+    of = Examples(Origin.REAL, torch.rand(1, 3, 48, 48), normal, torch.cat((height, height, height), 1))
+    rise = normal[:, :2] / normal[:, 2:]
+    losses = {}
+    for scale in (0.4, relief.CERTAIN, 0.8, 1.0):
+        vector = torch.nn.functional.normalize(torch.cat((rise * scale, torch.ones(1, 1, 48, 48)), 1), dim=1)
+        y = torch.cat((0.5 + (height - 0.5) * relief.CERTAIN, (vector + 1) / 2), 1)
+        losses[scale] = float(relief.loss(y, of)[0])
+    assert min(losses, key=losses.__getitem__) == relief.CERTAIN
+    flat = plain(np.random.default_rng(0), 2, 16)
+    assert bool((flat.color == flat.color[..., :1, :1]).all())
+    level = torch.full((2, 4, 16, 16), 0.5)
+    assert float(relief.loss(level, flat)[0]) == 0 < float(relief.loss(level + 0.1, flat)[0])
+
+
+@pytest.mark.parametrize("stage", [material, relief])
+def test_what_the_shipped_network_makes_of_drawings_is_kept(stage, made):
+    drawn = maps.draw(made, np.random.default_rng(0), 2)
+    y = torch.rand(2, 4, 128, 128)
+    same, other = (float(stage.loss(y, drawn, before)[0]) for before in (y, 1 - y))
+    assert other > same + 0.1
 
 
 def test_a_height_comes_back_from_its_normals():
@@ -278,3 +375,30 @@ def test_a_filter_of_its_own_finds_what_the_color_shows():
         row = judging.own_filter(surface)
         assert low < row["slopes' correlation"] <= high
         assert (row["angle"] < 0.5 * row["flat angle"]) == (height is shown)
+
+
+def test_a_filter_for_all_finds_what_they_have_in_common():
+    """Where bright is high on all of them; and where that is turned round on every second one, only with its sign."""
+    rng = np.random.default_rng(0)
+    surfaces = []
+    for number in range(8):
+        field = gaussian_filter(rng.normal(size=(64, 64)), 2, mode="wrap").astype(np.float32)
+        color = np.repeat((0.5 + 0.1 * field / field.std())[..., None], 3, -1)
+        normal = normals_of_height(field / field.std(), 0.5) * 2 - 1
+        surfaces.append(Surface(f"rock{number:03d}", "stone", True, color, normal))
+    turned = [replace(one, color=1 - one.color) for one in surfaces[6:]]
+    row = judging.shared_filter(surfaces[:6], [*surfaces[6:], *turned], draws=3)
+    assert set(row) == {"5", "6", "right way up"}
+    assert abs(row["6"]) < 0.05
+    assert row["right way up"] > 0.95
+    assert judging.shared_filter(surfaces[:6], surfaces[6:], draws=3)["5"] > 0.95
+
+
+def test_the_cards_figures_are_measured(tmp_path):
+    """Of the shipped networks, on one small texture; each map and way has its own."""
+    texture = pairs.held_out(1, 1, 64)[:1]
+    upscaled = figures.upscaler_figures(export.MODELS, texture)
+    assert upscaled["upscaler: psnr lanczos network"] != upscaled["upscaler: psnr lanczos lanczos"]
+    mapped = figures.map_figures(export.MODELS, texture)
+    for kind in ("height (RMSE)", "normal (degrees)", "roughness (RMSE)"):
+        assert mapped[f"maps: clean {kind}, network"] != mapped[f"maps: clean {kind}, filter"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Crops of real surfaces as training examples, turned, mirrored, rolled and lit. May import numpy, pillow, torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -11,12 +12,15 @@ from PIL import Image
 
 from addon.core.image_networks import HEIGHT_DEPTH
 
-from .real import Surface, Tiles, at_scale
+from .degrade import blur
+from .real import TILE_SIDE, Surface, Tiles, at_scale
 
 SCALES = (1.0, 0.71, 0.5)  # of what is stored: other people's bricks are smaller
 SCALE_CHANCES = (0.5, 0.25, 0.25)
 MARGIN = 12  # pixels at a crop's edge that are not judged: the network sees what wraps there
 HEIGHT_RANGE = 0.9  # that a height takes at most, of 0 to 1
+# Kinds whose colors are mostly paint and clay and not shadow: mortar may be brighter than its bricks or darker.
+PAINTED_KINDS = ("tiles and bricks", "plaster and paper", "wood", "metal")
 
 
 class Origin(StrEnum):
@@ -25,6 +29,9 @@ class Origin(StrEnum):
     DRAWN = "drawn"
     REAL = "real"
     TILE = "tile"  # colors alone, of which it is known what they show
+    PLAIN = "plain"  # of one color
+    PAINTED = "painted"  # by the starter model: what the shipped network makes of them is all that is known
+    DRESSED = "dressed"  # drawings with the colors of real surfaces: their shapes are known, not how steep such are
 
 
 @dataclass(frozen=True)
@@ -68,15 +75,20 @@ class Source:
     def __init__(self, surfaces: list[Surface], weights: NDArray[np.float64] | None = None) -> None:
         self._fields = [[_stacked(at_scale(surface, scale)) for scale in SCALES] for surface in surfaces]
         self._tiles = [surface.tiles for surface in surfaces]
+        self._painted = np.array([surface.kind in PAINTED_KINDS for surface in surfaces])
         weights = np.ones(len(surfaces)) if weights is None else weights
         self._chances = weights / weights.sum()
 
-    def draw(self, rng: np.random.Generator, count: int, side: int, lit: float = 0.15) -> Examples:
-        """lit: the share that gets a light from one side, which is not in the maps."""
+    def draw(
+        self, rng: np.random.Generator, count: int, side: int, lit: float = 0.15, changed: "Changes | None" = None
+    ) -> Examples:
+        """lit: the share that gets a light from one side, which is not in the maps. changed: other colors."""
         chosen = rng.choice(len(self._fields), count, p=self._chances)
         crops = np.stack([_turned(rng, self._crop(rng, int(index), side)) for index in chosen])
         tensor = torch.from_numpy(np.ascontiguousarray(crops)).float().permute(0, 3, 1, 2)
         color, normal = tensor[:, :3], tensor[:, 3:6]
+        if changed is not None:
+            color = changed(rng, color, tensor[:, 6], self._painted[chosen])
         return Examples(Origin.REAL, _light(rng, color, normal, lit), normal, tensor[:, 6:])
 
     def _crop(self, rng: np.random.Generator, index: int, side: int) -> NDArray[np.float32]:
@@ -114,6 +126,79 @@ def _light(rng: np.random.Generator, color: torch.Tensor, normal: torch.Tensor, 
     return (color * gain.clamp(0.3, 2).unsqueeze(1)).clamp(0, 1)
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Other colors on the same ground, so that forty surfaces are not known by heart. Each number is the share that is
+    changed so: `inverted` (bright for dark, where the color is paint), `hollowed` (darker in its hollows, as shadows
+    make it), `dressed` (with the grain of a color tile, which says nothing of the ground), `swapped` (channels)."""
+
+    tiles: NDArray[np.uint8]
+    inverted: float = 0.35
+    hollowed: float = 0.25
+    dressed: float = 0.4
+    swapped: float = 0.3
+
+    def __call__(
+        self, rng: np.random.Generator, color: torch.Tensor, height: torch.Tensor, painted: NDArray[np.bool_]
+    ) -> torch.Tensor:
+        """color (N, 3, S, S) 0..1, height (N, S, S) 0..1 or nan, painted (N,)."""
+        made = []
+        for one, ground, is_painted in zip(color, height, painted, strict=True):
+            if is_painted and rng.random() < self.inverted:
+                one = (2 * one.mean((1, 2), keepdim=True) - one).clamp(0, 1)
+            if rng.random() < self.hollowed and not bool(ground.isnan().any()):
+                wide, narrow = blur(ground.expand(2, 1, -1, -1), torch.tensor((4.0, 1.0)))
+                one = one * torch.exp(-rng.uniform(1, 5) * (wide - narrow).clamp(min=0))
+            if rng.random() < self.dressed and len(self.tiles):
+                grain = self._grain(rng, one.shape[-1])
+                one = (one * grain ** float(rng.uniform(0.2, 0.8))).clamp(0, 1)
+            if rng.random() < self.swapped:
+                one = one[torch.from_numpy(rng.permutation(3))]
+            made.append(one)
+        return torch.stack(made)
+
+    def _grain(self, rng: np.random.Generator, side: int) -> torch.Tensor:
+        """A color tile over its mean color (3, side, side)."""
+        tile = self.tiles[rng.integers(len(self.tiles))]
+        tile = np.rot90(tile, rng.integers(4))
+        rows, columns = (np.arange(side) + rng.integers(TILE_SIDE) for _ in range(2))
+        color = tile[rows[:, None] % TILE_SIDE, columns % TILE_SIDE].astype(np.float32) + 8
+        return torch.from_numpy(color / color.mean((0, 1))).permute(2, 0, 1)
+
+
+class PaintedSource:
+    """Draws crops of the starter model's pictures, which repeat."""
+
+    def __init__(self, pictures: Sequence[NDArray[np.float32]]) -> None:
+        self._fields = [np.concatenate((one, np.zeros((*one.shape[:2], 6), np.float32)), -1) for one in pictures]
+
+    def draw(self, rng: np.random.Generator, count: int, side: int) -> Examples:
+        """Examples whose maps are all unknown."""
+        crops = []
+        for _ in range(count):
+            field = self._fields[rng.integers(len(self._fields))]
+            rows, columns = (np.arange(side) + rng.integers(size) for size in field.shape[:2])
+            crops.append(_turned(rng, field[rows[:, None] % field.shape[0], columns % field.shape[1]])[..., :3])
+        color = torch.from_numpy(np.ascontiguousarray(crops)).permute(0, 3, 1, 2)
+        unknown = torch.full_like(color, torch.nan)
+        return Examples(Origin.PAINTED, color, unknown, unknown)
+
+
+def plain_colors(rng: np.random.Generator, count: int, side: int) -> NDArray[np.float32]:
+    """Pictures of one color each (count, side, side, 3), 0..1: greys and others."""
+    greys = rng.uniform(0, 1, (count, 1, 1, 1))
+    colors = greys + rng.choice((0, 0.05, 0.2), (count, 1, 1, 1)) * rng.normal(size=(count, 1, 1, 3))
+    return np.broadcast_to(colors.clip(0, 1), (count, side, side, 3)).astype(np.float32)
+
+
+def plain(rng: np.random.Generator, count: int, side: int) -> Examples:
+    """Pictures of one color each, of a flat ground."""
+    color = torch.from_numpy(plain_colors(rng, count, side)).permute(0, 3, 1, 2)
+    surface = torch.full_like(color, torch.nan)
+    surface[:, 0] = 0.5
+    return Examples(Origin.PLAIN, color, torch.tensor((0.0, 0.0, 1.0)).view(1, 3, 1, 1).expand_as(color), surface)
+
+
 class TileSource:
     """Draws color tiles, of which metallic and the mean roughness are known by what they show."""
 
@@ -123,7 +208,7 @@ class TileSource:
 
     def draw(self, rng: np.random.Generator, count: int, flat: int) -> Examples:
         """Examples (count + flat, ...) of 128 px: every second tile magnified twice, of which a part; the flat ones
-        are of one color that is too dark for bare metal, and none."""
+        are of one color, and no metal: a plain picture is more often paint."""
         side = self._tiles.color.shape[1]
         rows = rng.choice(len(self._chances), count, p=self._chances)
         colors = np.empty((count + flat, side, side, 3), np.float32)
@@ -136,10 +221,7 @@ class TileSource:
                 color = np.asarray(Image.fromarray(rolled).resize((side, side), Image.Resampling.BICUBIC, box=box))
             color = np.rot90(color, rng.integers(4))
             colors[place] = (color[:, ::-1] if rng.random() < 0.5 else color) / np.float32(255)
-        greys = rng.uniform(0.05, 0.7, (flat, 1, 1, 1)) + rng.choice((0, 0.05, 0.2), (flat, 1, 1, 1)) * rng.normal(
-            size=(flat, 1, 1, 3)
-        )
-        colors[count:] = greys.clip(0, 1)
+        colors[count:] = plain_colors(rng, flat, side)
         values = np.full((count + flat, 3, side, side), np.nan, np.float32)
         values[:count, 2] = self._tiles.metal[rows][:, None, None]
         values[:count, 1] = self._roughness[rows][:, None, None]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the trained networks as fp16 safetensors where the extension looks for them. May import torch, safetensors."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -18,13 +19,19 @@ FILES = {
 }
 
 
-def shipped(stage: str) -> dict[str, torch.Tensor]:
-    """The weights in the package, in float32: where a training begins."""
-    return {name: value.float() for name, value in load_file(MODELS / FILES[stage]).items()}
+def shipped(stage: str, models: Path = MODELS) -> dict[str, torch.Tensor]:
+    """The weights in the package, or in another folder of models, in float32: where a training begins."""
+    return {name: value.float() for name, value in load_file(models / FILES[stage]).items()}
 
 
-def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -> list[Path]:
+def export(
+    folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES), between: Mapping[str, float] | None = None
+) -> list[Path]:
     """Write the trained networks in `folder` in fp16; each file whole, then renamed.
+
+    between: how far from the package's weights (0) towards the trained ones (1) a stage's lie, 1 where nothing is said.
+    After a short training with a small step that is a network that has learned less of the new and lost less of the old
+    (after Wortsman and others, Robust fine-tuning, 2022).
 
     Raises:
         FileNotFoundError: a stage was not trained.
@@ -36,7 +43,12 @@ def export(folder: Path, output: Path, stages: tuple[str, ...] = tuple(FILES)) -
             raise FileNotFoundError(f"{stage} was not trained: there is nothing of it in {folder.name}")
         path = output / FILES[stage]
         path.parent.mkdir(parents=True, exist_ok=True)
-        weights = {name: value.to(torch.float16).contiguous() for name, value in state["average"].items()}
+        weights = state["average"]
+        part_of_new = (between or {}).get(stage, 1.0)
+        if part_of_new != 1:
+            former = shipped(stage)
+            weights = {name: former[name].lerp(value, part_of_new) for name, value in weights.items()}
+        weights = {name: value.to(torch.float16).contiguous() for name, value in weights.items()}
         part = path.with_suffix(".part")
         save_file(weights, part, {"format": "pt"})
         part.chmod(0o644)

@@ -71,9 +71,9 @@ def upscaler_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
             tensor = torch.from_numpy(large).permute(2, 0, 1)[None]
             half = halve(tensor, kernel)[0].permute(1, 2, 0).clamp(0, 1).numpy()
             small = np.rint(half * 255).astype(np.uint8)
-            for name, used in (("network", network), ("lanczos", None)):
+            for name, means in (("network", network), ("lanczos", None)):
                 with easel() as used:
-                    canvas = upscale(small, 2, Means(used, TileLimits(), FREE), Axes.XY, Content.COLOR, used)
+                    canvas = upscale(small, 2, Means(means, TileLimits(), FREE), Axes.XY, Content.COLOR, used)
                     result = np.array(canvas.array)
                 rows.setdefault(f"psnr {kernel} {name}", []).append(psnr(result, large))
                 rows.setdefault(f"spectrum {kernel} {name}", []).append(spectral(result, large))
@@ -108,9 +108,9 @@ def map_figures(models: Path, textures: list[Texture]) -> dict[str, float]:
             if name == "foreign":
                 worse = maps.worsen(torch.from_numpy(color).permute(2, 0, 1)[None].contiguous())
                 color = worse[0].permute(1, 2, 0).contiguous().numpy()
-            for way, used in (("network", sources), ("filter", {})):
+            for way, makers in (("network", sources), ("filter", {})):
                 with easel() as used:
-                    result = make_maps(color, kinds, used, Axes.XY, Content.COLOR, used, TileLimits(), FREE)
+                    result = make_maps(color, kinds, makers, Axes.XY, Content.COLOR, used, TileLimits(), FREE)
                     for kind, value in result.items():
                         made[way].setdefault(kind, []).append(np.array(value.array))
         figures |= _map_errors(name, textures, made)

@@ -4,8 +4,10 @@
 Figures are taken of each surface by itself and averaged over surfaces, of all and by kind of material.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +174,50 @@ def own_filter(surface: Surface) -> Row:
     }
 
 
+def shared_filter(learned: list[Surface], judged: list[Surface], draws: int = 20) -> Row:
+    """The slopes' correlation on `judged` of one linear filter for all, by how many surfaces it was fitted to.
+
+    It sees the luminance's slopes in bands between `SIGMAS`, in each surface's deviations; surfaces count alike. The
+    mean over so many draws of each number. "right way up": with the sign that is right for each judged surface.
+    """
+    seen = [_equations(surface) for surface in learned if surface.normal is not None]
+    asked = [_equations(surface) for surface in judged if surface.normal is not None]
+    rng = np.random.default_rng(0)
+
+    def correlations(parts: list[_Equations]) -> NDArray[np.float64]:
+        square = sum(part.square for part in parts)
+        ridge = 1e-3 * np.trace(square) / len(square) * np.eye(len(square))
+        weights = np.linalg.solve(square + ridge, sum(part.wanted for part in parts))
+        explained = [part.wanted @ weights / np.sqrt(weights @ part.square @ weights) for part in asked]
+        return np.array(explained)
+
+    row = {}
+    for count in (5, 10, 20, 40):
+        if count < len(seen):
+            chosen = (rng.permutation(len(seen))[:count] for _ in range(draws))
+            row[str(count)] = float(np.mean([correlations([seen[i] for i in some]).mean() for some in chosen]))
+    every = correlations(seen)
+    return row | {str(len(seen)): float(every.mean()), "right way up": float(np.abs(every).mean())}
+
+
+@dataclass(frozen=True)
+class _Equations:
+    """Mean products of what a filter sees (n, n), and with the slopes (n,), these of deviation 1."""
+
+    square: NDArray[np.float64]
+    wanted: NDArray[np.float64]
+
+
+def _equations(surface: Surface) -> _Equations:
+    luma = surface.color.mean(-1)
+    blurred = [gaussian_filter(luma, sigma, mode="wrap") for sigma in SIGMAS]
+    bands = [*(one - other for one, other in itertools.pairwise(blurred)), blurred[-1]]
+    seen = np.stack([np.stack([difference(band, axis) for band in bands]) for axis in (1, 0)], 1)
+    values = seen.reshape(len(bands), -1).astype(np.float64) / max(float(luma.std()), 1e-6)
+    rise = np.stack(slopes(surface.normal)).ravel().astype(np.float64)
+    return _Equations(values @ values.T / rise.size, values @ rise / (rise.size * max(float(rise.std()), 1e-6)))
+
+
 def report(models: Path, real: Real, upscaler: bool = True) -> dict[str, Row]:
     """Measure and print all figures on the judged surfaces: group -> figure -> value."""
     result: dict[str, Row] = {}
@@ -193,6 +239,8 @@ def report(models: Path, real: Real, upscaler: bool = True) -> dict[str, Row]:
             _print("tiles", result["tiles"])
     result["own filter"] = means(own_filter(surface) for surface in real.judged if surface.normal is not None)
     _print("a filter fitted to the left half of each, on its right half", result["own filter"])
+    result["shared filter"] = shared_filter([*real.training, *real.watched], real.judged)
+    _print("slopes' correlation of one filter for all, fitted to so many surfaces", result["shared filter"])
     if upscaler:
         network = image_networks.load(models / FILES["upscaler"])
         result["seconds"] = {"512 to 2048": upscaler_seconds(network)}

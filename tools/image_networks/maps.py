@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the trainings of the map networks share: their examples, and their loop. May import numpy and torch."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +20,15 @@ from .export import shipped
 from .networks import even_out, with_noise_level
 from .pairs import DEPTH, Pairs
 
+_KEPT_SHARE = {Origin.REAL: 0.6, Origin.TILE: 0.6}
 Loss = tuple[torch.Tensor, dict[str, float]]  # and what it is made of
 
 
 @dataclass(frozen=True)
 class Options:
     """minutes: of training in all. fresh: from nothing, and not from the weights in the package. batch: how many times
-    as many examples a step as a processor's core takes well."""
+    as many examples a step as a processor's core takes well. begin: models whose weights it begins with, None for those
+    in the package."""
 
     minutes: float
     seed: int
@@ -34,6 +37,7 @@ class Options:
     batch: int = 1
     peak: float = 1e-3
     judge_every: int = 250
+    begin: Path | None = None
 
 
 def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -95,30 +99,38 @@ def train(
 ) -> nn.Module:
     """Train, or go on, for `options.minutes` in all; returns the averaged network, wrapped.
 
-    loss: of what the network (one of `networks`' U-Nets) makes of each part of the examples, and these. judge: measures
-    the averaged network now and then, for the log; what it takes is not counted.
+    loss: of what the network (one of `networks`' U-Nets) makes of each part of the examples, these, and for drawings
+    and painted pictures what the shipped one makes of them, unless it begins with nothing. judge: measures the averaged
+    network now and then, for the log; what it takes is not counted.
     """
     device = torch.device(options.device)
 
     def picture(of: Examples) -> torch.Tensor:
         # real ones are foreign by themselves
-        color = worsen(of.color, 0.33 if of.origin is Origin.DRAWN else 0.6)
+        color = of.color if of.origin is Origin.PLAIN else worsen(of.color, _KEPT_SHARE.get(of.origin, 0.33))
         return with_noise_level(color).to(device).contiguous(memory_format=torch.channels_last)
 
     cache.seed_everything(options.seed)
     network = wrap(network).to(device, memory_format=torch.channels_last)
+    former: nn.Module | None = None
     if options.fresh:
         even_out(network, picture(examples(np.random.default_rng(options.seed))[0]))
     else:
         network.load_state_dict(shipped(name))
+        former = copy.deepcopy(network).eval().requires_grad_(False)
+        if options.begin is not None:
+            network.load_state_dict(shipped(name, options.begin))
     stage = Stage(name, network, folder, options.minutes, peak=options.peak, seed=options.seed, decay=0.998)
     rng = np.random.default_rng((options.seed, stage.step))
     while not stage.done:
         total, figures = torch.zeros((), device=device), {}
         for part in examples(rng):
+            x, kept = picture(part), None
             with cache.mixed_precision(device):
-                y = stage.model(picture(part)).float()
-            summand, more = loss(y, part.to(device))
+                y = stage.model(x).float()
+                if former is not None and part.origin in (Origin.DRAWN, Origin.PAINTED):
+                    kept = former(x).float()
+            summand, more = loss(y, part.to(device), kept)
             total, figures = total + summand, figures | more
         stage.update(total)
         if stage.step % 100 == 0:

@@ -145,6 +145,16 @@ def _read(path: Path, size: tuple[int, int]) -> NDArray[np.float32]:
         return np.asarray(image, np.float32) / 255
 
 
+def read_painted(folder: Path) -> tuple[NDArray[np.float32], ...]:
+    """A batch's pictures (H, W, 3), 0..1."""
+    pictures = []
+    for file in sorted(folder.glob("*/*.png")):
+        if file.stem != "thumbnail":
+            with Image.open(file) as image:
+                pictures.append(_read(file, image.size))
+    return tuple(pictures)
+
+
 def held_out(names: list[str], every: int = 3) -> set[str]:
     """The names that are for judging alone; see the module."""
     first = {name: twins[0] for twins in TWINS for name in twins}
@@ -218,7 +228,7 @@ def _spectrum(color: NDArray[np.float32]) -> NDArray[np.complex64]:
 @dataclass(frozen=True)
 class Real:
     """What there is of real surfaces, split. watched: part of those for training that a training keeps aside, to see
-    itself how it goes; none of the judged."""
+    itself how it goes; none of the judged. painted: pictures by the starter model, (H, W, 3) sRGB 0..1."""
 
     training: list[Surface]
     watched: list[Surface]
@@ -226,20 +236,28 @@ class Real:
     tiles: Tiles | None = None
     watched_tiles: Tiles | None = None
     judged_tiles: Tiles | None = None
+    painted: tuple[NDArray[np.float32], ...] = ()
 
 
-def read_real(sets: Path, tiles: Path | None = None) -> Real:
-    """Everything real, split as the module says."""
+def read_real(sets: Path, tiles: Path | None = None, painted: Path | None = None, share: float = 1.0) -> Real:
+    """Everything real, split as the module says.
+
+    painted: a batch's folder (`python -m addon.engine.batch`). share: of the surfaces for training, to see what more of
+    them would do; the others are not used.
+    """
     surfaces = read_sets(sets)
     judged = held_out([surface.name for surface in surfaces])
     rest = [surface for surface in surfaces if surface.name not in judged]
     aside = held_out([surface.name for surface in rest], every=WATCHED)
     parts = [surface for surface in surfaces if surface.name in judged]
+    training = [surface for surface in rest if surface.name not in aside]
+    order = sorted(training, key=lambda surface: hashlib.sha256(surface.name.encode()).digest())
     return Real(
-        [surface for surface in rest if surface.name not in aside],
+        order[: round(share * len(order))] if share < 1 else training,
         [surface for surface in rest if surface.name in aside],
         parts,
-        *(split_tiles(read_tiles(tiles), parts) if tiles else ()),
+        *(split_tiles(read_tiles(tiles), parts) if tiles else (None, None, None)),
+        read_painted(painted) if painted else (),
     )
 
 
