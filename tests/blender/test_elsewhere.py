@@ -11,8 +11,9 @@ import pytest
 from addon.host import elsewhere
 from tests import sshd
 
-from .conftest import Blender
+from .conftest import BLENDER, Blender
 
+WINDOW = os.environ.get("BLENDER_WINDOW", "")
 pytestmark = pytest.mark.skipif(bool(sshd.MISSING), reason=sshd.MISSING)
 
 
@@ -41,6 +42,12 @@ def test_a_texture_comes_from_another_machine(blender: Blender, server: sshd.Ser
     assert Path(told["file"]).parent == blender.store / told["made"]
     assert told["command"].endswith(f"send {sshd.HOST} --folder {server.root}")
     assert f"{sshd.HOST} has no model /not/there." in told["unknown"]
+
+
+@pytest.mark.skipif(not (WINDOW and BLENDER), reason="BLENDER_WINDOW and BLENDER name no Blender with a window")
+def test_blender_goes_on_drawing(blender: Blender, server: sshd.Server) -> None:
+    blender.window = WINDOW
+    blender.run("elsewhere.in_a_window", host=sshd.HOST, folder=str(server.root))
 
 
 def test_without_online_access_nothing_leaves_this_computer(blender: Blender, server: sshd.Server) -> None:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Another machine makes the textures."""
 
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bpy
-from common import addon, generate, message_of, wish
+from common import addon, fresh, generate, made, message_of, wish
 
 
 def _preferences(host: str, folder: str, place: str) -> Any:
@@ -41,6 +43,33 @@ def is_told(host: str, folder: str) -> str:
     said = message_of(bpy.ops.tilewright.generate)
     _preferences("", "~/tilewright", "HERE")
     return said
+
+
+def in_a_window(host: str, folder: str) -> Iterator[float]:
+    """Check and Generate return at once; what comes over arrives by the timer, while Blender draws."""
+    fresh()
+    state = addon("common.state").current
+    _preferences(host, folder, "ELSEWHERE")
+    begin = time.perf_counter()
+    assert bpy.ops.tilewright.check_elsewhere() == {"FINISHED"}
+    wish(prompt="by the line")
+    assert time.perf_counter() - begin < 1.0
+    yield from _until(lambda: not state.setup.busy)
+    assert state.elsewhere.place.host == host
+    bpy.ops.tilewright.dismiss_setup()
+    begin = time.perf_counter()
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.tilewright.generate() == {"FINISHED"}
+    assert time.perf_counter() - begin < 1.0
+    yield from _until(made)
+    assert made()[0].tilewright.prompt == "by the line"
+
+
+def _until(condition: Callable[[], object], seconds: float = 60.0) -> Iterator[float]:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s; error: {addon('common.state').current.error}"
+        yield 0.1
 
 
 def is_reached_only_online(host: str) -> str:
