@@ -12,6 +12,7 @@ import os
 import shutil
 import struct
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, BinaryIO
@@ -24,6 +25,7 @@ PIECE = 1 << 16  # bytes of a file in a record
 PING_SECONDS = 10.0  # between two pings of Blender's end
 LOST_SECONDS = 150.0  # without any byte of Blender's, after which the far end takes the line for lost
 PREVIEW_RATE = 50_000  # bytes a second that previews may take of the line
+_SYNCS = 8  # files that are synced at once
 _MAX_GREETING = 1 << 16  # bytes before the mark
 _HEAD = struct.Struct(">cI")
 
@@ -170,8 +172,9 @@ class Incoming:
             self._close()
         if self._open is not None or sums != self._sums:
             raise Damaged("the hashes are others")
-        for name, _ in self.files:
-            sync(self.folder / name)
+        # at once, not one after the other: the disk then waits once for all of them
+        with ThreadPoolExecutor(_SYNCS, thread_name_prefix="sync") as pool:
+            list(pool.map(sync, (self.folder / name for name, _ in self.files)))
 
     def drop(self) -> None:
         """Remove what has come of them."""
