@@ -23,6 +23,7 @@ MODULES = {
     "send": "host.elsewhere",
     "exporter": "blender.material.export_job",  # in a Blender
     "baker": "blender.material.bake",  # in a Blender
+    "control_baker": "blender.jobs.bake_job",  # in a Blender
 }
 
 

@@ -10,8 +10,8 @@ from .history import panel as history_panel
 from .install import models, models_operators, models_panel, setup
 from .install import operators as setup_operators
 from .jobs import (
+    bake_job,
     baking,
-    control_bake,
     guide_operators,
     mask_overlay,
     operators,
@@ -67,7 +67,7 @@ _PARTS = (
     recipes,
     setup_operators,
     models_operators,
-    control_bake,
+    bake_job,
     pump,
     export_job,
     baking,

@@ -66,6 +66,7 @@ MEASURES = {
     "template_memory_ratio": Measure("template_figures:template_memory_ratio", "ratio", 1.1),
     "import_over_read": Measure("loading_figures:import_over_read", "ratio", 1.1),
     "import_peak_over_weights": Measure("loading_figures:import_peak_over_weights", "ratio", 1.05),
+    "turns_peak_over_weights": Measure("loading_figures:turns_peak_over_weights", "ratio", 1.1),
     "control_over_bare": Measure("guide_figures:control_over_bare", "ratio", 1.03),
     "batch_skip_s": Measure("batch_figures:batch_skip_s", "s", 2.0),
     "batch_ray_over_loop": Measure("batch_figures:batch_ray_over_loop", "ratio", 1.03, alone=True),

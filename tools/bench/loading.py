@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from addon.core.model_files import folder as model_folder
-from addon.core.requests.texture import Size, TextureRequest
-from addon.engine import weights
+from addon.core.requests.texture import STARTER, Size, TextureRequest
+from addon.engine import models, turns, weights
+from addon.engine.devices import READS, make_plan
 from addon.engine.models import ModelCache
 from tests.engine import checkpoints
 from tools.bench.figures import in_turn
@@ -81,6 +83,28 @@ def peak(path: str, memory: str) -> dict[str, float]:
     parts: list[Any] = [getattr(loaded.pipeline, name) for name in loaded.folder.weights]
     held = sum(p.numel() * p.element_size() for part in parts for p in part.parameters())
     return told | {"weights": float(held)}
+
+
+def turns_peak(path: str) -> dict[str, float]:
+    """As `peak`, with text encoders and denoiser in turns; "weights" are the most that are there at once, "all" all."""
+    request = TextureRequest("x", size=Size(64, 64), model=path)
+    own, models.make_plan = models.make_plan, lambda *some, **named: make_plan(*some, **named).taking_turns()
+    try:
+        cache = ModelCache()
+        cache.get(replace(request, model=STARTER), "cpu", "full")  # imports
+        cache.free()
+
+        def run() -> None:
+            turns.read(cache.get(request, "cpu", "full"), request, lambda _text: None)
+
+        told = peak_while(run)
+        loaded = cache.get(request, "cpu", "full")
+    finally:
+        models.make_plan = own
+    held = {name: 4.0 * count for name, count in loaded.parameters.items()}
+    reading = sum(size for name, size in held.items() if name.startswith(READS))
+    most = held["vae"] + max(reading, sum(held.values()) - held["vae"] - reading)
+    return told | {"weights": most, "all": sum(held.values())}
 
 
 def _timed(work: Callable[[], object]) -> Callable[[], float]:

@@ -44,3 +44,15 @@ def import_peak_over_weights(setup: Setup) -> list[Figure]:
         for mode, ratio in ratios.items()
     )
     return [Figure("import_peak_over_weights", max(ratios.values()), "ratio", 1.05, note)]
+
+
+def turns_peak_over_weights(setup: Setup) -> list[Figure]:
+    """The most memory that reading a prompt and then the denoiser takes, over the weights of the larger of the two.
+
+    The work of reading a prompt is in it, and what the libraries hold.
+    """
+    with _checkpoint(setup) as (path, _size):
+        told = child.call(setup.python, "loading:turns_peak", path, seconds=PATIENCE)
+    ratio = (told["peak"] - told["before"]) / told["weights"]
+    note = f"of {told['weights'] / 1e9:.2f} GB, all together {told['all'] / 1e9:.2f} GB, in {told['seconds']:.1f} s"
+    return [Figure("turns_peak_over_weights", ratio, "ratio", 1.1, note)]

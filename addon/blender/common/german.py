@@ -1174,8 +1174,12 @@ TEXTS = {
     "Normalen, Farben für Tile, sonst Umgebungsverdeckung",
     "The material's colors, without light": "Die Farben des Materials, ohne Licht",
     "Edges can't be baked.": "Kanten lassen sich nicht backen.",
-    "Baking. Escape stops it.": "Es wird gebacken. Escape hält an.",
-    "Blender is baking or rendering.": "Blender backt oder rendert.",
+    "Baking...": "Es wird gebacken...",
+    "Stop Bake": "Backen anhalten",
+    "Stop the bake. The control keeps the picture that it has": "Das Backen anhalten. Die Führung behält ihr Bild",
+    "A picture is being baked.": "Es wird schon ein Bild gebacken.",
+    "Wait for it, or stop it.": "Warten Sie, oder halten Sie es an.",
+    "Blender can't bake it: {reason}.": "Blender kann es nicht backen: {reason}.",
     "Select the object to bake.": "Wählen Sie das Objekt aus, das gebacken werden soll.",
     "{name} has no UV map.": "{name} hat keine UV-Map.",
     "Choose a picture, or another object.": "Wählen Sie ein Bild oder ein anderes Objekt.",
@@ -1185,7 +1189,6 @@ TEXTS = {
     "{name} has no surface to bake.": "{name} hat keine Oberfläche, die sich backen ließe.",
     "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump.": "{name} hat "
     "keine Höhe: es ist keine Fläche mit Relief, und sein Material hat weder Displacement noch Bump.",
-    "Blender can't bake {name}: {reason}.": "Blender kann {name} nicht backen: {reason}.",
     # what presets name
     "Not here: {names}. The preset's choice is kept; choose the file again, or remove it.": "Nicht da: {names}. Was "
     "das Preset nennt, bleibt stehen; wählen Sie die Datei wieder, oder entfernen Sie sie.",
@@ -1197,6 +1200,7 @@ TEXTS = {
     "The model is {base}.": "Das Modell ist {base}.",
     "the CLIP image encoder H": "der CLIP-Bildencoder H",
     "the CLIP image encoder bigG": "der CLIP-Bildencoder bigG",
+    "also needs {parts}": "braucht noch: {parts}",
     "{name}: {steps} steps": "{name}: {steps} Schritte",
     "a LoRA for {base}": "ein LoRA für {base}",
     "a LoRA; it does not say for which models": "ein LoRA; für welche Modelle, sagt es nicht",

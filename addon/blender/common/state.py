@@ -100,7 +100,7 @@ class State:
     export: the export of maps that runs or was the last, a `material.export_job.Export`.
     baked: the bake of a material that runs or was the last, a `material.bake.Bake`; baked_target: the file, the object
     that gets the baked material or 0, and the one that was baked; baked_outcome: what came of it.
-    bake: of a control picture, which goes on: a `jobs.control_bake.Bake`.
+    bake: of a control picture, which goes on: a `jobs.bake_job.Bake`.
     thumbnails: of what was shown last, as icons; None: there is no window.
     error: what the panel shows until it is closed or the next job begins; engine_error: nothing can be made at all.
     """

@@ -2,39 +2,31 @@
 """Control pictures baked from an object: its relief as height or normals, its occlusion, its colors. Imports bpy, core.
 
 Blender's own bake (Cycles) works on a copy of the object with copies of its materials, in a scene of its own: so
-nothing of the user's is changed at any moment, and tidying up is to remove what was made. In a window it is Blender's
-job, with its progress and Escape; the user goes on working.
+nothing of the user's is changed, and tidying up is to remove what was made. `bake_job` does it without blocking.
 """
 
-import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import bpy
-from bpy.app.handlers import persistent
 from mathutils import Matrix, Vector
 
-from ...core.errors import ErrorKind, UserError
+from ...core.errors import UserError
 from ...core.requests.guides import ControlKind
-from ..common import state, targets
-from ..common.drawing import redraw_sidebars
+from ..common import targets
 from ..common.languages import rpt_
 from ..material import feeds, shown
-from ..settings.properties import TILEWRIGHT_PG_control, settings_of
-from . import delivery
 
-_logger = logging.getLogger(__name__)
 _TAG = "tilewright_bake"  # on all that is made for a bake
 _NAME = ".Tilewright Bake"
-_TICK = 0.2  # seconds
 _SAMPLED = 20_000  # polygons that are looked at to find out how an object lies
 _SHEET = 0.5  # of a sheet, polygons face one way on the whole: the length of their mean normal
 _FLAT = 1e-4  # relief by width of a sheet that counts as none
 _SAMPLES = 48  # of ambient occlusion; what else is baked has no noise
 _NO_HEIGHT = "{name} has no height: it is no sheet with a relief, and its material has no displacement or bump."
-_BAKING = UserError(ErrorKind.TARGET, "Blender is baking or rendering.", "Wait until it is done.")
 
 
 class Shows(StrEnum):
@@ -60,21 +52,27 @@ _TITLES = {
 }
 
 
-@dataclass
-class Bake:
-    """One that goes on. document, scene: where its control is: the open file, the scene's session uid.
+@dataclass(frozen=True)
+class Picture:
+    """An image that is to be baked."""
 
-    index: the control's place. image: the session uid of the picture. title: the object's name. done: Blender says so.
-    handler: what it calls then.
-    """
+    name: str
+    size: tuple[int, int]
+    is_float: bool
+    is_data: bool
 
-    document: str
-    scene: int
-    index: int
-    image: int
-    title: str
-    done: bool = False
-    handler: Any = None
+    def new(self) -> bpy.types.Image:
+        """A new image like that."""
+        return bpy.data.images.new(self.name, *self.size, alpha=False, float_buffer=self.is_float, is_data=self.is_data)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What Blender bakes: the one object of a scene, into a picture. settings: of its operator."""
+
+    scene: bpy.types.Scene
+    settings: dict[str, Any]
+    picture: Picture
 
 
 def problem(context: bpy.types.Context) -> UserError | None:
@@ -83,41 +81,38 @@ def problem(context: bpy.types.Context) -> UserError | None:
         return targets.refusal("No object is active.", "Select the object to bake.")
     if targets.lacks_uv_map(context.object):
         return targets.refusal(rpt_("{name} has no UV map.").format(name=context.object.name), "Unwrap it first.")
-    if state.current.bake is not None or _is_busy():
-        return _BAKING
     return None
 
 
-def start(context: bpy.types.Context, index: int, shows: Shows) -> bpy.types.Image | None:
-    """Bake what a control is to see. index: its place. The picture, but in a window None: there it comes later.
-
-    Raises `UserError` where there is nothing of the kind to bake, or Blender cannot bake it.
-    """
-    if error := problem(context):
-        raise error
-    scene, obj = context.scene, context.object
-    settings = settings_of(scene)
+@contextmanager
+def prepared(context: bpy.types.Context, shows: Shows, size: tuple[int, int]) -> Iterator[Prepared]:
+    """What is to be baked of the active object; it is there within the block. Raises `UserError`."""
+    obj: Any = context.object
     try:
-        made, copy, what = _prepare(context, obj, shows)
-        image = _picture(obj, shows, settings.width, settings.height)
-        for material in copy.data.materials:
-            _aim(material, image)
-        bake = Bake(state.current.document, scene.session_uid, index, image.session_uid, obj.name)
-        _run(context, made, copy, what, bake)
-    except BaseException:
-        state.current.bake = None
+        scene, settings = _prepare(context, obj, shows)
+        # over what the UV map leaves free, all of it: black would be seen as a hole
+        settings |= {"margin": max(size), "margin_type": "EXTEND"}
+        name = f"{obj.name} {rpt_(_TITLES[shows])}"
+        yield Prepared(scene, settings, Picture(name, size, shows is Shows.HEIGHT, shows is not Shows.COLOR))
+    finally:
         tidy()
-        raise
-    if bpy.app.background:
-        return _finish(bake)
-    state.current.bake = bake
-    bpy.app.timers.register(_watch, first_interval=_TICK, persistent=True)
-    redraw_sidebars()
-    return None
+
+
+def bake(scene: bpy.types.Scene, settings: dict[str, Any], image: bpy.types.Image) -> None:
+    """Bake the scene's one object into an image; Blender is blocked meanwhile. Raises RuntimeError with its report."""
+    obj = scene.objects[0]
+    data: Any = obj.data
+    for material in data.materials:
+        _aim(material, image)
+    looked_at: dict[str, Any] = {"scene": scene, "view_layer": scene.view_layers[0], "active_object": obj}
+    looked_at |= {"object": obj, "selected_objects": [obj], "selected_editable_objects": [obj]}
+    # not its job: in a scene that no window shows, that one's operator ends before it, and Blender crashes (5.2)
+    with bpy.context.temp_override(**looked_at):
+        bpy.ops.object.bake("EXEC_DEFAULT", use_clear=True, target="IMAGE_TEXTURES", save_mode="INTERNAL", **settings)
 
 
 def tidy() -> None:
-    """Remove all that was made for a bake, also what undo or a file has brought back."""
+    """Remove all that was made for a bake."""
     for collection in (bpy.data.scenes, bpy.data.objects, bpy.data.meshes, bpy.data.materials):
         items: Any = collection
         for item in [item for item in items if item.get(_TAG)]:
@@ -127,7 +122,7 @@ def tidy() -> None:
 # --- what is baked
 
 
-def _prepare(context: bpy.types.Context, obj: bpy.types.Object, shows: Shows) -> tuple[Any, Any, dict[str, Any]]:
+def _prepare(context: bpy.types.Context, obj: bpy.types.Object, shows: Shows) -> tuple[Any, dict[str, Any]]:
     """A scene with a copy of the object, whose materials show what is wanted; and what Blender is to bake of them."""
     mesh = _mesh(context, obj)
     frame = _frame(mesh)
@@ -158,12 +153,12 @@ def _prepare(context: bpy.types.Context, obj: bpy.types.Object, shows: Shows) ->
     elif shows is Shows.HEIGHT and not any(sockets):
         raise targets.refusal(rpt_(_NO_HEIGHT).format(name=obj.name), "Choose a picture, or another object.")
     elif shows is Shows.COLOR and not all(sockets):
-        return scene, copy, {"type": "DIFFUSE", "pass_filter": {"COLOR"}}
+        return scene, {"type": "DIFFUSE", "pass_filter": {"COLOR"}}
     elif shows in (Shows.HEIGHT, Shows.COLOR):
         for material, socket in zip(materials, sockets, strict=True):
             _show(material, socket)
     type_ = {Shows.NORMAL: "NORMAL", Shows.OCCLUSION: "AO"}.get(shows, "EMIT")
-    return scene, copy, {"type": type_, "normal_space": "TANGENT" if frame is None else "OBJECT"}
+    return scene, {"type": type_, "normal_space": "TANGENT" if frame is None else "OBJECT"}
 
 
 def _mesh(context: bpy.types.Context, obj: bpy.types.Object) -> bpy.types.Mesh:
@@ -289,13 +284,6 @@ def _glow(tree: Any) -> Any:
     return glow
 
 
-def _picture(obj: bpy.types.Object, shows: Shows, width: int, height: int) -> bpy.types.Image:
-    name = f"{obj.name} {rpt_(_TITLES[shows])}"
-    return bpy.data.images.new(
-        name, width, height, alpha=False, float_buffer=shows is Shows.HEIGHT, is_data=shows is not Shows.COLOR
-    )
-
-
 def _aim(material: bpy.types.Material, image: bpy.types.Image) -> None:
     """Have Blender write into the image what it bakes of the material."""
     nodes: Any = material.node_tree.nodes
@@ -304,111 +292,3 @@ def _aim(material: bpy.types.Material, image: bpy.types.Image) -> None:
     for other in nodes:
         other.select = other == node
     nodes.active = node
-
-
-# --- going on
-
-
-def _run(context: bpy.types.Context, scene: bpy.types.Scene, copy: Any, what: dict[str, Any], bake: Bake) -> None:
-    settings = what | {
-        "margin": max(settings_of(context.scene).width, settings_of(context.scene).height),
-        "margin_type": "EXTEND",  # over what the UV map leaves free, all of it: black would be seen as a hole
-        "use_clear": True,
-        "target": "IMAGE_TEXTURES",
-        "save_mode": "INTERNAL",
-        "use_selected_to_active": False,
-    }
-
-    def done(*_: object) -> None:
-        bake.done = True
-
-    bake.handler = done
-    bpy.app.handlers.object_bake_complete.append(done)
-    looked_at: dict[str, Any] = {"scene": scene, "view_layer": scene.view_layers[0], "active_object": copy}
-    looked_at |= {"object": copy, "selected_objects": [copy], "selected_editable_objects": [copy]}
-    try:
-        with context.temp_override(**looked_at):
-            ended = bpy.ops.object.bake("EXEC_DEFAULT" if bpy.app.background else "INVOKE_DEFAULT", **settings)
-            bake.done = ended == {"FINISHED"}  # only jobs call the handler (4.5, 5.2)
-    except RuntimeError as error:  # what Blender reports
-        _forget(bake)
-        reason = str(error).strip().removeprefix("Error: ").splitlines()[0].rstrip(".")
-        words = rpt_("Blender can't bake {name}: {reason}.")
-        raise targets.refusal(words.format(name=bake.title, reason=reason)) from error
-
-
-def _watch() -> float | None:
-    """The timer: wait for Blender's job, then give the control its picture."""
-    bake = state.current.bake
-    if _is_busy():
-        return _TICK
-    state.current.bake = None
-    try:
-        if bake is not None and _finish(bake) is not None:
-            delivery.push_undo(rpt_("From Bake"))
-    except Exception as error:  # a timer that raises is dropped by Blender
-        _logger.exception("A bake could not be finished.")
-        state.current.error = UserError(ErrorKind.TARGET, str(error))
-    redraw_sidebars()
-    return None
-
-
-def _finish(bake: Bake) -> bpy.types.Image | None:
-    """Remove what was made, and give the control its picture; None where it was stopped, or the control is gone."""
-    _forget(bake)
-    if bake.document != state.current.document:
-        return None  # another file was opened
-    tidy()
-    image = targets.by_uid(bpy.data.images, bake.image)
-    scene = targets.by_uid(bpy.data.scenes, bake.scene)
-    if image is None:
-        return None
-    controls = settings_of(scene).controls if scene is not None else ()
-    if not bake.done or bake.index >= len(controls):
-        bpy.data.images.remove(image)
-        return None
-    image.pack()  # else it is lost with the file
-    control: TILEWRIGHT_PG_control = controls[bake.index]
-    control.picture = image
-    made: bpy.types.Image = image
-    return made
-
-
-def _forget(bake: Bake) -> None:
-    if bake.handler in bpy.app.handlers.object_bake_complete:  # opening a file removes it
-        bpy.app.handlers.object_bake_complete.remove(bake.handler)
-
-
-def _is_busy() -> bool:
-    return not bpy.app.background and (bpy.app.is_job_running("OBJECT_BAKE") or bpy.app.is_job_running("RENDER"))
-
-
-@persistent
-def _on_change(*_: object) -> None:
-    """What undo or a file that was saved meanwhile has brought back goes again."""
-    if not _is_busy() and state.current.bake is None:
-        tidy()
-
-
-def _lists() -> Iterator[Any]:
-    handlers = bpy.app.handlers
-    yield from (handlers.load_post, handlers.undo_post, handlers.redo_post)
-
-
-def register() -> None:
-    for handlers in _lists():
-        handlers.append(_on_change)
-
-
-def unregister() -> None:
-    """Stop waiting. A bake that goes on ends in nothing; what was made for it goes when it can."""
-    if bpy.app.timers.is_registered(_watch):
-        bpy.app.timers.unregister(_watch)
-    for handlers in _lists():
-        if _on_change in handlers:
-            handlers.remove(_on_change)
-    if (bake := state.current.bake) is not None:
-        state.current.bake = None
-        _forget(bake)
-        if not _is_busy():
-            tidy()

@@ -8,12 +8,12 @@ from ...core.errors import ErrorKind, UserError
 from ...core.requests.finish import MapKind
 from ...core.requests.guides import MAX_CONTROLS, ControlKind
 from ...core.results import BASE_COLOR
-from ..common import reporting, targets
+from ..common import reporting, state, targets
 from ..common.languages import rpt_
 from ..material import map_nodes, one_tile
 from ..pictures import sources
 from ..settings.properties import AUTO, TILEWRIGHT_PG_control, settings_of
-from . import control_bake
+from . import bake_job, control_bake
 
 # Which of the material's images shows what a control wants to see; edges are in none.
 _MAPS = {
@@ -128,16 +128,27 @@ class TILEWRIGHT_OT_control_from_bake(_OnControl):
 
     @classmethod
     def problem(cls, context: bpy.types.Context) -> UserError | None:
-        return super().problem(context) or control_bake.problem(context)
+        return super().problem(context) or bake_job.problem(context)
 
     def act(self, context: bpy.types.Context) -> None:
         kind = self.control(context).get_kind()
         shows = control_bake.BY_KIND.get(kind) if self.shows == AUTO else control_bake.Shows(self.shows)
         if shows is None:
             raise targets.refusal("Edges can't be baked.", "Choose a picture, or another kind.")
-        image = control_bake.start(context, self.index, shows)
+        image = bake_job.start(context, self.index, shows)
         if image is not None:
             self.report({"INFO"}, rpt_("The control reads {name} now.").format(name=image.name))
+
+
+class TILEWRIGHT_OT_stop_bake(reporting.Operator):
+    """Stop the bake. The control keeps the picture that it has"""
+
+    bl_idname = "tilewright.stop_bake"
+    bl_label = "Stop Bake"
+
+    def act(self, context: bpy.types.Context) -> None:
+        if state.current.bake is not None:
+            state.current.bake.cancel()
 
 
 CLASSES = (
@@ -145,4 +156,5 @@ CLASSES = (
     TILEWRIGHT_OT_remove_control,
     TILEWRIGHT_OT_control_from_material,
     TILEWRIGHT_OT_control_from_bake,
+    TILEWRIGHT_OT_stop_bake,
 )

@@ -60,8 +60,10 @@ def of_model(info: ModelInfo) -> str:
     else:
         plain = info.kind.what.removeprefix("a ").removeprefix("an ")
         what = _in_words(plain[:1].upper() + plain[1:], info.kind)
+    parts = info.kind.needs if info.alone and info.kind else ""
+    needs = iface_("also needs {parts}").format(parts=iface_(parts)) if parts else ""
     few = iface_("{name}: {steps} steps").format(name=info.few.title, steps=info.few.steps) if info.few else ""
-    return ", ".join(filter(None, [what, few, iface_(_GUESSED) if info.guessed else ""]))
+    return ", ".join(filter(None, [what, needs, few, iface_(_GUESSED) if info.guessed else ""]))
 
 
 def encoder(file: str) -> Path | None:

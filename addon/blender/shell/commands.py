@@ -166,7 +166,11 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         value = getattr(wish, name)
         return getattr(options, name) if value is None else value
 
-    model = options.model if options.model == STARTER else str(library.path_of(options.model, _path, Role.CHECKPOINT))
+    model = (
+        options.model
+        if options.model == STARTER
+        else str(library.path_of(options.model, _path, Role.CHECKPOINT, Role.DENOISER))
+    )
     size, tile = chosen("size"), str(chosen("tile")).upper()
     if tile not in list(Axes):
         raise UserError(ErrorKind.REQUEST, f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")

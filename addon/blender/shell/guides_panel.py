@@ -74,7 +74,9 @@ def _draw_control(column: Any, context: bpy.types.Context, control: TILEWRIGHT_P
     button.index = index
     bake = state.current.bake
     if bake is not None and bake.index == index:
-        paragraph(column, context, "Baking. Escape stops it.", icon="TIME")
+        row = column.row(align=True)
+        row.label(text="Baking...", icon="TIME")
+        row.operator("tilewright.stop_bake", text="", icon="X")
     column = column.column()
     column.use_property_split = True
     column.use_property_decorate = False

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import bpy
-from common import addon, fresh, message_of, run_rules, wish
+from common import addon, fresh, message_of, push_undo, redo, run_rules, undo, wish
 from mathutils import Euler, Vector
 
 SIDE = 64
@@ -229,63 +229,55 @@ def rule_what_cannot_be_baked_is_refused_and_nothing_stays() -> None:
     baking = addon("jobs.control_bake")
 
     def fail(*_: object) -> None:
-        raise RuntimeError("no")
+        raise RuntimeError("Error: No memory.\n")
 
     kept, baking._aim = baking._aim, fail
     try:
-        assert "no" in message_of(lambda: bpy.ops.tilewright.control_from_bake(shows="NORMAL"))
+        said = message_of(lambda: bpy.ops.tilewright.control_from_bake(shows="NORMAL"))
     finally:
         baking._aim = kept
+    assert "Blender can't bake it: No memory." in said, said
+    assert not [image.name for image in bpy.data.images if image.name.startswith("Cube")]
     after = _state()
     assert {name: after[name] for name in ("scenes", "objects", "meshes", "materials")} == {
         name: before[name] for name in ("scenes", "objects", "meshes", "materials")
     }
 
 
-def rule_what_a_file_that_was_saved_meanwhile_holds_goes() -> None:
-    scene = bpy.data.scenes.new(".Tilewright Bake")
-    scene["tilewright_bake"] = True
-    addon("jobs.control_bake")._on_change()
-    assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
-
-
-def in_a_window(pictures: str) -> Iterator[float]:
-    """Blender's job: it goes on while Blender answers, gives the control its picture, and can be stopped."""
-    current = addon("common.state").current
+def in_a_window() -> Iterator[float]:
+    """Another Blender bakes: this one answers, and its file is as it was, but for the control's picture."""
+    state = addon("common.state")
     obj = _sheet()
-    settings = wish(width=1024, height=1024)
-    settings.controls.add().kind = "OTHER"
+    settings = wish(width=256, height=256)
+    settings.controls.add().kind = "DEPTH"
+    push_undo()
     before = _state()
     began = time.monotonic()
     assert bpy.ops.tilewright.control_from_bake(index=0) == {"FINISHED"}
-    assert time.monotonic() - began < 2.0, "it does not wait"
-    assert current.bake is not None
+    assert time.monotonic() - began < 5.0, "it does not wait"
+    assert _state() == before, "nothing of it is in the file, not even meanwhile"
     assert not bpy.ops.tilewright.control_from_bake.poll(), "one at a time"
-    ticks = 0
-    while current.bake is not None:
+    while state.current.bake is not None:
         obj.location.x += 0.01  # the user works on
-        ticks += 1
         assert time.monotonic() - began < 200
         yield 0.1
-    assert ticks > 1, "Blender was blocked"
-    assert settings.controls[0].picture.name == "sheet Ambient Occlusion"
+    assert state.current.error is None, state.current.error
+    picture = settings.controls[0].picture
+    assert (picture.name, picture.is_float, tuple(picture.size)) == ("sheet Height", True, (256, 256))
+    rows = _rows(picture)
+    assert rows[128][192][0] < 0.1 < 0.9 < rows[0][64][0]
     assert _state() == before
-    rows = _rows(settings.controls[0].picture)
-    assert rows[512][768][0] < rows[512][256][0]
-    # undo stops jobs, as Blender has it, and may bring back what was there for the bake
-    settings.controls[0].picture = None
-    bpy.ops.ed.undo_push(message="before")
+    undo()
+    assert bpy.context.scene.tilewright.controls[0].picture is None, "one step takes it back"
+    redo()
+    settings = bpy.context.scene.tilewright
+    picture = settings.controls[0].picture
     assert bpy.ops.tilewright.control_from_bake(index=0, shows="OCCLUSION") == {"FINISHED"}
-    yield 0.2
-    bpy.ops.ed.undo_push(message="meanwhile")
-    bpy.ops.ed.undo()
-    end = time.monotonic() + 100
-    while addon("common.state").current.bake is not None or bpy.app.is_job_running("OBJECT_BAKE"):
+    assert bpy.ops.tilewright.stop_bake() == {"FINISHED"}
+    end = time.monotonic() + 60
+    while state.current.bake is not None:
         assert time.monotonic() < end
         yield 0.1
-    yield 0.5
-    bpy.ops.ed.redo()
-    yield 0.5
-    assert [scene.name for scene in bpy.data.scenes] == ["Scene"]
-    assert not [obj.name for obj in bpy.data.objects if obj.get("tilewright_bake")]
+    assert settings.controls[0].picture == picture, "it was stopped"
+    assert _state()["scenes"] == ["Scene"]
     return "done"

@@ -2,12 +2,17 @@
 """What is in the library of models, offered where it fits, found by name, and told. Runs inside Blender."""
 
 import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, message_of, run_rules, write_tensors
+from common import addon, fresh, made, message_of, pixels, run_rules, wish, write_tensors
 from loras import LARGE, SMALL
+
+Story = Iterator[float]
 
 FOLDER = Path()
 MODEL = ""
@@ -214,3 +219,100 @@ def rule_what_files_are_is_said_in_whole_texts() -> None:
             key = key.replace(value, place) if value else key
         assert key in told.TEXTS, kind.what
         assert told.sentence(kind) == kind.sentence, "in English it is what core says"
+
+
+def a_lora_from_the_library_at_the_screen(models: str, pictures: str) -> Story:
+    """Picked, looked at, used with the real engine, at another weight; then restored where its file is gone."""
+    fresh()
+    addon("common.preferences").get().models = models
+    addon("common.preferences").library().identify()
+    addon("install.models")._list()
+    settings = wish(prompt="moss", model=str(Path(models) / "tiny"), use_random_seed=False, seed=7, steps=2)
+    yield 1.0
+    yield from _open_panels()
+    bpy.ops.wm.call_menu(name="TILEWRIGHT_MT_loras")
+    yield from _photograph(pictures, "1-menu")
+    subprocess.run(["xdotool", "key", "Escape"], check=True)
+    yield 0.5
+    settings.controls.add().model = str(Path(models) / "depth")
+    settings.style_file = str(Path(models) / "style" / "ip-adapter.safetensors")
+    assert addon("settings.told").encoder(settings.style_file) == Path(models) / "style" / "image_encoder"
+    yield from _panel(pictures, "2-guides")
+    settings.controls.clear()
+    settings.style_file = ""
+    titles = [title for title, reason in _offered("lora") if not reason]
+    assert titles == ["moss"], _offered("lora")
+    pick = bpy.ops.tilewright.pick_file
+    assert pick(file=str(Path(models) / "moss.safetensors"), role="lora") == {"FINISHED"}
+    (item,) = settings.loras
+    assert (item.base, item.words.split()) == ("Stable Diffusion 1.x", ["mossy", "damp"])
+    yield from _panel(pictures, "3-picked")
+    images = []
+    for weight in (1.0, 0.25, 1.0):
+        item.weight = weight
+        assert bpy.ops.tilewright.generate() == {"FINISHED"}
+        yield from _until(lambda: len(made()) > len(images))
+        images.append(next(image for image in made() if image not in images))
+    one, less, again = map(pixels, images)
+    assert one != less, "its weight changes the texture"
+    assert one == again
+    recipe = addon("settings.properties").recipe_of(images[0])
+    assert [(lora.name, lora.weight) for lora in recipe.request.extras.loras] == [("moss.safetensors", 1.0)]
+    result = images[1].tilewright.result
+    Path(models, "moss.safetensors").unlink()
+    settings.loras.clear()
+    assert bpy.ops.tilewright.restore_settings(result=result) == {"FINISHED"}
+    (item,) = settings.loras
+    assert (item.missing, round(item.weight, 6), Path(item.file).name) == (True, 0.25, "moss.safetensors")
+    yield from _panel(pictures, "4-missing")
+    count = len(made())
+    said = message_of(bpy.ops.tilewright.generate)
+    assert "moss.safetensors is not here. Choose its file, or remove it." in said, said
+    assert len(made()) == count
+    return "done"
+
+
+def _open_panels() -> Story:
+    """Show the sidebar with our parts open. Blender keeps whether a panel is open, so they are opened once."""
+    area, side = _sidebar()
+    area.spaces.active.show_region_ui = True
+    yield 1.0
+    side.active_panel_category = "Tilewright"
+    panels = [getattr(bpy.types, f"TILEWRIGHT_PT_view3d_{one}") for one in ("loras", "model", "guides")]
+    for panel in panels:
+        bpy.utils.unregister_class(panel)
+    for panel in reversed(panels):  # a panel that is new to Blender opens as its options say
+        panel.bl_options = set()
+        bpy.utils.register_class(panel)
+    area.tag_redraw()
+    yield 1.0
+
+
+def _sidebar() -> tuple[Any, Any]:
+    (area,) = (area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == "VIEW_3D")
+    return area, next(region for region in area.regions if region.type == "UI")
+
+
+def _panel(folder: str, name: str) -> Story:
+    """Photograph the sidebar's beginning and its end."""
+    area, side = _sidebar()
+    for part, way in (("top", 5000), ("end", -5000)):
+        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=side):
+            bpy.ops.view2d.pan(deltax=0, deltay=way)
+        area.tag_redraw()
+        yield from _photograph(folder, f"{name}-{part}")
+
+
+def _photograph(folder: str, name: str) -> Story:
+    yield 2.0
+    # Blender's own screenshot operator gives black under software OpenGL
+    subprocess.run(["import", "-window", "root", str(Path(folder) / f"{name}.png")], check=True)
+
+
+def _until(true: Callable[[], object], seconds: float = 150.0) -> Story:
+    end = time.monotonic() + seconds
+    while not true():
+        error = addon("common.state").current.error
+        assert error is None, error
+        assert time.monotonic() < end
+        yield 0.2
