@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker behind a real sshd: jobs as here, and each thing that can go wrong with a line or the machine behind it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -113,16 +114,17 @@ def test_cancelling_is_heard_there_and_the_worker_stays(far, server):
 def test_previews_come_small_and_take_little_of_the_line(far, server):
     server.behave({"step_seconds": 0.02})
     far.session.previews = True
-    seen = []
+    seen, sides = [], []
     job = far.submit(steps=40)
     while not job.ended:
         far.pump()
         for event in far.events[len(seen) :]:
             seen.append(event)
             if isinstance(event.message, Preview):
-                assert sketch.read(Path(event.message.path)).width == 8
+                with contextlib.suppress(FileNotFoundError):  # there is a newer one
+                    sides.append(sketch.read(Path(event.message.path)).width)
         time.sleep(0.002)
-    assert [event for event in seen if isinstance(event.message, Preview)]
+    assert set(sides) == {8}
     noise = sketch.Sketch(256, 256, os.urandom(4 * 256 * 256))
     assert len(far_end.shrunk(noise)) <= wire.PREVIEW_RATE / 2
 
