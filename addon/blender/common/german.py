@@ -1556,7 +1556,7 @@ TEXTS = {
     "Laid as Set": "Als Satz gelegt",
     "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
     "A bake is running.": "Es wird gerade gebacken.",
-    "Assign": "Zuweisen",
+    "Assign to Object": "Dem Objekt zuweisen",
     "Bake": "Backen",
     "Bake...": "Backen ...",
     "Bake what the material shows on this object into plain images, for game engines and glTF": "Was das Material auf "
