@@ -200,7 +200,10 @@ def test_a_picture_tells_it_and_only_the_denoiser_has_it(studio: Studio) -> None
     loaded = studio.cache.get(studio.base, "cpu", EIGHT_BITS)
     small = {name for name, part in loaded.pipeline.components.items() if isinstance(part, nn.Module) and _whole(part)}
     assert small == {"unet"}
+    (note,) = studio.make(memory=EIGHT_BITS).notes
+    assert "8 bits" in note
     assert loaded.environment()["weights"] == "8 bits"
+    assert studio.make().notes == []
     assert "weights" not in studio.loaded().environment(), "another mode loads it again"
     assert np.array_equal(studio.pixels(), plain)
 
