@@ -56,7 +56,7 @@ from .windows import Looking, in_windows
 log = logging.getLogger(__name__)
 
 _NEARLY = "This model's textures repeat nearly, not exactly: its positions are learned. The seam score tells how well."
-_NARROW = "The model's weights have 8 bits, as the preferences say: about 1 % off. The same seed gives another picture."
+_NARROW = "The model's weights have 8 bits, about 1 % off: the same seed gives a slightly different picture."
 
 # Before which of them it is looked whether the job is to end. On a processor every block has some, and a hook costs
 # microseconds of the milliseconds that each takes. A graphics card is handed its work long before it does it, and waits
