@@ -29,7 +29,9 @@ _OUT_OF_MEMORY = (
     "CUDNN_STATUS_ALLOC_FAILED",
     "nable to find an engine",  # cuDNN: none of its ways to convolve fits
 )
+GUIDES = "guides"  # as which the weights of networks beside the denoiser are counted
 READS = "text_encoder"  # how the components that read prompts are called in every pipeline
+EIGHT_BITS = "eight_bits"  # what is asked for as a memory mode: the fastest one, with the denoiser's weights so
 _SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
 _KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
 
@@ -109,6 +111,7 @@ class Plan:
     vae_device: where pictures are decoded and encoded. autoencoder: diffusers' class for what does it.
     half: what the model's 16 bits a number are, on a card. in_turns: text encoders are read, used and let go before the
     denoiser is read, and the denoiser before they are read again for another prompt (see `turns`).
+    eight_bits: the denoiser's weights are kept so (see `eight_bits`); it computes in `dtype`.
     sentence: for people, ends with a full stop.
     """
 
@@ -126,6 +129,7 @@ class Plan:
     half: str = "float16"
     autoencoder: str = "AutoencoderKL"
     in_turns: bool = False
+    eight_bits: bool = False
 
     @property
     def can_take_turns(self) -> bool:
@@ -139,6 +143,12 @@ class Plan:
         words = "; text encoder and denoiser take turns, to save memory."
         return replace(self, in_turns=True, sentence=self.sentence.partition(", to save")[0].rstrip(".") + words)
 
+    def in_eight_bits(self) -> "Plan":
+        """The same with the denoiser's weights in 8 bits; not layer by layer, where a card holds few of them anyway."""
+        if self.offload is Offload.SEQUENTIAL:
+            return self
+        return replace(self, eight_bits=True, sentence=f"{self.sentence} Weights have 8 bits: about 1 % off.")
+
     def leaner(self) -> "Plan | None":
         """The next leaner mode's plan, decoding in its leanest way; None where there is none."""
         modes = _MODES[self.device.kind]
@@ -146,7 +156,8 @@ class Plan:
         if following == len(modes):
             return None
         leaner = _in_mode(self.device, modes[following], self.upcast_vae, self.half)
-        return replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder).taking_turns()
+        plan = replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder).taking_turns()
+        return plan.in_eight_bits() if self.eight_bits else plan
 
     def decodings(self, size: Size) -> tuple[Decoding, ...]:
         """The ways in which pictures of that size can be decoded here, the fastest first."""
@@ -174,16 +185,19 @@ def make_plan(
     family, parameters: the model's; component ("vae", "text_encoder" ...) -> its number of weights.
     size: the picture's. upcast_vae: the autoencoder needs float32 (its configuration's `force_upcast`).
     autoencoder: diffusers' class for it.
-    memory: "auto", or a mode's name. Raises `UserError` (kind `REQUEST`) for a mode that the device does not have.
+    memory: "auto", a mode's name, or `EIGHT_BITS`, which is never chosen unasked: its pictures are others.
+    Raises `UserError` (kind `REQUEST`) for a mode that the device does not have.
     """
     modes = _MODES[device.kind]
-    if memory != "auto":
+    narrow = memory == EIGHT_BITS
+    if memory != "auto" and not narrow:
         if memory not in modes:
-            known = ", ".join(("auto", *modes))
+            known = ", ".join(("auto", *modes, EIGHT_BITS))
             raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
         modes = (Mode(memory),)
     for mode_plan in _plans(device, modes, size, upcast_vae, family.dtype):
         plan = replace(mode_plan, autoencoder=autoencoder)
+        plan = plan.in_eight_bits() if narrow else plan
         if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
             return plan
     return plan
@@ -200,11 +214,23 @@ def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool
 
 
 def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
-    """An estimate of the device's memory that the plan takes for pictures of that size."""
+    """An estimate of the device's memory that the plan takes for pictures of that size.
+
+    parameters: also those of `GUIDES`, which are there whenever the denoiser is.
+    """
     per_number = _bytes(plan.dtype)
     pixels = size.width * size.height
-    weights = {name: count * per_number for name, count in parameters.items()}
+    weights = {name: float(count * per_number) for name, count in parameters.items()}
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
+    loading = 0.0
+    if plan.eight_bits:
+        if plan.can_take_turns:  # one memory: there it is read with all its bits before it has 8
+            together = (family.denoiser, "vae") if plan.in_turns else tuple(weights)
+            loading = sum(weights.get(name, 0) for name in together)
+        # scales, what keeps its bits, and the layer that is at work
+        weights[family.denoiser] = parameters.get(family.denoiser, 0) * (1 + per_number / 50)
+    if GUIDES in weights:
+        weights[family.denoiser] = weights.get(family.denoiser, 0) + weights.pop(GUIDES)
     step = pixels * family.step_bytes * per_number / 2 * _SLACK
     decode = decode_bytes(plan.decoding, pixels, plan.autoencoder) * _bytes(plan.vae_dtype) / 2
     if plan.vae_device != plan.device.name:
@@ -213,9 +239,10 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
         case Offload.NONE if plan.in_turns:
             reading = sum(held for name, held in weights.items() if name.startswith(READS))
             # the autoencoder stays
-            return int(max(reading + weights["vae"], sum(weights.values()) - reading + max(step, decode)))
+            working_weights = sum(weights.values()) - reading
+            return int(max(reading + weights["vae"], working_weights + max(step, decode), loading))
         case Offload.NONE:
-            return int(sum(weights.values()) + max(step, decode))
+            return int(max(sum(weights.values()) + max(step, decode), loading))
         case Offload.MODEL:
             working = {family.denoiser: step, "vae": decode}
             return int(max(held + working.get(name, 0) for name, held in weights.items()))

@@ -27,9 +27,21 @@ from ..core.model_files import folder as model_folder
 from ..core.model_files import parts
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
-from ..core.requests.texture import Scheduler, Sigmas, TextureRequest
-from . import guide_files, safety, vocabulary, weights
-from .devices import READS, Device, Kind, Offload, Plan, empty_cache, is_out_of_memory, make_plan, ready
+from ..core.requests.texture import STARTER, Scheduler, Sigmas, TextureRequest
+from . import eight_bits, guide_files, safety, vocabulary, weights
+from .devices import (
+    EIGHT_BITS,
+    GUIDES,
+    READS,
+    Device,
+    Kind,
+    Offload,
+    Plan,
+    empty_cache,
+    is_out_of_memory,
+    make_plan,
+    ready,
+)
 from .families import adapter_of
 from .families.adapter import Adapter
 from .guide_files import GuideCache
@@ -107,6 +119,7 @@ class LoadedModel:
             "dtype": plan.dtype if plan.dtype == plan.vae_dtype else f"{plan.dtype}, decoder {plan.vae_dtype}",
             "threads": str(torch.get_num_threads()),
             "memory": plan.mode.value,
+            **({"weights": "8 bits"} if plan.eight_bits else {}),
             **({"vae": self.folder.vae} if self.folder.vae else {}),
             PERIODIC: EXACTLY if self.info.exact else "as measured",
         }
@@ -152,6 +165,8 @@ class ModelCache:
         Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
         """
         info = catalogue.resolve(request.model)
+        if memory == EIGHT_BITS and request.model == STARTER:  # 29 MB at 16 bits: not worth another picture
+            memory = "auto"
         if request.sigmas not in info.sigmas(request.scheduler):
             raise UserError(
                 ErrorKind.REQUEST,
@@ -288,8 +303,7 @@ def _with_guides(
         return family, parameters
     beside = guide_files.count_weights(request.guides, family, with_encoder=device.kind is Kind.CPU)
     step = family.step_bytes + family.control_bytes * min(len(request.guides.controls), 2)
-    counted = parameters | {family.denoiser: parameters[family.denoiser] + beside}
-    return replace(family, step_bytes=step), counted
+    return replace(family, step_bytes=step), parameters | {GUIDES: beside}
 
 
 def load_pipeline(folder: ModelFolder, plan: Plan) -> Any:
@@ -374,6 +388,8 @@ def load_network(folder: ModelFolder, name: str, plan: Plan) -> Any:
     Raises `UserError` (kind `MODEL`).
     """
     network = _load_network(folder, name, plan.vae_dtype if name == "vae" else plan.dtype, plan.channels_last)
+    if plan.eight_bits and name == folder.family.denoiser:
+        eight_bits.shrink(network)
     if plan.offload is Offload.NONE:
         if plan.channels_last and isinstance(network, diffusers.ModelMixin):
             _lay_out(network)

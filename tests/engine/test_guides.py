@@ -32,7 +32,7 @@ from addon.core.requests.guides import Control, ControlKind, Guides, Style
 from addon.core.requests.template import Template
 from addon.core.requests.texture import STARTER, Axes, Size
 from addon.engine import generate, guide_files, guides
-from addon.engine.devices import Offload
+from addon.engine.devices import EIGHT_BITS, GUIDES, Offload
 from addon.engine.guide_files import GuideCache
 from addon.engine.guide_pictures import GuidePictures, guide_pictures
 from addon.engine.prompts import embed
@@ -450,6 +450,18 @@ def test_guides_go_with_templates_variations_and_windows(
 # --- what cannot be
 
 
+def test_guides_keep_their_bits_beside_a_denoiser_in_8(
+    studio: Studio, controls: dict[str, Path], picture: Path
+) -> None:
+    asked = Guides((Control(str(controls["depth"]), str(picture)),), Style(str(controls["style"]), str(picture)))
+    guided, plain = studio.pixels(guides=asked).astype(int), studio.pixels().astype(int)
+    narrow = studio.pixels(guides=asked, memory=EIGHT_BITS).astype(int)
+    assert 0 < np.abs(narrow - guided).mean() < np.abs(guided - plain).mean() / 2
+    held = studio.cache.get(replace(studio.base, guides=asked), "cpu", EIGHT_BITS).guides.modules
+    assert held
+    assert all(weight.is_floating_point() for network in held for weight in network.parameters())
+
+
 def test_guides_are_counted_in_the_memory(studio: Studio, controls: dict[str, Path], picture: Path) -> None:
     from addon.engine import models
 
@@ -460,7 +472,7 @@ def test_guides_are_counted_in_the_memory(studio: Studio, controls: dict[str, Pa
     with guide_pictures(request, studio.store, lambda: None) as pictures, guides.ready(loaded, pictures):
         held = sum(parameter.numel() for part in loaded.guides.modules for parameter in part.parameters())
     encoder = sum(parameter.numel() for parameter in networks.image_encoder().parameters())
-    assert counted["unet"] == loaded.parameters["unet"] + held + encoder
+    assert counted == loaded.parameters | {GUIDES: held + encoder}
     assert family.step_bytes > loaded.info.family.step_bytes
 
 

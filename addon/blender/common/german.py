@@ -1021,6 +1021,10 @@ TEXTS = {
     "Slower, needs about half": "Langsamer, braucht etwa die Hälfte",
     "Lean": "Sparsam",
     "Slower still": "Noch langsamer",
+    "Weights in 8 Bits": "Gewichte in 8 Bit",
+    "Half the memory for a larger model's weights, a little slower. Pictures change: about 1 % off": (
+        "Halb so viel Speicher für die Gewichte größerer Modelle, etwas langsamer. Bilder ändern sich: etwa 1 % daneben"
+    ),
     "Least": "Am sparsamsten",
     "Slowest, for the smallest cards": "Am langsamsten, für die kleinsten Karten",
     "Step Previews": "Zwischenbilder",
