@@ -16,8 +16,7 @@ _CONTEXTS = ("*", "Operator", package.TITLE)  # most texts, buttons of operators
 
 def iface_(text: str) -> str:
     """For what is drawn: our own words first, for some of Blender's mean something else ("Assets", "Blend")."""
-    ours = pgettext_iface(text, package.TITLE)
-    return pgettext_iface(text) if ours == text else ours
+    return pgettext_iface(text, package.TITLE) if text in GERMAN else pgettext_iface(text)
 
 
 def message_of(error: UserError) -> str:
