@@ -20,7 +20,7 @@ from bpy.props import StringProperty
 from ...core.errors import ErrorKind, UserError
 from ...core.prompts import PLACE
 from ...core.requests.extras import name_of
-from ..common import reporting
+from ..common import reporting, state
 from ..common.languages import rpt_
 from . import extras, models, preset_files
 from .preset_files import FINGERPRINT, Lost
@@ -251,7 +251,7 @@ class TILEWRIGHT_OT_add_preset(AddPresetBase, bpy.types.Operator):
             write(settings_of(context.scene), Path(filepath))
         except OSError as error:
             words = rpt_("Cannot write {path}: {reason}.")
-            self.report({"ERROR"}, words.format(path=filepath, reason=error.strerror))
+            state.current.error = UserError(ErrorKind.DISK, words.format(path=filepath, reason=error.strerror))
 
 
 class TILEWRIGHT_PT_presets(PresetPanel, bpy.types.Panel):

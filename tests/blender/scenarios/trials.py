@@ -14,9 +14,11 @@ import bpy
 from common import addon, fresh, generate, run_rules
 from history import fingerprint
 
-# Of our operators, those that touch no material because they are about the engine, its files, or a window.
+# Of our operators, those that touch no material because they are about the engine, its files, or a window; and the
+# bake, which gives a material of its own.
 _ELSEWHERE = {
     "add_preset",
+    "bake",
     "cancel_install",
     "check_python",
     "copy_diagnostics",
@@ -32,7 +34,7 @@ _ELSEWHERE = {
     "show_file",
     "verify",
 }
-_SEQUENCES, _LENGTH = 6, 10
+_SEQUENCES, _LENGTH = 6, 14
 
 
 def run_all() -> dict[str, str]:
