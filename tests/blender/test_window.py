@@ -43,6 +43,13 @@ def test_a_list_is_chosen_in_a_dialog(blender: Blender) -> None:
         pytest.skip(lack)
 
 
+def test_the_bake_dialog_starts_a_bake(blender: Blender) -> None:
+    blender.window = WINDOW
+    lack = blender.run("window.the_bake_dialog_starts_a_bake")
+    if lack:
+        pytest.skip(lack)
+
+
 def test_a_mask_is_painted_with_a_stroke(blender: Blender) -> None:
     blender.window = WINDOW
     lack = blender.run("window.a_mask_is_painted_with_a_stroke")

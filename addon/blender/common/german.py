@@ -1519,7 +1519,7 @@ TEXTS = {
     "An image on the UV map, to be painted": "Ein Bild auf der UV-Map, zum Malen",
     "Blend": "Mischen",
     "Blend With": "Mischen mit",
-    "Blend With...": "Mischen mit ...",
+    "Blend With...": "Mischen mit...",
     "Blend another material into this one by a mask, with a border that follows the heights of both": "Ein anderes "
     "Material nach einer Maske in dieses mischen, mit einer Grenze, die den Höhen beider folgt",
     "Change it in the Shader Editor.": "Ändern Sie sie im Shader-Editor.",
@@ -1560,9 +1560,9 @@ TEXTS = {
     "Laid as Set": "Als Satz gelegt",
     "Laid by itself, for a set of tiles": "Von selbst gelegt, für einen Satz Kacheln",
     "A bake is running.": "Es wird gerade gebacken.",
-    "Assign": "Zuweisen",
+    "Assign to Object": "Dem Objekt zuweisen",
     "Bake": "Backen",
-    "Bake...": "Backen ...",
+    "Bake...": "Backen...",
     "Bake what the material shows on this object into plain images, for game engines and glTF": "Was das Material auf "
     "diesem Objekt zeigt, in einfache Bilder backen, für Game-Engines und glTF",
     "Baked for what was open before.": "Gebacken für das, was vorher offen war.",
@@ -1597,7 +1597,7 @@ TEXTS = {
     "The other result: its folder in the history": "Das andere Ergebnis: sein Ordner im Verlauf",
     "To": "Nach",
     "Transition": "Übergang",
-    "Transition...": "Übergang ...",
+    "Transition...": "Übergang...",
     # another machine
     "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
     "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""

@@ -10,9 +10,13 @@ from ...core.errors import UserError
 from . import package
 from .german import TEXTS as GERMAN
 
-iface_: Callable[[str], str] = pgettext_iface  # for what is drawn
 rpt_: Callable[[str], str] = pgettext_rpt  # for what is reported
 _CONTEXTS = ("*", "Operator", package.TITLE)  # most texts, buttons of operators, what Blender would say otherwise
+
+
+def iface_(text: str) -> str:
+    """For what is drawn: our own words first, for some of Blender's mean something else ("Assets", "Blend")."""
+    return pgettext_iface(text, package.TITLE) if text in GERMAN else pgettext_iface(text)
 
 
 def message_of(error: UserError) -> str:

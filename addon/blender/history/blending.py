@@ -84,8 +84,13 @@ class TILEWRIGHT_OT_blend_with(OnMaterial):
             layout.label(text=title(browse.result(self.result).recipe.request.prompt), translate=False)
         else:
             layout.prop(self, "material", icon="MATERIAL")
-        for name in ("mask", "name", *(("size",) if self.mask == "IMAGE" else ()), "amount"):
-            layout.prop(self, name)
+        layout.prop(self, "mask")
+        layout.prop(self, "name")
+        new = layout.column()
+        new.active = not self._is_there(context)
+        if self.mask == "IMAGE":
+            new.prop(self, "size")
+        new.prop(self, "amount")
 
     def act(self, context: bpy.types.Context) -> None:
         material = active_material(context)
@@ -99,6 +104,13 @@ class TILEWRIGHT_OT_blend_with(OnMaterial):
         blend.mix(material, second, mask)
         words = rpt_("glTF and USD files get {name} without the blend. For engines, bake it.")
         self.report({"INFO"}, words.format(name=material.name))
+
+    def _is_there(self, context: bpy.types.Context) -> bool:
+        """Whether the mask is one that is there, and is taken as it is."""
+        if self.mask == "IMAGE":
+            return self.name in bpy.data.images
+        obj: Any = context.object
+        return obj is not None and obj.type == "MESH" and (self.name or blend.ATTRIBUTE) in obj.data.color_attributes
 
     def _second(self, material: bpy.types.Material) -> blend.Second:
         if self.result:

@@ -188,7 +188,8 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
     strength: _strength_property(0.7)
 
     def propose(self, result: Result) -> None:
-        """Nothing to propose; any result may be the first."""
+        """The newest of the others."""
+        self.second = next(_other_results(self, bpy.context, ""), "")
 
     def request(self, result: Result) -> TextureRequest:
         if not self.second:

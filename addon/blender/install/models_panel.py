@@ -10,7 +10,7 @@ from ...core.hub.messages import HubProgress, HubStage
 from ...host.library import Entry, Source
 from ..common import package, state
 from ..common.drawing import lines, size_text, time_text
-from ..common.languages import iface_
+from ..common.languages import iface_, message_of
 from . import models, models_operators
 
 _STAGES = {
@@ -89,7 +89,7 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     more = box.box().column()
     more.label(text="Get More Models", icon="IMPORT")
     if error := models.offline():
-        lines(more, str(error), "INTERNET_OFFLINE")
+        lines(more, message_of(error), "INTERNET_OFFLINE")
     more.prop(shown, "words", icon="VIEWZOOM", text="Search")
     more.template_list("TILEWRIGHT_UL_found_models", "", shown, "found", shown, "chosen", rows=6)
     if current.searching or current.due:
@@ -139,7 +139,7 @@ def _draw_state(layout: Any) -> None:
         row.label(text=f"{iface_(current.chore.title)}...", icon="TIME", translate=False)
         row.operator("tilewright.cancel_download", text="Stop")
     elif current.error:
-        lines(layout, str(current.error), "ERROR")
+        lines(layout, message_of(current.error), "ERROR")
         row = layout.row(align=True)
         row.operator("tilewright.open_models_log", icon="TEXT")
         row.operator("tilewright.dismiss_models", text="Close")

@@ -86,6 +86,10 @@ class _Elsewhere(_Setup):
     def problem(cls, context: bpy.types.Context) -> UserError | None:
         if not preferences.get().host.strip():
             return UserError(ErrorKind.RUNTIME, "Name the other machine first, as ssh knows it.")
+        try:
+            preferences.named_place()
+        except UserError as error:  # not allowed online, or no such name
+            return error
         return setup.BUSY if state.current.setup.busy else None
 
 

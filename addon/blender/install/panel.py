@@ -12,7 +12,7 @@ from ...host.installer_messages import InstallerProgress, Stage
 from ...host.ssh import FOLDER
 from ..common import package, preferences, state
 from ..common.drawing import lines, paragraph, size_text, time_text
-from ..common.languages import iface_
+from ..common.languages import iface_, message_of
 
 _STAGES = {
     Stage.WAITING: "Waiting for another Blender",
@@ -132,7 +132,7 @@ def draw_preferences(layout: bpy.types.UILayout, chosen: Any) -> None:
     if current.setup.busy:
         draw_progress(box)
     elif current.setup.error:
-        lines(box, str(current.setup.error), "ERROR")
+        lines(box, message_of(current.setup.error), "ERROR")
     elif current.setup.message:
         lines(box, current.setup.message, "CHECKMARK")
     box.separator()

@@ -33,7 +33,7 @@ class TILEWRIGHT_OT_bake(OnMaterial):
         items=[(str(side), f"{side}", "") for side in bake.SIDES],
         default="2048",
     )
-    use: BoolProperty(name="Assign", description="Give the object the baked material", default=False)
+    use: BoolProperty(name="Assign to Object", description="Give the object the baked material", default=False)
 
     @classmethod
     def problem_with(cls, material: bpy.types.Material, context: bpy.types.Context) -> UserError | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The user's preferences: what there is to choose, and how it is shown. Imports bpy."""
 
+from functools import lru_cache
 from typing import Any
 
 import bpy
@@ -17,17 +18,18 @@ def _store_changed() -> None:
         handler()
 
 
-_places: list[tuple[str, str, str, int]] = []  # what was shown last: Blender needs the texts to live
-
-
-def _place_items(self: Any, context: bpy.types.Context | None) -> list[tuple[str, str, str, int]]:
+def _place_items(self: Any, context: bpy.types.Context | None) -> tuple[tuple[str, str, str, int], ...]:
     """Where textures are made: here, or on the machine that is named."""
-    host = self.host.strip() or iface_("Another Machine")
-    _places[:] = [
-        ("HERE", iface_("This Computer"), iface_("Textures are made on this computer"), 0),
-        ("ELSEWHERE", host, iface_("Textures are made on that machine, reached by ssh"), 1),
-    ]
-    return _places
+    return _places_with(self.host.strip())
+
+
+@lru_cache(maxsize=8)
+def _places_with(host: str) -> tuple[tuple[str, str, str, int], ...]:
+    """The same tuple each time: Blender asks more than once while it draws, and shows the first answer's texts."""
+    return (
+        ("HERE", "This Computer", "Textures are made on this computer", 0),
+        ("ELSEWHERE", host or "Another Machine", "Textures are made on that machine, reached by ssh", 1),
+    )
 
 
 def _place_changed() -> None:
@@ -241,7 +243,7 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
 def _part(layout: bpy.types.UILayout, heading: str, icon: Any) -> bpy.types.UILayout:
     """A part of the preferences under its heading."""
     column = layout.box().column()
-    column.label(text=heading, icon=icon)
+    column.label(text=iface_(heading), icon=icon, translate=False)
     return column
 
 

@@ -77,6 +77,10 @@ def is_reached_only_online(host: str) -> str:
     bpy.context.preferences.system.use_online_access = False
     wish(prompt="bricks")
     said = message_of(bpy.ops.tilewright.generate)
-    assert message_of(bpy.ops.tilewright.check_elsewhere) == said
+    assert "is in the network" in message_of(bpy.ops.tilewright.check_elsewhere), "greyed, with the reason"
+    chosen = addon("common.preferences").get()
+    items = addon("shell.preferences")._place_items(chosen, None)
+    assert items is addon("shell.preferences")._place_items(chosen, None), "Blender shows texts that Python has freed"
+    assert items[1][1] == host
     _preferences("", "~/tilewright", "HERE")
     return said

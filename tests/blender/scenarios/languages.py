@@ -16,7 +16,9 @@ def left_in_english() -> list[str]:
     view.use_translate_interface = view.use_translate_tooltips = view.use_translate_reports = True
     assert rpt_("Texture deleted.") == "Die Textur ist gelöscht."
     assert iface_("History", "Tilewright") == "Verlauf"
-    german = addon("common.languages").GERMAN
+    languages = addon("common.languages")
+    german = languages.GERMAN
+    assert [text for text in german if languages.iface_(text) != german[text]] == [], "Blender's word, not ours"
     found = [text for text in german if iface_(text) == text != german[text]]
     view.language = "en_US"
     return found

@@ -20,7 +20,7 @@ from common import addon, fresh, made, write_tensors
 from window import Story, _until, missing_hands
 
 PLACES = ("view3d", "shader")
-PARTS = ("main", "history", "texture", "model", "loras", "target", "material")
+PARTS = ("main", "history", "texture", "model", "loras", "guides", "target", "material")
 # Pressed by tests of their own, since they change the machine or go out: what they do, and where.
 ELSEWHERE = {
     "tilewright.install": "test_setting_up_window.py",
@@ -29,6 +29,8 @@ ELSEWHERE = {
     "tilewright.remove_environment": "test_setting_up.py",
     "tilewright.dismiss_setup": "test_setting_up.py",
     "tilewright.look_up_model": "test_models.py",
+    "tilewright.check_elsewhere": "test_elsewhere.py",
+    "tilewright.copy_install_command": "test_elsewhere.py",
     "tilewright.open_model_page": "a page of the hub, in a browser",
     "screen.userpref_show": "Blender's own",
 }

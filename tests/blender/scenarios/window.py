@@ -199,6 +199,34 @@ def a_list_is_chosen_in_a_dialog() -> Story:
     return ""
 
 
+def the_bake_dialog_starts_a_bake() -> Story:
+    """Enter in the dialog bakes in the background; one undo takes the baked material back."""
+    if lack := missing_hands():
+        return lack
+    fresh()
+    _press(prompt="baked")
+    yield from _until(made)
+    push_undo()
+    subprocess.run(["xdotool", "mousemove", "700", "400"], check=True)
+    yield 0.5
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        assert bpy.ops.tilewright.bake("INVOKE_DEFAULT", True, size="512") == {"RUNNING_MODAL"}
+    yield 1.0
+    now = addon("common.state").current
+    assert now.baked is None, "nobody has said yes yet"
+    # off the fields, over the dialog's heading
+    subprocess.run(["xdotool", "mousemove", "700", "370"], check=True)
+    yield 0.5
+    subprocess.run(["xdotool", "key", "Return"], check=True)
+    yield from _until(lambda: now.baked is not None, 5.0)
+    yield from _until(lambda: now.baked.is_over and now.baked_outcome, 120.0)
+    assert now.baked.error is None
+    assert "Material Baked" in bpy.data.materials
+    undo()
+    assert "Material Baked" not in bpy.data.materials
+    return ""
+
+
 def a_mask_is_painted_with_a_stroke() -> Story:
     """Paint Mask opens a window beside the layout, and a stroke there is white; undo takes the stroke back alone."""
     if lack := missing_hands():
