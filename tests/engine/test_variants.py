@@ -320,7 +320,7 @@ def test_one_tile_anew_keeps_its_rims_and_all_others(
 
 def test_tile_that_no_set_has_is_refused(make: Callable[..., Any], two: tuple[Path, Path]) -> None:
     (result,) = make(variants=8)
-    with pytest.raises(UserError, match="no tile in column 4 and row 0"):
+    with pytest.raises(UserError, match="no tile in column 5 and row 1"):
         ways.tile_anew(result, 4, 0, seed=1)
     (plain,) = make()
     with pytest.raises(UserError, match="no set of tiles"):

@@ -1598,6 +1598,13 @@ TEXTS = {
     "To": "Nach",
     "Transition": "Übergang",
     "Transition...": "Übergang...",
+    "One Tile Anew": "Eine Kachel neu",
+    "One Tile Anew...": "Eine Kachel neu...",
+    "Make one tile of this set anew. It fits where it did, and all others stay as they are": "Eine Kachel dieses Satzes "
+    "neu machen. Sie passt, wo sie passte, und alle anderen bleiben, wie sie sind",
+    "Column": "Spalte",
+    "Row": "Zeile",
+    "Counted from the top left": "Von links oben gezählt",
     # another machine
     "Name the other machine first, as ssh knows it.": "Nennen Sie zuerst den anderen Rechner, wie ssh ihn kennt.",
     "Connect by ssh and list what is there and what is missing. Nothing is changed there": ""

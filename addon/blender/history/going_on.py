@@ -17,6 +17,7 @@ from ...core.requests.template import USUAL_STRENGTH, Region
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size, TextureRequest
 from ...core.requests.transition import LEAST_WIDTH, MAX_WIDTH
 from ...core.results import Result
+from ...core.variants import ONE_TILE
 from ..common import reporting, state
 from ..common.languages import iface_, rpt_
 from ..pictures import images, sources
@@ -238,6 +239,28 @@ class TILEWRIGHT_OT_wear(_OnGenerated):
         return replace(wanted, prompt=prompt, seed=new_seed(), count=self.count)
 
 
+def _place_property(name: str) -> Any:
+    return IntProperty(name=name, description="Counted from the top left", default=1, min=1, soft_max=4, max=16)
+
+
+class TILEWRIGHT_OT_tile_anew(_OnGenerated):
+    """Make one tile of this set anew. It fits where it did, and all others stay as they are"""
+
+    bl_idname = "tilewright.tile_anew"
+    bl_label = "One Tile Anew"
+    asked = ("column", "row")
+
+    result: _result_property()
+    column: _place_property("Column")
+    row: _place_property("Row")
+
+    def propose(self, result: Result) -> None:
+        ways.tile_anew(result, 0, 0, seed=0)
+
+    def request(self, result: Result) -> TextureRequest:
+        return ways.tile_anew(result, self.column - 1, self.row - 1, new_seed())
+
+
 class TILEWRIGHT_OT_use_as_template(reporting.Operator):
     """Start the next texture from this picture"""
 
@@ -307,6 +330,8 @@ class TILEWRIGHT_MT_going_on(bpy.types.Menu):
         layout.operator("tilewright.grow", text="Grow...").result = name
         layout.operator("tilewright.wear", text="Wear...").result = name
         layout.operator("tilewright.transition", text="Transition...").result = name
+        if entry.result.recipe.sheet != ONE_TILE and entry.result.recipe.texture.transition is None:
+            layout.operator("tilewright.tile_anew", text="One Tile Anew...").result = name
         if entry.result.recipe.request.axes is not Axes.NONE:
             layout.operator("tilewright.repair_seam").result = name
         layout.operator("tilewright.generate_again", text="Generate at Another Size...").result = name
@@ -318,6 +343,7 @@ CLASSES = (
     TILEWRIGHT_OT_grow,
     TILEWRIGHT_OT_wear,
     TILEWRIGHT_OT_transition,
+    TILEWRIGHT_OT_tile_anew,
     TILEWRIGHT_OT_use_as_template,
     TILEWRIGHT_FH_template,
     TILEWRIGHT_MT_going_on,

@@ -99,8 +99,8 @@ def _check_template(template: Template, axes: Axes, sheet: Sheet) -> None:
             raise bad_request("The template is no set of tiles.", "Choose a set, or another part to be made anew.")
         if not (0 <= column < sheet.columns and 0 <= row < sheet.rows):
             raise bad_request(
-                f"The set has no tile in column {column} and row {row}.",
-                f"It has {sheet.columns} columns and {sheet.rows} rows, counted from 0.",
+                f"The set has no tile in column {column + 1} and row {row + 1}.",
+                f"It has {sheet.columns} columns and {sheet.rows} rows.",
             )
     if axes is not Axes.NONE:
         return

@@ -208,6 +208,16 @@ def rule_control_takes_one_tile_of_a_set_that_repeats() -> None:
     assert set(values[2::4]) == {tile}
 
 
+def rule_one_tile_of_a_set_is_made_anew_from_the_history() -> None:
+    image = generate(variants="4")
+    assert "no tile in column 9" in message_of(
+        lambda: bpy.ops.tilewright.tile_anew(result=image.tilewright.result, column=9)
+    )
+    assert bpy.ops.tilewright.tile_anew(result=image.tilewright.result, column=2) == {"FINISHED"}
+    made = addon("settings.properties").recipe_of(addon("material.color_node").image_node(_material()).image).request
+    assert (made.variants, made.template.tile, made.seed != 0) == (4, (1, 0), True)
+
+
 def rule_transition_gets_a_mask_and_needs_coordinates_that_are_only_scaled() -> None:
     material = _made()
     node = addon("material.color_node").image_node(material)
