@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, generate, links, message_of, push_undo, redo, run_rules, undo
+from common import addon, fresh, generate, lay_field, links, message_of, push_undo, redo, run_rules, undo
 
 SIDE, RENDERED = 32, 64
 RED, GREEN = (0.8, 0.1, 0.1), (0.1, 0.7, 0.2)
@@ -303,7 +303,7 @@ def rendered(folder: str) -> dict[str, dict[str, float]]:
     """What Cycles draws of a blend's outputs, as light: means over the picture, and the part that is between both."""
     fresh()
     material, _other = _two()
-    _field(material)
+    lay_field(material, RENDERED)
     figures = {"first alone": _look(folder, "Base Color"), "first normal": _look(folder, "Normal")}
     blend = _blend(amount=0.5, mask="IMAGE", size=32)
     mask = addon("material.blend").mask_node(blend).image
@@ -324,23 +324,6 @@ def rendered(folder: str) -> dict[str, dict[str, float]]:
     bpy.ops.tilewright.remove_blend()
     figures["removed"] = _look(folder, "Base Color")
     return figures
-
-
-def _field(material: Any) -> None:
-    scene = bpy.context.scene
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
-    bpy.ops.mesh.primitive_plane_add(size=2)
-    bpy.context.object.data.materials.append(material)
-    camera = bpy.data.objects.new("Field", bpy.data.cameras.new("Field"))
-    camera.data.type, camera.data.ortho_scale, camera.location = "ORTHO", 2.0, (0, 0, 3)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.use_denoising = 1, False
-    scene.render.resolution_x = scene.render.resolution_y = RENDERED
-    scene.view_settings.view_transform = "Raw"
-    scene.render.image_settings.file_format, scene.render.image_settings.color_depth = "OPEN_EXR", "32"
 
 
 def _look(folder: str, input_: str) -> dict[str, float]:

@@ -140,3 +140,21 @@ def undo() -> None:
 def redo() -> None:
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         assert bpy.ops.ed.redo() == {"FINISHED"}
+
+
+def lay_field(material: Any, rendered: int) -> None:
+    """A plane with the material alone that fills a picture of so many pixels, by Cycles, as linear floats."""
+    scene = bpy.context.scene
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    bpy.ops.mesh.primitive_plane_add(size=2)
+    bpy.context.object.data.materials.append(material)
+    camera = bpy.data.objects.new("Field", bpy.data.cameras.new("Field"))
+    camera.data.type, camera.data.ortho_scale, camera.location = "ORTHO", 2.0, (0, 0, 3)
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising = 1, False
+    scene.render.resolution_x = scene.render.resolution_y = rendered
+    scene.view_settings.view_transform = "Raw"
+    scene.render.image_settings.file_format, scene.render.image_settings.color_depth = "OPEN_EXR", "32"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import bpy
-from common import PACKAGE, addon, fresh, generate, links, message_of, push_undo, redo, run_rules, undo
+from common import PACKAGE, addon, fresh, generate, lay_field, links, message_of, push_undo, redo, run_rules, undo
 
 SIDE, FIELD, RENDERED = 32, 8, 256  # pixels of a tile, tiles, pixels of a rendered field
 
@@ -392,21 +392,8 @@ def rendered(folder: str) -> dict[str, dict[str, float]]:
 
 def _field(material: Any) -> None:
     """A plane that fills the picture, and each map as light at an output of its own."""
-    scene = bpy.context.scene
-    for obj in list(bpy.data.objects):
-        bpy.data.objects.remove(obj)
-    bpy.ops.mesh.primitive_plane_add(size=2)
-    bpy.context.object.data.materials.append(material)
-    camera = bpy.data.objects.new("Field", bpy.data.cameras.new("Field"))
-    camera.data.type, camera.data.ortho_scale, camera.location = "ORTHO", 2.0, (0, 0, 3)
-    scene.collection.objects.link(camera)
-    scene.camera = camera
-    scene.render.engine = "CYCLES"
-    scene.cycles.samples, scene.cycles.use_denoising = 1, False
-    scene.cycles.pixel_filter_type = "BOX"
-    scene.render.resolution_x = scene.render.resolution_y = RENDERED
-    scene.view_settings.view_transform = "Raw"
-    scene.render.image_settings.file_format, scene.render.image_settings.color_depth = "OPEN_EXR", "32"
+    lay_field(material, RENDERED)
+    bpy.context.scene.cycles.pixel_filter_type = "BOX"
     tree = material.node_tree
     mapping = next(node for node in tree.nodes if node.bl_idname == "ShaderNodeMapping")
     mapping.inputs["Scale"].default_value = (FIELD, FIELD, 1.0)
