@@ -1600,8 +1600,8 @@ TEXTS = {
     "Transition...": "Übergang...",
     "One Tile Anew": "Eine Kachel neu",
     "One Tile Anew...": "Eine Kachel neu...",
-    "Make one tile of this set anew. It fits where it did, and all others stay as they are": "Eine Kachel dieses Satzes "
-    "neu machen. Sie passt, wo sie passte, und alle anderen bleiben, wie sie sind",
+    "Make one tile of this set anew. It fits where it did, and all others stay as they are": "Eine Kachel dieses "
+    "Satzes neu machen. Sie passt, wo sie passte, und alle anderen bleiben, wie sie sind",
     "Column": "Spalte",
     "Row": "Zeile",
     "Counted from the top left": "Von links oben gezählt",
