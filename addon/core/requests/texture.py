@@ -299,7 +299,7 @@ class TextureRequest:
 
     @property
     def picture_size(self) -> Size:
-        """What is sampled at once: all tiles, one with half of each beside it, or one picture for another detail size."""
+        """What is sampled at once: all tiles, or one with half of each beside it; another size for another detail."""
         if self.sheet.count == 1:
             times = self.detail.times
             return self.size if times == 1 else PictureSize(int(self.size.width * times), int(self.size.height * times))
