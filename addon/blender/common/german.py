@@ -998,9 +998,10 @@ TEXTS = {
     "A Python that has the engine's packages, to use instead of what Install makes. The environment variable "
     "TILEWRIGHT_PYTHON overrides both": "Dieses Python mit den Paketen der Engine benutzen, statt "
     "dessen, was Installieren macht. Leer: was Installieren macht. Die Variable TILEWRIGHT_PYTHON geht beiden vor",
+    "Compute Device": "Rechengerät",
     "Device": "Gerät",
-    "What computes the textures. Takes effect with the next job": "Was die Texturen berechnet. Eine "
-    "Änderung wirkt beim nächsten Auftrag",
+    "What computes the textures on this machine. Takes effect with the next job": "Was auf diesem Rechner die "
+    "Texturen berechnet. Eine Änderung wirkt beim nächsten Auftrag",
     "Automatic": "Automatisch",
     "The fastest one available": "Das schnellste, das da ist",
     "NVIDIA or AMD": "NVIDIA oder AMD",
