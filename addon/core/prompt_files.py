@@ -72,6 +72,7 @@ class Wish:
     delight: str | None = None
     variants: int | None = None
     sigmas: str | None = None
+    detail: str | None = None
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None

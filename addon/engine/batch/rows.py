@@ -24,6 +24,7 @@ from ...core.model_files import hashes, parts
 from ...core.naming import slug
 from ...core.prompt_files import BATCH_COLUMNS, Wish, listed, parse
 from ...core.requests import recipe_json
+from ...core.requests.detail import Detail, parse_detail
 from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
 from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Sigmas, Size, TextureRequest
@@ -194,6 +195,7 @@ def _request(
         count=1 if wish.count is None else wish.count,
         axes=Axes(tile),
         scheduler=_scheduler(wish.scheduler or "", info),
+        detail=parse_detail(wish.detail or Detail.MEDIUM),
         sigmas=_sigmas(wish.sigmas or "", wish.scheduler or "", info),
         extras=extras,
         model=wish.model or STARTER,
