@@ -96,7 +96,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     def height_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         from . import finish
 
-        return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
+        return finish.height(pixels, request.finish, request.axes, cache.networks, start, watch)
 
     with (
         guide_pictures(request, store, watch.check) as guides,

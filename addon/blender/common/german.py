@@ -1391,6 +1391,9 @@ TEXTS = {
     "De-light": "Ohne Schatten",
     "First remove shading from the colors, as photos have it": "Zuerst Licht und Schatten aus den Farben nehmen, wie "
     "Fotos sie haben",
+    "Invert Relief": "Relief umkehren",
+    "Make high what the maps would make deep, where the texture looks inside out": "Hoch machen, was in den Maps sonst "
+    "tief wäre: für Texturen, deren Relief verkehrt herum ist",
     "Suggested Relief": "Vorgeschlagenes Relief",
     "Set last for a texture": "Zuletzt für eine Textur gesetzt",
     # models

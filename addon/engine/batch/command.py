@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--upscale", type=int, choices=SCALES, help="how many times larger")
     parser.add_argument("--kind", choices=[kind.value.lower() for kind in SurfaceKind], help="what they are made of")
     parser.add_argument("--delight", action="store_const", const="yes", help="take shading out of the colors")
+    parser.add_argument("--invert-relief", action="store_const", const="yes", help="maps with what is deep high")
     parser.add_argument("--export", default="", choices=tuple(SCHEMES), help="also packed as that program imports them")
     parser.add_argument("--blend", type=Path, metavar="FILE", help="at the end, all of them as assets in a .blend")
     parser.add_argument("--blender", default="blender", metavar="PROGRAM", help="one that has Tilewright, for --blend")

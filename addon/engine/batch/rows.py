@@ -241,17 +241,22 @@ def _extras(wish: Wish) -> Extras:
     )
 
 
+def _is_yes(column: str, text: str | None) -> bool:
+    said = _SAID.get((text or "no").lower())
+    if said is None:
+        raise bad_request(f"{column} is {text!r}.", "Write yes or no.")
+    return said
+
+
 def _finish(wish: Wish) -> Finish:
-    delight = _SAID.get((wish.delight or "no").lower())
-    if delight is None:
-        raise bad_request(f"delight is {wish.delight!r}.", "Write yes or no.")
     finish = Finish(
         upscale=1 if wish.upscale is None else wish.upscale,
         upscaler=wish.upscaler or STARTER_NETWORKS,
         maps=parse_maps(filter(None, re.split(r"[\s,+]+", (wish.maps or "").lower()))),
         map_networks=wish.map_networks or STARTER_NETWORKS,
         kind=parse_kind(wish.kind or "auto"),
-        delight=delight,
+        delight=_is_yes("delight", wish.delight),
+        invert_relief=_is_yes("invert_relief", wish.invert_relief),
     )
     if finish.upscale > 1:
         image_networks.upscaler_file(finish.upscaler)
