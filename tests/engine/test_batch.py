@@ -191,7 +191,19 @@ def test_folders_are_named_by_the_scheme(tmp_path: Path, names: str, folder: str
 
 @pytest.mark.parametrize(
     "names",
-    ["../{seed}", "CON/{seed}", "/{seed}", "{seed}/", "{seed", "{prompt.upper}", "{prompt!r}", "a:{seed}", "", ".{seed}", "{}"],
+    [
+        "../{seed}",
+        "CON/{seed}",
+        "/{seed}",
+        "{seed}/",
+        "{seed",
+        "{prompt.upper}",
+        "{prompt!r}",
+        "a:{seed}",
+        "",
+        ".{seed}",
+        "{}",
+    ],
 )
 def test_a_scheme_that_leads_elsewhere_is_refused(tmp_path: Path, names: str) -> None:
     with pytest.raises(UserError, match="scheme"):
