@@ -492,6 +492,7 @@ TEXTS = {
     "Making the maps": "Maps entstehen",
     "Saving": "Sichern",
     "Cancelling": "Wird abgebrochen",
+    "The line to {host} broke: trying again": "Leitung zu {host} unterbrochen: neuer Versuch",
     "{} waiting": "{} warten",
     "and {} more": "und {} weitere",
     "{} s left": "noch {} s",
