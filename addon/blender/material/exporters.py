@@ -71,10 +71,11 @@ def _search() -> Any:
 
 
 def _laid_sheet(node: Node) -> Sheet:
-    """The set that an image node shows, where it is laid; of occlusion, which only the exporter takes, where others are."""
+    """The set that an image node shows, where it is laid; of occlusion, which none lays, where others are."""
     sheet = without_repeat.sheet_of(node.image)
     laid = (feeds.laid_image(group) for group in node.id_data.nodes if feeds.is_laid(group))
-    return sheet if any(image is not None and without_repeat.sheet_of(image.image) == sheet for image in laid) else ONE_TILE
+    sheets = [without_repeat.sheet_of(image.image) for image in laid if image is not None]
+    return sheet if sheet in sheets else ONE_TILE
 
 
 def _transformed(extensions: dict[str, Any], sheet: Sheet) -> dict[str, Any] | None:
