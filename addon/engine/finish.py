@@ -90,10 +90,11 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
 
 
 def height(
-    pixels: NDArray[np.uint8], map_networks: str, axes: Axes, cache: NetworkCache, start: Start, watch: Watcher
+    pixels: NDArray[np.uint8], finish: Finish, axes: Axes, cache: NetworkCache, start: Start, watch: Watcher
 ) -> NDArray[np.float32]:
-    """The height (H, W), 0 to 1, of a color (H, W, 3). Raises `UserError`, or what `watch` raises."""
-    wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=map_networks)
+    """The height (H, W), 0 to 1, of a color (H, W, 3), as the finish has it made. Raises `UserError`, or what `watch`
+    raises."""
+    wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=finish.map_networks)
     found = ready(start.device)
     networks = _load(wanted, cache, found, watch, watch.note)
     with canvases(Path(start.store)) as easel:
@@ -106,6 +107,7 @@ def height(
             easel,
             cache.limits,
             found.left,
+            invert=finish.invert_relief,
             check=watch.check,
         )
         return maps[MapKind.HEIGHT].array[..., 0].copy()
@@ -374,6 +376,7 @@ def _maps(
         cache.limits,
         free,
         surface=surface,
+        invert=task.finish.invert_relief,
         sheet=task.sheet,
         check=watch.check,
         step=step,

@@ -33,6 +33,7 @@ from ..core.requests.finish import Finish
 from ..core.requests.texture import MAX_SIDE, Axes, TextureRequest
 from ..core.results import Draft, Result
 from . import loras, turns
+from .attention import by_queries
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
 from .files import Files, write_color
@@ -96,7 +97,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     def height_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         from . import finish
 
-        return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
+        return finish.height(pixels, request.finish, request.axes, cache.networks, start, watch)
 
     with (
         guide_pictures(request, store, watch.check) as guides,
@@ -331,9 +332,11 @@ def _with_one_leaner_retry(
 
     Out of memory, the model is loaded once in a leaner mode, and stays in it.
     """
+    tell = note if index == 0 else _silent
     for lean in (False, True):
         try:
-            loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
+            asked = start.request.as_texture()
+            loaded = cache.make_leaner() if lean else cache.get(asked, start.device, start.memory, tell)
             if loaded is None:
                 break
             if lean:
@@ -376,6 +379,7 @@ def _sample_and_decode(
         watch.progress(Phase.ENCODING, index)
         before = _read(loaded, request, tell) if loaded.plan.in_turns else None
         with (
+            by_queries(loaded.plan.scores),
             adapted(loaded, request.extras.loras, tell),
             ready_guides(loaded, guides) as guide,
             seamless([*diffusers_networks(pipeline), *guide.networks], axes),

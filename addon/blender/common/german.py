@@ -492,6 +492,7 @@ TEXTS = {
     "Making the maps": "Maps entstehen",
     "Saving": "Sichern",
     "Cancelling": "Wird abgebrochen",
+    "The line to {host} broke: trying again": "Leitung zu {host} unterbrochen: neuer Versuch",
     "{} waiting": "{} warten",
     "and {} more": "und {} weitere",
     "{} s left": "noch {} s",
@@ -1013,9 +1014,10 @@ TEXTS = {
     "A Python that has the engine's packages, to use instead of what Install makes. The environment variable "
     "TILEWRIGHT_PYTHON overrides both": "Dieses Python mit den Paketen der Engine benutzen, statt "
     "dessen, was Installieren macht. Leer: was Installieren macht. Die Variable TILEWRIGHT_PYTHON geht beiden vor",
+    "Compute Device": "Rechengerät",
     "Device": "Gerät",
-    "What computes the textures. Takes effect with the next job": "Was die Texturen berechnet. Eine "
-    "Änderung wirkt beim nächsten Auftrag",
+    "What computes the textures on this machine. Takes effect with the next job": "Was auf diesem Rechner die "
+    "Texturen berechnet. Eine Änderung wirkt beim nächsten Auftrag",
     "Automatic": "Automatisch",
     "The fastest one available": "Das schnellste, das da ist",
     "NVIDIA or AMD": "NVIDIA oder AMD",
@@ -1390,6 +1392,9 @@ TEXTS = {
     "De-light": "Ohne Schatten",
     "First remove shading from the colors, as photos have it": "Zuerst Licht und Schatten aus den Farben nehmen, wie "
     "Fotos sie haben",
+    "Invert Relief": "Relief umkehren",
+    "Make high what the maps would make deep, where the texture looks inside out": "Hoch machen, was in den Maps sonst "
+    "tief wäre: für Texturen, deren Relief verkehrt herum ist",
     "Suggested Relief": "Vorgeschlagenes Relief",
     "Set last for a texture": "Zuletzt für eine Textur gesetzt",
     # models

@@ -74,6 +74,7 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
     )
     settings.kind, settings.delight = finish.kind.value, finish.delight
     settings.detail = request.detail.value
+    settings.invert_relief = finish.invert_relief
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:

@@ -229,6 +229,16 @@ def delight_property(**others: Any) -> Any:
     )
 
 
+def invert_relief_property(**others: Any) -> Any:
+    """Whether deep becomes high; operators on images ask the same."""
+    return BoolProperty(
+        name="Invert Relief",
+        description="Make high what the maps would make deep, where the texture looks inside out",
+        default=False,
+        **others,
+    )
+
+
 def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
     models.look(self.model)
 
@@ -540,6 +550,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     map_networks: map_networks_property()
     kind: kind_property()
+    invert_relief: invert_relief_property()
     delight: delight_property()
     scheduler: EnumProperty(
         name="Scheduler", description="Sampling method", items=_scheduler_items, default=0, update=_scheduler_changed

@@ -69,6 +69,7 @@ def from_settings(
             network(settings.map_networks),
             SurfaceKind(settings.kind),
             settings.delight,
+            settings.invert_relief,
         ),
         template=template,
         guides=guides or Guides(),

@@ -44,6 +44,7 @@ SETTINGS = (
     Setting("map_networks", "finish.map_networks", "--map-networks"),
     Setting("kind", "finish.kind", "--kind"),
     Setting("delight", "finish.delight", "--delight"),
+    Setting("invert_relief", "finish.invert_relief", "--invert-relief"),
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
     Setting("parts", "parts", "--parts"),

@@ -140,6 +140,7 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         if settings.kind == SurfaceKind.AUTO and (kind := request.read_as(settings)):
             words = iface_("The prompt says: {kind}.").format(kind=iface_(kind_title(kind)))
             paragraph(layout, context, words, icon="RIGHTARROW_THIN")
+        layout.prop(settings, "invert_relief")
     layout.prop(settings, "delight")
     layout.prop(settings, "count")
     _draw_variants(layout, context, settings)

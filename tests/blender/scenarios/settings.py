@@ -30,6 +30,7 @@ CHANGED: dict[str, Any] = {
     "map_networks": "filter",
     "kind": "METAL",
     "delight": True,
+    "invert_relief": True,
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
     "parts": "",  # as well
@@ -85,6 +86,7 @@ OPTIONS = {
     "--map-networks": "filter",
     "--kind": "metal",
     "--delight": None,  # without a value
+    "--invert-relief": None,
     "--model": "",
     "--lora": "",
     "--embedding": "",
