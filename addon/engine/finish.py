@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core import albedo, image_networks, recipe, results, seams
-from ..core.color import to_encoded
+from ..core.color import to_encoded, to_linear
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
 from ..core.protocol import Phase, Start
@@ -111,6 +111,29 @@ def height(
             check=watch.check,
         )
         return maps[MapKind.HEIGHT].array[..., 0].copy()
+
+
+def at_half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A color (H, W, 3) of even sides at half of them: the mean of each 2x2 pixels, in linear light."""
+    height, width, channels = pixels.shape
+    fours = to_linear(pixels / np.float32(255)).reshape(height // 2, 2, width // 2, 2, channels)
+    shrunk: NDArray[np.uint8] = (to_encoded(fours.mean((1, 3))) * 255).round().astype(np.uint8)
+    return shrunk
+
+
+def at_double(
+    pixels: NDArray[np.uint8], image: int, cache: NetworkCache, start: Start, watch: Watcher
+) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    """A color (H, W, 3) that repeats both ways at twice its sides, by the starter's upscaler; what a recipe says of it.
+
+    Raises `UserError`, or what `watch` raises.
+    """
+    task = FinishTask(pixels, Finish(upscale=2), Axes.XY, image=image)
+    found = ready(start.device)
+    networks = _load(task.finish, cache, found, watch, watch.note, torch.float32)
+    means = Means(networks.upscaler, cache.limits, found.left, networks.late)
+    with canvases(Path(start.store)) as easel:
+        return _color(task, means, easel, watch, watch.note).array.copy(), networks.used
 
 
 def write_files(

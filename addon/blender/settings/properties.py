@@ -378,6 +378,25 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         min=1,
         max=MAX_COUNT,
     )
+    detail: EnumProperty(
+        name="Detail Size",
+        description="How large bricks, planks or threads are in the picture. Only for the starter, without a template "
+        "image and with one tile",
+        items=(
+            (
+                "FINE",
+                "Fine",
+                "Half as large: painted at twice the size and shrunk, in four times the time. Sides up to 1024",
+            ),
+            ("MEDIUM", "Medium", "As the model paints them: the same size in pixels whatever the picture's size"),
+            (
+                "COARSE",
+                "Coarse",
+                "Twice as large: painted at half the size and enlarged without a seam. Sides from 128",
+            ),
+        ),
+        default="MEDIUM",
+    )
     variants: EnumProperty(
         name="Variants",
         description="How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat "

@@ -35,6 +35,7 @@ SETTINGS = (
     Setting("use_random_seed", "", "--seed", preset=False),  # on the command line: no --seed
     Setting("count", "count", "--count", preset=False),
     Setting("variants", "variants", "--variants", preset=False),
+    Setting("detail", "detail", "--detail"),
     Setting("tiling", "axes", "--tile"),
     Setting("upscale", "finish.upscale", "--upscale"),
     Setting("upscaler", "finish.upscaler", "--upscaler"),
