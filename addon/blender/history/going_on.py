@@ -156,25 +156,19 @@ class TILEWRIGHT_OT_grow(_OnGenerated):
         return replace(grown, seed=new_seed())
 
 
-def _other_results(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
-    """The names of the other results that a transition can lead to."""
-    names = [entry.name for entry in browse.get().entries if entry.name != self.result]
-    yield from (name for name in names if text in names or text.casefold() in name.casefold())
-
-
 class TILEWRIGHT_OT_transition(_OnGenerated):
     """Make tiles that lead from this texture to another one, and lay them by a mask that you paint"""
 
     bl_idname = "tilewright.transition"
     bl_label = "Transition"
-    asked = ("second", "width", "strength")
+    asked = ("width", "strength")
 
     result: _result_property()
-    second: StringProperty(
+    second: StringProperty(description="The other result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    to: EnumProperty(
         name="To",
-        description="The other result: its folder in the history",
-        search=_other_results,
-        search_options=set(),
+        description="The other texture. Those whose tiles have the same size are offered",
+        items=lambda self, context: state.current.view.seconds,
         options={"SKIP_SAVE"},
     )
     width: FloatProperty(
@@ -189,14 +183,26 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
     strength: _strength_property(0.7)
 
     def propose(self, result: Result) -> None:
-        """The newest of the others."""
-        self.second = next(_other_results(self, bpy.context, ""), "")
+        browse.list_seconds(result)
+        if not state.current.view.seconds:
+            size = "x".join(str(side) for side in ways.tile_size(result))
+            words = rpt_("No other texture has tiles of {size} pixels: a transition needs two.").format(size=size)
+            raise UserError(ErrorKind.REQUEST, words, "Generate one of that size.")
+        self.to = state.current.view.seconds[0][0]  # the newest
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.template_icon_view(self, "to", show_labels=True, scale=6, scale_popup=5)
+        name = next((item[1] for item in state.current.view.seconds if item[0] == self.to), "")
+        layout.label(text=iface_("To {name}").format(name=name), translate=False)
+        super().draw(context)
 
     def request(self, result: Result) -> TextureRequest:
-        if not self.second:
+        second = self.second or (self.to if self.properties.is_property_set("to") else "")
+        if not second:
             raise UserError(ErrorKind.REQUEST, "No second texture is chosen.", "Choose one of the history.")
         width, strength = decimal(self.width), decimal(self.strength)
-        made = ways.transition(result, browse.result(self.second), width=width, strength=strength)
+        made = ways.transition(result, browse.result(second), width=width, strength=strength)
         return replace(made, seed=new_seed())
 
 

@@ -203,9 +203,7 @@ def _each(values: "array[float]", change: Callable[["array[float]"], list[float]
     return out
 
 
-def save(
-    channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, quality: int = 100
-) -> None:
+def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, quality: int = 100) -> None:
     """Write a picture's numbers, three channels or four, rows from the bottom. bits: 8 or 16 of a PNG, 32 of an EXR.
 
     quality: 1 to 100, of a JPEG or WebP. Raises RuntimeError where Blender cannot.

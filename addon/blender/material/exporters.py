@@ -25,7 +25,10 @@ from . import feeds, shown, tile_files, without_repeat
 _NAME = "glTF2ExportUserExtension"
 _TRANSFORM = "KHR_texture_transform"
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_MODULES = ("search_node_tree", "gltf2_blender_search_node_tree")  # from 4.3 on, and before
+_MODULES = (  # from 4.3 on, and before
+    "io_scene_gltf2.blender.exp.material.search_node_tree",
+    "io_scene_gltf2.blender.exp.material.gltf2_blender_search_node_tree",
+)
 _ALMOST = 1e-6
 _registered: list[Any] = []
 
@@ -64,17 +67,18 @@ class Gltf:
 def _search() -> Any:
     for name in _MODULES:
         try:
-            return importlib.import_module(f"io_scene_gltf2.blender.exp.material.{name}")
+            return importlib.import_module(name)
         except ModuleNotFoundError:
             continue
     raise ModuleNotFoundError(_MODULES[0])
 
 
 def _laid_sheet(node: Node) -> Sheet:
-    """The set that an image node shows, where it is laid; of occlusion, which only the exporter takes, where others are."""
+    """The set that an image node shows, where it is laid; occlusion, which only the exporter takes, is where others are."""
     sheet = without_repeat.sheet_of(node.image)
     laid = (feeds.laid_image(group) for group in node.id_data.nodes if feeds.is_laid(group))
-    return sheet if any(image is not None and without_repeat.sheet_of(image.image) == sheet for image in laid) else ONE_TILE
+    sheets = [without_repeat.sheet_of(image.image) for image in laid if image is not None]
+    return sheet if sheet in sheets else ONE_TILE
 
 
 def _transformed(extensions: dict[str, Any], sheet: Sheet) -> dict[str, Any] | None:
