@@ -37,6 +37,7 @@ class Line:
         self.bytes = 0  # towards the client
         self._there = port
         self._sockets: set[socket.socket] = set()
+        self._abandoned: set[socket.socket] = set()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
         self._open = True
@@ -47,6 +48,14 @@ class Line:
         for one in list(self._sockets):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def abandon(self) -> None:
+        """The client hears that the connection is gone, and the server nothing at all."""
+        for one in list(self._sockets):
+            with contextlib.suppress(OSError):
+                if one.getpeername()[1] != self._there:
+                    self._abandoned.add(one)
+                    one.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._open = False
@@ -75,6 +84,8 @@ class Line:
                 time.sleep(self.delay + (len(data) / self.rate if self.rate and down else 0.0))
                 target.sendall(data)
                 self.bytes += len(data) if down else 0
+        if {source, target} & self._abandoned:
+            return
         for one in (source, target):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,7 @@
 import re
 import unicodedata
 
-_RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+RESERVED = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
 
 
 def title(prompt: str, limit: int = 40) -> str:
@@ -36,4 +36,4 @@ def slug(prompt: str, limit: int = 40) -> str:
     while len(text.encode()) > 80:  # 255 bytes are a name's limit nearly everywhere; leave room for what is added
         text = text[:-1]
     text = text.strip("-")
-    return f"{text}-texture" if text in _RESERVED else text or "texture"
+    return f"{text}-texture" if text in RESERVED else text or "texture"

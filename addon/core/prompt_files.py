@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -70,8 +71,10 @@ class Wish:
     map_networks: str | None = None
     kind: str | None = None
     delight: str | None = None
+    invert_relief: str | None = None
     variants: int | None = None
     sigmas: str | None = None
+    detail: str | None = None
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None
@@ -90,7 +93,8 @@ class Wish:
 
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
-_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas", "tileable")
+_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "invert_relief")
+_OF_BATCHES += ("sigmas", "tileable")
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
 COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
 # Of the panel, whose pictures and files are chosen there.
@@ -123,12 +127,17 @@ def parse(data: bytes, file: str, columns: Sequence[str] = COLUMNS, wrong: list[
 def _readers(data: bytes, file: str, columns: Sequence[str]) -> Iterator[Callable[[], Wish]]:
     """What reads each line."""
     lines = _decode(data, file).splitlines()
+    if lines and re.fullmatch(r'"?sep=.\W*', lines[0], re.IGNORECASE):  # a word of Excel's to itself
+        lines[0] = ""
     kept = [(number, line) for number, line in enumerate(lines, start=1) if _says_something(line)]
     if not kept:
         raise _bad(f"{file} holds no prompt.", "Write one per line.")
     first, suffix = kept[0][1].strip(), file.lower().rpartition(".")[2]
     separator = next((mark for mark in "\t;," if mark in first), ",")
-    header = [_column(cell) for cell in next(csv.reader([first], delimiter=separator))]
+    try:
+        header = [_column(cell) for cell in next(csv.reader([first], delimiter=separator))]
+    except csv.Error:  # longer than a cell may be
+        header = []
     if suffix in ("jsonl", "ndjson", "json") or first.startswith("{"):
         yield from (partial(_of_object, line, number, file, columns) for number, line in kept)
     elif suffix in ("csv", "tsv") or ("prompt" in header and set(header) <= set(columns)):
@@ -143,6 +152,8 @@ def _says_something(line: str) -> bool:
 
 def _decode(data: bytes, file: str) -> str:
     marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    if data.startswith(b"PK\3\4"):
+        raise _bad(f"{file} is a spreadsheet's own file.", "Save it from there as CSV, UTF-8.")
     encoding = next((name for mark, name in marks.items() if data.startswith(mark)), "utf-8")
     if encoding == "utf-8" and data[1:2] == b"\0":  # without its mark, as some programs leave it
         encoding = "utf-16-le"
@@ -151,7 +162,8 @@ def _decode(data: bytes, file: str) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise _bad(f"{file} is not UTF-8 text or UTF-16.", "Save it as UTF-8.") from error
+        hint = "Save it as UTF-8; in Excel as the kind “CSV UTF-8”."  # its other kind is of no known code page
+        raise _bad(f"{file} is not UTF-8 text or UTF-16.", hint) from error
     if "\0" in text:
         raise _bad(f"{file} is no text.", "Save it as UTF-8.")
     return text
@@ -168,15 +180,27 @@ def _of_table(
     if "prompt" not in header:
         raise _bad(f"{file} has no column prompt.", f"Its first line must name its columns: {', '.join(columns)}.")
     _check_columns(header, file, columns)
-    reader = csv.reader(io.StringIO(text), delimiter=separator)
+    reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True)
     seen_header = False
-    for cells in reader:
+    for cells in _rows(reader, file):
         if not cells or not "".join(cells).strip() or cells[0].lstrip().startswith("#"):
             continue
         if not seen_header:
             seen_header = True
             continue
         yield partial(_of_cells, cells, header, reader.line_num, file)
+
+
+def _rows(reader: Any, file: str) -> Iterator[list[str]]:
+    """The rows of a table. A quote that is never closed would make all that follows one cell of its row."""
+    number = 0
+    try:
+        for cells in reader:
+            number = reader.line_num
+            yield cells
+    except csv.Error as error:
+        hint = 'A cell that begins with " ends with one; write "" for one inside.'
+        raise _bad(f"{file}, line {number + 1}, is no row of a table ({error}).", hint) from error
 
 
 def _of_cells(cells: list[str], header: list[str], number: int, file: str) -> Wish:
@@ -202,7 +226,12 @@ def _of_object(line: str, number: int, file: str, columns: Sequence[str]) -> Wis
 def _check_columns(names: Mapping[str, Any] | list[str], place: str, columns: Sequence[str]) -> None:
     unknown = [name for name in names if name not in columns]
     if unknown:
-        raise _bad(f"{place} has the column {unknown[0]!r}, which is not known.", f"There are {', '.join(columns)}.")
+        near = get_close_matches(unknown[0], columns, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(columns)}."
+        raise _bad(f"{place} has the column {unknown[0]!r}, which is not known.", hint)
+    twice = next((name for name in names if list(names).count(name) > 1), None)
+    if twice:
+        raise _bad(f"{place} has the column {twice!r} twice.", "Remove one; some columns have two names.")
 
 
 def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
@@ -216,7 +245,8 @@ def _wish(named: Mapping[str, Any], line: int, file: str) -> Wish:
             continue
         if name in _NUMBERS:
             try:
-                values[name] = _NUMBERS[name](text)
+                # A comma before decimals, as in German.
+                values[name] = _NUMBERS[name](re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", text))
             except ValueError as error:
                 raise _bad(f"{file}, line {line}: {text!r} is no number for {name}.", "Correct it.") from error
         else:

@@ -13,6 +13,7 @@ class Deadlines:
 
     hello: from starting the process to its first word. cancel: from asking for a cancel to killing. reap: from killing
     to forgetting a process that no signal reaches.
+    line: from the end of a connection to another machine to the last try to have it again.
     silence: without any frame, heartbeats included; not in `STARTING`, where importing torch holds Python's lock long.
     phases: without progress in that phase. In `STARTING` a job may also wait for the last step or the loading of a
     cancelled one.
@@ -22,6 +23,7 @@ class Deadlines:
     silence: float = 60.0
     cancel: float = 1.0
     reap: float = 5.0
+    line: float = 120.0
     phases: Mapping[Phase, float] = field(
         default_factory=lambda: {
             Phase.STARTING: 900.0,

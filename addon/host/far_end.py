@@ -2,7 +2,8 @@
 """The far end of ssh: starts the worker on this machine and passes on what it and Blender say. Imports core.
 
 Started by the script `tilewright-worker` (see `settling`), which ssh starts. What is finished stays in the outbox until
-Blender has it. When the line breaks, the job goes on to its end, and what it makes waits there for the next connection.
+Blender has it. When the line breaks, the job goes on to its end, and what it makes waits there for the next connection,
+which can take the job up (see `journal`).
 """
 
 import contextlib
@@ -28,6 +29,8 @@ from ..core.protocol import Cancel, Cancelled, Failed, ImageDone, Message, Phase
 from ..core.results import INDEX, PART
 from ..core.single_holder import only_holder
 from ..core.wire import Damaged, Incoming, Kind
+from . import journal
+from .journal import Followed, Journal
 from .link import Arrived, Ended
 from .log import CappedLog
 from .process import WorkerProcess
@@ -40,6 +43,7 @@ ORPHAN_SECONDS = 3600.0  # that a job may take after the line broke
 _RUN, _INPUTS, _RESULTS, _PLACES = "run-", "inputs", "results", "inputs.json"
 _TICK = 0.005
 _SIGN_SECONDS = 0.5
+_NOTE_SECONDS = 0.5  # between two looks at what another connection notes
 _PREVIEW = wire.PREVIEW_RATE // 2  # bytes of one
 
 
@@ -140,6 +144,10 @@ class FarEnd:
         self._held: Start | None = None  # waits until what an earlier connection left is finished
         self._told_held = False
         self._job = ""  # that the worker has
+        self._journal = Journal()
+        self._followed: Followed | None = None  # the job, where an earlier connection has it
+        self._look_at = 0.0
+        self._stack = contextlib.ExitStack()  # of what is held as long as this lives
         self._incoming: Incoming | None = None
         self._inputs = 0
         self._places: dict[str, str] = {}  # an input's path at Blender -> its path here
@@ -170,25 +178,27 @@ class FarEnd:
         outbox = self._root / OUTBOX / client
         self._run = outbox / f"{_RUN}{os.getpid()}-{secrets.token_hex(4)}"
         store = Store(self._run / _RESULTS)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(only_holder(self._run))
-            for run in _left(outbox, self._run):
-                if stack.enter_context(only_holder(run)):
-                    self._send_left(run)
+        with self._stack:
+            self._stack.enter_context(only_holder(self._run))
             log = _Stderr(self._root / "stderr")
             idle, low = float(settings.get("idle", 600.0)), bool(settings.get("low", True))
             self._worker = WorkerProcess(self._python, log, store.clean_parts, idle, low=low)
             try:
-                self._pass_on(self._worker, stack)
+                self._pass_on(self._worker)
             finally:
                 if not self._worker.finish(0.5, 3.0):
                     _logger.error("the worker does not end")
+        if self._lost and self._journal.job:
+            return 0  # a later connection may ask how that job ended
         _remove_empty(self._run)
+        if self._followed and self._journal.ended:
+            for run in self._followed.runs:
+                _remove_empty(run)
         return 0
 
     # --- the loop ------------------------------------------------------------------------------------------------
 
-    def _pass_on(self, worker: WorkerProcess, stack: contextlib.ExitStack) -> None:
+    def _pass_on(self, worker: WorkerProcess) -> None:
         signs, sign_at, orphan_at = 0, 0.0, 0.0
         while True:
             busy = self._from_blender(worker)
@@ -208,24 +218,57 @@ class FarEnd:
                 self._lost = True
             if self._lost:
                 orphan_at = orphan_at or now
-                if not self._orphan(stack, now - orphan_at):
+                if not self._orphan(now - orphan_at):
                     return
             if now - sign_at > _SIGN_SECONDS and worker.signs != signs and self._out.idle:
                 signs, sign_at = worker.signs, now
                 self._out.send(wire.pack_message(protocol.Heartbeat()))
             if self._held and self._nobody_finishes():
                 self._begin(worker, self._held)
+            if now > self._look_at:
+                self._look_at = now + _NOTE_SECONDS
+                self._look(worker)
             if not busy:
                 time.sleep(_TICK if self._job else 4 * _TICK)
 
-    def _orphan(self, stack: contextlib.ExitStack, seconds: float) -> bool:
+    def _look(self, worker: WorkerProcess) -> None:
+        """See what other connections have to say: one that took this one's job up, or that has this one's."""
+        self._lost = self._lost or journal.is_taken(self._run)
+        if self._lost and self._job:
+            if journal.is_cancelled(self._run):
+                worker.send(Cancel(self._job))
+            self._journal.write(self._run)
+        if self._followed and not self._journal.ended:
+            self._follow(self._followed)
+
+    def _follow(self, followed: Followed) -> None:
+        """Pass on how far an earlier connection is with the job, then what it made, and how it ended."""
+        if progress := followed.look():
+            self._out.send(wire.pack_message(progress))
+        if not followed.over:
+            return
+        self._journal = followed.journal
+        if not self._journal.ended:
+            told = UserError(
+                ErrorKind.WORKER,
+                "The worker was ended while there was no line.",
+                "Generate again; what was finished has come over.",
+            )
+            self._journal.last = Failed(self._journal.job, told)
+        self._journal.write(self._run)
+        for run in followed.runs:
+            self._send_left(run)
+        assert self._journal.last
+        self._out.send(wire.pack_message(self._journal.last), after_files=True)
+
+    def _orphan(self, seconds: float) -> bool:
         """The line is gone: whether to go on, since a job runs that may be finished."""
         if not self._job or seconds > ORPHAN_SECONDS:
             return False
         if not self._told_held:
             self._told_held = True
             _logger.info("the line is gone; the job is finished")
-            stack.enter_context(only_holder(self._root / FINISHING))
+            self._stack.enter_context(only_holder(self._root / FINISHING))
         return True
 
     def _nobody_finishes(self) -> bool:
@@ -295,6 +338,9 @@ class FarEnd:
             self._quit = True
         elif isinstance(message, Cancel) and self._job != message.job:
             self._held = None  # not begun, or still on its way
+            if self._followed and not self._journal.ended:
+                self._followed.cancel()
+                self._followed = None
             self._out.send(wire.pack_message(Cancelled(message.job)))
         else:
             worker.send(message)
@@ -329,8 +375,13 @@ class FarEnd:
         start = protocol.decode(json.dumps(data | {"store": str(self._run / _RESULTS)}).encode("ascii"))
         if not isinstance(start, Start):
             raise protocol.ProtocolError(f"{type(start).__name__} as a start")
-        self._held = start
         self._out.send(wire.pack_message(Progress(start.job, Phase.STARTING, 0, start.request.count)))
+        self._journal, self._followed = Journal(), None
+        earlier = _left(self._run.parent, self._run)
+        if same := [run for run in earlier if journal.read(run).job == start.job]:
+            self._followed = Followed(start.job, same)
+            return
+        self._held = start
         if not self._nobody_finishes():
             text = "The texture from before the connection broke is finished first."
             self._out.send(wire.pack_message(protocol.Note(start.job, text)))
@@ -339,7 +390,10 @@ class FarEnd:
         return {here: there for there, here in self._places.items()}
 
     def _begin(self, worker: WorkerProcess, start: Start) -> None:
+        self._send_all_left()  # of the one that was finished first
         self._held, self._job = None, start.job
+        self._journal = Journal(start.job)
+        self._journal.write(self._run)
         worker.send(start)
 
     def _kept(self, name: str) -> None:
@@ -357,18 +411,26 @@ class FarEnd:
     def _from_worker(self, message: Message) -> None:
         match message:
             case ImageDone(job=job, image=image, result=result):
+                self._journal.images[result.folder.name] = image
+                self._journal.write(self._run)
                 about = {"job": job, "image": image, "folder": result.folder.name, "inputs": self._origins()}
                 self._out.send_files(_records(result.folder, about))
             case Preview():
                 self._preview(message)
             case protocol.Finished() | Failed():
-                self._job = ""
+                self._end(message)
                 self._out.send(wire.pack_message(message), after_files=True)
             case Cancelled():
-                self._job = ""
+                self._end(message)
                 self._out.send(wire.pack_message(message))
             case _:
+                if isinstance(message, Progress):
+                    self._journal.last = message
                 self._out.send(wire.pack_message(message))
+
+    def _end(self, message: Message) -> None:
+        self._job, self._journal.last = "", message
+        self._journal.write(self._run)
 
     def _preview(self, message: Preview) -> None:
         """A picture in the making, as often as the line's share for them allows, and smaller where it is large."""
@@ -386,6 +448,12 @@ class FarEnd:
 
     # --- what waits ----------------------------------------------------------------------------------------------
 
+    def _send_all_left(self) -> None:
+        """Send what connections could not whose line broke, and which have ended."""
+        for run in _left(self._run.parent, self._run):
+            if self._stack.enter_context(only_holder(run)):
+                self._send_left(run)
+
     def _send_left(self, run: Path) -> None:
         """Send what an earlier connection could not."""
         try:
@@ -394,9 +462,9 @@ class FarEnd:
             origins = {}
         names = Store(run / _RESULTS).names()
         for name in names:
-            about = {"folder": name, "inputs": origins}
+            about = {"folder": name, "inputs": origins} | self._journal.about(name)
             self._out.send_files(_records(run / _RESULTS / name, about))
-        if not names:
+        if not (names or self._followed):
             _remove_empty(run)
 
 

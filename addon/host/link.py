@@ -22,13 +22,15 @@ class Ended:
 
     returncode: its exit code, negative for a signal, None if it never ran or could not be ended.
     start_error: why it could not be started. nonsense: it was ended because it sent what is no message.
-    error: what to tell, where the link knows better than the exit code.
+    error: what to tell, where the link knows better than the exit code. lost: only the line to it is gone, or cannot be
+    had just now; what it has begun it may finish, and another link can take that up: it is given the same `Start`.
     """
 
     returncode: int | None
     start_error: str = ""
     nonsense: bool = False
     error: UserError | None = None
+    lost: bool = False
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from .runtime import Runtime
 from .store import Store
 
 _logger = logging.getLogger(__name__)
+_FIRST_PAUSE, _LAST_PAUSE = 1.0, 15.0  # seconds between two tries to have a line again
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,20 @@ class _Worker:
         return self.ready and not self.owes_answer and self.killed_at is None
 
 
+@dataclass
+class _Broken:
+    """A line that broke under a job, and is tried again. Times are the stopwatch's.
+
+    place: where it leads. error: what is told if it does not come back. next_at: of the next try. pause: after that.
+    """
+
+    place: str
+    error: UserError
+    since: float
+    next_at: float
+    pause: float = _FIRST_PAUSE
+
+
 class Session:
     """The jobs of one Blender, and the one worker that does them, started when it is needed.
 
@@ -109,6 +124,7 @@ class Session:
         self._clock = clock
         self._watch = Stopwatch(clock)
         self._worker: _Worker | None = None
+        self._broken: _Broken | None = None  # until something new of the job is heard
         self._gone_again = ""  # the id of the last job whose worker was started a second time
         self._tail = b""  # of the last worker that is gone
         self._events: list[Event] = []
@@ -221,6 +237,11 @@ class Session:
             return "none"
         return "ready" if self._worker.ready else "starting"
 
+    @property
+    def broken_line(self) -> str:
+        """The machine whose line broke under the current job, while it is tried again; "" otherwise."""
+        return self._broken.place if self._broken else ""
+
     def log_tail(self, lines: int = 20) -> str:
         """The last lines that the present or last worker wrote to its log; long ones are cut."""
         text = (self._worker.link.tail if self._worker else self._tail).decode("utf-8", "replace")
@@ -246,6 +267,8 @@ class Session:
         """Give the next job to the worker, starting one if there is none."""
         job = None if self._closed else self.jobs.current or self.jobs.begin_next()
         worker = self._worker
+        if self._broken and worker is None and self._watch.now < self._broken.next_at:
+            return
         if job is None or (worker and (worker.job == job.id or not worker.takes_jobs)):
             return
         try:
@@ -303,6 +326,7 @@ class Session:
                 if isinstance(item, Cancelled | Finished | Failed) and item.job == worker.job:
                     worker.owes_answer = False
                 if job := self.jobs.apply(item):
+                    self._broken = None
                     if isinstance(item, Finished) and self._paces:
                         self._paces.learn(job.request, self._device, self._memory, item.pace)
                     self._events.append(Event(job, item))
@@ -338,11 +362,26 @@ class Session:
             _logger.info("The engine ended while it had nothing to do (%s).", ended.returncode)
             return
         verdict = worker.reason or self._verdict(ended, worker)
-        if self._may_go_again(job, worker, ended):
+        if self._try_again(job, worker, ended):
+            _logger.warning("%s It is tried again.", verdict.message)
+        elif self._may_go_again(job, worker, ended):
             self._gone_again = job.id
             _logger.warning("%s It is started again, once.", verdict.message)
         else:
-            self._end_job(verdict)
+            self._end_job(self._broken.error if self._broken and ended.lost else verdict)
+
+    def _try_again(self, job: Job, worker: _Worker, ended: Ended) -> bool:
+        """Whether the line to where the job is being made is taken up again: it broke, or does not come back yet."""
+        now = self._watch.now
+        if not ended.lost or worker.reason or job.state is not JobState.RUNNING:
+            return False
+        if self._broken is None and worker.ready and ended.error:
+            self._broken = _Broken(worker.link.place, ended.error, now, now)
+        broken = self._broken
+        if broken is None or now - broken.since > self._deadlines.line:
+            return False
+        broken.next_at, broken.pause = now + broken.pause, min(2.0 * broken.pause, _LAST_PAUSE)
+        return True
 
     def _may_go_again(self, job: Job, worker: _Worker, ended: Ended) -> bool:
         """Whether the job is given to a new worker: this one ended by itself before the first step, the first time.
@@ -381,6 +420,7 @@ class Session:
 
     def _end_job(self, error: UserError) -> None:
         """End the current job, if there is one, without a word from the worker."""
+        self._broken = None
         if job := self.jobs.fail_current(error):
             if job.state is JobState.CANCELLED:
                 self._events.append(Event(job, Cancelled(job.id)))

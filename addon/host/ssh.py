@@ -90,6 +90,12 @@ def fault(place: Place, code: int | None, said: str, *, greeted: bool) -> UserEr
     )
 
 
+def may_come_back(code: int | None, said: str) -> bool:
+    """Whether what has ended ssh may be over in a minute: a line that broke, a machine that cannot be reached."""
+    return code == 255 and re.search(f"{_LOST.pattern}|{_AWAY}", said) is not None
+
+
+_AWAY = "Could not resolve hostname|Connection refused|No route to host|timed out|is unreachable|Host is down"
 # What ssh says, with any language set: its messages are not translated.
 _FAULTS = (
     (

@@ -181,7 +181,8 @@ class SshLink(ChildLink):
         if self._nonsense or returncode < 0:  # ended by us
             return Ended(returncode, nonsense=self._nonsense)
         said = self._tail.decode("utf-8", "replace")
-        return Ended(returncode, error=ssh.fault(self._there, returncode, said, greeted=self._reader.greeted))
+        error = ssh.fault(self._there, returncode, said, greeted=self._reader.greeted)
+        return Ended(returncode, error=error, lost=ssh.may_come_back(returncode, said))
 
     def _handle(self, kind: Kind, payload: bytes) -> None:
         match kind:

@@ -3,6 +3,8 @@
 
 import json
 import os
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +44,20 @@ def test_a_texture_comes_from_another_machine(blender: Blender, server: sshd.Ser
     assert Path(told["file"]).parent == blender.store / told["made"]
     assert told["command"].endswith(f"send {sshd.HOST} --folder {server.root}")
     assert f"{sshd.HOST} has no model /not/there." in told["unknown"]
+
+
+def test_a_line_that_breaks_is_told_and_the_texture_comes(blender: Blender, server: sshd.Server) -> None:
+    server.behave({"step_seconds": 0.2})
+    asks = server.folder / "asks"
+
+    def cut() -> None:
+        while not asks.exists():
+            time.sleep(0.02)
+        server.line.cut()
+
+    threading.Thread(target=cut, daemon=True).start()
+    made = blender.run("elsewhere.line_breaks", host=sshd.HOST, folder=str(server.root), asks=str(asks))
+    assert made == ["by a bad line"]
 
 
 @pytest.mark.skipif(not (WINDOW and BLENDER), reason="BLENDER_WINDOW and BLENDER name no Blender with a window")

@@ -65,6 +65,12 @@ def test_json_lines() -> None:
         ("prompt,seed\n,1\n", "a.csv", "line 2, has no prompt"),
         ("{\n", "a.jsonl", "line 1, is not JSON"),
         ("[1]\n", "a.jsonl", "line 1, is no object"),
+        ("prompt,prompt\nbrick,moss\n", "a.csv", "has the column 'prompt' twice"),
+        ("prompt,negative,negative_prompt\nbrick,,\n", "a.csv", "has the column 'negative' twice"),
+        ('prompt,seed\nmoss,1\n"brick,1\noak,2\n', "a.csv", "a.csv, line 3, is no row of a table"),
+        ("prompt\n" + "x" * 200_000, "a.csv", "a.csv, line 2, is no row of a table"),
+        ("prompt,strength\nmoss,1,5\n", "a.csv", "line 2, has more cells than columns"),
+        ("prompt;seed\nmoss;1,5\n", "a.csv", "line 2: '1,5' is no number for seed"),
         ("[" * 100_000, "a.jsonl", "line 1, is not JSON"),
     ],
 )
@@ -74,6 +80,21 @@ def test_what_is_wrong_is_named_with_its_line(text: str, name: str, said: str) -
     assert said in caught.value.message
     assert caught.value.kind is ErrorKind.REQUEST
     assert caught.value.hint
+
+
+def test_a_table_of_a_german_excel() -> None:
+    text = 'sep=;\r\nprompt;name;guidance\r\n"Grüne Fliesen; ""groß""";fliese;7,5\r\n;;\r\n\r\nRost;rost;\r\n'
+    wishes = parse(text.encode("utf-8-sig"), "a.csv")
+    assert wishes == [Wish('Grüne Fliesen; "groß"', 3, name="fliese", guidance=7.5), Wish("Rost", 6, name="rost")]
+    with pytest.raises(UserError, match="in Excel as the kind “CSV UTF-8”"):
+        parse(text.encode("cp1252"), "a.csv")
+    with pytest.raises(UserError, match="is a spreadsheet's own file"):
+        parse(b"PK\3\4\x14\0\xff", "a.xlsx")
+
+
+def test_a_column_that_is_nearly_known_is_guessed() -> None:
+    with pytest.raises(UserError, match="Did you mean guidance"):
+        parse(b"prompt,guidence\nmoss,2\n", "a.csv")
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe\0", b"\x89PNG\r\n\x1a\n\0\0", b"caf\xe9\n", b"a\0\0\0b"])

@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -58,14 +59,15 @@ def lines_of(root: Path) -> list[dict[str, Any]]:
 
 def test_a_row_says_what_its_texture_is_made_with(tmp_path: Path) -> None:
     text = (
-        "prompt,negative,seed,size,count,steps,guidance,tiling,upscale,maps,kind,delight,name\n"
-        'oak planks,moss,7,128x64,2,3,1.5,x,2,"height,normal",wood,yes,wood/oak\n'
+        "prompt,negative,seed,size,count,steps,guidance,tiling,upscale,maps,kind,delight,invert_relief,name\n"
+        'oak planks,moss,7,128x64,2,3,1.5,x,2,"height,normal",wood,yes,yes,wood/oak\n'
     )
     first, second = (task.request for task in read(tmp_path, text))
     assert (first.prompt, first.negative_prompt, first.size) == ("oak planks", "moss", Size(128, 64))
     assert (first.seed, second.seed, first.count, first.steps, first.guidance_scale) == (7, 8, 1, 3, 1.5)
     assert (first.axes, first.finish.upscale, first.finish.delight) == (Axes.X, 2, True)
     assert first.finish.maps == (MapKind.HEIGHT, MapKind.NORMAL)
+    assert first.finish.invert_relief
 
 
 def test_json_lines_ask_for_the_same_as_a_table(tmp_path: Path) -> None:
@@ -190,7 +192,19 @@ def test_folders_are_named_by_the_scheme(tmp_path: Path, names: str, folder: str
 
 @pytest.mark.parametrize(
     "names",
-    ["../{seed}", "/{seed}", "{seed}/", "{seed", "{prompt.upper}", "{prompt!r}", "a:{seed}", "", ".{seed}", "{}"],
+    [
+        "../{seed}",
+        "CON/{seed}",
+        "/{seed}",
+        "{seed}/",
+        "{seed",
+        "{prompt.upper}",
+        "{prompt!r}",
+        "a:{seed}",
+        "",
+        ".{seed}",
+        "{}",
+    ],
 )
 def test_a_scheme_that_leads_elsewhere_is_refused(tmp_path: Path, names: str) -> None:
     with pytest.raises(UserError, match="scheme"):
@@ -209,6 +223,19 @@ def test_two_textures_never_share_a_folder(tmp_path: Path) -> None:
     tasks = read(tmp_path, "prompt,seed,name\nmoss,1,a\nbrick,1,A\noak,1,a\n", names="{name}")
     placed = [task.folder for task in rows.placed(tasks, lambda task: task.folder == "a-2")]
     assert placed == ["a", "a-3", "a-4"]
+
+
+def test_the_empty_and_dotted_parts_of_a_name_make_no_folders(tmp_path: Path) -> None:
+    table = "prompt,name\nmoss,../../etc\nmoss,/root\nmoss,a//b/\nmoss,..\n"
+    assert [task.folder for task in read(tmp_path, table, names="{name}")] == ["etc", "root", "a/b", "moss"]
+
+
+def test_thousands_of_one_name_are_numbered_at_once(tmp_path: Path) -> None:
+    tasks = read(tmp_path, "prompt,name,count\n" + "moss,a,1000\n" * 3, names="{name}")
+    asked: list[str] = []
+    placed = rows.placed(tasks, lambda task: bool(asked.append(task.folder)))
+    assert placed[-1].folder == "a-3000"
+    assert len(asked) == 3000
 
 
 def test_a_task_survives_its_way_as_json(tmp_path: Path) -> None:
@@ -388,8 +415,9 @@ def test_a_full_disk_ends_the_batch_in_one_sentence(tmp_path: Path, capsys: pyte
     (tmp_path / "out").write_text("a file")
     assert run(tmp_path, "prompt,seed\noak,7\nmoss,1\n") == 1
     said = capsys.readouterr().err.strip().splitlines()
-    assert len(said) == 1
-    assert "Cannot write to" in said[0]
+    assert said == [
+        f"Cannot write to {tmp_path / 'out'}: File exists. Free some space there and run this again, or name another."
+    ]
 
 
 def test_a_thousand_are_skipped_in_two_seconds(tmp_path: Path) -> None:
@@ -687,6 +715,18 @@ def test_an_engine_that_cannot_be_imported_there_ends_the_batch(tmp_path: Path) 
 
     with pytest.raises(UserError, match="cannot load torch"):
         crew(tmp_path, FakeRay([2]), MANY, maker)
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5", "10.0.0.5:99999", ":6379", "here"])
+def test_what_is_no_address_of_a_cluster_is_told_at_once(tmp_path: Path, address: str) -> None:
+    assert run(tmp_path, "prompt,seed\noak,7\n", "--ray", address) == 1
+
+
+def test_a_cluster_that_is_not_there_is_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    assert run(tmp_path, "prompt,seed\noak,7\n", "--ray", address) == 1
+    assert f"Ray cannot be reached at {address}: Connection refused." in capsys.readouterr().err
 
 
 def test_without_ray_one_sentence_says_how_to_install_it(

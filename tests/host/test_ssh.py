@@ -4,10 +4,12 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +213,7 @@ def test_a_worker_that_is_killed_there_fails_its_job_alone(far, server):
 
 
 def test_a_far_end_that_is_killed_is_told_and_what_was_done_is_kept(far, server):
-    server.behave({"step_seconds": 0.05})
+    server.behave({"step_seconds": 0.5})
     job = far.submit(count=2)
     far.until(lambda: bool(job.results))
     for process in server.processes():
@@ -222,28 +224,136 @@ def test_a_far_end_that_is_killed_is_told_and_what_was_done_is_kept(far, server)
     far.assert_next_job_works()
 
 
-def test_a_line_that_breaks_fails_the_job_and_what_is_finished_comes_with_the_next(far, server):
-    server.behave({"step_seconds": 0.4})
-    job = far.submit("the long one", count=2, steps=8)
+def test_a_line_that_breaks_is_taken_up_again_and_the_job_with_it(far, server):
+    server.behave({"step_seconds": 0.3})
+    job = far.submit("the long one", count=3, steps=8)
     far.until(lambda: bool(job.results))
-    server.behave({})
+    server.line.cut()
+    far.until(lambda: bool(far.session.broken_line), what="it is told")
+    assert far.session.broken_line == "elsewhere"
+    far.until(lambda: not far.session.broken_line or job.ended, what="it is back, and tells how far it is")
+    assert not job.ended, job.error
     server.line.cut()
     far.until(lambda: job.ended)
+    assert job.state is JobState.FINISHED, job.error
+    assert [job.results[index].recipe.request.seed for index in range(3)] == [0, 1, 2]
+    assert len(far.store.results()) == 3
+    assert "Note" not in {type(event.message).__name__ for event in far.events}
+    far.assert_next_job_works()
+    far.session.close()
+    until(lambda: not server.processes(), what="nothing is left there")
+    assert not list((server.root / far_end.OUTBOX).glob("*/*"))
+
+
+def test_a_job_that_ends_while_there_is_no_line_is_told_when_it_is_back(far, server):
+    server.behave({"step_seconds": 0.1})
+    job = far.submit("the long one", count=2, steps=8)
+    far.until(lambda: bool(job.results))
+    server.configure(Port="1")
+    server.line.cut()
+    until(lambda: far_end.waiting(server.root) != [] and len(server.processes()) == 0, what="it is finished there")
+    far.pump()
+    assert not job.ended, job.error
+    server.configure()
+    far.until(lambda: job.ended)
+    assert job.state is JobState.FINISHED, job.error
+    assert len(job.results) == len(far.store.results()) == 2
+    far.session.close()
+    assert not list((server.root / far_end.OUTBOX).glob("*/*"))
+
+
+def test_a_line_that_nobody_there_knows_to_be_gone_is_replaced(far, server):
+    server.behave({"step_seconds": 0.2})
+    job = far.submit(count=2, steps=8)
+    far.reach(job, Phase.SAMPLING)
+    server.line.abandon()  # as when this computer has got another address
+    far.until(lambda: job.ended)
+    assert job.state is JobState.FINISHED, job.error
+    assert len(job.results) == len(far.store.results()) == 2
+
+
+def test_a_worker_that_dies_while_there_is_no_line_fails_its_job(far, server):
+    server.behave({"step_seconds": 0.5})
+    job = far.submit(count=2, steps=8)
+    far.reach(job, Phase.SAMPLING)
+    server.configure(Port="1")
+    server.line.cut()
+    far.until(lambda: bool(far.session.broken_line))
+    for process in server.processes():
+        os.kill(process, 9)
+    server.configure()
+    far.until(lambda: job.ended)
+    assert job.error.message == "elsewhere: The worker was ended while there was no line."
+    far.assert_next_job_works()
+
+
+def test_a_job_that_is_cancelled_after_its_line_broke_ends_there_too(far, server):
+    server.behave({"step_seconds": 0.3})
+    job = far.submit(count=9, steps=8)
+    far.reach(job, Phase.SAMPLING)
+    server.line.cut()
+    far.until(lambda: bool(far.session.broken_line))
+    far.until(lambda: not far.session.broken_line, what="it is back")
+    far.session.cancel(job)
+    assert far.until(lambda: job.ended) < 3.0
+    assert job.state is JobState.CANCELLED
+    assert far.run("the next one").state is JobState.FINISHED
+    assert len(far.store.results()) < 9, "it did not wait for all of them"
+
+
+def test_a_job_can_be_cancelled_while_there_is_no_line(far, server):
+    job = far.submit(count=9, steps=150)
+    far.reach(job, Phase.SAMPLING)
+    server.configure(Port="1")
+    server.line.cut()
+    far.until(lambda: bool(far.session.broken_line))
+    far.session.cancel(job)
+    far.pump()
+    assert job.state is JobState.CANCELLED
+    assert not far.session.broken_line
+
+
+def test_a_line_that_does_not_come_back_fails_the_job_and_what_is_finished_comes_with_the_next(server, bench):
+    far = connect(server, bench, deadlines=replace(DEADLINES, line=0.5))
+    server.behave({"step_seconds": 0.4})
+    job = far.submit("the long one", count=2, steps=14)
+    far.until(lambda: bool(job.results))
+    server.behave({})
+    server.configure(Port="1")
+    server.line.cut()
+    far.until(lambda: job.ended)
+    server.configure()
     assert job.error.message == "The connection to elsewhere broke."
     assert len(far.store.results()) == 1
-    other = far.submit("the next one")  # at once: it waits for what is being finished
+    for process in server.processes():
+        os.kill(process, signal.SIGSTOP)
+    other = far.submit("the next one")  # it waits for what is being finished
+    far.until(lambda: any(isinstance(event.message, Note) for event in far.events))
+    for process in server.processes():
+        os.kill(process, signal.SIGCONT)
     far.until(lambda: other.ended)
     assert other.state is JobState.FINISHED, other.error
     notes = [event.message.text for event in far.events if isinstance(event.message, Note)]
     assert notes == ["The texture from before the connection broke is finished first."]
-    until(lambda: far_end.waiting(server.root) != [], what="it is finished there")
+    assert [result.recipe.request.seed for result in far.session.arrived()] == [1]
+    assert len(far.store.results()) == 3
+    until(lambda: not far_end.waiting(server.root), what="the outbox is empty")
+
+
+def test_what_was_finished_after_blender_had_gone_comes_when_it_is_there_again(far, server):
+    server.behave({"step_seconds": 0.1})
+    job = far.submit("the long one", steps=10)
+    far.reach(job, Phase.SAMPLING)
+    server.configure(Port="1")
+    server.line.cut()
+    far.until(lambda: bool(far.session.broken_line))
     far.session.close()
+    until(lambda: far_end.waiting(server.root) != [], what="it is finished there")
+    server.configure()
     again = connect(server, lambda: far_bench(far))
     again.run("and one more")
-    arrived = again.session.arrived()
-    assert [result.recipe.request.seed for result in arrived] == [1]
-    assert len(again.store.results()) == 4
-    until(lambda: not far_end.waiting(server.root), what="the outbox is empty")
+    assert [result.recipe.request.prompt for result in again.session.arrived()] == ["the long one"]
+    assert len(again.store.results()) == 2
     again.session.close()
 
 

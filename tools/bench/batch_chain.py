@@ -13,10 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from addon.core import results
 from addon.core.prompt_files import Wish
+from addon.core.protocol import Start
 from addon.engine.batch import command, making, on_ray, rows
 from addon.engine.batch.making import Maker, Outcome
 from addon.engine.batch.rows import Task
@@ -77,40 +80,55 @@ def cluster(actors: int, rounds: int, seconds: float) -> dict[str, float]:
     """A cluster of four machines on this one, with so many actors in all, whose pictures sleep.
 
     Returns the efficiency, which is the pictures that there were over those that could have been while all of them had
-    work; and the seconds from the start until each had made one.
+    work; and the seconds from the first start of an actor until the last was ready, which do not count.
     """
-    with _ray():
+    with _ray(), tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         import ray
         from ray.cluster_utils import Cluster
 
-        os.environ[sleeping.SECONDS] = str(seconds)  # before the processes that hand it on
+        os.environ[sleeping.DIARY] = str(Path(name) / "diary")  # before the processes that hand them on
+        os.environ[sleeping.SECONDS] = str(seconds)
         simulated = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         try:
             for _ in range(4):
                 simulated.add_node(num_cpus=actors // 4)
             simulated.wait_for_nodes()
-            wanted = on_ray.Cluster(simulated.address, cores=1)
+            wanted, maker = on_ray.Cluster(simulated.address, cores=1), partial(_together, actors)
             begun = time.monotonic()
-            done = list(
-                _timed(
-                    actors * rounds,
-                    seconds,
-                    lambda tasks, shelf: on_ray.outcomes(tasks, shelf, wanted, sleeping.maker),
-                )
-            )
+            work = partial(on_ray.outcomes, cluster=wanted, maker=maker)
+            done = list(_timed(actors * (1 + rounds), seconds, work))
         finally:
             ray.shutdown()
             simulated.shutdown()
     first: dict[str, int] = {}
     for number, (_moment, process) in enumerate(done):
         first.setdefault(process, number)
-    start, end = max(first.values()), len(done) - actors
     if len(first) < actors:
-        raise MachineError(f"Only {len(first)} of {actors} actors made anything: more rounds are needed.")
-    if end - start < actors:
-        raise MachineError("The actors started so far apart that most of the work was over: more rounds are needed.")
+        raise MachineError(f"Only {len(first)} of {actors} actors made anything.")
+    start = max(first.values())
+    end = start + (len(done) - 1 - start) // actors * actors - actors  # whole rounds, and not the last one
     window = done[end][0] - done[start][0]
-    return {"efficiency": (end - start) * seconds / (actors * window), "start": done[start][0] - begun}
+    return {"efficiency": (end - start) * seconds / (actors * window), "start": done[0][0] - begun}
+
+
+def _together(actors: int) -> Maker:
+    """As `sleeping.maker`, but the first picture waits until so many are there, and for a random part of a picture.
+
+    So the start of many processes on few cores does not count, and they do not all end their pictures at once.
+    """
+    diary, seconds, make = Path(os.environ[sleeping.DIARY]), float(os.environ[sleeping.SECONDS]), sleeping.maker()
+
+    def wait(start: Start, watch: Any) -> None:
+        nonlocal wait_first
+        if wait_first:
+            wait_first = False
+            while diary.read_text(encoding="utf-8").count(" begins\n") < actors:
+                time.sleep(random.uniform(0.2, 0.6))
+            time.sleep(random.uniform(0.0, seconds))
+        make(start, watch)
+
+    wait_first = True
+    return wait
 
 
 def kills(count: int, ends: int, seconds: float, actors: int) -> dict[str, int]:

@@ -29,9 +29,12 @@ def batch_clusters(setup: Setup) -> list[Figure]:
     """How far four machines with 4, 16 and 64 actors fall short of as many times one; all on this machine."""
     python = environments.ensure(environments.RAY)
     figures = []
-    for actors, rounds, sleep in ((4, 60, 0.2),) if setup.quick else ((4, 20, 2.0), (16, 15, 4.0), (64, 12, 16.0)):
+    sleep, rounds = (0.2, 4) if setup.quick else (2.0, 7)
+    for actors in (4,) if setup.quick else (4, 16, 64):
         got = child.call(python, "batch_chain:cluster", actors, rounds, sleep, seconds=_SECONDS)
-        note = f"efficiency {got['efficiency']:.3f}; pictures of {sleep:g} s; all at work after {got['start']:.0f} s"
+        note = (
+            f"efficiency {got['efficiency']:.3f}; pictures of {sleep:g} s; {got['start']:.0f} s to start, not counted"
+        )
         figures.append(Figure(f"batch_clusters.of_{actors}", 1 / got["efficiency"], "ratio", 1 / 0.95, note))
     worst = max(figure.value or 0.0 for figure in figures)
     return [Figure("batch_clusters", worst, "ratio", 1 / 0.95, "all the work over what was done"), *figures]

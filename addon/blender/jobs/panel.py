@@ -77,6 +77,8 @@ def progress_text(job: Job) -> str:
     """What a job is doing, and how long it will take."""
     if job.state is JobState.CANCELLING:
         return iface_("Cancelling")
+    if host := state.current.session.broken_line:
+        return iface_("The line to {host} broke: trying again").format(host=host)
     progress = job.progress
     text = iface_(phases.WORDS[progress.phase if progress else Phase.STARTING])
     if progress and progress.steps:

@@ -16,6 +16,7 @@ Ray sends statistics of its use to its makers unless it is told not to: it is to
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 VERSION = "2.60.0"
 LOCAL = "local"
 MOST_ENDS = 5  # of processes in one task, or before any was ready
+_CONNECT = 10.0  # seconds for a connection to a cluster
+_CLUSTER = "Look whether it runs (ray status), and at the address that it told when it began."
 _PATIENCE = 10.0  # seconds without a texture after which it is looked whether there is a machine left
 _ROOT = Path(__file__).resolve().parents[2]  # the package
 
@@ -225,6 +228,7 @@ def _connected(address: str) -> Iterator[Any]:
     package = __name__.partition(".")[0]
     if _ROOT.name != package:  # its processes import it by name
         raise UserError(ErrorKind.RUNTIME, f"The folder {_ROOT} has to be called {package} for Ray.", "Rename it.")
+    _check(address)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     words = {**ENVIRONMENT, "PYTHONPATH": str(_ROOT.parent)}
     how: dict[str, Any] = {"address": address, "runtime_env": {"env_vars": words}}
@@ -243,6 +247,21 @@ def _connected(address: str) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _check(address: str) -> None:
+    """Raise `UserError` where nobody is at an address: Ray 2.60 itself tries for more than five minutes, then exits."""
+    if address in (LOCAL, "auto"):
+        return
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        hint = f"Write {LOCAL}, or such as 10.0.0.5:6379."
+        raise UserError(ErrorKind.REQUEST, f"{address!r} is no address of a cluster.", hint)
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(ErrorKind.RUNTIME, f"Ray cannot be reached at {address}: {reason}.", _CLUSTER) from error
 
 
 def _import() -> Any:

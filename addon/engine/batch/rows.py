@@ -21,9 +21,10 @@ from ...core.families import catalogue
 from ...core.families.catalogue import ModelInfo
 from ...core.model_files import folder as model_folder
 from ...core.model_files import hashes, parts
-from ...core.naming import slug
+from ...core.naming import RESERVED, slug
 from ...core.prompt_files import BATCH_COLUMNS, Wish, listed, parse
 from ...core.requests import recipe_json
+from ...core.requests.detail import Detail, parse_detail
 from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
 from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Sigmas, Size, TextureRequest
@@ -143,11 +144,13 @@ def with_whole_paths(wish: Wish, folder: Path) -> Wish:
 def placed(tasks: Iterable[Task], is_taken: Callable[[Task], bool]) -> list[Task]:
     """The tasks with a folder of its own each, numbered where two have the same name, or one is taken already."""
     own: set[str] = set()
+    numbers: dict[str, int] = {}  # the next one of each name, or thousands of one name take their square of steps
     free = []
     for task in tasks:
-        folder, number = task.folder, 2
+        folder, number = task.folder, numbers.get(task.folder.casefold(), 2)
         while folder.casefold() in own or is_taken(replace(task, folder=folder)):  # on Windows and macOS, Oak is oak
             folder, number = f"{task.folder}-{number}", number + 1
+            numbers[task.folder.casefold()] = number
         own.add(folder.casefold())
         free.append(replace(task, folder=folder))
     return free
@@ -194,6 +197,7 @@ def _request(
         count=1 if wish.count is None else wish.count,
         axes=Axes(tile),
         scheduler=_scheduler(wish.scheduler or "", info),
+        detail=parse_detail(wish.detail or Detail.MEDIUM),
         sigmas=_sigmas(wish.sigmas or "", wish.scheduler or "", info),
         extras=extras,
         model=wish.model or STARTER,
@@ -239,17 +243,22 @@ def _extras(wish: Wish) -> Extras:
     )
 
 
+def _is_yes(column: str, text: str | None) -> bool:
+    said = _SAID.get((text or "no").lower())
+    if said is None:
+        raise bad_request(f"{column} is {text!r}.", "Write yes or no.")
+    return said
+
+
 def _finish(wish: Wish) -> Finish:
-    delight = _SAID.get((wish.delight or "no").lower())
-    if delight is None:
-        raise bad_request(f"delight is {wish.delight!r}.", "Write yes or no.")
     finish = Finish(
         upscale=1 if wish.upscale is None else wish.upscale,
         upscaler=wish.upscaler or STARTER_NETWORKS,
         maps=parse_maps(filter(None, re.split(r"[\s,+]+", (wish.maps or "").lower()))),
         map_networks=wish.map_networks or STARTER_NETWORKS,
         kind=parse_kind(wish.kind or "auto"),
-        delight=delight,
+        delight=_is_yes("delight", wish.delight),
+        invert_relief=_is_yes("invert_relief", wish.invert_relief),
     )
     if finish.upscale > 1:
         image_networks.upscaler_file(finish.upscaler)
@@ -265,8 +274,9 @@ def _task(request: TextureRequest, wish: Wish, names: str, export: str, model: C
     for item in [item for kind in ("loras", "embeddings") for item in recipe.get("extras", {}).get(kind, ())]:
         item["file"] = name_of(item["file"])
     words = json.dumps({"recipe": recipe, "export": export}, sort_keys=True)
+    folders = [slug(part) for part in (wish.name or "").split("/") if part.strip(" .")]
     values = {
-        "name": "/".join(map(slug, wish.name.split("/"))) if wish.name else slug(wish.prompt),
+        "name": "/".join(folders) or slug(wish.prompt),
         "prompt": slug(wish.prompt),
         "seed": request.seed,
         "row": f"{wish.line:05d}",
@@ -291,7 +301,7 @@ def _check_names(names: str) -> None:
         if re.search(r'[\\:*?"<>|\x00-\x1f]', literal):
             raise bad_request(f"{names!r} is no scheme of names: files cannot be called so.", hint)
     for part in names.split("/"):
-        if not part or part != part.strip(" .") or part.startswith("."):
+        if not part or part != part.strip(" .") or part.startswith(".") or part.casefold() in RESERVED:
             raise bad_request(f"{names!r} is no scheme of names.", hint)
 
 

@@ -3,10 +3,12 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import bpy
-from common import addon, fresh, generate, made, message_of, wish
+from common import addon, drive, finish, fresh, generate, made, message_of, start, wish
+from drawing import _draw as draw_panel
 
 
 def _preferences(host: str, folder: str, place: str) -> Any:
@@ -43,6 +45,21 @@ def is_told(host: str, folder: str) -> str:
     said = message_of(bpy.ops.tilewright.generate)
     _preferences("", "~/tilewright", "HERE")
     return said
+
+
+def line_breaks(host: str, folder: str, asks: str) -> list[str]:
+    """A line that breaks under a job is told, tried again, and the job ends as if nothing had been."""
+    fresh()
+    _preferences(host, folder, "ELSEWHERE")
+    job = start(prompt="by a bad line", steps=20)
+    drive(lambda: job.progress and job.progress.phase.name == "SAMPLING")
+    Path(asks).touch()
+    drive(lambda: any(f"The line to {host} broke: trying again" in text for text in draw_panel()))
+    assert addon("jobs.status").text() == f"The line to {host} broke: trying again"
+    finish(job)
+    assert job.state.name == "FINISHED", job.error
+    _preferences("", "~/tilewright", "HERE")
+    return [image.tilewright.prompt for image in made()]
 
 
 def in_a_window(host: str, folder: str) -> Iterator[float]:
