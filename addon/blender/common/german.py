@@ -1620,6 +1620,11 @@ TEXTS = {
     "The other texture. Those whose tiles have the same size are offered": "Die andere Textur. Angeboten werden die, "
     "deren Kacheln gleich groß sind",
     "To {name}": "Zu {name}",
+    "Or Material": "Oder Material",
+    "Another material: the texture that it shows, at one Tile Size with the active material's": "Ein anderes Material: "
+    "die Textur, die es zeigt, mit derselben Kachelgröße wie beim aktiven Material",
+    "{name} shows no texture of the history.": "{name} zeigt keine Textur aus dem Verlauf.",
+    "Generate one into it.": "Erzeugen Sie eine hinein.",
     "No other texture has tiles of {size} pixels: a transition needs two.": "Keine andere Textur hat Kacheln von "
     "{size} Pixeln: Ein Übergang braucht zwei.",
     "Generate one of that size.": "Erzeugen Sie eine in dieser Größe.",

@@ -74,7 +74,7 @@ def _search() -> Any:
 
 
 def _laid_sheet(node: Node) -> Sheet:
-    """The set that an image node shows, where it is laid; occlusion, which only the exporter takes, is where others are."""
+    """The set that an image node shows, where it is laid; occlusion, which only exporters take, is where others are."""
     sheet = without_repeat.sheet_of(node.image)
     laid = (feeds.laid_image(group) for group in node.id_data.nodes if feeds.is_laid(group))
     sheets = [without_repeat.sheet_of(image.image) for image in laid if image is not None]

@@ -242,6 +242,23 @@ def rule_transition_offers_the_other_textures_of_the_same_tile_size_by_their_pro
     assert not view.seconds
 
 
+def rule_transition_is_made_of_two_materials_of_one_tile_size() -> None:
+    material, other = _two()
+    node = addon("material.color_node").image_node
+    first, second = (node(one).image.tilewright.result for one in (material, other))
+    bpy.context.object.active_material = material
+    other.tilewright.tile_size = 2 * material.tilewright.tile_size
+    told = message_of(lambda: bpy.ops.tilewright.transition(material=other.name))
+    assert "a transition needs one scale" in told, told
+    other.tilewright.tile_size = material.tilewright.tile_size
+    assert bpy.ops.tilewright.transition(material=other.name) == {"FINISHED"}
+    transition = addon("settings.properties").recipe_of(node(material).image).request.transition
+    assert (Path(transition.first).parent.name, Path(transition.second).parent.name) == (first, second)
+    bare = bpy.data.materials.new("Bare")
+    told = message_of(lambda: bpy.ops.tilewright.transition(material=bare.name))
+    assert "Bare shows no texture of the history." in told, told
+
+
 def rule_color_attribute_is_made_once_and_what_is_painted_stays() -> None:
     _two()
     mesh = bpy.context.object.data
