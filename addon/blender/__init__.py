@@ -21,7 +21,7 @@ from .jobs import (
     status,
     template_operators,
 )
-from .material import blend_operators, export_job, physical_size
+from .material import blend_operators, export_job, exporters, physical_size
 from .material import operators as material_operators
 from .settings import extras, presets, properties
 from .shell import commands, loras, model_choice, pickers, preferences, sidebar
@@ -70,6 +70,7 @@ _PARTS = (
     bake_job,
     pump,
     export_job,
+    exporters,
     baking,
     status,
     browse,

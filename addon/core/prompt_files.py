@@ -71,8 +71,10 @@ class Wish:
     map_networks: str | None = None
     kind: str | None = None
     delight: str | None = None
+    invert_relief: str | None = None
     variants: int | None = None
     sigmas: str | None = None
+    detail: str | None = None
     loras: str | None = None
     embeddings: str | None = None
     clip_skip: int | None = None
@@ -91,7 +93,10 @@ class Wish:
 
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
-_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "sigmas", "tileable")
+_OF_BATCHES = (
+    *("model", "vae", "upscale", "upscaler", "maps", "map_networks"),
+    *("kind", "delight", "invert_relief", "sigmas", "tileable"),
+)
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
 COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
 # Of the panel, whose pictures and files are chosen there.

@@ -33,6 +33,7 @@ GUIDES = "guides"  # as which the weights of networks beside the denoiser are co
 READS = "text_encoder"  # how the components that read prompts are called in every pipeline
 EIGHT_BITS = "eight_bits"  # what is asked for as a memory mode: the fastest one, with the denoiser's weights so
 _SLACK = 1.25  # the allocator's fragments and the convolutions' workspaces; an assumption
+_SCORES = 256 << 20  # bytes; and as many again for what is made of them
 _KEPT = 600 << 20  # bytes left to the driver's context and Blender's viewport; an assumption
 
 
@@ -85,7 +86,8 @@ class Device:
 
     name: what torch calls it. free: bytes that may be used, by this process already or by nobody; held: those of them
     that tensors of this process take (0 on a processor, where they do not count as free); total: bytes that a card
-    has, 0 elsewhere. threads: of the processor.
+    has, 0 elsewhere. threads: of the processor. main: bytes of main memory beside a card that may be used; 0 where
+    there is no other memory, or nobody looked.
     problem: why a graphics card that is there is not used, a sentence.
     """
 
@@ -97,6 +99,7 @@ class Device:
     held: int = 0
     total: int = 0
     problem: str = ""
+    main: int = 0
 
     @property
     def left(self) -> int:
@@ -112,6 +115,8 @@ class Plan:
     half: what the model's 16 bits a number are, on a card. in_turns: text encoders are read, used and let go before the
     denoiser is read, and the denoiser before they are read again for another prompt (see `turns`).
     eight_bits: the denoiser's weights are kept so (see `eight_bits`); it computes in `dtype`.
+    scores: bytes that attention's scores may take at once (see `attention`); 0 where torch has a kernel without them.
+    problem: a sentence where the model does not fit into main memory, which the system then makes up for on the disk.
     sentence: for people, ends with a full stop.
     """
 
@@ -121,7 +126,6 @@ class Plan:
     vae_dtype: str
     vae_device: str
     offload: Offload
-    attention_slicing: bool
     channels_last: bool
     sentence: str
     upcast_vae: bool = False
@@ -130,15 +134,17 @@ class Plan:
     autoencoder: str = "AutoencoderKL"
     in_turns: bool = False
     eight_bits: bool = False
+    scores: int = 0
+    problem: str = ""
 
     @property
-    def can_take_turns(self) -> bool:
-        """Whether freeing text encoders before the denoiser is loaded saves its device's memory."""
+    def has_one_memory(self) -> bool:
+        """Whether what computes has no memory beside the main one."""
         return self.device.kind in (Kind.CPU, Kind.MPS)
 
     def taking_turns(self) -> "Plan":
-        """The same with text encoders and denoiser in turns, where that saves memory."""
-        if not self.can_take_turns:
+        """The same with text encoders and denoiser in turns, but where they take them already, from main memory."""
+        if self.offload is not Offload.NONE:
             return self
         words = "; text encoder and denoiser take turns, to save memory."
         return replace(self, in_turns=True, sentence=self.sentence.partition(", to save")[0].rstrip(".") + words)
@@ -156,7 +162,8 @@ class Plan:
         if following == len(modes):
             return None
         leaner = _in_mode(self.device, modes[following], self.upcast_vae, self.half)
-        plan = replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder).taking_turns()
+        plan = replace(leaner, decoding=Decoding.STRIPS, autoencoder=self.autoencoder)
+        plan = plan.taking_turns() if plan.has_one_memory else plan
         return plan.in_eight_bits() if self.eight_bits else plan
 
     def decodings(self, size: Size) -> tuple[Decoding, ...]:
@@ -180,6 +187,9 @@ def make_plan(
 ) -> Plan:
     """The fastest plan that should fit, or the leanest if none should; estimates err, so running out is still handled.
 
+    Beside a card main memory counts too; where none fits into it, the one that fits the card and takes the least of it
+    is taken, and says so.
+
     A larger picture never gets a faster one than a smaller picture does.
 
     family, parameters: the model's; component ("vae", "text_encoder" ...) -> its number of weights.
@@ -195,22 +205,57 @@ def make_plan(
             known = ", ".join(("auto", *modes, EIGHT_BITS))
             raise UserError(ErrorKind.REQUEST, f"There is no memory mode {memory!r} here.", f"Choose one of {known}.")
         modes = (Mode(memory),)
-    for mode_plan in _plans(device, modes, size, upcast_vae, family.dtype):
-        plan = replace(mode_plan, autoencoder=autoencoder)
-        plan = plan.in_eight_bits() if narrow else plan
-        if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT:
-            return plan
-    return plan
+    plans = [replace(plan, autoencoder=autoencoder) for plan in _plans(device, modes, size, upcast_vae, family.dtype)]
+    plans = [plan.in_eight_bits() if narrow else plan for plan in plans]
+    fitting = [plan for plan in plans if needed_bytes(plan, family, parameters, size) <= device.free - _KEPT]
+    if not fitting:
+        plan = plans[-1]
+    else:
+        beside = {plan: main_bytes(plan, family, parameters, size) for plan in fitting}
+        plan = next((plan for plan in fitting if beside[plan] <= (device.main or sys.maxsize)), None) or min(
+            fitting, key=lambda plan: beside[plan]
+        )
+    return replace(plan, problem=_problem(plan, family, parameters, size))
 
 
 def _plans(device: Device, modes: tuple[Mode, ...], size: Size, upcast_vae: bool, half: str) -> Iterator[Plan]:
     """From the fastest to the leanest."""
+    later: list[Plan] = []  # on a card parts that take turns from main memory come first: nothing is read again
     for mode in modes:
         plan = _in_mode(device, mode, upcast_vae, half)
         for decoding in plan.decodings(size):
             yield replace(plan, decoding=decoding)
-        if plan.can_take_turns:  # only for other prompts is anything read again
-            yield replace(plan, decoding=plan.decodings(size)[-1]).taking_turns()
+        yield from later
+        turns = replace(plan, decoding=plan.decodings(size)[-1]).taking_turns()
+        later = [] if plan.has_one_memory or not turns.in_turns else [turns]
+        if plan.has_one_memory:  # only for other prompts is anything read again
+            yield turns
+
+
+def main_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
+    """An estimate of the main memory that the plan takes beside a card's; 0 where there is only one memory."""
+    if plan.has_one_memory:
+        return 0
+    weights = [float(count * _bytes(plan.dtype)) for name, count in parameters.items() if name != "vae"]
+    vae = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
+    if plan.offload is Offload.NONE:  # each is there while it is read
+        return int(max([*weights, vae]))
+    decoding = 0
+    if plan.vae_device == "cpu":
+        pixels = size.width * size.height
+        decoding = decode_bytes(plan.decoding, pixels, plan.autoencoder) * _bytes(plan.vae_dtype) // 2
+    return int(sum(weights) + vae + decoding)
+
+
+def _problem(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> str:
+    """See `Plan.problem`. Apple's graphics run out of memory instead."""
+    free, needed = plan.device.main, main_bytes(plan, family, parameters, size)
+    if plan.device.kind is Kind.CPU:
+        free, needed = plan.device.free, needed_bytes(plan, family, parameters, size)
+    if not free or needed <= free:
+        return ""
+    words = f"This takes about {needed / 1e9:.1f} GB of main memory, of which {free / 1e9:.1f} GB are free."
+    return f"{words} The system may use the disk for it, which is slow: close other programs, or take a smaller model."
 
 
 def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size: Size) -> int:
@@ -224,15 +269,15 @@ def needed_bytes(plan: Plan, family: Family, parameters: Mapping[str, int], size
     weights["vae"] = parameters.get("vae", 0) * _bytes(plan.vae_dtype)
     loading = 0.0
     if plan.eight_bits:
-        if plan.can_take_turns:  # one memory: there it is read with all its bits before it has 8
+        if plan.has_one_memory:  # there it is read with all its bits before it has 8
             together = (family.denoiser, "vae") if plan.in_turns else tuple(weights)
             loading = sum(weights.get(name, 0) for name in together)
         # scales, what keeps its bits, and the layer that is at work
         weights[family.denoiser] = parameters.get(family.denoiser, 0) * (1 + per_number / 50)
     if GUIDES in weights:
         weights[family.denoiser] = weights.get(family.denoiser, 0) + weights.pop(GUIDES)
-    step = pixels * family.step_bytes * per_number / 2 * _SLACK
-    decode = decode_bytes(plan.decoding, pixels, plan.autoencoder) * _bytes(plan.vae_dtype) / 2
+    step = pixels * family.step_bytes * per_number / 2 * _SLACK + 2 * plan.scores
+    decode = decode_bytes(plan.decoding, pixels, plan.autoencoder) * _bytes(plan.vae_dtype) / 2 + 2 * plan.scores
     if plan.vae_device != plan.device.name:
         decode = weights["vae"] = 0
     match plan.offload:
@@ -284,7 +329,8 @@ def probe(wanted: str = "auto") -> Device:
     if kind_name == "cpu":
         return Device(Kind.CPU, "cpu", free_main_memory(), "processor", threads, problem=problem)
     if kind_name == "mps":
-        return Device(Kind.MPS, "mps", int(torch.mps.recommended_max_memory()), "Apple graphics", threads)
+        free, held = int(torch.mps.recommended_max_memory()), int(torch.mps.current_allocated_memory())
+        return Device(Kind.MPS, "mps", free, "Apple graphics", threads, held)
     if kind_name == "cuda" and (problem := _too_old(torch, number)):
         raise UserError(ErrorKind.REQUEST, problem, "Choose auto or cpu.")
     module = getattr(torch, kind_name)
@@ -292,7 +338,7 @@ def probe(wanted: str = "auto") -> Device:
     free, total = map(int, module.mem_get_info(number))
     free += int(module.memory_reserved(number))  # what torch holds in this process is ours to use again
     title, held = str(module.get_device_name(number)), int(module.memory_allocated(number))
-    return Device(kind, f"{kind_name}:{number}", free, title, threads, held, total)
+    return Device(kind, f"{kind_name}:{number}", free, title, threads, held, total, main=free_main_memory())
 
 
 def _too_old(torch: Any, number: int = 0) -> str:
@@ -337,7 +383,8 @@ def ready(wanted: str = "auto") -> Device:
 
     On NVIDIA's cards convolutions in float32 run with 10 bits (TF32) unless told otherwise: heights come out up to 42
     of 65,535 levels off. A driver that goes on in main memory where the card is full, ten times slower, is stopped at
-    what is free now: then memory runs out in words that are understood here.
+    what is free now: then memory runs out in words that are understood here. So it is on Apple's graphics, where torch
+    allows 1.7 times what the system recommends, more than there is; unless the user has set a limit.
     """
     import torch
 
@@ -347,6 +394,8 @@ def ready(wanted: str = "auto") -> Device:
     torch.backends.cuda.matmul.allow_tf32 = False
     if device.kind is Kind.CUDA:
         torch.cuda.set_per_process_memory_fraction(min(device.free / device.total, 1.0), device.name)
+    if device.kind is Kind.MPS and "PYTORCH_MPS_HIGH_WATERMARK_RATIO" not in os.environ:
+        torch.mps.set_per_process_memory_fraction(1.0)
     return device
 
 
@@ -409,7 +458,6 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool, half: str) -> Plan:
         vae_dtype="float32" if upcast_vae else half,
         vae_device=device.name,
         offload=Offload.NONE,
-        attention_slicing=False,
         # convolutions on NVIDIA's and Intel's cards and on processors are faster so
         channels_last=device.kind in (Kind.CUDA, Kind.XPU, Kind.CPU),
         sentence=f"Runs on the {where}.",
@@ -424,8 +472,8 @@ def _in_mode(device: Device, mode: Mode, upcast_vae: bool, half: str) -> Plan:
     if device.kind is Kind.MPS:
         if mode is Mode.LEAN:
             sentence = f"Runs on the {where} in small pieces, to save memory."
-            return replace(plan, attention_slicing=True, vae_dtype=half, sentence=sentence)
-        return plan
+            return replace(plan, scores=_SCORES // 4, vae_dtype=half, sentence=sentence)
+        return replace(plan, scores=_SCORES)
     in_main_memory = replace(plan, vae_device="cpu", vae_dtype="float32")
     match mode:
         case Mode.FULL:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..core import albedo, image_networks, recipe, results, seams
-from ..core.color import to_encoded
+from ..core.color import to_encoded, to_linear
 from ..core.errors import ErrorKind, UserError
 from ..core.pbr import unit_normals
 from ..core.protocol import Phase, Start
@@ -90,10 +90,11 @@ def check_networks(finish: Finish, cache: NetworkCache, device: str, watch: Watc
 
 
 def height(
-    pixels: NDArray[np.uint8], map_networks: str, axes: Axes, cache: NetworkCache, start: Start, watch: Watcher
+    pixels: NDArray[np.uint8], finish: Finish, axes: Axes, cache: NetworkCache, start: Start, watch: Watcher
 ) -> NDArray[np.float32]:
-    """The height (H, W), 0 to 1, of a color (H, W, 3). Raises `UserError`, or what `watch` raises."""
-    wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=map_networks)
+    """The height (H, W), 0 to 1, of a color (H, W, 3), as the finish has it made. Raises `UserError`, or what `watch`
+    raises."""
+    wanted = Finish(maps=(MapKind.HEIGHT,), map_networks=finish.map_networks)
     found = ready(start.device)
     networks = _load(wanted, cache, found, watch, watch.note)
     with canvases(Path(start.store)) as easel:
@@ -106,9 +107,33 @@ def height(
             easel,
             cache.limits,
             found.left,
+            invert=finish.invert_relief,
             check=watch.check,
         )
         return maps[MapKind.HEIGHT].array[..., 0].copy()
+
+
+def at_half(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A color (H, W, 3) of even sides at half of them: the mean of each 2x2 pixels, in linear light."""
+    height, width, channels = pixels.shape
+    fours = to_linear(pixels / np.float32(255)).reshape(height // 2, 2, width // 2, 2, channels)
+    shrunk: NDArray[np.uint8] = (to_encoded(fours.mean((1, 3))) * 255).round().astype(np.uint8)
+    return shrunk
+
+
+def at_double(
+    pixels: NDArray[np.uint8], image: int, cache: NetworkCache, start: Start, watch: Watcher
+) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    """A color (H, W, 3) that repeats both ways at twice its sides, by the starter's upscaler; what a recipe says of it.
+
+    Raises `UserError`, or what `watch` raises.
+    """
+    task = FinishTask(pixels, Finish(upscale=2), Axes.XY, image=image)
+    found = ready(start.device)
+    networks = _load(task.finish, cache, found, watch, watch.note, torch.float32)
+    means = Means(networks.upscaler, cache.limits, found.left, networks.late)
+    with canvases(Path(start.store)) as easel:
+        return _color(task, means, easel, watch, watch.note).array.copy(), networks.used
 
 
 def write_files(
@@ -351,6 +376,7 @@ def _maps(
         cache.limits,
         free,
         surface=surface,
+        invert=task.finish.invert_relief,
         sheet=task.sheet,
         check=watch.check,
         step=step,

@@ -24,13 +24,16 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ..core import image_networks, results, seams
-from ..core.errors import ErrorKind, UserError
+from ..core.errors import ErrorKind, UserError, bad_request
+from ..core.families import catalogue
 from ..core.protocol import Phase, Start
 from ..core.recipe import Recipe
+from ..core.requests.detail import Detail
 from ..core.requests.finish import Finish
 from ..core.requests.texture import MAX_SIDE, Axes, TextureRequest
 from ..core.results import Draft, Result
 from . import loras, turns
+from .attention import by_queries
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
 from .devices import Kind, is_out_of_memory
 from .files import Files, write_color
@@ -73,6 +76,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     """
     request, store = start.request.as_texture(), Path(start.store)
     check_set(request)
+    _check_detail(request)
     asked, request = request.extras, loras.check(request)
     start = replace(start, request=request)
     with results.draft(store, request.prompt, request.seed):
@@ -93,7 +97,7 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
     def height_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         from . import finish
 
-        return finish.height(pixels, request.finish.map_networks, request.axes, cache.networks, start, watch)
+        return finish.height(pixels, request.finish, request.axes, cache.networks, start, watch)
 
     with (
         guide_pictures(request, store, watch.check) as guides,
@@ -110,6 +114,23 @@ def make_images(cache: ModelCache, start: Start, watch: Watcher) -> None:
             ErrorKind.REQUEST,
             "The model's safety checker blanked all there was to see; no texture was made.",
             "Change the prompt or the seed.",
+        )
+
+
+def _check_detail(request: TextureRequest) -> None:
+    """Raise `UserError` where a picture cannot be sampled at another size than its own."""
+    if request.detail is Detail.MEDIUM:
+        return
+    if request.template or request.guides or request.variants > 1 or request.transition:
+        raise bad_request(
+            "Another detail size needs a picture of one tile, without template and guides.",
+            "Set the detail size to medium.",
+        )
+    info = catalogue.resolve(request.model)
+    if not info.defaults.periodic:
+        raise bad_request(
+            f"{info.title} makes good pictures at its own size only, and so has no other detail size.",
+            "Set the detail size to medium, and say in the prompt how large the pieces are.",
         )
 
 
@@ -193,6 +214,8 @@ def _make_image(
             made_from = guides.recipe(made_from)
     if base is not None:
         made_from = base.recipe(made_from)
+    if pixels is not None and request.detail is not Detail.MEDIUM:
+        pixels, made_from = _at_its_size(pixels, made_from, index, cache, start, watch)
     watch.check()
     if pixels is None:
         watch.note(f"The model's safety checker blanked the texture with the seed {request.seed}; it is not kept.")
@@ -220,6 +243,18 @@ def _make_image(
         _finish_and_publish(cache, start, done, notes, note, watch)
         watch.note(notes[-1])  # only now is it true
     return True
+
+
+def _at_its_size(
+    pixels: NDArray[np.uint8], made_from: Recipe, index: int, cache: ModelCache, start: Start, watch: Watcher
+) -> tuple[NDArray[np.uint8], Recipe]:
+    """What was sampled for another detail size, shrunk or enlarged."""
+    from . import finish
+
+    if made_from.request.as_texture().detail is Detail.FINE:
+        return finish.at_half(pixels), made_from
+    pixels, used = finish.at_double(pixels, index, cache.networks, start, watch)
+    return pixels, made_from.noting(used)
 
 
 def _finish_and_publish(
@@ -297,9 +332,11 @@ def _with_one_leaner_retry(
 
     Out of memory, the model is loaded once in a leaner mode, and stays in it.
     """
+    tell = note if index == 0 else _silent
     for lean in (False, True):
         try:
-            loaded = cache.make_leaner() if lean else cache.get(start.request.as_texture(), start.device, start.memory)
+            asked = start.request.as_texture()
+            loaded = cache.make_leaner() if lean else cache.get(asked, start.device, start.memory, tell)
             if loaded is None:
                 break
             if lean:
@@ -342,6 +379,7 @@ def _sample_and_decode(
         watch.progress(Phase.ENCODING, index)
         before = _read(loaded, request, tell) if loaded.plan.in_turns else None
         with (
+            by_queries(loaded.plan.scores),
             adapted(loaded, request.extras.loras, tell),
             ready_guides(loaded, guides) as guide,
             seamless([*diffusers_networks(pipeline), *guide.networks], axes),

@@ -336,8 +336,8 @@ class GuideCache:
 def load_style(found: StyleFiles, unet: Any, dtype: torch.dtype) -> Adapter:
     """The adapter for this denoiser, in main memory. Raises `UserError` (kind `MODEL`) as `load_control`.
 
-    diffusers' own `load_ip_adapter` makes the other processors anew, which sliced attention does not survive, and
-    fetches the denoiser's layers where those take turns.
+    diffusers' own `load_ip_adapter` makes the other processors anew, and fetches the denoiser's layers where those take
+    turns.
     """
     from diffusers.models.attention_processor import IPAdapterAttnProcessor2_0
     from diffusers.models.embeddings import MultiIPAdapterImageProjection

@@ -208,8 +208,6 @@ def _network(loaded: LoadedModel, files: ControlFiles) -> Any:
 def _placed(network: Any, plan: Plan) -> Any:
     if plan.channels_last:
         network.to(memory_format=torch.channels_last)
-    if plan.attention_slicing:
-        network.set_attention_slice("auto")
     if plan.offload is Offload.NONE:
         network.to(plan.device.name)
     elif plan.offload is Offload.SEQUENTIAL:

@@ -87,6 +87,7 @@ def make_maps(
     free: int,
     *,
     surface: Surface | None = None,
+    invert: bool = False,
     sheet: Sheet = ONE_TILE,
     check: Check = lambda: None,
     step: Step = lambda done, total: None,
@@ -96,7 +97,8 @@ def make_maps(
     sources: the networks; a map without one is made by filters: height from luminance, normal from the height's slopes,
     roughness from luminance, metallic none at all. Occlusion always comes from the height.
     surface: what the picture is known to show. Its metallic goes before what networks see, and its roughness is one
-    that such surfaces have (see `shifted`). sheet: of the picture's tiles.
+    that such surfaces have (see `shifted`). invert: whether what would be deep is high, in all that is made of heights
+    and slopes. sheet: of the picture's tiles.
     """
     height, width = color.shape[:2]
     scale = base_scale(height // sheet.rows, width // sheet.columns)
@@ -112,6 +114,9 @@ def make_maps(
     for kind in (MapKind.HEIGHT, MapKind.ROUGHNESS, MapKind.METALLIC):
         if kind not in made and (kind in kinds or (kind is MapKind.HEIGHT and _needs_height(kinds, sources))):
             made[kind] = work.by_filter(kind, metallic or 0.0)
+    for kind, inverted in ((MapKind.HEIGHT, inverted_height), (MapKind.NORMAL, inverted_normals)):
+        if invert and kind in made:  # what is made of the height below is made of the inverted one
+            work.change(made[kind], inverted)
     if surface is not None and MapKind.ROUGHNESS in made:
         work.shift(made[MapKind.ROUGHNESS], surface.roughness)
     if MapKind.NORMAL in kinds and MapKind.NORMAL not in made:
@@ -180,9 +185,9 @@ class _Work:
             self._made[key] = self._run(source.network)
         made = Map(self._made[key], slice(source.first, source.first + source.channels))
         if kind is MapKind.NORMAL:
-            self._in_strips(made.canvas, made.channels, unit_normals)
+            self.change(made, unit_normals)
         elif kind is MapKind.METALLIC:
-            self._in_strips(made.canvas, made.channels, decided)
+            self.change(made, decided)
         return made
 
     def by_filter(self, kind: MapKind, metallic: float = 0.0) -> Map:
@@ -214,7 +219,7 @@ class _Work:
             total += float(roughness.array[top : top + 64].sum(dtype=np.float64))
             roughness.canvas.touched(roughness.array[top : top + 64].nbytes)
         mean = total / roughness.array.size
-        self._in_strips(roughness.canvas, roughness.channels, lambda strip: shifted(strip, mean, bounds))
+        self.change(roughness, lambda strip: shifted(strip, mean, bounds))
 
     def normal_of(self, height: Map) -> Map:
         canvas = self._easel.make((*self._color.shape[:2], 3), np.float32)
@@ -337,14 +342,22 @@ class _Work:
         mean = total / count
         return mean, float(np.sqrt(max(squares / count - mean**2, 0.0)))
 
-    def _in_strips(
-        self, canvas: Canvas, channels: slice, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    ) -> None:
-        for top in range(0, canvas.array.shape[0], 64):
+    def change(self, made: Map, to: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> None:
+        """Change a map in its place, in strips."""
+        for top in range(0, made.array.shape[0], 64):
             self._pulse()
-            strip = canvas.array[top : top + 64, :, channels]
-            strip[...] = change(strip)
-            canvas.touched(strip.nbytes)
+            strip = made.array[top : top + 64]
+            strip[...] = to(strip)
+            made.canvas.touched(strip.nbytes)
+
+
+def inverted_height(height: NDArray[np.float32]) -> NDArray[np.float32]:
+    return 1 - height
+
+
+def inverted_normals(normal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Those of a ground whose hollows are hills (..., 3), encoded."""
+    return np.concatenate((1 - normal[..., :2], normal[..., 2:]), -1)
 
 
 def decided(metallic: NDArray[np.float32]) -> NDArray[np.float32]:

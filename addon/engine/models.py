@@ -7,7 +7,7 @@ Only local diffusers folders that `core.model_files` has passed, only safetensor
 import functools
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -157,11 +157,14 @@ class ModelCache:
             self._networks = NetworkCache()
         return self._networks
 
-    def get(self, request: TextureRequest, device: str, memory: str) -> LoadedModel:
+    def get(
+        self, request: TextureRequest, device: str, memory: str, tell: Callable[[str], None] = lambda _text: None
+    ) -> LoadedModel:
         """The model that a request names, loaded if need be; another one is freed first.
 
-        device, memory: see `protocol.Start`. A job that is cancelled meanwhile does not stop the loading: its user most
-        likely asks for another texture with the same model next.
+        device, memory: see `protocol.Start`. tell: is told, before anything is read, where memory is short. A job that
+        is cancelled meanwhile does not stop the loading: its user most likely asks for another texture with the same
+        model next.
         Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
         """
         info = catalogue.resolve(request.model)
@@ -187,6 +190,7 @@ class ModelCache:
         same = self._wanted is not None and self._wanted.key == key
         if self._loaded is not None and same and (plan := _plan_again(self._loaded, request, device, memory)):
             self._loaded.plan = plan
+            _tell(plan, tell)
             return self._loaded
         self.free()
         upcast = bool(folder.config("vae").get("force_upcast", False))
@@ -202,6 +206,7 @@ class ModelCache:
             autoencoder=folder.classes["vae"][1],
             memory=memory,
         )
+        _tell(plan, tell)
         return self._load(_Wanted(key, info, folder, parameters, plan))
 
     def make_leaner(self) -> LoadedModel | None:
@@ -242,6 +247,11 @@ class ModelCache:
         return self._loaded
 
 
+def _tell(plan: Plan, tell: Callable[[str], None]) -> None:
+    if plan.problem:
+        tell(plan.problem)
+
+
 def _check_size(info: ModelInfo, folder: Path, grid: int, request: TextureRequest) -> None:
     """Raise `UserError` for a size at which a network pads its levels unevenly, and so breaks what `seamless` promises.
 
@@ -272,6 +282,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
         there = (p for network in networks for p in network.parameters() if not p.is_meta)
         held = sum(p.numel() * p.element_size() for p in there)
         found = replace(found, free=found.free + held)
+    found = replace(found, main=loaded.plan.device.main)  # of which the model has taken its part
     family, parameters = _with_guides(loaded.info.family, loaded.parameters, request, found)
     plan = make_plan(
         found,
@@ -289,7 +300,7 @@ def _plan_again(loaded: LoadedModel, request: TextureRequest, device: str, memor
     # what decodes in a roomier mode does in a leaner one, or the next way that this one has
     possible = loaded.plan.decodings(request.picture_size)
     decoding = next((way for way in possible if ways.index(way) >= ways.index(plan.decoding)), possible[-1])
-    return replace(loaded.plan, decoding=decoding)
+    return replace(loaded.plan, decoding=decoding, problem=plan.problem)
 
 
 def _with_guides(
@@ -425,8 +436,6 @@ def place(pipeline: Any, plan: Plan) -> Any:
     if plan.channels_last:
         for network in diffusers_networks(pipeline):
             _lay_out(network)
-    if plan.attention_slicing:
-        pipeline.enable_attention_slicing()
     if plan.in_turns:
         return pipeline
     if plan.vae_device == plan.device.name and plan.offload is Offload.NONE:

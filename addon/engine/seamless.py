@@ -50,10 +50,11 @@ class _WrappedForward:
     pads: (left, right, top, bottom) in pixels of the input.
     """
 
-    __slots__ = ("dilation", "fill", "groups", "mode", "padding", "stride", "wrapped")
+    __slots__ = ("dilation", "fill", "groups", "mode", "padding", "places", "stride", "wrapped")
 
-    def __init__(self, conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> None:
+    def __init__(self, conv: nn.Conv2d, pads: Sequence[int], axes: Axes, places: "Places") -> None:
         left, right, top, bottom = pads
+        self.places = places
         self.wrapped = _of_axes(pads, axes)
         rest_x = (0, 0) if axes.x else (left, right)
         rest_y = (0, 0) if axes.y else (top, bottom)
@@ -67,7 +68,7 @@ class _WrappedForward:
     def __call__(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
         # Group norms on graphics cards hand over plain layout, which the convolution would have to turn around.
         turn = weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
-        input = wrap(input, *self.wrapped, channels_last=turn)
+        input = wrap(input, *self.wrapped, channels_last=turn, places=self.places)
         if self.fill is not None:
             input = F.pad(input, self.fill, mode=self.mode)
         return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
@@ -106,6 +107,36 @@ class _WrappedPad:
         return padded
 
 
+class Places:
+    """Where each pixel of a wrapped picture comes from: what a graphics card gathers small tensors by, in one kernel.
+
+    There an operation costs what starting it costs (35 microseconds in Python on the H100's machine, 171 for a wrap of
+    eleven); of larger tensors whole runs of bytes are copied faster than single numbers are looked up.
+    """
+
+    # 8 MiB at 16 bits. An assumption, which `bench --card` looks at (card_wrap): no card was there to find it by.
+    _MOST_NUMBERS = 1 << 22
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], torch.Tensor] = {}
+
+    def pay_for(self, tensor: torch.Tensor) -> bool:
+        """Whether gathering should be faster than copying."""
+        return tensor.device.type in ("cuda", "xpu") and tensor.numel() <= self._MOST_NUMBERS
+
+    def of(self, height: int, width: int, pads: tuple[int, int, int, int], device: torch.device) -> torch.Tensor:
+        """For each pixel of the wrapped picture, row by row, its number in the picture."""
+        key = (height, width, pads, device)
+        known = self._known.get(key)
+        if known is None:
+            left, right, top, bottom = pads
+            with torch.inference_mode(mode=False):  # or no gradient could ever pass
+                columns = torch.arange(-left, width + right, device=device) % width
+                rows = torch.arange(-top, height + bottom, device=device) % height
+                known = self._known[key] = (rows[:, None] * width + columns).flatten()
+        return known
+
+
 def _of_axes(pads: Sequence[int], axes: Axes) -> tuple[int, int, int, int]:
     """The pads (left, right, top, bottom) on wrapped axes, 0 on others."""
     left, right, top, bottom = pads
@@ -126,37 +157,36 @@ def _fill_borders(tensor: torch.Tensor, left: int, right: int, top: int, bottom:
 
 
 def wrap(
-    tensor: torch.Tensor, left: int, right: int, top: int, bottom: int, channels_last: bool = False
+    tensor: torch.Tensor,
+    left: int,
+    right: int,
+    top: int,
+    bottom: int,
+    channels_last: bool = False,
+    places: Places | None = None,
 ) -> torch.Tensor:
     """A (batch, channels, height, width) tensor continued periodically by so many pixels (0 or more, any number).
 
-    Copies the tensor once and keeps channels_last, or turns to it where asked for. `F.pad(mode="circular")` loses that,
-    which makes it and the convolution slower; `torch.cat`, once an axis, copies twice and takes up to twice as long;
-    see tests/engine/bench_wrap.py.
+    Copies the tensor once and keeps channels_last, or turns to it where asked for. `F.pad(mode="circular")` loses that
+    layout, but not where it is handed the channels as the last axis. It calls for five copies at most (the middle, and
+    four borders) without Python in between; `torch.cat`, once an axis, copies all twice.
+
+    places: from which a small tensor on a graphics card is gathered in a single kernel; see `Places`.
     """
-    batch, channels, height, width = tensor.shape
-    if max(left, right) > width or max(top, bottom) > height:  # more than once around
-        columns = torch.arange(-left, width + right, device=tensor.device) % width
-        rows = torch.arange(-top, height + bottom, device=tensor.device) % height
-        return tensor.index_select(-1, columns).index_select(-2, rows)
+    height, width = tensor.shape[2:]
     last = channels_last or (tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous())
-    out = torch.empty(
-        (batch, channels, height + top + bottom, width + left + right),
-        dtype=tensor.dtype,
-        device=tensor.device,
-        memory_format=torch.channels_last if last else torch.contiguous_format,
-    )
-    middle = out[:, :, top : top + height]
-    middle[..., left : left + width] = tensor
-    if left:
-        middle[..., :left] = tensor[..., width - left :]
-    if right:
-        middle[..., left + width :] = tensor[..., :right]
-    if top:
-        out[:, :, :top] = middle[:, :, height - top :]
-    if bottom:
-        out[:, :, top + height :] = middle[:, :, :bottom]
-    return out
+    around = max(left, right) > width or max(top, bottom) > height  # more than once: copies do not know how
+    if around or (places is not None and places.pay_for(tensor)):
+        taken = (places or Places()).of(height, width, (left, right, top, bottom), tensor.device)
+        shape = (height + top + bottom, width + left + right)
+        pixels = tensor.flatten(2)  # a view, in both layouts
+        if last:
+            return pixels.transpose(1, 2).index_select(1, taken).unflatten(1, shape).permute(0, 3, 1, 2)
+        return pixels.index_select(2, taken).unflatten(2, shape)
+    if last:
+        padded = F.pad(tensor.permute(0, 2, 3, 1)[None], (0, 0, left, right, top, bottom), mode="circular")
+        return padded[0].permute(0, 3, 1, 2)
+    return F.pad(tensor, (left, right, top, bottom), mode="circular")
 
 
 @contextmanager
@@ -235,8 +265,9 @@ def _changes(modules: Sequence[nn.Module], axes: Axes) -> Iterator[Change]:
             yield module, "_conv_forward", _WrappedByHand(module, by_hand, axes) if wraps else PLAIN
         elif axes is not Axes.NONE and id(module) not in settled:
             _refuse_own_borders(module)
+    places = Places()  # of this block
     for conv, conv_pads in pads.items():
-        yield from _conv_changes(conv, conv_pads, axes)
+        yield from _conv_changes(conv, conv_pads, axes, places)
 
 
 def _networks(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
@@ -258,7 +289,7 @@ def _network_changes(network: nn.Module, axes: Axes) -> Iterable[Change]:
     return ()
 
 
-def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[Change]:
+def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes, places: Places) -> Iterator[Change]:
     current = vars(conv).get("_conv_forward", PLAIN)
     wraps = (axes.x and any(pads[:2])) or (axes.y and any(pads[2:]))
     if not wraps:
@@ -268,7 +299,7 @@ def _conv_changes(conv: nn.Conv2d, pads: Sequence[int], axes: Axes) -> Iterator[
     foreign = current is not PLAIN and not isinstance(current, _WrappedForward)
     if foreign or type(conv).forward is not nn.Conv2d.forward:
         raise _refusal(conv)
-    yield conv, "_conv_forward", _WrappedForward(conv, pads, axes)
+    yield conv, "_conv_forward", _WrappedForward(conv, pads, axes, places)
 
 
 def _pads_by_hand(module: nn.Module) -> bool:

@@ -21,6 +21,12 @@ def test_whole_material_arrives(blender: Blender, tmp_path: Path, file_format: s
         pytest.skip(f"this Blender cannot export {file_format}")
 
 
+def test_usd_gets_one_tile_of_a_set(own_blender: Blender, tmp_path: Path) -> None:
+    own_blender.use_fake(ALL)
+    if not own_blender.run("exports.usd_of_a_set", folder=str(tmp_path)):
+        pytest.skip("this Blender has no USD, or not its Python")
+
+
 def test_maps_are_named_packed_and_turned_as_a_game_engine_wants_them(blender: Blender, tmp_path: Path) -> None:
     blender.use_fake(ALL)
     blender.run("exports.export_maps", folder=str(tmp_path))

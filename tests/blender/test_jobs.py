@@ -76,6 +76,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "map_networks": "starter",
         "kind": "AUTO",
         "delight": False,
+        "invert_relief": False,
         "tiling": "XY",
         "scheduler": "MODEL",
         "sigmas": "MODEL",

@@ -41,8 +41,8 @@ ALL = tuple(MapKind)
         ),
         (("tileable",), {"tileable": True}, ["old-wall-tileable.png"]),
         (
-            ("maps", "--kind", "metal", "--delight", "--maps", "roughness"),
-            {"finish": Finish(maps=(MapKind.ROUGHNESS,), kind=SurfaceKind.METAL, delight=True)},
+            ("maps", "--kind", "metal", "--delight", "--invert-relief", "--maps", "roughness"),
+            {"finish": Finish(maps=(MapKind.ROUGHNESS,), kind=SurfaceKind.METAL, delight=True, invert_relief=True)},
             ["old-wall-de-lit.png", "old-wall-de-lit-roughness.png"],
         ),
         (("upscale", "--scale", "1", "--delight"), {"finish": Finish(delight=True)}, ["old-wall-de-lit.png"]),

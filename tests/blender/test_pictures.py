@@ -45,7 +45,8 @@ def test_what_names_an_image_needs_none_in_view(blender: Blender, tmp_path: Path
 def test_make_maps_puts_its_result_into_the_material(blender: Blender, tmp_path: Path) -> None:
     told = blender.run("pictures.maps_go_into_the_material", folder=str(tmp_path))
     request = Recipe.loads(told["recipe"]).request
-    finish = Finish(maps=tuple(MapKind), map_networks="filter", kind=SurfaceKind.CLOTH, delight=True)
+    said = {"kind": SurfaceKind.CLOTH, "delight": True, "invert_relief": True}
+    finish = Finish(maps=tuple(MapKind), map_networks="filter", **said)
     assert request.finish == finish
     assert told["shown"]
     assert {kind.value for kind in MapKind} < set(told["files"])

@@ -26,6 +26,7 @@ finishes = st.builds(
     map_networks=st.sampled_from(["starter", "filter", "/models/maps"]),
     kind=st.sampled_from(list(SurfaceKind)),
     delight=st.booleans(),
+    invert_relief=st.booleans(),
 )
 image_requests = st.builds(
     PictureRequest,
@@ -60,7 +61,7 @@ def test_a_textures_request_carries_its_finish_through_the_protocol():
 
 def test_a_finish_without_a_kind_is_the_json_it_always_was():
     assert set(Finish(2, maps=(MapKind.HEIGHT,)).to_json()) == {"upscale", "upscaler", "maps", "map_networks"}
-    assert Finish.from_json({"upscale": 2}) == Finish(2, kind=SurfaceKind.AUTO, delight=False)
+    assert Finish.from_json({"upscale": 2}) == Finish(2, kind=SurfaceKind.AUTO, delight=False, invert_relief=False)
 
 
 @pytest.mark.parametrize("name", ["metal", "METAL", "Metal"])
@@ -103,6 +104,7 @@ def test_recipes_from_before_there_was_upscaling_are_read():
         {"maps": "height"},
         {"maps": ["depth"]},
         {"sharpen": 1},
+        {"invert_relief": 1},
     ],
 )
 def test_a_wrong_finish_is_refused_everywhere(wrong):

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addon.core.errors import ErrorKind, UserError
+from addon.core.requests.detail import Detail, parse_detail
 from addon.core.requests.texture import MAX_SEED, Axes, Scheduler, Size, TextureRequest
 
 sizes = st.builds(Size, *(st.integers(1, 32).map(lambda n: 64 * n),) * 2)
@@ -28,6 +29,35 @@ requests = st.builds(
 @given(requests)
 def test_a_request_survives_json(request):
     assert TextureRequest.from_json(request.to_json()) == request
+
+
+def test_a_detail_size_stands_in_json_where_it_is_not_medium_and_changes_what_is_sampled():
+    plain = TextureRequest("bricks", size=Size(512, 256))
+    assert "detail" not in plain.to_json()
+    assert plain.picture_size == Size(512, 256)
+    for detail, sides in ((Detail.FINE, (1024, 512)), (Detail.COARSE, (256, 128))):
+        request = TextureRequest("bricks", size=Size(512, 256), detail=detail)
+        assert request.to_json()["detail"] == detail.value
+        assert TextureRequest.from_json(request.to_json()) == request
+        assert (request.picture_size.width, request.picture_size.height) == sides
+        assert request.result_size == (512, 256)
+        assert request.pace_key != plain.pace_key
+        assert f"Detail size: {detail.value.lower()}." in request.sentences("Starter")
+    assert parse_detail(" Coarse") is Detail.COARSE
+
+
+@pytest.mark.parametrize(
+    ("size", "detail"), [(Size(1088, 512), Detail.FINE), (Size(64, 128), Detail.COARSE), (Size(512, 512), "huge")]
+)
+def test_a_detail_size_that_no_model_could_sample_is_refused(size, detail):
+    with pytest.raises(UserError, match="detail size") as caught:
+        TextureRequest("bricks", size=size, detail=detail)
+    assert caught.value.kind is ErrorKind.REQUEST
+
+
+def test_a_word_that_is_no_detail_size_is_refused():
+    with pytest.raises(UserError, match="'huge' is no detail size"):
+        parse_detail("huge")
 
 
 @pytest.mark.parametrize("side", [-1, 0, 1, 63, 513, 2112, 8192, 2**31, 512.0, "512", None, True])

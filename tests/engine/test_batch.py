@@ -59,14 +59,15 @@ def lines_of(root: Path) -> list[dict[str, Any]]:
 
 def test_a_row_says_what_its_texture_is_made_with(tmp_path: Path) -> None:
     text = (
-        "prompt,negative,seed,size,count,steps,guidance,tiling,upscale,maps,kind,delight,name\n"
-        'oak planks,moss,7,128x64,2,3,1.5,x,2,"height,normal",wood,yes,wood/oak\n'
+        "prompt,negative,seed,size,count,steps,guidance,tiling,upscale,maps,kind,delight,invert_relief,name\n"
+        'oak planks,moss,7,128x64,2,3,1.5,x,2,"height,normal",wood,yes,yes,wood/oak\n'
     )
     first, second = (task.request for task in read(tmp_path, text))
     assert (first.prompt, first.negative_prompt, first.size) == ("oak planks", "moss", Size(128, 64))
     assert (first.seed, second.seed, first.count, first.steps, first.guidance_scale) == (7, 8, 1, 3, 1.5)
     assert (first.axes, first.finish.upscale, first.finish.delight) == (Axes.X, 2, True)
     assert first.finish.maps == (MapKind.HEIGHT, MapKind.NORMAL)
+    assert first.finish.invert_relief
 
 
 def test_json_lines_ask_for_the_same_as_a_table(tmp_path: Path) -> None:

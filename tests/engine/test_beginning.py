@@ -300,6 +300,16 @@ def test_wear_follows_the_networks_height_or_the_filters(studio: Studio, wall: P
         assert 0.5 <= float((pixels == PICTURE).all(-1).mean()) <= 0.75
 
 
+def test_where_the_relief_is_inverted_other_places_wear(studio: Studio, wall: Path) -> None:
+    worn = []
+    for inverted in (False, True):
+        template = Template(str(wall), 0.9, region=Region.WEAR, amount=0.3)
+        finish = Finish(map_networks="filter", invert_relief=inverted)
+        (made,) = studio.make(template=template, finish=finish).done
+        worn.append((np.asarray(Image.open(made.path())) != PICTURE).any(-1))
+    assert (worn[0] & worn[1]).mean() < 0.7 * min(part.mean() for part in worn)
+
+
 def test_the_files_are_kept_where_the_picture_is_finished_as_well(studio: Studio, wall: Path) -> None:
     (made,) = studio.make(template=Template(str(wall)), finish=Finish(2, "lanczos", (MapKind.HEIGHT,), "filter")).done
     assert set(made.files) == {results.BASE_COLOR, results.THUMBNAIL, "height", results.TEMPLATE}

@@ -3,6 +3,7 @@
 
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,24 +103,24 @@ def test_the_fastest_mode_that_fits_is_chosen(
     assert make_plan(device(kind, gigabytes), *model, size, upcast_vae=upcast).mode is mode
 
 
-# kind, mode -> dtype, vae_dtype with and without the need for float32, vae_device, offload, slicing, channels_last
+# kind, mode -> dtype, vae_dtype with and without the need for float32, vae_device, offload, scores (MiB), channels_last
 SETTINGS = {
-    (Kind.CUDA, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, True),
-    (Kind.CUDA, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, True),
-    (Kind.CUDA, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
-    (Kind.CUDA, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, True),
-    (Kind.ROCM, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, False, False),
-    (Kind.ROCM, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, False, False),
-    (Kind.ROCM, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, False),
-    (Kind.ROCM, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, False),
-    (Kind.XPU, Mode.FULL): ("float16", "float32", "float16", "xpu:0", Offload.NONE, False, True),
-    (Kind.XPU, Mode.OFFLOAD): ("float16", "float32", "float16", "xpu:0", Offload.MODEL, False, True),
-    (Kind.XPU, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, False, True),
-    (Kind.XPU, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, False, True),
-    (Kind.MPS, Mode.FULL): ("float16", "float32", "float16", "mps", Offload.NONE, False, False),
-    (Kind.MPS, Mode.LEAN): ("float16", "float16", "float16", "mps", Offload.NONE, True, False),
-    (Kind.CPU, Mode.FULL): ("float32", "float32", "float32", "cpu", Offload.NONE, False, True),
-    (Kind.CPU, Mode.LEAN): ("bfloat16", "bfloat16", "bfloat16", "cpu", Offload.NONE, False, True),
+    (Kind.CUDA, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, 0, True),
+    (Kind.CUDA, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, 0, True),
+    (Kind.CUDA, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, 0, True),
+    (Kind.CUDA, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, 0, True),
+    (Kind.ROCM, Mode.FULL): ("float16", "float32", "float16", "cuda:0", Offload.NONE, 0, False),
+    (Kind.ROCM, Mode.OFFLOAD): ("float16", "float32", "float16", "cuda:0", Offload.MODEL, 0, False),
+    (Kind.ROCM, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, 0, False),
+    (Kind.ROCM, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, 0, False),
+    (Kind.XPU, Mode.FULL): ("float16", "float32", "float16", "xpu:0", Offload.NONE, 0, True),
+    (Kind.XPU, Mode.OFFLOAD): ("float16", "float32", "float16", "xpu:0", Offload.MODEL, 0, True),
+    (Kind.XPU, Mode.LEAN): ("float16", "float32", "float32", "cpu", Offload.MODEL, 0, True),
+    (Kind.XPU, Mode.MINIMAL): ("float16", "float32", "float32", "cpu", Offload.SEQUENTIAL, 0, True),
+    (Kind.MPS, Mode.FULL): ("float16", "float32", "float16", "mps", Offload.NONE, 256, False),
+    (Kind.MPS, Mode.LEAN): ("float16", "float16", "float16", "mps", Offload.NONE, 64, False),
+    (Kind.CPU, Mode.FULL): ("float32", "float32", "float32", "cpu", Offload.NONE, 0, True),
+    (Kind.CPU, Mode.LEAN): ("bfloat16", "bfloat16", "bfloat16", "cpu", Offload.NONE, 0, True),
 }
 
 
@@ -127,12 +128,12 @@ SETTINGS = {
 @pytest.mark.parametrize("upcast", [True, False])
 def test_each_mode_sets_what_it_says(kind: Kind, mode: Mode, upcast: bool) -> None:
     plan = make_plan(device(kind, 1), *SD, S512, upcast_vae=upcast, memory=mode.value)
-    dtype, upcast_dtype, plain_dtype, vae_device, offload, slicing, channels_last = SETTINGS[kind, mode]
+    dtype, upcast_dtype, plain_dtype, vae_device, offload, scores, channels_last = SETTINGS[kind, mode]
     assert plan.mode is mode
     assert plan.dtype == dtype
     assert plan.vae_dtype == (upcast_dtype if upcast else plain_dtype)
     assert plan.vae_device == vae_device
-    assert (plan.offload, plan.attention_slicing, plan.channels_last) == (offload, slicing, channels_last)
+    assert (plan.offload, plan.scores, plan.channels_last) == (offload, scores << 20, channels_last)
     assert plan.sentence.endswith(".")
     assert "test device" in plan.sentence
 
@@ -158,19 +159,64 @@ SIDES = st.integers(1, 32).map(lambda number: 64 * number)
     model=st.sampled_from([SD, SDXL, STARTER]),
     upcast=st.booleans(),
     sides=st.tuples(SIDES, SIDES, SIDES, SIDES),
+    main=st.floats(0, 40),
 )
 def test_a_larger_picture_never_gets_a_roomier_plan(
-    kind: Kind, gigabytes: float, model: Model, upcast: bool, sides: tuple[int, int, int, int]
+    kind: Kind, gigabytes: float, model: Model, upcast: bool, sides: tuple[int, int, int, int], main: float
 ) -> None:
     width, height, *more = sides
     large = Size(max(width, more[0]), max(height, more[1]))
+    found = replace(device(kind, gigabytes), main=int(main * GB))
     small_plan, large_plan = (
-        make_plan(device(kind, gigabytes), *model, size, upcast_vae=upcast) for size in (Size(width, height), large)
+        make_plan(found, *model, size, upcast_vae=upcast) for size in (Size(width, height), large)
     )
     modes, ways = list(Mode), list(Decoding)
     assert modes.index(small_plan.mode) <= modes.index(large_plan.mode)
     if small_plan.mode is large_plan.mode:
         assert ways.index(small_plan.decoding) <= ways.index(large_plan.decoding)
+
+
+@given(
+    gigabytes=st.floats(0.5, 40),
+    model=st.sampled_from([SD, SDXL, STARTER]),
+    upcast=st.booleans(),
+    sides=st.tuples(SIDES, SIDES),
+    main=st.floats(0.1, 40),
+)
+def test_a_plan_fits_into_main_memory_or_says_that_it_does_not(
+    gigabytes: float, model: Model, upcast: bool, sides: tuple[int, int], main: float
+) -> None:
+    """And more main memory never gives a leaner mode."""
+    found, size = replace(device(Kind.CUDA, gigabytes), main=int(main * GB)), Size(*sides)
+    plan = make_plan(found, *model, size, upcast_vae=upcast)
+    assert (devices.main_bytes(plan, *model, size) > found.main) is bool(plan.problem)
+    roomy = make_plan(replace(found, main=1 << 40), *model, size, upcast_vae=upcast)
+    assert not roomy.problem
+    assert not roomy.in_turns
+    on_card = needed_bytes(plan, *model, size) <= found.free - devices._KEPT
+    assert on_card is (needed_bytes(roomy, *model, size) <= found.free - devices._KEPT)
+
+
+def test_a_processor_without_room_says_so_before_it_swaps() -> None:
+    large = make_plan(device(Kind.CPU, 3), *SDXL, S1024)
+    assert "GB of main memory, of which 3.2 GB are free" in large.problem
+    assert large.problem.endswith(".")
+    assert make_plan(device(Kind.CPU, 32), *SDXL, S1024).problem == ""
+
+
+def test_apples_graphics_stay_within_what_the_system_recommends(monkeypatch) -> None:
+    limits = []
+    monkeypatch.setattr(devices, "_available", lambda torch, kind, index=0: kind in ("mps", "cpu"))
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 12 * GB)
+    monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 5 * GB)
+    monkeypatch.setattr(torch.mps, "set_per_process_memory_fraction", limits.append)
+    monkeypatch.delenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", raising=False)
+    found = devices.ready()
+    assert (found.kind, found.name, found.free, found.left) == (Kind.MPS, "mps", 12 * GB, 7 * GB)
+    assert limits == [1.0]
+    monkeypatch.setenv("PYTORCH_MPS_HIGH_WATERMARK_RATIO", "0.8")
+    devices.ready()
+    assert limits == [1.0], "the user's own limit stays"
 
 
 @pytest.mark.parametrize(("gigabytes", "decoding"), [(80, "whole"), (14, "whole"), (12, "sheets"), (9.5, "strips")])

@@ -599,3 +599,13 @@ def test_every_memory_mode_of_a_graphics_card_gives_the_picture_twice(
             assert np.abs(pixels - expected).mean() < 3  # 16 bits a number
             assert result.recipe.environment["memory"] == mode
     assert studio.make(memory=mode, axes=Axes.NONE).done
+
+
+def test_a_job_for_which_main_memory_is_short_says_so_and_is_done(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = Device(Kind.CPU, "cpu", 100 << 20, "processor", 1)
+    monkeypatch.setattr(models, "ready", lambda _wanted: small)
+    watch = studio.make(steps=1)
+    assert [note for note in watch.notes if "of main memory, of which 0.1 GB are free" in note] == watch.notes[:1]
+    assert len(watch.done) == 1

@@ -37,10 +37,10 @@ def networks(tmp_path_factory):
     return made
 
 
-def make(color, sources, tmp_path, kinds=ALL, axes=Axes.XY, content=Content.COLOR, tile=None):
+def make(color, sources, tmp_path, kinds=ALL, axes=Axes.XY, content=Content.COLOR, tile=None, invert=False):
     limits = TileLimits({"cpu": tile} if tile else {})
     with canvases(tmp_path) as easel:
-        made = make_maps(color, kinds, sources, axes, content, easel, limits, FREE)
+        made = make_maps(color, kinds, sources, axes, content, easel, limits, FREE, invert=invert)
         return {kind: np.array(value.array) for kind, value in made.items()}
 
 
@@ -86,6 +86,30 @@ def test_without_a_network_the_normal_is_the_heights(tmp_path):
     made = make(texture(64, 64), {}, tmp_path)
     expected = normals_of_height(made[MapKind.HEIGHT][..., 0], HEIGHT_DEPTH)
     assert angles(made[MapKind.NORMAL], expected).max() < 0.01
+
+
+@pytest.mark.parametrize("way", ["networks", "filters"])
+def test_an_inverted_relief_is_high_where_it_was_deep(way, networks, tmp_path):
+    """Height and normals stand for the same ground as before, seen from below; what is no relief stays as it is."""
+    sources, color = networks if way == "networks" else {}, texture(64, 48)
+    plain, inverted = (make(color, sources, tmp_path, invert=invert) for invert in (False, True))
+    assert np.abs(inverted[MapKind.HEIGHT] - (1 - plain[MapKind.HEIGHT])).max() < 1e-6
+    for channel, sign in enumerate((-1, -1, 1)):
+        one, other = (made[MapKind.NORMAL][..., channel] * 2 - 1 for made in (plain, inverted))
+        assert np.abs(other - sign * one).max() < 1e-4
+    for kind in (MapKind.ROUGHNESS, MapKind.METALLIC):
+        assert np.array_equal(inverted[kind], plain[kind])
+
+
+def test_where_the_relief_is_inverted_hills_are_occluded_no_more(tmp_path):
+    color = np.full((96, 96, 3), 30, np.uint8)
+    color[40:48] = 200
+    plain, inverted = (
+        make(color, {}, tmp_path, (MapKind.OCCLUSION,), invert=invert)[MapKind.OCCLUSION][44, 50, 0]
+        for invert in (False, True)
+    )
+    assert plain > 0.99
+    assert inverted < 0.65
 
 
 def test_metal_is_decided_and_keeps_its_side():

@@ -13,11 +13,13 @@ from diffusers.models.downsampling import Downsample2D, FirDownsample2D
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses import FakeTensorMode
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.texture import Axes
-from addon.engine.seamless import seamless, wrap
+from addon.engine.seamless import Places, seamless, wrap
 from tests.engine import networks
 from tests.engine import transformer_networks as transformers
 
@@ -284,6 +286,71 @@ def test_wrap_turns_to_the_layout_of_the_weights_where_asked_for() -> None:
 def test_wrap_keeps_the_memory_layout(layout: torch.memory_format) -> None:
     x = random_input(8, 6, 6).contiguous(memory_format=layout)
     assert wrap(x, 1, 1, 1, 1).is_contiguous(memory_format=layout)
+
+
+class Launched(TorchDispatchMode):
+    """Counts what a graphics card would be asked to do: views and empty tensors ask for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):  # type: ignore[no-untyped-def]
+        if not function.is_view and "empty" not in str(function):
+            self.names.append(function.overloadpacket.__name__)
+        return function(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("pads", [(1, 1, 1, 1), (0, 1, 0, 1), (3, 3, 0, 0), (0, 0, 2, 1)])
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("given_last", [True, False])
+def test_a_graphics_card_gathers_small_tensors_in_one_kernel(
+    dtype: torch.dtype, pads: tuple[int, int, int, int], last: bool, given_last: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same numbers, in the same layout, as by copies."""
+    x = torch.randn(2, 8, 7, 9).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last) if given_last else x
+    copied = wrap(x, *pads, channels_last=last)
+    monkeypatch.setattr(Places, "pay_for", lambda self, tensor: True)
+    places = Places()
+    gathered = wrap(x, *pads, channels_last=last, places=places)
+    assert torch.equal(gathered, copied)
+    assert torch.equal(gathered, F.pad(x, pads, mode="circular"))
+    assert gathered.stride() == copied.stride()
+    with Launched() as launched:
+        wrap(x, *pads, channels_last=last, places=places)
+    assert launched.names == ["index_select"]
+
+
+def test_wrapping_by_copies_takes_one_for_each_border_and_one_for_the_rest() -> None:
+    for last in (True, False):
+        x = torch.randn(2, 8, 7, 9)
+        with Launched() as launched:
+            wrap(x, 1, 1, 1, 1, channels_last=last)
+        assert launched.names == ["copy_"] * 5
+        with Launched() as launched:
+            wrap(x, 1, 1, 0, 0, channels_last=last)
+        assert launched.names == ["copy_"] * 3
+
+
+def test_only_small_tensors_on_cards_are_gathered() -> None:
+    places, x = Places(), torch.zeros(1, 1, 8, 8)
+    assert not places.pay_for(x)
+    with FakeTensorMode():
+        assert places.pay_for(torch.empty(2, 320, 64, 64, device="cuda"))
+        assert not places.pay_for(torch.empty(2, 320, 128, 128, device="cuda"))
+
+
+def test_gradients_pass_a_gathering_that_was_first_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Places, "pay_for", lambda self, tensor: True)
+    conv = nn.Conv2d(2, 2, 3, padding=1)
+    with seamless(conv, Axes.XY):
+        with torch.inference_mode():
+            conv(torch.randn(1, 2, 4, 4))
+        x = torch.randn(1, 2, 4, 4, requires_grad=True)
+        conv(x).sum().backward()
+    assert x.grad is not None
 
 
 def test_a_convolution_without_padding_is_not_touched() -> None:

@@ -5,12 +5,14 @@ the products of rows must depend on the wrapped distance alone, and a turn of th
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from diffusers.models.embeddings import PatchEmbed, get_2d_sincos_pos_embed
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.requests.texture import Axes
+from addon.engine.families import sines
 from addon.engine.families.sines import SineTable
 from addon.engine.seamless import seamless
 from tests.engine import transformer_networks as tiny
@@ -177,3 +179,19 @@ def test_a_table_that_is_brought_does_not_limit_the_size_while_it_wraps() -> Non
         sd3(network, x)
     with seamless(network, Axes.XY):
         assert sd3(network, x).shape == x.shape
+
+
+class OnApple(torch.Tensor):
+    """As on Apple's graphics, which know no double precision."""
+
+    def double(self, *_: object) -> torch.Tensor:
+        raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64.")
+
+    def cpu(self, *_: object) -> torch.Tensor:
+        return self.as_subclass(torch.Tensor)
+
+
+def test_a_table_is_read_from_a_device_without_double_precision() -> None:
+    table = get_2d_sincos_pos_embed(16, 4, output_type="pt").float()[None]
+    plain = sines._read(table, 4, "x")
+    assert np.array_equal(sines._read(table.as_subclass(OnApple), 4, "x"), plain)

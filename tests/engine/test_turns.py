@@ -135,6 +135,27 @@ def test_a_processor_takes_turns_before_it_takes_fewer_bits(gigabytes: float, mo
     assert ("take turns" in plan.sentence) is in_turns
 
 
-def test_a_card_takes_turns_by_offloading() -> None:
-    plan = make_plan(Device(Kind.CUDA, "cuda:0", 1 << 34), Z_IMAGE, {"transformer": 6 << 30}, Size(512, 512))
-    assert not plan.taking_turns().in_turns
+@pytest.mark.parametrize(
+    ("card", "main", "mode", "in_turns", "short"),
+    [
+        (24, 64, "full", False, False),
+        (16, 64, "offload", False, False),
+        (16, 16, "full", True, False),  # all 20 GB would not fit into main memory; one network at a time does
+        (16, 10, "full", True, True),
+        (14.4, 16, "offload", False, True),
+        (16, 0, "offload", False, False),  # nobody looked
+        (24, 10, "full", False, True),
+        (4, 64, "minimal", False, False),
+        (4, 16, "minimal", False, True),
+    ],
+)
+def test_a_card_takes_turns_from_main_memory_or_where_that_is_short_from_the_disk(
+    card: float, main: float, mode: str, in_turns: bool, short: bool
+) -> None:
+    parameters = {"transformer": 6_150_000_000, "text_encoder": 4_020_000_000, "vae": 84_000_000}
+    device = Device(Kind.CUDA, "cuda:0", int(card * 1e9), main=int(main * 1e9))
+    plan = make_plan(device, Z_IMAGE, parameters, Size(1024, 1024))
+    assert (plan.mode, plan.in_turns) == (mode, in_turns)
+    assert bool(plan.problem) is short
+    assert not short or f"{main:.1f} GB are free" in plan.problem
+    assert ("take turns" in plan.sentence) is (in_turns or mode == "offload")

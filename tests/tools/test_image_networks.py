@@ -15,7 +15,7 @@ from torch import nn
 
 from addon.core.pbr import normals_of_height
 from addon.engine import image_networks
-from tools.image_networks import degrade, export, figures, judging, maps, material, networks, pairs, real, relief
+from tools.image_networks import curve, degrade, export, figures, judging, maps, material, networks, pairs, real, relief
 from tools.image_networks.crops import Changes, Examples, Origin, PaintedSource, Source, plain
 from tools.image_networks.real import Surface
 from tools.image_networks.train import TRAININGS
@@ -345,6 +345,34 @@ def test_the_truth_is_judged_as_such(sets):
     assert row["angle"] < 0.1 < row["flat angle"]
     assert row["slopes' correlation"] == pytest.approx(1)
     assert row["roughness error"] == row["false metal"] == 0
+
+
+def test_by_hand_a_relief_that_is_only_too_flat_or_inside_out_is_made_right():
+    rng = np.random.default_rng(0)
+    height = gaussian_filter(rng.normal(size=(48, 48)), 2, mode="wrap").astype(np.float32)
+    truth = normals_of_height(height, 4.0) * 2 - 1
+    for depth, low, high in ((1.0, 0, 0.5), (-2.0, 5, 90)):
+        row = judging.by_hand(normals_of_height(height, depth) * 2 - 1, truth)
+        assert low <= row["angle, best strength"] < high
+        assert row["angle, best strength and sign"] < 0.5
+
+
+def test_the_curve_is_made_once_and_only_of_what_is_learned(made, sets, tiles, painted, tmp_path, monkeypatch, capsys):
+    """Each point is trained on so many surfaces of those that are not judged, and is not made again."""
+    monkeypatch.setattr(curve, "read_pairs", lambda folder, counts: made)
+    arguments = ["--sets", str(sets), "--tiles", str(tiles), "--painted", str(painted), "--output", str(tmp_path)]
+    arguments += ["--steps", "relief=2", "material=2", "--sizes", "2", "0", "--draws", "2"]
+    curve.main(arguments)
+    first = capsys.readouterr().out
+    read = real.read_real(sets)
+    learned = [*read.training, *read.watched]
+    assert {path.name for path in tmp_path.iterdir()} == {"0", "2-0", "2-1", f"{len(learned)}-0"}
+    assert {surface.name for surface in curve.chosen(learned, 2, 0)} < {surface.name for surface in learned}
+    monkeypatch.setattr(curve, "SUBJECTS", {name: replace(one, train=None) for name, one in curve.SUBJECTS.items()})
+    curve.main(arguments)
+    assert capsys.readouterr().out == first
+    assert "| 2 | 2 |" in first
+    assert cache.load(tmp_path / "2-1" / "relief.ckpt")["step"] == 2
 
 
 def test_a_wider_upscaler_begins_as_the_narrow_one():

@@ -19,6 +19,7 @@ from tools.starter import (
     decoder,
     denoiser,
     distil,
+    encoded,
     export,
     losses,
     networks,
@@ -222,13 +223,53 @@ def test_real_surfaces_are_turned_where_they_may_be_and_stand_among_the_drawn(re
     assert [bool((tile == -1).all()) for tile in pixels] == [True] * 3 + [False] * 3
 
 
-def test_captions_of_real_surfaces_say_what_is_known_and_no_more():
+def test_an_encoded_tile_is_drawn_again_rolled_by_whole_latents():
+    torch.manual_seed(0)
+    coder = wrap(AutoencoderTiny(**CODER)).eval().requires_grad_(False)
+    tiles = pool.Pool(128, 1, CPU)
+    tiles.pixels.random_(0, 256)
+    tiles.seen = 1
+    tiles.draw = lambda batch: (pool.to_floats(tiles.pixels).expand(batch, -1, -1, -1), tiles.tokens[:, 0])
+    made = encoded.Encoded(tiles, coder, 2.0, reuse=4, kept=8)
+    whole = 2.0 * coder.encoder(pool.to_floats(tiles.pixels))[0]
+    latents, ids = made.draw(1)
+    latents, ids = (torch.cat(part) for part in zip((latents, ids), *(made.draw(1) for _ in range(5)), strict=True))
+    assert ids.shape == (6, tokens.MAX_TOKENS)
+    rolls = [whole.roll((y, x), (1, 2)) for y in range(16) for x in range(16)]
+    for one in latents:
+        assert min(float((one - roll).abs().max()) for roll in rolls) < 0.02, "to 16 bits one of the rolls"
+
+
+def test_most_tiles_are_encoded_once_for_several_batches(monkeypatch):
+    made = encoded.Encoded(pool.Pool(128, 1, CPU), None, 1.0, reuse=4, kept=32)
+    asked = []
+
+    def encode(batch):
+        asked.append(batch)
+        return torch.zeros(batch, 12, 16, 16), torch.zeros(batch, tokens.MAX_TOKENS, dtype=torch.int16)
+
+    monkeypatch.setattr(made, "_encode", encode)
+    shapes = [made.draw(6)[0].shape for _ in range(4)]
+    assert asked == [6, 2, 2, 2]
+    assert set(shapes) == {(6, 12, 16, 16)}
+
+
+def test_flat_surfaces_are_drawn_less_often():
+    rng = np.random.default_rng(0)
+    flat, rich = (np.clip(rng.normal(128, s, (8, 8, 3)), 0, 255).astype(np.uint8) for s in (2, 40))
+    one, other = real.RealTiles(np.stack((flat, rich)), (real.Label("Snow", ("snow",), None),) * 2).chances
+    assert other > 5 * one
+
+
+def test_captions_of_real_surfaces_say_what_is_known_and_that_they_are_photographs():
     rng = np.random.default_rng(0)
     bricks = real.captions(rng, real.Label("Bricks", ("bricks",), "dark grey"), 128, 200)
     assert any(text.startswith("photo of ") for text in bricks)
+    marked = np.mean(["photo" in text or "realistic" in text for text in bricks])
+    assert abs(marked - real.MARKED) < 0.1
     assert any("dark gray bricks" in text for text in bricks)
-    assert any("small" in text for text in bricks)
-    assert not any("small" in text for text in real.captions(rng, real.Label("Snow", ("snow",), None), 128, 50))
+    assert all("fine" in text or "tiny" in text for text in bricks), "thumbnails show whole walls"
+    assert not any("tiny" in text for text in real.captions(rng, real.Label("Snow", ("snow",), None), 128, 50))
     assert all("red lava" in text for text in real.captions(rng, real.Label("x", (), None, "red lava"), 256, 20))
 
 
@@ -368,9 +409,24 @@ def test_the_learning_rate_warms_up_and_ends_at_zero():
     assert learning_rate(1.0, 1000, 1.0) == pytest.approx(0.0)
 
 
-def test_tiles_are_small_at_first_and_then_two_of_three_are_large():
+def test_tiles_are_small_at_first_and_then_half_are_large():
     assert {denoiser.size_at(TINY, 0.5, step) for step in range(6)} == {128}
-    assert [denoiser.size_at(TINY, 0.7, step) for step in range(3)] == [256, 256, 128]
+    assert [denoiser.size_at(TINY, 0.7, step) for step in range(4)] == [256, 128, 256, 128]
+
+
+def test_a_denoiser_that_is_gone_on_with_learns_slower_and_all_at_once():
+    again = settings.going_on(TINY)
+    assert again.rates["denoiser"] == pytest.approx(TINY.again * TINY.rates["denoiser"])
+    assert again.rates["distil"] == TINY.rates["distil"]
+    assert (again.plain, [denoiser.size_at(again, 0.0, step) for step in range(2)]) == (0.0, [256, 128])
+
+
+def test_a_student_moves_as_its_teacher_did():
+    torch.manual_seed(0)
+    before, teacher, student = (torch.nn.Linear(3, 2) for _ in range(3))
+    wanted = student.weight.detach() + teacher.weight.detach() - before.weight.detach()
+    distil.moved(student, teacher, before)
+    assert torch.allclose(student.weight, wanted)
 
 
 def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_runs(
@@ -397,6 +453,7 @@ def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_
     going_on = replace(
         plan, folder=tmp_path / "next", output=tmp_path / "better", start=tmp_path / "model", minutes=0.015
     )
+    once_more = replace(settings.going_on(TINY), reuse=2)
     train.run(replace(going_on, stages=("autoencoder", "decoder", "export")))
     second = DiffusionPipeline.from_pretrained(tmp_path / "better")
     for part, same in (("unet", True), ("vae", False)):
@@ -405,6 +462,12 @@ def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_
     for a, b in zip(first.vae.encoder.parameters(), second.vae.encoder.parameters(), strict=True):
         assert torch.equal(a, b), "the denoiser knows this encoder's latents"
     assert second.vae.config.scaling_factor == first.vae.config.scaling_factor
+    assert (tmp_path / "cache" / "base" / "config.json").exists(), "for --base"
+    again = replace(going_on, folder=tmp_path / "again", base=tmp_path / "cache" / "base", settings=once_more)
+    train.run(replace(again, stages=("denoiser", "distil", "export")))
+    third = DiffusionPipeline.from_pretrained(tmp_path / "better")
+    moved = [torch.equal(a, b) for a, b in zip(third.unet.parameters(), first.unet.parameters(), strict=True)]
+    assert not all(moved)
 
 
 def test_a_decoder_of_another_shape_begins_with_what_fits():
@@ -416,7 +479,7 @@ def test_a_decoder_of_another_shape_begins_with_what_fits():
 
 
 def test_each_stage_gets_its_share_of_the_minutes():
-    plan = SimpleNamespace(settings=TINY, minutes=20.0, stages=("decoder", "distil", "export"))
+    plan = SimpleNamespace(settings=settings.settings_for("cuda"), minutes=20.0, stages=("decoder", "distil", "export"))
     minutes = [train.Plan.minutes_of(plan, stage) for stage in train.STAGES]
     assert minutes == pytest.approx([0.0, 12.0, 0.0, 8.0, 0.0])
 

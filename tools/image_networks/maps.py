@@ -4,7 +4,9 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +18,7 @@ from ..starter.schedule import Stage
 from ..starter.torus import wrap
 from .crops import MARGIN, Examples, Origin
 from .degrade import foreign_colors, some_blur, some_jpegs, some_noise
-from .export import shipped
+from .export import MODELS, shipped
 from .networks import even_out, with_noise_level
 from .pairs import DEPTH, Pairs
 
@@ -28,7 +30,8 @@ Loss = tuple[torch.Tensor, dict[str, float]]  # and what it is made of
 class Options:
     """minutes: of training in all. fresh: from nothing, and not from the weights in the package. batch: how many times
     as many examples a step as a processor's core takes well. begin: models whose weights it begins with, None for those
-    in the package."""
+    in the package. kept: models that it goes on making of drawings what they make of them, likewise. steps: instead of
+    minutes, to compare trainings on a machine that others use; 0 for minutes."""
 
     minutes: float
     seed: int
@@ -38,6 +41,20 @@ class Options:
     peak: float = 1e-3
     judge_every: int = 250
     begin: Path | None = None
+    kept: Path | None = None
+    steps: int = 0
+
+
+class _Counted(Stage):
+    """One that lasts for so many steps."""
+
+    def __init__(self, steps: int, *args: Any, **options: Any) -> None:
+        self._steps = steps
+        super().__init__(*args, **options)
+
+    @property
+    def progress(self) -> float:
+        return self.step / self._steps
 
 
 def normals(height: torch.Tensor, depth: torch.Tensor) -> torch.Tensor:
@@ -116,11 +133,11 @@ def train(
     if options.fresh:
         even_out(network, picture(examples(np.random.default_rng(options.seed))[0]))
     else:
-        network.load_state_dict(shipped(name))
+        network.load_state_dict(shipped(name, options.kept or MODELS))
         former = copy.deepcopy(network).eval().requires_grad_(False)
-        if options.begin is not None:
-            network.load_state_dict(shipped(name, options.begin))
-    stage = Stage(name, network, folder, options.minutes, peak=options.peak, seed=options.seed, decay=0.998)
+        network.load_state_dict(shipped(name, options.begin or MODELS))
+    kind = partial(_Counted, options.steps) if options.steps else Stage
+    stage = kind(name, network, folder, options.minutes, peak=options.peak, seed=options.seed, decay=0.998)
     rng = np.random.default_rng((options.seed, stage.step))
     while not stage.done:
         total, figures = torch.zeros((), device=device), {}

@@ -8,6 +8,7 @@ The split is fixed: of each kind of material, ordered by the SHA-256 of the surf
 judging alone (`held_out`). Near twins, found by correlating the colors at all shifts, lie together.
 """
 
+import argparse
 import csv
 import hashlib
 import io
@@ -259,6 +260,15 @@ def read_real(sets: Path, tiles: Path | None = None, painted: Path | None = None
         *(split_tiles(read_tiles(tiles), parts) if tiles else (None, None, None)),
         read_painted(painted) if painted else (),
     )
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """The options for what `read_real` reads."""
+    parser.add_argument("--sets", type=Path, metavar="DIR", help="real surfaces: index.tsv and sets/")
+    parser.add_argument(
+        "--tiles", type=Path, metavar="DIR", help="real color tiles: real128.npz, .json, sources128.json"
+    )
+    parser.add_argument("--painted", type=Path, metavar="DIR", help="a batch of the starter model's pictures")
 
 
 def at_scale(surface: Surface, scale: float) -> Surface:

@@ -20,7 +20,7 @@ from ..starter.cache import default_cache
 from . import export, figures, judging, late, material, relief, upscaler
 from .maps import Options
 from .pairs import make_pairs, read_pairs
-from .real import read_real
+from .real import add_folders, read_real
 
 COUNTS = {64: 2500, 128: 8000, 256: 4000}
 MINUTES = {"upscaler": 25.0, "late": 30.0, "relief": 60.0, "material": 95.0}
@@ -37,11 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training.add_numbers(parser, "--pairs", COUNTS, f"how many are made; {COUNTS}")
     wholly = dict.fromkeys(TRAININGS, 1.0)
     training.add_numbers(parser, "--between", wholly, "what is written: from the package's weights (0) to new ones (1)")
-    parser.add_argument("--sets", type=Path, metavar="DIR", help="real surfaces: index.tsv and sets/")
-    parser.add_argument(
-        "--tiles", type=Path, metavar="DIR", help="real color tiles: real128.npz, .json, sources128.json"
-    )
-    parser.add_argument("--painted", type=Path, metavar="DIR", help="a batch of the starter model's pictures")
+    add_folders(parser)
     parser.add_argument("--share", type=float, default=1.0, help="of the real surfaces for training; default: all")
     parser.add_argument("--device", default="cpu", help="where to train: cpu, cuda")
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="times as many examples a step")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderTiny, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from torch import nn
 
 from . import cache
+from .encoded import Encoded
 from .networks import LATENT_CHANNELS, TRAIN_TIMESTEPS
-from .pool import Pool
 from .schedule import Stage
 from .settings import LARGE, SMALL, Settings
 from .words import Words
@@ -22,25 +22,17 @@ Network = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Material:
-    """What the denoiser and its distillation learn from: tiles by size, encoded as they are drawn, and captions.
+    """What the denoiser and its distillation learn from: encoded tiles by size, and captions."""
 
-    autoencoder: wrapped. scale: its scaling_factor.
-    """
-
-    pools: Mapping[int, Pool]
-    autoencoder: AutoencoderTiny
-    scale: float
+    tiles: Mapping[int, Encoded]
     words: Words
     settings: Settings
 
     @torch.no_grad()
     def draw(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """A batch of latents (N, C, h, w) of variance about 1, and the states of a caption each, some of them empty."""
-        pool = self.pools[size]
-        pixels, ids = pool.draw(self.settings.batch[size])
-        with cache.mixed_precision(pool.device):
-            z = self.autoencoder.encoder(pixels.contiguous(memory_format=torch.channels_last))
-        return (z.float() * self.scale).contiguous(), self.words.blurred(ids, self.settings)
+        latents, ids = self.tiles[size].draw(self.settings.batch[size])
+        return latents, self.words.blurred(ids, self.settings)
 
 
 def guidance(settings: Settings) -> torch.Tensor:
@@ -102,8 +94,8 @@ def flow_loss(
 
 
 def size_at(settings: Settings, progress: float, step: int) -> int:
-    """Small tiles at first, for many cheap steps. A third stays small to the end: most real tiles are."""
-    return SMALL if progress < settings.small or step % 3 == 2 else LARGE
+    """Small tiles at first, for many cheap steps. Half stay small to the end: most real tiles are."""
+    return SMALL if progress < settings.small or step % 2 else LARGE
 
 
 def train(

@@ -39,19 +39,37 @@ def two_steps(
     return x
 
 
+@torch.no_grad()
+def moved(student: UNet2DConditionModel, teacher: UNet2DConditionModel, before: UNet2DConditionModel) -> None:
+    """Give a student what its teacher has learned since: the change of every weight from `before` to `teacher`.
+
+    It is then nearly the new teacher's student, and a short distillation does the rest.
+    """
+    for own, new, old in zip(student.parameters(), teacher.parameters(), before.parameters(), strict=True):
+        own += new.to(own.device) - old.to(own.device)
+
+
 def train(
-    folder: Path, minutes: float, seed: int, material: Material, teacher: UNet2DConditionModel, compiled: bool
+    folder: Path,
+    minutes: float,
+    seed: int,
+    material: Material,
+    teacher: UNet2DConditionModel,
+    compiled: bool,
+    start: UNet2DConditionModel | None = None,
 ) -> UNet2DConditionModel:
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
-    From the teacher's weights on, each of four steps is to go as the teacher goes in two of second order (progressive
-    distillation, Salimans and Ho 2022). What is learned is for Euler's rule: the scheduler with solver_order 1.
+    From the teacher's weights on, or from `start`, each of four steps is to go as the teacher goes in two of second
+    order (progressive distillation, Salimans and Ho 2022). What is learned is for Euler's rule: the scheduler with
+    solver_order 1.
 
     Args:
         teacher: wrapped, on the pools' device.
         compiled: whether both are to be compiled.
+        start: wrapped, as the teacher.
     """
-    own = copy.deepcopy(teacher).train().requires_grad_(True)
+    own = (start or copy.deepcopy(teacher)).train().requires_grad_(True)
     teacher.eval().requires_grad_(False)
     rate = material.settings.rates["distil"]
     stage = Stage("distil", own, folder, minutes, peak=rate, seed=seed, decay=0.99)

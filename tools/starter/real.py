@@ -17,6 +17,9 @@ from PIL import Image
 
 SMALL, LARGE, SHARP = 128, 256, 512  # px: whole surfaces for the denoiser, and what the autoencoder sees pieces of
 CAPTIONS = 16
+CONTRAST = 12.0  # levels: the deviation of the luma from which on a tile is not flat
+# Plain words are the drawings', whose pieces are larger and whose material is plainer to see.
+MARKED = 0.85  # share of the captions that call it a photograph or realistic
 
 # Courses lie level in captions and in the tiles; the rest may be turned by a quarter.
 _LAID = ("Bricks", "Tiles", "PavingStones", "Planks", "WoodFloor", "RoofingTiles", "WoodSiding")
@@ -47,26 +50,8 @@ _WANTED = {
     "Fabric": 1.3,
     "Rust": 2.0,
 }
-_PREFIXES = (
-    "photo of ",
-    "a photo of ",
-    "realistic ",
-    "photorealistic ",
-    "seamless texture of ",
-    "texture of ",
-    "close-up of ",
-    "top view of ",
-    "seamless ",
-)
-_SUFFIXES = (
-    " texture",
-    ", photo",
-    ", realistic",
-    ", seamless texture",
-    ", highly detailed",
-    ", top view",
-    " surface, seamless",
-)
+_PREFIXES = ("photo of ", "a photo of ", "realistic ", "realistic photo of ")
+_SUFFIXES = (", photo", ", realistic", " photo", ", realistic photo")
 
 
 @dataclass(frozen=True)
@@ -88,10 +73,15 @@ class RealTiles:
 
     @property
     def chances(self) -> np.ndarray:
-        """How likely each is to be drawn, 1 in all: common categories less often than by their number."""
+        """How likely each is to be drawn, 1 in all: common categories less often than by their number, flat ones too.
+
+        Half of the thumbnails' luma has a deviation under 9 levels of 255, which is what next to flat pictures have.
+        """
         names, numbers = np.unique([label.category for label in self.labels], return_counts=True)
         weight = {name: _WANTED.get(name, 1.0) * n**-0.5 for name, n in zip(names, numbers, strict=True)}
-        chances = np.array([weight[label.category] for label in self.labels])
+        luma = self.pixels @ np.array((0.299, 0.587, 0.114), np.float32)
+        contrast = np.clip(luma.std((1, 2)) / CONTRAST, 0.05, 1.0)
+        chances = contrast * [weight[label.category] for label in self.labels]
         return np.asarray(chances / chances.sum())
 
 
@@ -131,7 +121,7 @@ def _halved(tile: np.ndarray) -> np.ndarray:
 
 
 def captions(rng: np.random.Generator, label: Label, size: int, count: int = CAPTIONS) -> list[str]:
-    """Captions made from what is known, some with the words that people put around a prompt."""
+    """Captions made from what is known, most of which say that it is a photograph."""
 
     def pick(options: Sequence[str]) -> str:
         return options[int(rng.integers(len(options)))]
@@ -144,10 +134,10 @@ def captions(rng: np.random.Generator, label: Label, size: int, count: int = CAP
             words = [pick(label.nouns)]
             if label.colour and rng.random() < 0.7:
                 words.insert(0, label.colour.replace("grey", "gray") if rng.random() < 0.3 else label.colour)
-            # A thumbnail shows a whole wall: its bricks are small.
-            if size == SMALL and label.category in _LAID and rng.random() < 0.3:
-                words.insert(0, pick(("small", "small", "tiny", "fine")))
+            # A thumbnail shows a whole wall: its bricks are smaller than those of drawings called small.
+            if size == SMALL and label.category in _LAID:
+                words.insert(0, pick(("fine", "tiny", "very fine")))
             text = " ".join(words)
         u = rng.random()
-        out.append(pick(_PREFIXES) + text if u < 0.4 else text + pick(_SUFFIXES) if u < 0.65 else text)
+        out.append(pick(_PREFIXES) + text if u < 0.6 * MARKED else text + pick(_SUFFIXES) if u < MARKED else text)
     return out

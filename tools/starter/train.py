@@ -16,9 +16,10 @@ import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 
 from . import autoencoder, cache, compiling, decoder, denoiser, distil, export, real, words
+from .encoded import Encoded
 from .networks import make_autoencoder, make_denoiser, train_lean
 from .pool import Tiles
-from .settings import SMALL, Settings, settings_for
+from .settings import SMALL, Settings, going_on, settings_for
 from .textures import make_texture
 from .torus import wrap
 from .workers import Crew
@@ -30,7 +31,10 @@ CAPTIONED = 3000  # textures whose captions give a new word table its words
 
 @dataclass(frozen=True)
 class Plan:
-    """All that decides what is trained. real: see `real`. start: a model's folder to go on from."""
+    """All that decides what is trained. real: see `real`. start: a model's folder to go on from.
+
+    base: the folder of that model's denoiser as it was before its distillation, which is then gone on with.
+    """
 
     folder: Path
     output: Path
@@ -41,6 +45,7 @@ class Plan:
     stages: tuple[str, ...] = STAGES
     real: Path | None = None
     start: Path | None = None
+    base: Path | None = None
 
     def minutes_of(self, stage: str) -> float:
         """Its share of the minutes among the stages that are run; 0 where it is not."""
@@ -85,12 +90,17 @@ def load_denoiser(plan: Plan, *stages: str) -> UNet2DConditionModel:
     states = (cache.load(plan.folder / f"{stage}.ckpt") for stage in stages)
     state = next((found for found in states if found is not None), None)
     if state is None and plan.start is not None:
-        model = UNet2DConditionModel.from_pretrained(plan.start / "unet", local_files_only=True)
+        model = read_denoiser(plan.base or plan.start / "unet")
     else:
         model = make_denoiser()
     if state is not None:
         model.load_state_dict(state["average"])
     return train_lean(model.to(plan.device)).train().requires_grad_(True)
+
+
+def read_denoiser(folder: Path) -> UNet2DConditionModel:
+    """In float32."""
+    return UNet2DConditionModel.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
 
 
 def run_autoencoder(plan: Plan, tiles: Tiles, known: words.Words) -> None:
@@ -110,8 +120,10 @@ def run_decoder(plan: Plan, tiles: Tiles, known: words.Words) -> None:
 
 
 def load_material(plan: Plan, tiles: Tiles, known: words.Words) -> denoiser.Material:
-    model = load_autoencoder(plan)
-    return denoiser.Material(tiles.pools, model, float(model.config.scaling_factor), known, plan.settings)
+    model, reuse = load_autoencoder(plan), plan.settings.reuse
+    scale = float(model.config.scaling_factor)
+    encoded = {size: Encoded(pool, model, scale, reuse) for size, pool in tiles.pools.items()}
+    return denoiser.Material(encoded, known, plan.settings)
 
 
 def run_denoiser(plan: Plan, tiles: Tiles, known: words.Words) -> None:
@@ -122,12 +134,20 @@ def run_denoiser(plan: Plan, tiles: Tiles, known: words.Words) -> None:
 
 def run_distil(plan: Plan, tiles: Tiles, known: words.Words) -> None:
     teacher, minutes = load_denoiser(plan, "denoiser"), plan.minutes_of("distil")
-    distil.train(plan.folder, minutes, plan.seed, load_material(plan, tiles, known), teacher, plan.settings.compiled)
+    student = None
+    if plan.start is not None and plan.base is not None:
+        student = read_denoiser(plan.start / "unet")
+        distil.moved(student, teacher, read_denoiser(plan.base))
+        train_lean(student.to(plan.device))
+    material, compiled = load_material(plan, tiles, known), plan.settings.compiled
+    distil.train(plan.folder, minutes, plan.seed, material, teacher, compiled, student)
 
 
 def run_export(plan: Plan, tiles: Tiles, known: words.Words) -> None:
     parts = load_denoiser(plan, "distil", "denoiser").cpu(), load_autoencoder(plan).cpu(), known.encoder.cpu()
     export.export(export.assemble(*parts, known.tokenizer), plan.output)
+    if (plan.folder / "denoiser.ckpt").exists():
+        load_denoiser(plan, "denoiser").cpu().save_pretrained(plan.folder / "base")  # for --base
     print(f"export: written to {plan.output.name}", flush=True)
 
 
@@ -168,6 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR", help="checkpoints, tiles")
     parser.add_argument("--output", type=Path, default=cache.MODEL, metavar="DIR", help="where the model goes")
     parser.add_argument("--start", type=Path, metavar="DIR", help="go on from the model in this folder")
+    parser.add_argument("--base", type=Path, metavar="DIR", help="that model's denoiser before its distillation")
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="tiles of real surfaces, see tools/starter/real.py")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of training, in all ({MINUTES:g})")
@@ -182,6 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = settings_for(device.type)
     if options.workers:
         settings = replace(settings, workers=options.workers)
+    if options.base:
+        settings = going_on(settings)
     run(
         Plan(
             options.cache,
@@ -193,6 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             tuple(options.stages),
             options.real,
             options.start,
+            options.base,
         )
     )
 

@@ -17,6 +17,7 @@ from PIL import Image
 from addon.core.pbr import angles
 from addon.core.surface_kinds import FACTS
 
+from ..image_networks import judging
 from ..machine import ROOT
 from . import kinds, real
 
@@ -28,6 +29,7 @@ _CELL, _GAP, _QUALITY = 144, 4, 70
 _DIFFERENCE = 2.0  # by how much differences are brighter than they are
 COLUMNS = (
     "normal: networks",
+    "best strength",
     "flat",
     "slopes",
     "height",
@@ -46,6 +48,8 @@ def figures_of(surface: real.Surface, told: kinds.Told, made: dict[str, NDArray[
     if "normal" in truth:
         flat = np.broadcast_to(np.array([0.5, 0.5, 1.0]), truth["normal"].shape)
         figures["normal: networks"] = float(angles(made["normal"], truth["normal"]).mean())
+        vectors = (made["normal"] * 2 - 1, truth["normal"] * 2 - 1)
+        figures["best strength"] = judging.by_hand(*vectors)["angle, best strength"]
         figures["flat"] = float(angles(flat, truth["normal"]).mean())
         figures["slopes"] = _correlation(made["normal"][..., :2], truth["normal"][..., :2])
     if "height" in truth:
@@ -81,7 +85,7 @@ def table(surfaces: list[real.Surface], cache: Path | None) -> str:
         cells = []
         for column in COLUMNS:
             values = [row[column] for row in rows if column in row and not np.isnan(row[column])]
-            degrees = column in COLUMNS[:2]
+            degrees = column in COLUMNS[:3]
             cells.append((f"{np.mean(values):.1f}°" if degrees else f"{np.mean(values):.2f}") if values else "")
         lines.append(f"| {kind} | {len(rows)} | {' | '.join(cells)} |")
     lines.append("")

@@ -372,6 +372,21 @@ TEXTS = {
     "Seed changes the variation and keeps the seed": "Wie weit es von der Textur des Seeds zu einer anderen geht. "
     "0,1 bis 0,4 bleiben nah, 1 ist ein anderer Seed. „Zufälliger Seed“ wechselt damit die Abwandlung und lässt den "
     "Seed",
+    "Detail Size": "Größe der Einzelheiten",
+    "How large bricks, planks or threads are in the picture. Only for the starter, without a template image and with "
+    "one tile": "Wie groß Ziegel, Bretter oder Fäden im Bild sind. Nur für den Starter, ohne Vorlagenbild und mit "
+    "einer Kachel",
+    "Fine": "Fein",
+    "Half as large: painted at twice the size and shrunk, in four times the time. Sides up to 1024": "Halb so groß: "
+    "doppelt so groß gemalt und verkleinert, in vierfacher Zeit. Seiten bis 1024",
+    "Medium": "Mittel",
+    "As the model paints them: the same size in pixels whatever the picture's size": "Wie das Modell sie malt: in "
+    "Pixeln gleich groß, wie groß das Bild auch ist",
+    "Coarse": "Grob",
+    "Twice as large: painted at half the size and enlarged without a seam. Sides from 128": "Doppelt so groß: halb so "
+    "groß gemalt und ohne Naht vergrößert. Seiten ab 128",
+    "Detail Size needs the starter, no template image and one tile. Choose Medium.": "Die Größe der Einzelheiten "
+    "braucht den Starter, kein Vorlagenbild und eine Kachel. „Mittel“ wählen.",
     "Variants": "Varianten",
     "How many tiles to make together whose edges fit each other, as one picture. Lay Without Repeat lays them by "
     "chance. Only with Tiling set to Both, without a template image and guide pictures": "Wie viele Kacheln zusammen "
@@ -999,9 +1014,10 @@ TEXTS = {
     "A Python that has the engine's packages, to use instead of what Install makes. The environment variable "
     "TILEWRIGHT_PYTHON overrides both": "Dieses Python mit den Paketen der Engine benutzen, statt "
     "dessen, was Installieren macht. Leer: was Installieren macht. Die Variable TILEWRIGHT_PYTHON geht beiden vor",
+    "Compute Device": "Rechengerät",
     "Device": "Gerät",
-    "What computes the textures. Takes effect with the next job": "Was die Texturen berechnet. Eine "
-    "Änderung wirkt beim nächsten Auftrag",
+    "What computes the textures on this machine. Takes effect with the next job": "Was auf diesem Rechner die "
+    "Texturen berechnet. Eine Änderung wirkt beim nächsten Auftrag",
     "Automatic": "Automatisch",
     "The fastest one available": "Das schnellste, das da ist",
     "NVIDIA or AMD": "NVIDIA oder AMD",
@@ -1376,6 +1392,9 @@ TEXTS = {
     "De-light": "Ohne Schatten",
     "First remove shading from the colors, as photos have it": "Zuerst Licht und Schatten aus den Farben nehmen, wie "
     "Fotos sie haben",
+    "Invert Relief": "Relief umkehren",
+    "Make high what the maps would make deep, where the texture looks inside out": "Hoch machen, was in den Maps sonst "
+    "tief wäre: für Texturen, deren Relief verkehrt herum ist",
     "Suggested Relief": "Vorgeschlagenes Relief",
     "Set last for a texture": "Zuletzt für eine Textur gesetzt",
     # models

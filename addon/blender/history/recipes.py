@@ -73,6 +73,8 @@ def restore(settings: TILEWRIGHT_PG_settings, recipe: Recipe, *, own: bool, resu
         finish.map_networks if own or finish.map_networks in (STARTER_NETWORKS, FILTER) else STARTER_NETWORKS
     )
     settings.kind, settings.delight = finish.kind.value, finish.delight
+    settings.detail = request.detail.value
+    settings.invert_relief = finish.invert_relief
     if own or _is_known(request.model, settings.model):
         settings.model = request.model
     else:

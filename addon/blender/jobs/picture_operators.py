@@ -199,9 +199,10 @@ class TILEWRIGHT_OT_make_maps(_Asking):
 
     bl_idname = "tilewright.make_maps"
     bl_label = "Make Material from Image"
-    asked = ("kind", "delight", "map_networks", "axes")
+    asked = ("kind", "invert_relief", "delight", "map_networks", "axes")
 
     kind: properties.kind_property(options={"SKIP_SAVE"})
+    invert_relief: properties.invert_relief_property(options={"SKIP_SAVE"})
     delight: properties.delight_property(options={"SKIP_SAVE"})
     map_networks: properties.map_networks_property()
 
@@ -211,6 +212,7 @@ class TILEWRIGHT_OT_make_maps(_Asking):
             map_networks=network(self.map_networks),
             kind=_kind(context, self.image) if self.kind == SurfaceKind.AUTO else SurfaceKind(self.kind),
             delight=self.delight,
+            invert_relief=self.invert_relief,
         )
         self.start(context, into_material=True, finish=finish, title=self._title(context, "material"))
 

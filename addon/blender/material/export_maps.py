@@ -24,6 +24,7 @@ from ...core.requests.finish import MapKind
 from ...core.results import BASE_COLOR, PART, disk_errors
 from ..common.languages import rpt_
 
+_FORMATS: Any = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _LEAST_ALPHA = 1 / 65535  # what is divided by 0 is lost
 _BLOCK = 1 << 16  # values
@@ -202,10 +203,10 @@ def _each(values: "array[float]", change: Callable[["array[float]"], list[float]
     return out
 
 
-def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int) -> None:
+def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, quality: int = 100) -> None:
     """Write a picture's numbers, three channels or four, rows from the bottom. bits: 8 or 16 of a PNG, 32 of an EXR.
 
-    Raises RuntimeError where Blender cannot.
+    quality: 1 to 100, of a JPEG or WebP. Raises RuntimeError where Blender cannot.
     """
     has_alpha = len(channels) > 3
     twin = bpy.data.images.new(path.stem, *size, alpha=has_alpha, float_buffer=bits > 8, is_data=True)
@@ -218,8 +219,8 @@ def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, 
             pixels[index::4] = values
         buffer: Any = twin.pixels  # the stubs call it one number
         buffer.foreach_set(pixels)
-        twin.file_format = "PNG" if path.suffix == ".png" else "OPEN_EXR"
-        twin.save(filepath=str(path))
+        twin.file_format = _FORMATS.get(path.suffix, "OPEN_EXR")
+        twin.save(filepath=str(path), quality=quality)
     finally:
         bpy.data.images.remove(twin)
     if path.suffix == ".png":

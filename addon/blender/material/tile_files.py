@@ -22,36 +22,58 @@ def cut(file: Path, sheet: Sheet) -> list[Path]:
 
     Files of these names are replaced. Raises `UserError` (kind `DISK`).
     """
-    image = bpy.data.images.load(str(file), check_existing=False)
-    try:
-        image.colorspace_settings.is_data = True  # numbers as they stand in the file
-        image.alpha_mode = "CHANNEL_PACKED"
-        bits = 32 if file.suffix == ".exr" else 16 if image.is_float else 8
-        channels = 4 if image.depth in _WITH_ALPHA else 3
-        width, height = image.size[0] // sheet.columns, image.size[1] // sheet.rows
-        pixels: Any = image.pixels  # the stubs call it one number
-        stride = len(pixels) // image.size[1]
-        step = stride // image.size[0]
-        values = array("f", bytes(4 * len(pixels)))
-        pixels.foreach_get(values)
-    finally:
-        bpy.data.images.remove(image)
+    whole = _Picture(file, sheet)
     made = []
     for row, column in product(range(sheet.rows), range(sheet.columns)):
-        part: array[float] = array("f")
-        bottom = (sheet.rows - 1 - row) * height  # Blender counts rows from below
-        for y in range(bottom, bottom + height):
-            part += values[y * stride + column * width * step : y * stride + (column + 1) * width * step]
         path = file.with_name(f"{file.stem}-{row + 1}-{column + 1}{file.suffix}")
+        whole.save(column, row, path)
+        made.append(path)
+    return made
+
+
+def cut_one(file: Path, sheet: Sheet, quality: int = 100) -> None:
+    """Leave of a picture the one tile that fits itself on all sides. quality: 1 to 100, of a JPEG or WebP.
+
+    Raises `UserError` (kind `DISK`).
+    """
+    _Picture(file, sheet).save(*sheet.repeating, file, quality)
+
+
+class _Picture:
+    """The numbers of a file as they stand in it."""
+
+    def __init__(self, file: Path, sheet: Sheet) -> None:
+        image = bpy.data.images.load(str(file), check_existing=False)
         try:
-            with disk_errors(file.parent):
-                planes = [part[min(index, step - 1) :: step] for index in range(channels)]
-                export_maps.save(planes, (width, height), path, bits)
+            image.colorspace_settings.is_data = True
+            image.alpha_mode = "CHANNEL_PACKED"
+            self._bits = 32 if file.suffix == ".exr" else 16 if image.is_float else 8
+            self._channels = 4 if image.depth in _WITH_ALPHA else 3
+            self._size = image.size[0] // sheet.columns, image.size[1] // sheet.rows
+            self._rows = sheet.rows
+            pixels: Any = image.pixels  # the stubs call it one number
+            self._stride = len(pixels) // image.size[1]
+            self._step = self._stride // image.size[0]
+            self._values = array("f", bytes(4 * len(pixels)))
+            pixels.foreach_get(self._values)
+        finally:
+            bpy.data.images.remove(image)
+
+    def save(self, column: int, row: int, path: Path, quality: int = 100) -> None:
+        """Write one tile. Raises `UserError` (kind `DISK`)."""
+        part: array[float] = array("f")
+        (width, height), step = self._size, self._step
+        bottom = (self._rows - 1 - row) * height  # Blender counts rows from below
+        for y in range(bottom, bottom + height):
+            start = y * self._stride + column * width * step
+            part += self._values[start : start + width * step]
+        try:
+            with disk_errors(path.parent):
+                planes = [part[min(index, step - 1) :: step] for index in range(self._channels)]
+                export_maps.save(planes, self._size, path, self._bits, quality)
         except RuntimeError as error:
             raise UserError(
                 ErrorKind.DISK,
                 rpt_("Cannot write {path}.").format(path=path),
                 "Free some space there, or choose another folder.",
             ) from error
-        made.append(path)
-    return made

@@ -229,6 +229,16 @@ def delight_property(**others: Any) -> Any:
     )
 
 
+def invert_relief_property(**others: Any) -> Any:
+    """Whether deep becomes high; operators on images ask the same."""
+    return BoolProperty(
+        name="Invert Relief",
+        description="Make high what the maps would make deep, where the texture looks inside out",
+        default=False,
+        **others,
+    )
+
+
 def _control_model_changed(self: Any, context: bpy.types.Context) -> None:
     models.look(self.model)
 
@@ -367,6 +377,25 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
         default=1,
         min=1,
         max=MAX_COUNT,
+    )
+    detail: EnumProperty(
+        name="Detail Size",
+        description="How large bricks, planks or threads are in the picture. Only for the starter, without a template "
+        "image and with one tile",
+        items=(
+            (
+                "FINE",
+                "Fine",
+                "Half as large: painted at twice the size and shrunk, in four times the time. Sides up to 1024",
+            ),
+            ("MEDIUM", "Medium", "As the model paints them: the same size in pixels whatever the picture's size"),
+            (
+                "COARSE",
+                "Coarse",
+                "Twice as large: painted at half the size and enlarged without a seam. Sides from 128",
+            ),
+        ),
+        default="MEDIUM",
     )
     variants: EnumProperty(
         name="Variants",
@@ -521,6 +550,7 @@ class TILEWRIGHT_PG_settings(bpy.types.PropertyGroup):
     )
     map_networks: map_networks_property()
     kind: kind_property()
+    invert_relief: invert_relief_property()
     delight: delight_property()
     scheduler: EnumProperty(
         name="Scheduler", description="Sampling method", items=_scheduler_items, default=0, update=_scheduler_changed

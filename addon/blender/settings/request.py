@@ -12,6 +12,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.families.catalogue import ModelInfo
 from ...core.prompt_files import Wish
 from ...core.prompts import Reading
+from ...core.requests.detail import Detail
 from ...core.requests.finish import Finish, absolute
 from ...core.requests.guides import Guides
 from ...core.requests.template import Template
@@ -55,6 +56,7 @@ def from_settings(
         count=said("count", settings.count),
         variants=said("variants", int(settings.variants)),
         axes=Axes(tile),
+        detail=Detail(settings.detail),
         scheduler=str(said("scheduler", settings.get_scheduler())).upper(),
         sigmas=settings.get_sigmas(),
         model=settings.model,
@@ -67,6 +69,7 @@ def from_settings(
             network(settings.map_networks),
             SurfaceKind(settings.kind),
             settings.delight,
+            settings.invert_relief,
         ),
         template=template,
         guides=guides or Guides(),

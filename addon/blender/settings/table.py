@@ -35,6 +35,7 @@ SETTINGS = (
     Setting("use_random_seed", "", "--seed", preset=False),  # on the command line: no --seed
     Setting("count", "count", "--count", preset=False),
     Setting("variants", "variants", "--variants", preset=False),
+    Setting("detail", "detail", "--detail"),
     Setting("tiling", "axes", "--tile"),
     Setting("upscale", "finish.upscale", "--upscale"),
     Setting("upscaler", "finish.upscaler", "--upscaler"),
@@ -43,6 +44,7 @@ SETTINGS = (
     Setting("map_networks", "finish.map_networks", "--map-networks"),
     Setting("kind", "finish.kind", "--kind"),
     Setting("delight", "finish.delight", "--delight"),
+    Setting("invert_relief", "finish.invert_relief", "--invert-relief"),
     Setting("model", "model", "--model"),
     Setting("vae", "vae", "--vae"),
     Setting("parts", "parts", "--parts"),

@@ -26,6 +26,7 @@ from ...core.prompts import final
 from ...core.protocol import ImageDone
 from ...core.recipe import Recipe
 from ...core.requests import Request
+from ...core.requests.detail import Detail, parse_detail
 from ...core.requests.extras import Embedding, Extras, Lora, parse_lora
 from ...core.requests.finish import MapKind
 from ...core.requests.texture import STARTER, Axes, Scheduler, Sigmas, Size
@@ -112,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--seed", type=int, metavar="N", help="0 to 2147483647 (random)")
     generate.add_argument("--count", type=int, default=1, metavar="N", help="textures for each prompt (1)")
     generate.add_argument("--variants", type=int, default=1, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
+    details = tuple(detail.value.lower() for detail in Detail)
+    generate.add_argument("--detail", default="medium", choices=details, help="how large its pieces are (medium)")
     generate.add_argument("--tile", default="xy", choices=("xy", "x", "y", "none"), help="where it repeats (xy)")
     generate.add_argument("--model", default=STARTER, metavar="ID|FILE|FOLDER", help=f"the model ({STARTER})")
     generate.add_argument("--vae", metavar="FILE|FOLDER", help="a VAE instead of the model's own")
@@ -188,6 +191,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         count=chosen("count"),
         variants=chosen("variants"),
         axes=Axes(tile),
+        detail=parse_detail(chosen("detail")),
         scheduler=str(chosen("scheduler")).upper(),
         sigmas=options.sigmas.upper(),
         model=model,

@@ -91,6 +91,7 @@ def _add_finish(parser: argparse.ArgumentParser, *, scale: str, maps: bool) -> N
         parser.add_argument(
             "--maps", default="", metavar="LIST", help="height,normal,roughness,metallic,occlusion or all"
         )
+        parser.add_argument("--invert-relief", action="store_true", help="make high what the maps would make deep")
         parser.add_argument(
             "--map-networks", default=STARTER_NETWORKS, metavar="NAME|DIR", help="starter, filter or a folder"
         )
@@ -113,6 +114,7 @@ def finish(options: argparse.Namespace) -> Finish:
         map_networks=absolute(getattr(options, "map_networks", STARTER_NETWORKS)),
         kind=parse_kind(getattr(options, "kind", SurfaceKind.AUTO.value)),
         delight=options.delight,
+        invert_relief=getattr(options, "invert_relief", False),
     )
 
 

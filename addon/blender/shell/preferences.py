@@ -48,8 +48,8 @@ class TILEWRIGHT_AP_preferences(bpy.types.AddonPreferences):
         update=lambda self, context: preferences.check_engine(),
     )
     device: EnumProperty(
-        name="Device",
-        description="What computes the textures. Takes effect with the next job",
+        name="Compute Device",
+        description="What computes the textures on this machine. Takes effect with the next job",
         items=(
             ("auto", "Automatic", "The fastest one available"),
             ("cuda", "NVIDIA or AMD", "CUDA or ROCm"),

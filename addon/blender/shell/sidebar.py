@@ -128,6 +128,7 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column = layout.column(align=True)
     column.prop(settings, "width")
     column.prop(settings, "height")
+    _draw_detail(layout, context, settings)
     layout.prop(settings, "tiling")
     layout.prop(settings, "upscale")
     if settings.upscale != "1":
@@ -139,6 +140,7 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         if settings.kind == SurfaceKind.AUTO and (kind := request.read_as(settings)):
             words = iface_("The prompt says: {kind}.").format(kind=iface_(kind_title(kind)))
             paragraph(layout, context, words, icon="RIGHTARROW_THIN")
+        layout.prop(settings, "invert_relief")
     layout.prop(settings, "delight")
     layout.prop(settings, "count")
     _draw_variants(layout, context, settings)
@@ -151,6 +153,19 @@ def _draw_texture(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         row = layout.row()
         row.active = not settings.use_random_seed
         row.prop(settings, "variation_seed")
+
+
+def _draw_detail(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:
+    """Greyed where the worker refuses any but medium, with the reason once another is chosen."""
+    info = models.peek(settings.model)
+    elsewhere = info is not None and not info.defaults.periodic
+    refused = elsewhere or settings.template_image is not None or settings.variants != "1"
+    row = layout.row()
+    row.active = not refused
+    row.prop(settings, "detail")
+    if refused and settings.detail != "MEDIUM":
+        words = "Detail Size needs the starter, no template image and one tile. Choose Medium."
+        paragraph(layout, context, words, icon="ERROR")
 
 
 def _draw_variants(layout: bpy.types.UILayout, context: bpy.types.Context, settings: TILEWRIGHT_PG_settings) -> None:

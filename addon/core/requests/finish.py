@@ -36,6 +36,7 @@ class Finish:
     map_networks: "starter", "filter", or the path of a folder with 1x networks named after the maps they make.
     kind: of surface, which tells how rough it is and whether it is metal; AUTO: as the words say (`Recipe.surface`).
     delight: whether shading is taken out of the colors first.
+    invert_relief: whether what the networks take for deep is high in height, normals and occlusion.
     """
 
     upscale: int = 1
@@ -44,6 +45,7 @@ class Finish:
     map_networks: str = STARTER_NETWORKS
     kind: SurfaceKind = SurfaceKind.AUTO
     delight: bool = False
+    invert_relief: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.upscale, bool) or self.upscale not in SCALES:
@@ -51,8 +53,9 @@ class Finish:
         if not all(isinstance(kind, MapKind) for kind in self.maps):
             raise bad_request(f"The maps must be from {_listed(MapKind)}.")
         object.__setattr__(self, "maps", tuple(kind for kind in MapKind if kind in self.maps))
-        if not isinstance(self.kind, SurfaceKind) or not isinstance(self.delight, bool):
-            raise bad_request("The kind of surface, or whether to de-light it, is not known.")
+        said = isinstance(self.delight, bool) and isinstance(self.invert_relief, bool)
+        if not said or not isinstance(self.kind, SurfaceKind):
+            raise bad_request("The kind of surface, or whether to de-light or invert it, is not known.")
         for title, value, known in (
             ("The upscaler", self.upscaler, (STARTER_NETWORKS, LANCZOS)),
             ("The choice of map networks", self.map_networks, (STARTER_NETWORKS, FILTER)),
@@ -76,7 +79,7 @@ class Finish:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON. kind and delight only where they are no defaults: so recipes stay what they were."""
+        """Plain values for JSON. From kind on only what is no default: so recipes stay what they were."""
         return {
             "upscale": self.upscale,
             "upscaler": self.upscaler,
@@ -84,6 +87,7 @@ class Finish:
             "map_networks": self.map_networks,
             **({"kind": self.kind.value} if self.kind is not SurfaceKind.AUTO else {}),
             **({"delight": True} if self.delight else {}),
+            **({"invert_relief": True} if self.invert_relief else {}),
         }
 
     @classmethod

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, NoReturn
 from ..errors import bad_request
 from ..naming import slug
 from ..variants import COUNTS, Sheet
+from .detail import Detail
 from .extras import Extras
 from .finish import Finish
 from .guides import Guides
@@ -193,6 +194,7 @@ class TextureRequest:
     variants: 1, or 4, 8 or 16 tiles whose edges fit each other, on one picture (see `variants.Sheet`); `size` is a
         tile's.
     transition: two pictures of that size, and the tiles that lead from one to the other.
+    detail: how large pieces are in the picture; for models that know tori of any size, and one picture from noise.
 
     is_sampled: whether a model samples it in steps, so that another seed gives another picture.
     """
@@ -221,6 +223,7 @@ class TextureRequest:
     guides: Guides = field(default_factory=Guides)
     variants: int = 1
     transition: Transition | None = None
+    detail: Detail = Detail.MEDIUM
 
     def __post_init__(self) -> None:
         _text("The prompt", self.prompt)
@@ -269,6 +272,10 @@ class TextureRequest:
             raise bad_request("The settings for LoRAs and embeddings are not known.")
         if isinstance(self.variants, bool) or self.variants not in COUNTS:
             raise bad_request(f"The number of variants must be 1, 4, 8 or 16, not {self.variants!r}.")
+        if not isinstance(self.detail, Detail):
+            raise bad_request("The detail size is not known.")
+        if self.detail is not Detail.MEDIUM:
+            self.detail.check_size(self.size.width, self.size.height, MIN_SIDE, MAX_SIDE)
         if self.transition is not None:
             _check_transition(self)
         if self.sheet.count > 1:
@@ -292,9 +299,10 @@ class TextureRequest:
 
     @property
     def picture_size(self) -> Size:
-        """What is sampled at once: all tiles, or one with half of each beside it."""
+        """What is sampled at once: all tiles, or one with half of each beside it; another size for another detail."""
         if self.sheet.count == 1:
-            return self.size
+            times = self.detail.times
+            return self.size if times == 1 else PictureSize(int(self.size.width * times), int(self.size.height * times))
         columns, rows = self.sheet.columns, self.sheet.rows
         if self.template is not None:
             columns, rows = min(columns, 2), min(rows, 2)
@@ -362,6 +370,7 @@ class TextureRequest:
         before += " | LoRA" * bool(self.extras.loras)
         before += f" | {self.variants} variants" if self.variants > 1 else ""
         before += " | transition" * bool(self.transition)
+        before += f" | {self.detail.value.lower()}" * (self.detail is not Detail.MEDIUM)
         before += f" | {self.guides.pace_word}" if self.guides else ""
         return f"{self.size} | {guided} | {after}{before}"
 
@@ -376,6 +385,8 @@ class TextureRequest:
         lines.append(f"Seed {self.seed}, {self.steps} steps, guidance {self.guidance_scale:g}.")
         if self.template:
             lines.append(self.template.in_words)
+        if self.detail is not Detail.MEDIUM:
+            lines.append(f"Detail size: {self.detail.value.lower()}.")
         if self.variants > 1:
             lines.append(f"{self.variants} tiles of {self.size} pixels, whose edges fit each other.")
         if self.transition:
@@ -396,8 +407,9 @@ class TextureRequest:
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON: the kind, and one entry a field; `size` is `[width, height]`.
 
-        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the parts, the variants and the
-        transition only where they are not the default, so that recipes stay what they were before there was any.
+        `finish`, `template`, `extras`, `guides`, `sigmas`, the variation, the VAE, the parts, the variants, the
+        transition and the detail only where they are not the default, so that recipes stay what they were before there
+        was any.
         """
         data: dict[str, Any] = {item.name: getattr(self, item.name) for item in fields(self)}
         finish, template, extras = data.pop("finish"), data.pop("template"), data.pop("extras")
@@ -421,6 +433,8 @@ class TextureRequest:
             data["transition"] = transition.to_json()
         if data.pop("sigmas") is not Sigmas.MODEL:
             data["sigmas"] = self.sigmas.value
+        if data.pop("detail") is not Detail.MEDIUM:
+            data["detail"] = self.detail.value
         return data | {
             "size": [self.size.width, self.size.height],
             "axes": self.axes.value,
@@ -445,6 +459,8 @@ class TextureRequest:
                 values["scheduler"] = Scheduler(values["scheduler"])
             if "sigmas" in values:
                 values["sigmas"] = Sigmas(values["sigmas"])
+            if "detail" in values:
+                values["detail"] = Detail(values["detail"])
             if "finish" in values:
                 values["finish"] = Finish.from_json(values["finish"])
             if "template" in values:

@@ -15,6 +15,7 @@ from typing import NoReturn
 from ...core.errors import ErrorKind, UserError
 from ...core.map_files import SCHEMES
 from ...core.prompt_files import BATCH_COLUMNS, Wish
+from ...core.requests.detail import Detail
 from ...core.requests.finish import LANCZOS, SCALES, STARTER_NETWORKS
 from ...core.requests.texture import STARTER, Scheduler, Sigmas
 from ...core.results import Result
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--variants", type=int, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
     parser.add_argument("--strength", type=float, metavar="F", help="how far from the template, 0 to 1 (by region)")
     parser.add_argument("--style-strength", type=float, metavar="F", help="0 to 1 (0.6)")
+    parser.add_argument("--detail", choices=[d.value.lower() for d in Detail], help="how large pieces are (medium)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")
     parser.add_argument("--scheduler", choices=[way.value.lower() for way in Scheduler], help="sampling method")
     parser.add_argument("--sigmas", choices=[way.value.lower() for way in Sigmas], help="how the noise is spread")
@@ -126,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--upscale", type=int, choices=SCALES, help="how many times larger")
     parser.add_argument("--kind", choices=[kind.value.lower() for kind in SurfaceKind], help="what they are made of")
     parser.add_argument("--delight", action="store_const", const="yes", help="take shading out of the colors")
+    parser.add_argument("--invert-relief", action="store_const", const="yes", help="maps with what is deep high")
     parser.add_argument("--export", default="", choices=tuple(SCHEMES), help="also packed as that program imports them")
     parser.add_argument("--blend", type=Path, metavar="FILE", help="at the end, all of them as assets in a .blend")
     parser.add_argument("--blender", default="blender", metavar="PROGRAM", help="one that has Tilewright, for --blend")

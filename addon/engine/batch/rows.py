@@ -24,6 +24,7 @@ from ...core.model_files import hashes, parts
 from ...core.naming import RESERVED, slug
 from ...core.prompt_files import BATCH_COLUMNS, Wish, listed, parse
 from ...core.requests import recipe_json
+from ...core.requests.detail import Detail, parse_detail
 from ...core.requests.extras import Embedding, Extras, Lora, name_of, parse_lora
 from ...core.requests.finish import FILTER, LANCZOS, STARTER_NETWORKS, Finish, parse_kind, parse_maps
 from ...core.requests.texture import MAX_SEED, STARTER, Axes, Scheduler, Sigmas, Size, TextureRequest
@@ -196,6 +197,7 @@ def _request(
         count=1 if wish.count is None else wish.count,
         axes=Axes(tile),
         scheduler=_scheduler(wish.scheduler or "", info),
+        detail=parse_detail(wish.detail or Detail.MEDIUM),
         sigmas=_sigmas(wish.sigmas or "", wish.scheduler or "", info),
         extras=extras,
         model=wish.model or STARTER,
@@ -241,17 +243,22 @@ def _extras(wish: Wish) -> Extras:
     )
 
 
+def _is_yes(column: str, text: str | None) -> bool:
+    said = _SAID.get((text or "no").lower())
+    if said is None:
+        raise bad_request(f"{column} is {text!r}.", "Write yes or no.")
+    return said
+
+
 def _finish(wish: Wish) -> Finish:
-    delight = _SAID.get((wish.delight or "no").lower())
-    if delight is None:
-        raise bad_request(f"delight is {wish.delight!r}.", "Write yes or no.")
     finish = Finish(
         upscale=1 if wish.upscale is None else wish.upscale,
         upscaler=wish.upscaler or STARTER_NETWORKS,
         maps=parse_maps(filter(None, re.split(r"[\s,+]+", (wish.maps or "").lower()))),
         map_networks=wish.map_networks or STARTER_NETWORKS,
         kind=parse_kind(wish.kind or "auto"),
-        delight=delight,
+        delight=_is_yes("delight", wish.delight),
+        invert_relief=_is_yes("invert_relief", wish.invert_relief),
     )
     if finish.upscale > 1:
         image_networks.upscaler_file(finish.upscaler)

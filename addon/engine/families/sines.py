@@ -83,7 +83,7 @@ def _read(table: torch.Tensor, side: int, axis: str) -> NDArray[np.float64]:
     rows = table.detach().view(side, side, -1)
     half = rows.shape[-1] // 2
     first = rows[0, :, :half] if axis == "x" else rows[:, 0, half:]
-    line = first.double().cpu().numpy()
+    line = first.cpu().double().numpy()  # Apple's graphics know no double precision
     waves = line[:, half // 2 :] + 1j * line[:, : half // 2]
     if side == 1:
         return np.zeros(half // 2)

@@ -89,6 +89,42 @@ def usd(folder: str) -> str:
     return "read"
 
 
+def usd_of_a_set(folder: str) -> str:
+    """One tile for each texture of a set that is laid, and the whole sheet of one that is not."""
+    if not hasattr(bpy.types, "USDHook") or not hasattr(bpy.utils, "expose_bundled_modules"):
+        return ""
+    bpy.utils.expose_bundled_modules()  # a whole Blender has them on its path
+    if not importlib.util.find_spec("pxr"):
+        return ""
+    exporters = addon("material.exporters")
+    exporters.unregister()
+    exporters.register()
+    sizes = []
+    for number, lay in enumerate((True, False)):
+        fresh()
+        generate(variants="8")
+        material = bpy.data.materials["Material"]
+        color = addon("material.map_nodes").pictures(material)["base_color"]
+        mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
+        mapping.inputs["Scale"].default_value = (0.5, 0.25, 1.0)
+        if not lay:
+            bpy.ops.tilewright.lay_without_repeat()
+        path = Path(folder) / str(number) / "a.usda"
+        path.parent.mkdir()
+        bpy.ops.wm.usd_export(filepath=str(path))
+        text = path.read_text(encoding="utf-8")
+        text = text[text.index('def Material "Material"') :]
+        (scale,) = set(re.findall(r"float2 inputs:scale = (\(.*?\))", text))
+        files = re.findall(r"inputs:file = @(.*?)@", text)
+        assert len(files) == 4, text
+        for file in files:
+            image = bpy.data.images.load(str(path.parent / file))
+            sizes.append((image.size[0] / color.size[0], image.size[1] / color.size[1]))
+        assert scale == ("(2, 0.5)" if lay else "(0.5, 0.25)"), scale
+    assert sizes == [(0.25, 0.5)] * 4 + [(1.0, 1.0)] * 4, sizes
+    return "read"
+
+
 def obj(folder: str) -> str:
     files = _files(_material())
     path = Path(folder) / "a.obj"

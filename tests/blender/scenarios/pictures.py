@@ -93,7 +93,7 @@ def _menu_is_enabled() -> bool:
 
 def maps_go_into_the_material(folder: str) -> dict[str, Any]:
     image = _image(folder)
-    chosen = {"map_networks": "filter", "kind": "CLOTH", "delight": True}
+    chosen = {"map_networks": "filter", "kind": "CLOTH", "delight": True, "invert_relief": True}
     assert bpy.ops.tilewright.make_maps(image=image.name, **chosen) == {"FINISHED"}
     assert "Read as Cloth, Paper." in bpy.context.window_manager.tilewright.outcome
     kind = addon("jobs.picture_operators")._kind

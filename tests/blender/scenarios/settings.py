@@ -21,6 +21,7 @@ CHANGED: dict[str, Any] = {
     "use_random_seed": False,
     "count": 2,
     "variants": "4",
+    "detail": "COARSE",
     "tiling": "X",
     "upscale": "2",
     "upscaler": "lanczos",
@@ -29,6 +30,7 @@ CHANGED: dict[str, Any] = {
     "map_networks": "filter",
     "kind": "METAL",
     "delight": True,
+    "invert_relief": True,
     "model": "",  # a folder, which the test makes
     "vae": "",  # a file, which need not be there
     "parts": "",  # as well
@@ -76,6 +78,7 @@ OPTIONS = {
     "--seed": "11",
     "--count": "2",
     "--variants": "4",
+    "--detail": "coarse",
     "--tile": "x",
     "--upscale": "2",
     "--upscaler": "lanczos",
@@ -83,6 +86,7 @@ OPTIONS = {
     "--map-networks": "filter",
     "--kind": "metal",
     "--delight": None,  # without a value
+    "--invert-relief": None,
     "--model": "",
     "--lora": "",
     "--embedding": "",

@@ -9,6 +9,7 @@ import sys
 from array import array
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import bpy
 from common import PACKAGE, addon, fresh, generate, lay_field, links, message_of, push_undo, redo, run_rules, undo
@@ -365,6 +366,73 @@ def rule_gltf_gets_the_plain_tile_in_a_moment() -> None:
     assert data["images"][data["textures"][color["index"]]["source"]]["name"].startswith("base_color")
     assert color["extensions"]["KHR_texture_transform"]["scale"] == [3, 3]
     assert "normalTexture" in told
+
+
+def _exported(**options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What Blender's exporter of glTF says of the material, and its images, read back, by the texture's name."""
+    bpy.ops.preferences.addon_enable(module="io_scene_gltf2")
+    path = Path(bpy.app.tempdir) / "set.gltf"
+    bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLTF_SEPARATE", **options)
+    data = json.loads(path.read_text(encoding="utf-8"))
+    (told,) = data["materials"]
+    surface = told.pop("pbrMetallicRoughness")
+    textures = {name: value for name, value in (told | surface).items() if name.endswith("Texture")}
+    images = {}
+    for name, texture in textures.items():
+        entry = data["textures"][texture["index"]]
+        source = entry.get("source", entry.get("extensions", {}).get("EXT_texture_webp", {}).get("source"))
+        uri = data["images"][source]["uri"]
+        images[name] = bpy.data.images.load(str(path.parent / unquote(uri)))
+    return textures, images
+
+
+def rule_gltf_gets_one_tile_of_a_set() -> None:
+    if not importlib.util.find_spec("numpy"):
+        return
+    sheet_of = addon("material.without_repeat").sheet_of
+    for count, columns, rows in (("16", 4, 4), ("8", 4, 2)):
+        fresh()
+        generate(variants=count)
+        material = _material()
+        nodes = addon("material.map_nodes")
+        mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
+        mapping.inputs["Scale"].default_value = (0.5, 0.5, 1.0)
+        pictures = nodes.pictures(material)
+        before = len(bpy.data.images)
+        for options in ({}, {"export_image_format": "WEBP"}, {"export_image_format": "JPEG"}):
+            textures, images = _exported(**options)
+            assert set(images) == {
+                "baseColorTexture",
+                "normalTexture",
+                "metallicRoughnessTexture",
+                "occlusionTexture",
+            }, images
+            for name, image in images.items():
+                color = pictures["base_color"]
+                assert tuple(image.size) == (color.size[0] // columns, color.size[1] // rows), (name, *image.size)
+                scale = textures[name]["extensions"]["KHR_texture_transform"]["scale"]
+                assert scale == [0.5 * columns, 0.5 * rows], (name, scale)
+            for image in images.values():
+                bpy.data.images.remove(image)
+            assert len(bpy.data.images) == before
+        _textures, images = _exported()
+        column, row = sheet_of(color).repeating
+        width, height = images["baseColorTexture"].size
+        whole, part = list(color.pixels), list(images["baseColorTexture"].pixels)
+        start = ((rows - 1 - row) * height * color.size[0] + column * width) * 4
+        lines = [whole[start + 4 * y * color.size[0] :][: 4 * width] for y in range(height)]
+        assert part == [value for line in lines for value in line]
+
+
+def rule_gltf_gets_the_whole_sheet_where_the_set_is_not_laid() -> None:
+    if not importlib.util.find_spec("numpy"):
+        return
+    generate(variants="4")
+    _lay()
+    textures, images = _exported()
+    color = addon("material.map_nodes").pictures(_material())["base_color"]
+    assert tuple(images["baseColorTexture"].size) == tuple(color.size)
+    assert textures["baseColorTexture"].get("extensions", {}).get("KHR_texture_transform", {}).get("scale") != [4, 1]
 
 
 # --- figures -------------------------------------------------------------------------------------------------------
