@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.families import bases
+from addon.core.families import bases, latent_spaces
 from addon.core.model_files import kinds
 from addon.core.model_files.header import Header, Tensor
 from addon.core.model_files.kinds import FileKind, Role, kind_of, look
@@ -259,8 +259,23 @@ OTHERS = {
         Role.IP_ADAPTER,
         "an IP-Adapter for SDXL",
     ),
-    "VAE": (VAE, Role.VAE, "a VAE with 4 channels"),
-    "VAE of FLUX": (VAE | {"decoder.conv_in.weight": (512, 16, 3, 3)}, Role.VAE, "a VAE with 16 channels"),
+    "VAE": (
+        VAE | {"post_quant_conv.weight": (4, 4, 1, 1)},
+        Role.VAE,
+        "a VAE with 4 channels, of Stable Diffusion 1.x and 2.x or SDXL",
+    ),
+    "VAE without a convolution that they have": (VAE, Role.VAE, "a VAE with 4 channels."),
+    "VAE of FLUX": (
+        VAE | {"decoder.conv_in.weight": (512, 16, 3, 3)},
+        Role.VAE,
+        "a VAE with 16 channels, of Stable Diffusion 3 or FLUX.1",
+    ),
+    "VAE of FLUX.2": (
+        VAE | {"decoder.conv_in.weight": (512, 32, 3, 3), "decoder.post_quant_conv.weight": (32, 32, 1, 1)},
+        Role.VAE,
+        "a VAE with 32 channels.",
+    ),
+    "tiny VAE": ({"decoder.layers.0.weight": (64, 16, 3, 3)}, Role.VAE, "a tiny VAE"),
     "CLIP": (CLIP_L, Role.TEXT_ENCODER, "the text encoder CLIP L alone"),
     "T5": ({"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)}, Role.TEXT_ENCODER, "a T5 text encoder"),
     "language": ({"model.layers.0.self_attn.q_proj.weight": (4096, 2560)}, Role.TEXT_ENCODER, "a language model"),
@@ -280,6 +295,39 @@ def test_other_files_are_called_what_they_are(shapes: Shapes, role: Role, words:
     found = kind(shapes)
     assert found.role is role
     assert words in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("architecture", "title"),
+    [
+        ("stable-diffusion-xl-v1-base/vae", "SDXL"),
+        ("stable-diffusion-v1/vae", "Stable Diffusion 1.x and 2.x"),
+        ("flux-1-dev/vae", None),  # of other channels
+        ("", None),
+    ],
+)
+def test_a_vae_is_of_whom_its_file_says_where_its_tensors_allow_it(architecture: str, title: str | None) -> None:
+    shapes = VAE | {"post_quant_conv.weight": (4, 4, 1, 1)}
+    titles = [space.title for space in kind(shapes, **{"modelspec.architecture": architecture}).spaces]
+    assert titles == ([title] if title else ["Stable Diffusion 1.x and 2.x", "SDXL"])
+
+
+@pytest.mark.parametrize(
+    ("config", "title"),
+    [
+        ({"latent_channels": 4}, "Stable Diffusion 1.x and 2.x"),  # diffusers' own default
+        ({"latent_channels": 4, "scaling_factor": 0.13025}, "SDXL"),
+        ({"latent_channels": 16, "scaling_factor": 1.5305, "shift_factor": 0.0609}, "Stable Diffusion 3"),
+        ({"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159}, "FLUX.1"),
+        ({"latent_channels": 4, "scaling_factor": 0.5}, None),
+        ({"latent_channels": 4, "scaling_factor": "0.5"}, None),
+        ({"latent_channels": 4, "scaling_factor": 0.13025, "latents_mean": [0.0] * 4}, None),
+        ({"_class_name": "AutoencoderTiny", "latent_channels": 4, "scaling_factor": 0.18215}, None),
+    ],
+)
+def test_a_configuration_says_whose_a_vae_is(config: dict[str, object], title: str | None) -> None:
+    found = latent_spaces.of_config(config)
+    assert (found.title if found else None) == title
 
 
 def test_our_own_networks_are_none_of_them() -> None:
