@@ -452,7 +452,7 @@ def test_check_tells_what_is_there_and_what_is_missing(server):
         elsewhere.check(server.place)
 
 
-@pytest.mark.parametrize("name", ["mein Ordner für Ümläute", "it's \"$HOME\" `x`; & (1) \\"])
+@pytest.mark.parametrize("name", ["mein Ordner für Ümläute", 'it\'s "$HOME" `x`; & (1) \\'])
 def test_a_folder_there_may_be_called_anything(server, bench, name):
     server.root = server.folder / name
     server.root.mkdir()
@@ -466,7 +466,9 @@ def test_a_folder_there_may_be_called_anything(server, bench, name):
     until(lambda: not server.processes(), what="nothing is left there")
 
 
-@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a;b", "a b", "$(x)", "`x`", "a\nb", "", "a@-oProxyCommand=x", "ü"])
+@pytest.mark.parametrize(
+    "host", ["-oProxyCommand=x", "a;b", "a b", "$(x)", "`x`", "a\nb", "", "a@-oProxyCommand=x", "ü"]
+)
 def test_a_host_that_is_none_is_refused_before_ssh_sees_it(host):
     with pytest.raises(UserError, match="is no host for ssh"):
         Place(host)

@@ -16,7 +16,7 @@ from ..families import bases, latent_spaces, original
 from ..families.bases import Base
 from ..families.latent_spaces import Space
 from . import image_encoders
-from .header import Header, Tensor, read_header
+from .header import Header, Tensor, gone, read_header
 
 
 class Role(StrEnum):
@@ -156,6 +156,8 @@ def forget() -> None:
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
+    except FileNotFoundError as error:
+        raise gone(path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
