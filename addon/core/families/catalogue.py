@@ -32,6 +32,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "3f9fb36bdc2bba7e": (2, 8),
     "d0259fe5e7152a8c": (3, 8),
     "f696cbda79116845": (4, 8),
+    "dcd381186f7859fa": (5, 4),
 }
 
 
