@@ -93,8 +93,10 @@ class Wish:
 
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
-_OF_BATCHES = ("model", "vae", "upscale", "upscaler", "maps", "map_networks", "kind", "delight", "invert_relief")
-_OF_BATCHES += ("sigmas", "tileable")
+_OF_BATCHES = (
+    *("model", "vae", "upscale", "upscaler", "maps", "map_networks"),
+    *("kind", "delight", "invert_relief", "sigmas", "tileable"),
+)
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
 COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)
 # Of the panel, whose pictures and files are chosen there.

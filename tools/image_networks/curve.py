@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What more real surfaces do for the map networks: `python -m tools.image_networks.curve --sets DIR`. Goes on if killed.
+"""What more real surfaces do for the map networks: `python -m tools.image_networks.curve --sets DIR`. Goes on.
 
 The shipped training, begun each time with the same weights (--begin: those that saw drawings only), as many steps each,
 so that only the number of real surfaces differs; judged on those that are never trained on. Color tiles, drawings and

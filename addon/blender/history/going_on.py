@@ -237,7 +237,7 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
 
     def request(self, result: Result) -> TextureRequest:
         name = self.second or (self.to if self.properties.is_property_set("to") else "")
-        other = bpy.data.materials.get(self.material)
+        other: bpy.types.Material | None = bpy.data.materials.get(self.material)
         if other is None and (self.material or not name):
             raise UserError(ErrorKind.REQUEST, "No second texture is chosen.", "Choose one of the history.")
         second = _shown_result(other) if other is not None else browse.result(name)

@@ -25,10 +25,6 @@ from . import feeds, shown, tile_files, without_repeat
 _NAME = "glTF2ExportUserExtension"
 _TRANSFORM = "KHR_texture_transform"
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_MODULES = (  # from 4.3 on, and before
-    "io_scene_gltf2.blender.exp.material.search_node_tree",
-    "io_scene_gltf2.blender.exp.material.gltf2_blender_search_node_tree",
-)
 _ALMOST = 1e-6
 _registered: list[Any] = []
 
@@ -44,7 +40,12 @@ class Gltf:
 
     def gather_texture_info_hook(self, info: Any, sockets: Sequence[Any], settings: dict[str, Any]) -> None:
         """Called by the exporter with each glTF texture, where it lies, and the sockets that it was made for."""
-        search = _search()
+        try:
+            from io_scene_gltf2.blender.exp.material import search_node_tree as search
+        except ImportError:  # before 4.3
+            from io_scene_gltf2.blender.exp.material import gltf2_blender_search_node_tree as search
+        from io_scene_gltf2.io.com.gltf2_io_extensions import Extension
+
         found = [search.get_texture_node_from_socket(socket, settings) for socket in sockets]
         sheets = {_laid_sheet(entry.shader_node) for entry in found if entry is not None}
         if len(sheets) != 1 or settings.get("gltf_keep_original_textures"):
@@ -59,18 +60,8 @@ class Gltf:
                 _cut(image, sheet, settings)
                 self._seen.append(image)
         if _TRANSFORM not in info.extensions:
-            made = importlib.import_module("io_scene_gltf2.io.com.gltf2_io_extensions")
-            info.extensions[_TRANSFORM] = made.Extension(_TRANSFORM, {})
+            info.extensions[_TRANSFORM] = Extension(_TRANSFORM, {})
         info.extensions[_TRANSFORM].extension |= transform
-
-
-def _search() -> Any:
-    for name in _MODULES:
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-    raise ModuleNotFoundError(_MODULES[0])
 
 
 def _laid_sheet(node: Node) -> Sheet:

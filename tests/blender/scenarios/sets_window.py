@@ -37,7 +37,7 @@ def dialogs(pictures: str) -> Story:
     subprocess.run(["import", "-window", "root", str(Path(pictures) / "tile-anew.png")], check=True)
     _do("key", "Escape")
     yield 1.0
-    assert now.session.jobs == [] or not now.session.current
+    assert not bpy.context.window_manager.tilewright.running
     assert len(history.entries) == count
 
     yield from _open("tile_anew", result=name)
@@ -70,7 +70,9 @@ def dialogs(pictures: str) -> Story:
 
     for prompt in ("red clay", "old brick"):
         _press(prompt=prompt, variants="1", width=64)
-        yield from _until(lambda prompt=prompt: any(entry.result.recipe.request.prompt == prompt for entry in history.entries))
+        yield from _until(
+            lambda prompt=prompt: any(entry.result.recipe.request.prompt == prompt for entry in history.entries)
+        )
     yield 1.0
     first = history.entries[0]
     yield from _open("transition", result=first.name)
