@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.families import bases, catalogue
@@ -213,7 +213,7 @@ def test_files_that_are_no_models_are_called_what_they_are(
     assert "alone.safetensors is a denoiser alone. It also needs a CLIP text encoder and a VAE" in error.message
     vae = checkpoints.save(checkpoints.original_vae(checkpoints.vae()), tmp_path / "vae.safetensors")
     error = refused(vae)
-    assert "This is a VAE with 4 channels." in error.message
+    assert "This is a VAE with 4 channels, of Stable Diffusion 1.x and 2.x or SDXL." in error.message
     assert error.hint == "Choose it as the VAE of a model."
 
 
@@ -285,6 +285,27 @@ def test_another_vae_takes_the_place_of_the_models_own(
         assert vae.config.scaling_factor == {"folder": 0.5, "tiny": 1.0}.get(kind, 0.18215)
         assert loaded.environment()["vae"] == loaded.folder.vae
         assert "vae" not in load(model).environment()
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "file that says so", "file with its configuration", "folder"])
+def test_a_vae_of_other_models_is_refused(tmp_path: Path, made: Callable[[str], tuple[Path, Path]], kind: str) -> None:
+    other = checkpoints.vae(0.13025, seed=99)
+    path = tmp_path / "other"
+    if kind == "checkpoint":
+        path = made("XL")[0]
+    elif kind == "file that says so":
+        path = tmp_path / "other.safetensors"
+        said = {"modelspec.architecture": "stable-diffusion-xl-v1-base/vae"}
+        save_file(checkpoints.original_vae(other), path, said)
+    else:
+        other.save_pretrained(path)
+        path = path if kind == "folder" else path / "diffusion_pytorch_model.safetensors"
+    for model in made("1"):
+        with pytest.raises(UserError) as caught:
+            load(model, vae=str(path))
+        assert caught.value.message == (
+            f"{path.name} is a VAE of SDXL, and the model works with one of Stable Diffusion 1.x and 2.x."
+        )
 
 
 def test_the_same_model_with_another_vae_is_loaded_anew(

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import ErrorKind, UserError
-from ..families import by_pipeline
+from ..families import by_pipeline, latent_spaces
 from ..families.family import Component, Family
 from . import checkpoint
 from .checkpoint import InFile
@@ -149,6 +149,13 @@ def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
         raise UserError(
             ErrorKind.MODEL,
             f"{path.name} is a VAE with {other} channels, and the model works with {own}.",
+            "Choose another VAE.",
+        )
+    mine, theirs = latent_spaces.of_config(model.config("vae")), checkpoint.space_of(files[0] if network else place)
+    if mine and theirs and mine is not theirs:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{path.name} is a VAE of {theirs.title}, and the model works with one of {mine.title}.",
             "Choose another VAE.",
         )
     configs = {name: model.config(name) for name in model.weights} | {"vae": config}
