@@ -18,6 +18,8 @@ def _open(name: str, **values: object) -> Story:
     yield 0.5
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         assert getattr(bpy.ops.tilewright, name)("INVOKE_DEFAULT", True, **values) == {"RUNNING_MODAL"}
+    yield 4.0
+    _do("mousemove_relative", 3, 0)  # a dialog draws itself anew when the mouse moves: its pictures are there now
     yield 1.5
 
 

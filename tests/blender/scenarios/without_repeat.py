@@ -424,6 +424,16 @@ def rule_gltf_gets_one_tile_of_a_set() -> None:
         assert part == [value for line in lines for value in line]
 
 
+def rule_missing_sheet_is_named() -> None:
+    image = generate(variants="8")
+    _lay()
+    gone = Path(bpy.app.tempdir) / "gone.png"
+    image.filepath = str(gone)
+    told = message_of(bpy.ops.tilewright.lay_without_repeat)
+    assert f"The file of {image.name} is missing: {gone}" in told, told
+    assert not _groups(_material())
+
+
 def rule_gltf_gets_the_whole_sheet_where_the_set_is_not_laid() -> None:
     if not importlib.util.find_spec("numpy"):
         return
