@@ -40,6 +40,8 @@ class Gltf:
 
     def gather_texture_info_hook(self, info: Any, sockets: Sequence[Any], settings: dict[str, Any]) -> None:
         """Called by the exporter with each glTF texture, where it lies, and the sockets that it was made for."""
+        if not any(tree.get(feeds.LAID) for tree in bpy.data.node_groups):
+            return
         try:
             from io_scene_gltf2.blender.exp.material import search_node_tree as search
         except ImportError:  # before 4.3
