@@ -93,7 +93,7 @@ def _cut(image: Any, sheet: Sheet, settings: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         file = Path(folder) / f"sheet{_SUFFIXES[image.mime_type]}"
         file.write_bytes(holder.data)
-        tile_files.cut_one(file, sheet, settings.get("gltf_image_quality", 100))
+        tile_files.cut_one(file, sheet, settings.get("gltf_image_quality", 0))
         data = file.read_bytes()
     if image.buffer_view:
         image.buffer_view = type(holder)(data)
