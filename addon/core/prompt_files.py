@@ -39,7 +39,7 @@ _OTHER_NAMES = {
 class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
-    template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
+    template_image, mask: files, relative to this one. model, vae, parts, upscaler, map_networks: also known words.
     loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between. control..., style...: see
     `guide_columns`.
     tileable: auto, yes or no.
@@ -65,6 +65,7 @@ class Wish:
     mask: str | None = None
     model: str | None = None
     vae: str | None = None
+    parts: str | None = None
     upscale: int | None = None
     upscaler: str | None = None
     maps: str | None = None
@@ -94,7 +95,7 @@ class Wish:
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
 _OF_BATCHES = (
-    *("model", "vae", "upscale", "upscaler", "maps", "map_networks"),
+    *("model", "vae", "parts", "upscale", "upscaler", "maps", "map_networks"),
     *("kind", "delight", "invert_relief", "sigmas", "tileable"),
 )
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")

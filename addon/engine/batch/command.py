@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         ("size", "N or WxH pixels, multiples of 64 (the model's own)"),
         ("model", f"an id, a file or a folder ({STARTER})"),
         ("vae", "a VAE instead of the model's own"),
+        ("parts", "a model whose text encoders and VAE a denoiser alone takes (one beside it)"),
         ("upscaler", f"{STARTER_NETWORKS}, {LANCZOS} or a network's file"),
         ("maps", "height,normal,roughness,metallic,occlusion or all"),
         ("map-networks", "starter, filter or a folder"),
