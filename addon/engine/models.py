@@ -162,9 +162,9 @@ class ModelCache:
     ) -> LoadedModel:
         """The model that a request names, loaded if need be; another one is freed first.
 
-        device, memory: see `protocol.Start`. tell: is told, before anything is read, where memory is short or a VAE may not fit. A job that
-        is cancelled meanwhile does not stop the loading: its user most likely asks for another texture with the same
-        model next.
+        device, memory: see `protocol.Start`. tell: is told, before anything is read, where memory is short or a VAE may
+        not fit. A job that is cancelled meanwhile does not stop the loading: its user most likely asks for another
+        texture with the same model next.
         Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
         """
         info = catalogue.resolve(request.model)

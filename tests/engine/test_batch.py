@@ -105,7 +105,7 @@ def test_every_bad_row_is_told_with_its_line_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("column", ["wear_amount", "colour"])
+@pytest.mark.parametrize("column", ["varnish", "colour"])
 def test_a_column_that_is_not_known_is_named(tmp_path: Path, column: str) -> None:
     with pytest.raises(UserError, match=column):
         read(tmp_path, f"prompt,{column}\nmoss,a\n")
