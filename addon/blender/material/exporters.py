@@ -25,7 +25,10 @@ from . import feeds, shown, tile_files, without_repeat
 _NAME = "glTF2ExportUserExtension"
 _TRANSFORM = "KHR_texture_transform"
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_MODULES = ("search_node_tree", "gltf2_blender_search_node_tree")  # from 4.3 on, and before
+_MODULES = (  # from 4.3 on, and before
+    "io_scene_gltf2.blender.exp.material.search_node_tree",
+    "io_scene_gltf2.blender.exp.material.gltf2_blender_search_node_tree",
+)
 _ALMOST = 1e-6
 _registered: list[Any] = []
 
@@ -64,14 +67,14 @@ class Gltf:
 def _search() -> Any:
     for name in _MODULES:
         try:
-            return importlib.import_module(f"io_scene_gltf2.blender.exp.material.{name}")
+            return importlib.import_module(name)
         except ModuleNotFoundError:
             continue
     raise ModuleNotFoundError(_MODULES[0])
 
 
 def _laid_sheet(node: Node) -> Sheet:
-    """The set that an image node shows, where it is laid; of occlusion, which none lays, where others are."""
+    """The set that an image node shows, where it is laid; occlusion, which only exporters take, is where others are."""
     sheet = without_repeat.sheet_of(node.image)
     laid = (feeds.laid_image(group) for group in node.id_data.nodes if feeds.is_laid(group))
     sheets = [without_repeat.sheet_of(image.image) for image in laid if image is not None]
