@@ -127,8 +127,8 @@ def resolve(model: str) -> ModelInfo:
         raise UserError(
             ErrorKind.MODEL,
             f"There is no model {model!r}.",
-            f"Choose {STARTER!r}, or the whole path of a .safetensors file or a diffusers folder; models of the hub are "
-            "downloaded under Models in the preferences.",
+            f"Choose {STARTER!r}, or the whole path of a .safetensors file or a diffusers folder; "
+            "models of the hub are downloaded under Models in the preferences.",
         )
     if folder.suffix.lower() in checkpoint.SUFFIXES and not folder.is_dir():
         return _describe_file(str(folder), folder)
