@@ -177,11 +177,11 @@ def test_held_out_words_stay_out_of_captions():
 # --- scale ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_mean_frequency_is_that_of_a_grating_whatever_its_pixels():
+def test_the_frequency_is_that_of_a_grating_whatever_its_pixels():
     for side in (128, 256):
         wave = 127 + 100 * np.sin(2 * np.pi * 12 * np.arange(side) / side)
         pixels = np.broadcast_to(wave[:, None, None], (side, side, 3)).astype(np.uint8)
-        assert scale.mean_frequency(pixels) == pytest.approx(12, rel=0.02)
+        assert scale.frequency(pixels) == pytest.approx(12, rel=0.02)
 
 
 def test_details_and_words_are_measured_and_said(monkeypatch, capsys):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How large pieces are, by the picture's size, the words and the detail size: `python -m tools.starter.scale`.
 
-Mean frequency in cycles a picture, of the starter in the package, through the whole engine. May import core and engine.
+Median frequency in cycles a picture of the starter in the package, through the whole engine. May import core, engine.
 """
 
 import argparse
@@ -21,18 +21,23 @@ from tools.sets import make_pictures
 NOUNS = ("bricks", "wooden planks", "cobblestone", "ceramic tiles", "roof tiles")
 SIZES = (256, 512, 1024)
 WORDS = ("small", "", "large")
-HIGHEST = 64  # cycles a picture: grain lies above, pieces below
+FEWEST_PIXELS = 6  # of a period: shorter ones are grain
 
 
-def mean_frequency(pixels: NDArray[np.uint8]) -> float:
-    """Cycles a picture of a square (N, N, 3): the geometric mean over 2 to `HIGHEST`, weighed by power."""
+def frequency(pixels: NDArray[np.uint8]) -> float:
+    """Cycles a picture of a square (N, N, 3): half of the power between 2 and N / `FEWEST_PIXELS` lies below it.
+
+    Pieces twice as large halve it only where most of the power is theirs: joints' overtones and grain stay in the band.
+    """
     grey = pixels.astype(np.float64).mean(2)
     side = len(grey)
     power = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
     along = np.fft.fftfreq(side) * side
-    frequency = np.hypot(along[:, None], along)
-    kept = (frequency > 2) & (frequency < HIGHEST)
-    return float(np.exp((power[kept] * np.log(frequency[kept])).sum() / power[kept].sum()))
+    cycles = np.hypot(along[:, None], along)
+    kept = (cycles > 2) & (cycles < side / FEWEST_PIXELS)
+    order = np.argsort(cycles[kept])
+    below = np.cumsum(power[kept][order])
+    return float(cycles[kept][order][np.searchsorted(below, below[-1] / 2)])
 
 
 def measure(cache: ModelCache, prompt: str, side: int, detail: Detail, seeds: int) -> float:
@@ -48,7 +53,7 @@ def measure(cache: ModelCache, prompt: str, side: int, detail: Detail, seeds: in
     )
     with tempfile.TemporaryDirectory() as store:
         pictures, _seconds = make_pictures(cache, request, Path(store))
-    return float(np.mean([mean_frequency(picture) for picture in pictures]))
+    return float(np.mean([frequency(picture) for picture in pictures]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
