@@ -61,7 +61,7 @@ def main() -> int:
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     showcase.add_arguments(commands.add_parser("showcase", help="the README's picture: six materials on six objects"))
     field.add_arguments(commands.add_parser("field", help="a field of tiles, laid without repeat: figures and picture"))
-    blend.add_arguments(commands.add_parser("blend", help="materials blended by a mask: picture, and costs in Cycles"))
+    blend.add_arguments(commands.add_parser("blend", help="materials blended by a mask: the picture"))
     shader_cost.add_arguments(commands.add_parser("shader-cost", help="what laying and blending cost in renders"))
     commands.add_parser("sets", help="sets of tiles that fit: seams, repeat, time; options as tools.sets'")
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")

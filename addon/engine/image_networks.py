@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 _KEPT = 8
 _TILES = (1024, 768, 512, 256, 128, 64)
 _CPU_TILE = 512  # larger ones fall out of the processor's caches and gain nothing
+# Pixels of a side, for networks that see little of a tile's surroundings. A layer of a larger tile takes more memory
+# than the allocator keeps: it is asked of the system for each layer, and cleared. Starter's upscaler, one thread of an
+# EPYC: 5.1 microseconds a pixel in tiles of 512, 3.7 in those of 256.
+_NARROW_TILE = 256
+_NARROW = 16  # halos in such a tile's side, at least
 _MARGIN = 2.5  # of what the widest layer holds: its neighbours', and the convolution's workspace; an assumption
 
 
@@ -194,8 +199,11 @@ class _Clamped(torch.nn.Module):
 
 def choose_tile(bytes_per_pixel: float, halo: int, free: int, device: str) -> int:
     """The largest tile whose work takes at most half of the free memory; the smallest where none does."""
+    largest = _TILES[0]
+    if device == "cpu":
+        largest = _NARROW_TILE if _NARROW * halo <= _NARROW_TILE else _CPU_TILE
     for side in _TILES:
-        if device == "cpu" and side > _CPU_TILE:
+        if side > largest:
             continue
         if (side + 2 * halo) ** 2 * bytes_per_pixel <= free / 2:
             return side

@@ -19,7 +19,7 @@ from .tiles import Block, blocks, gather
 
 # Pixels that a thread corrects at once: of the large picture in flat blocks, since the system reads a mapped file in
 # runs as long as several rows, of which it would keep the most; of the small one in squares.
-_ROWS, _COLUMNS, _SQUARE = 128, 2048, 256
+_ROWS, _COLUMNS, _SQUARE = 128, 1024, 256
 _THREADS = min(os.cpu_count() or 1, 4)  # each holds a block
 
 Floats = NDArray[np.float32]

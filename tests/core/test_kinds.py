@@ -2,7 +2,6 @@
 """What files are called, by headers as they are found on disks: names and shapes of the real ones, without weights."""
 
 import json
-import pickle
 import struct
 from pathlib import Path
 from typing import Any
@@ -384,7 +383,10 @@ def test_fault_18_what_is_no_safetensors_file_is_refused_by_name(tmp_path: Path,
         (b"", "is empty."),
         (b"\x10\0\0", "is cut short."),
         (b"\xff" * 100, "is no safetensors file, or cut short."),
-        (pickle.dumps({"a": 1}), "is a pickle by another name, and such files can hold code."),
+        (
+            b"\x80\x04\x95\x0a\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01s.",
+            "is a pickle by another name, and such files can hold code.",
+        ),
         (b"PK\3\4" + bytes(100), "is a pickle by another name, and such files can hold code."),
         (b"GGUF" + bytes(100), "is a GGUF file by another name, which is not read here."),
         (

@@ -308,6 +308,25 @@ def test_a_vae_of_other_models_is_refused(tmp_path: Path, made: Callable[[str], 
         )
 
 
+def test_a_vae_that_may_be_another_models_is_told_by_its_weights(
+    tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """Neither file says whose it is: one goes on from the model's own, the other from nothing."""
+    stranger = checkpoints.vae(seed=99)
+    relative = checkpoints.pipeline("1").vae
+    relative.load_state_dict({name: value * 0.5 for name, value in relative.state_dict().items()})
+    relative.decoder.conv_in.weight.data.normal_()
+    for model in made("1"):
+        told: list[str] = []
+        for name, vae in (("relative", relative), ("stranger", stranger)):
+            path = checkpoints.save(checkpoints.original_vae(vae), tmp_path / f"{name}.safetensors")
+            ModelCache().get(request(model, vae=str(path)), "cpu", "auto", told.append)
+        assert [text for text in told if "VAE" in text] == [
+            "stranger.safetensors has nothing in common with the model's own VAE: "
+            "if the colors are off, it is another model's."
+        ]
+
+
 def test_the_same_model_with_another_vae_is_loaded_anew(
     tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
 ) -> None:
@@ -330,7 +349,7 @@ def test_a_vae_that_is_none_or_has_other_latents_is_refused(
     error = refused(file, vae=str(checkpoints.save(lora, tmp_path / "lora.safetensors")))
     assert "is not a VAE. This is a LoRA" in error.message
     assert error.hint == "Add it under LoRAs."
-    assert "cannot be read" in refused(file, vae=str(tmp_path / "nowhere.safetensors")).message
+    assert "There is no " in refused(file, vae=str(tmp_path / "nowhere.safetensors")).message
     (tmp_path / "empty").mkdir()
     assert "config.json" in refused(file, vae=str(tmp_path / "empty")).message
 

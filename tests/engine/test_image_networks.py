@@ -165,13 +165,15 @@ def test_a_missing_file_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("per_pixel", "free", "device", "side"),
+    ("per_pixel", "halo", "free", "device", "side"),
     [
-        (400, 8 << 30, "cpu", 512),
-        (400, 8 << 30, "cuda:0", 1024),
-        (4000, 2 << 30, "cuda:0", 256),
-        (4000, 0, "cuda:0", 64),
+        (400, 16, 8 << 30, "cpu", 256),
+        (400, 17, 8 << 30, "cpu", 512),  # of whose surroundings a network that sees further would see too much
+        (400, 96, 8 << 30, "cpu", 512),
+        (400, 16, 8 << 30, "cuda:0", 1024),
+        (4000, 16, 2 << 30, "cuda:0", 256),
+        (4000, 16, 0, "cuda:0", 64),
     ],
 )
-def test_tiles_fit_the_free_memory(per_pixel, free, device, side):
-    assert choose_tile(per_pixel, 16, free, device) == side
+def test_tiles_fit_the_free_memory(per_pixel, halo, free, device, side):
+    assert choose_tile(per_pixel, halo, free, device) == side

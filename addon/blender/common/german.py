@@ -1620,6 +1620,7 @@ TEXTS = {
     "The other texture. Those whose tiles have the same size are offered": "Die andere Textur. Angeboten werden die, "
     "deren Kacheln gleich groß sind",
     "To {name}": "Zu {name}",
+    "Columns: {columns}, rows: {rows}": "Spalten: {columns}, Reihen: {rows}",
     "Or Material": "Oder Material",
     "Another material: the texture that it shows, at one Tile Size with the active material's": "Ein anderes Material: "
     "die Textur, die es zeigt, mit derselben Kachelgröße wie beim aktiven Material",

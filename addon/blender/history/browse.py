@@ -161,17 +161,22 @@ def list_seconds(first: Result) -> None:
 
 def _items(entries: Sequence[Entry]) -> tuple[tuple[str, str, str, int, int], ...]:
     """As an enumeration has them."""
-    thumbnails = state.current.thumbnails
     return tuple(
         (
             entry.name,
             title(entry.result.recipe.request.prompt),
             title(entry.result.recipe.request.prompt, 400),
-            thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0,
+            icon(entry.name),
             number,
         )
         for number, entry in enumerate(entries)
     )
+
+
+def icon(name: str) -> int:
+    """Of a result's thumbnail; 0 where that was not asked for."""
+    thumbnails = state.current.thumbnails
+    return thumbnails[name].icon_id if thumbnails is not None and name in thumbnails else 0
 
 
 def _load_thumbnails(entries: Sequence[Entry]) -> None:

@@ -306,6 +306,13 @@ class TILEWRIGHT_OT_tile_anew(_OnGenerated):
     def propose(self, result: Result) -> None:
         ways.tile_anew(result, 0, 0, seed=0)
 
+    def draw(self, context: bpy.types.Context) -> None:
+        sheet = browse.result(self.result).recipe.sheet
+        self.layout.template_icon(icon_value=browse.icon(self.result), scale=8)
+        words = iface_("Columns: {columns}, rows: {rows}").format(columns=sheet.columns, rows=sheet.rows)
+        self.layout.label(text=words, translate=False)
+        super().draw(context)
+
     def request(self, result: Result) -> TextureRequest:
         return ways.tile_anew(result, self.column - 1, self.row - 1, new_seed())
 

@@ -139,6 +139,7 @@ class TILEWRIGHT_OT_lay_without_repeat(OnMaterial):
             without_repeat.take_out(nodes)
             return
         images = map_nodes.image_nodes(material, context.object)
+        without_repeat.check_files(images)
         count = without_repeat.lay(images, material)
         if not count:
             raise targets.refusal(rpt_("The textures of {name} are of one color.").format(name=material.name))

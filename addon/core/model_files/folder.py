@@ -412,7 +412,10 @@ def _shards(index: Path) -> Iterator[Path]:
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
                 raise refuse(index, f"names {name!r} as a part")
-            yield index.parent / name
+        if missing := [name for name in names if not (index.parent / name).is_file()]:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UserError(ErrorKind.MODEL, f"{index.parent} lacks {missing[0]}{more}.", AGAIN)
+        yield from (index.parent / name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise refuse(index, "is no list of parts") from error
 
