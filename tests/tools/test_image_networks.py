@@ -361,7 +361,7 @@ def test_the_curve_is_made_once_and_only_of_what_is_learned(made, sets, tiles, p
     """Each point is trained on so many surfaces of those that are not judged, and is not made again."""
     monkeypatch.setattr(curve, "read_pairs", lambda folder, counts: made)
     arguments = ["--sets", str(sets), "--tiles", str(tiles), "--painted", str(painted), "--output", str(tmp_path)]
-    arguments += ["--steps", "relief=2", "material=2", "--sizes", "2", "0", "--draws", "2"]
+    arguments += ["--stages", "relief", "--steps", "relief=1", "--sizes", "2", "0", "--draws", "2"]
     curve.main(arguments)
     first = capsys.readouterr().out
     read = real.read_real(sets)
@@ -372,7 +372,7 @@ def test_the_curve_is_made_once_and_only_of_what_is_learned(made, sets, tiles, p
     curve.main(arguments)
     assert capsys.readouterr().out == first
     assert "| 2 | 2 |" in first
-    assert cache.load(tmp_path / "2-1" / "relief.ckpt")["step"] == 2
+    assert cache.load(tmp_path / "2-1" / "relief.ckpt")["step"] == 1
 
 
 def test_a_wider_upscaler_begins_as_the_narrow_one():
