@@ -41,7 +41,7 @@ OUTBOX, FINISHING = "outbox", "finishing"
 OUTBOX_BYTES = 4_000_000_000  # of results that wait for Blender; the oldest go first
 ORPHAN_SECONDS = 3600.0  # that a job may take after the line broke
 _RUN, _INPUTS, _RESULTS, _PLACES = "run-", "inputs", "results", "inputs.json"
-_TICK = 0.005
+_TICK = 0.1  # seconds between two looks at what nobody tells
 _SIGN_SECONDS = 0.5
 _NOTE_SECONDS = 0.5  # between two looks at what another connection notes
 _PREVIEW = wire.PREVIEW_RATE // 2  # bytes of one
@@ -123,6 +123,18 @@ class Out:
         return b""
 
 
+class _Worker(WorkerProcess):
+    """Wakes who waits for what it says."""
+
+    def __init__(self, wake: threading.Event, *arguments: Any, low: bool) -> None:
+        self._wake = wake
+        super().__init__(*arguments, low=low)
+
+    def hear(self, data: bytes) -> None:
+        super().hear(data)
+        self._wake.set()
+
+
 class FarEnd:
     """One connection.
 
@@ -137,6 +149,7 @@ class FarEnd:
         self._out = Out(replies)
         self._inbox: queue.SimpleQueue[tuple[Kind, bytes] | None] = queue.SimpleQueue()
         self._heard_at = time.monotonic()
+        self._wake = threading.Event()  # there may be something from either side
         self._quit = False  # Blender said so
         self._lost = False  # the line is gone
         self._run = Path()
@@ -182,7 +195,7 @@ class FarEnd:
             self._stack.enter_context(only_holder(self._run))
             log = _Stderr(self._root / "stderr")
             idle, low = float(settings.get("idle", 600.0)), bool(settings.get("low", True))
-            self._worker = WorkerProcess(self._python, log, store.clean_parts, idle, low=low)
+            self._worker = _Worker(self._wake, self._python, log, store.clean_parts, idle, low=low)
             try:
                 self._pass_on(self._worker)
             finally:
@@ -229,7 +242,8 @@ class FarEnd:
                 self._look_at = now + _NOTE_SECONDS
                 self._look(worker)
             if not busy:
-                time.sleep(_TICK if self._job else 4 * _TICK)
+                self._wake.wait(_TICK)
+                self._wake.clear()
 
     def _look(self, worker: WorkerProcess) -> None:
         """See what other connections have to say: one that took this one's job up, or that has this one's."""
@@ -284,9 +298,11 @@ class FarEnd:
                 self._heard_at = time.monotonic()
                 for record in reader.feed(data):
                     self._inbox.put(record)
+                self._wake.set()
         except (OSError, protocol.ProtocolError) as error:
             _logger.error("what came is nonsense: %s", error)
         self._inbox.put(None)
+        self._wake.set()
 
     def _from_blender(self, worker: WorkerProcess) -> bool:
         """Take the next record. Whether there was any."""

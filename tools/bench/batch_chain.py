@@ -107,6 +107,8 @@ def cluster(actors: int, rounds: int, seconds: float) -> dict[str, float]:
         raise MachineError(f"Only {len(first)} of {actors} actors made anything.")
     start = max(first.values())
     end = start + (len(done) - 1 - start) // actors * actors - actors  # whole rounds, and not the last one
+    if end <= start:
+        raise MachineError("The actors began so far apart that no whole round was left: more rounds are needed.")
     window = done[end][0] - done[start][0]
     return {"efficiency": (end - start) * seconds / (actors * window), "start": done[0][0] - begun}
 
