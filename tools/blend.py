@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Materials blended by a mask: the manual's picture, and what laying and blending cost in Cycles. No bpy here.
+"""Materials blended by a mask: the manual's picture. What that costs, `tools/shader_cost.py` says. No bpy here.
 
 Three pairs of materials of the starter, seed 0, as in `tools/field.py`. In $BLENDER if that is set, with EEVEE then;
 else in the module, which has no EEVEE without a screen.
@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 from tools import field
-from tools.environments import say
 from tools.machine import ROOT
 
 SCENE = ROOT / "tools" / "blend_scene.py"
@@ -25,11 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the costs and make the picture. 0 only if it was made. Raises `MachineError`."""
+    """Make the picture. 0 only if it was made. Raises `MachineError`."""
     wanted = {"pairs": PAIRS, "samples": arguments.samples, "size": arguments.size}
-    with field.rendered(SCENE, wanted, arguments.output) as costs:
-        say("| Surface color in Cycles | against one image node |")
-        say("|---|---|")
-        for name, ratio in costs:
-            say(f"| {name} | {ratio:.2f} |")
-    return 0
+    with field.rendered(SCENE, wanted, arguments.output):
+        return 0

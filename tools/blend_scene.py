@@ -3,15 +3,12 @@
 
 import json
 import sys
-import time
 from array import array
 from pathlib import Path
 
 import bpy
 
 TILES = 4  # of the field, each way
-FEW, MANY = 16, 144  # samples, whose difference in time is that of the samples alone
-COSTS = 512  # pixels of the picture that is timed
 EEVEE = "BLENDER_EEVEE" if bpy.app.version >= (5, 0, 0) else "BLENDER_EEVEE_NEXT"
 
 
@@ -40,7 +37,7 @@ def main() -> None:
         camera.ortho_scale = 0.7
         _render(folder / f"{number}-4-cycles-near.png", "CYCLES")
         bpy.ops.tilewright.remove_blend()
-    (folder / "report.json").write_text(json.dumps(_costs(settings)), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(settings["pairs"]), encoding="utf-8")
 
 
 def _prepare(settings: dict) -> None:
@@ -80,13 +77,9 @@ def _generate(prompt: str, name: str) -> None:
     material.use_fake_user = True
     bpy.context.scene.tilewright.prompt = prompt
     bpy.ops.tilewright.generate()
-    columns, rows = 1, 1
-    image = next(node.image for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage")
-    if image.size[0] > 512:
-        columns, rows = image.size[0] // 512, image.size[1] // 512
     for node in material.node_tree.nodes:
         if node.bl_idname == "ShaderNodeMapping":
-            node.inputs["Scale"].default_value = (TILES / columns, TILES / rows, 1.0)
+            node.inputs["Scale"].default_value = (TILES, TILES, 1.0)
 
 
 def _blend(second: str) -> None:
@@ -99,62 +92,13 @@ def _blend(second: str) -> None:
     mask.update()
 
 
-def _render(path: Path, engine: str) -> float:
-    """Seconds; 0 where this Blender cannot draw with EEVEE, for lack of a screen."""
+def _render(path: Path, engine: str) -> None:
+    """Nothing where this Blender cannot draw with EEVEE, for lack of a screen."""
     scene = bpy.context.scene
     if engine == EEVEE and not bpy.app.binary_path:
-        return 0.0
+        return
     scene.render.engine, scene.render.filepath = engine, str(path)
-    begin = time.monotonic()
     bpy.ops.render.render(write_still=True)
-    return time.monotonic() - begin
-
-
-def _costs(settings: dict) -> list[tuple[str, float]]:
-    """What a surface's color costs, shown as light alone, for each way to make it; against one image node."""
-    (first, second), *_ = settings["pairs"]
-    material = bpy.data.materials[first]
-    _field(material)
-    scene = bpy.context.scene
-    scene.render.resolution_x = scene.render.resolution_y = COSTS
-    scene.camera.data.ortho_scale = 2.0
-    found = {"one image": _seconds(material)}
-    bpy.ops.tilewright.lay_without_repeat()
-    found["one tile, laid without repeat"] = _seconds(material)
-    bpy.ops.tilewright.lay_without_repeat()
-    _blend(second)
-    found["blend of two materials"] = _seconds(material)
-    bpy.ops.tilewright.remove_blend()
-    scene.tilewright.variants = "16"
-    print("demo: a set of 16 ...", flush=True)
-    _generate(first, "Set")
-    found["set of 16, laid"] = _seconds(bpy.data.materials["Set"])
-    plain = found["one image"]
-    return [(name, seconds / plain) for name, seconds in found.items()]
-
-
-def _seconds(material: bpy.types.Material) -> float:
-    """Of the least of three times that the samples take."""
-    scene, tree = bpy.context.scene, material.node_tree
-    end = tree.get_output_node("ALL").inputs["Surface"]
-    before = end.links[0].from_socket
-    emission = tree.nodes.new("ShaderNodeEmission")
-    tree.links.new(before.node.inputs["Base Color"].links[0].from_socket, emission.inputs["Color"])
-    tree.links.new(emission.outputs[0], end)
-    scene.cycles.use_adaptive_sampling = False
-    path = Path(bpy.app.tempdir) / "cost.png"
-    times = []
-    for _ in range(3):
-        few, many = [_timed(path, samples) for samples in (FEW, MANY)]
-        times.append(many - few)
-    tree.links.new(before, end)
-    tree.nodes.remove(emission)
-    return min(times)
-
-
-def _timed(path: Path, samples: int) -> float:
-    bpy.context.scene.cycles.samples = samples
-    return _render(path, "CYCLES")
 
 
 main()

@@ -13,7 +13,19 @@ if sys.version_info < (3, 11):
 # Started as a script, Python looks for modules beside it; they are imported as a package, as the tests do.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from tools import blend, demo, environments, field, linting, package, repository, screenshot, showcase, testing
+from tools import (
+    blend,
+    demo,
+    environments,
+    field,
+    linting,
+    package,
+    repository,
+    screenshot,
+    shader_cost,
+    showcase,
+    testing,
+)
 from tools.bench import command as bench
 from tools.machine import ROOT, MachineError
 
@@ -49,7 +61,8 @@ def main() -> int:
     screenshot.add_arguments(commands.add_parser("screenshot", help="pictures of the panel, where there is a screen"))
     showcase.add_arguments(commands.add_parser("showcase", help="the README's picture: six materials on six objects"))
     field.add_arguments(commands.add_parser("field", help="a field of tiles, laid without repeat: figures and picture"))
-    blend.add_arguments(commands.add_parser("blend", help="materials blended by a mask: picture, and costs in Cycles"))
+    blend.add_arguments(commands.add_parser("blend", help="materials blended by a mask: the picture"))
+    shader_cost.add_arguments(commands.add_parser("shader-cost", help="what laying and blending cost in renders"))
     commands.add_parser("sets", help="sets of tiles that fit: seams, repeat, time; options as tools.sets'")
     commands.add_parser("train-starter", help="train the starter model; options are passed on to tools.starter.train")
     commands.add_parser(
@@ -87,6 +100,8 @@ def main() -> int:
             return showcase.run(arguments)
         if arguments.command == "field":
             return field.run(arguments)
+        if arguments.command == "shader-cost":
+            return shader_cost.run(arguments)
         if arguments.command == "blend":
             return blend.run(arguments)
         python = environments.ensure(environments.ENGINE)

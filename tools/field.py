@@ -40,13 +40,14 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `tools/dev.py field`."""
     parser.add_argument("--output", type=Path, default=PICTURE, metavar="FILE", help="a .webp, default: %(default)s")
+    parser.add_argument("--variants", type=int, default=1, help="lay a set of so many tiles, default: blend one tile")
     parser.add_argument("--samples", type=int, default=16, help="of Cycles and EEVEE, default: %(default)s")
     parser.add_argument("--size", type=int, default=320, help="pixels of one rendered field, default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the figures and make the picture. 0 only if it was made. Raises `MachineError`."""
-    wanted = {"prompts": PROMPTS, "samples": arguments.samples, "size": arguments.size}
+    wanted = {"prompts": PROMPTS, "samples": arguments.samples, "size": arguments.size, "variants": arguments.variants}
     with rendered(SCENE, wanted, arguments.output) as rows:
         say("| " + " | ".join(COLUMNS) + " |")
         say("|---" * len(COLUMNS) + "|")

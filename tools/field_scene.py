@@ -28,13 +28,22 @@ def main() -> None:
         print(f"demo: {prompt} ...", flush=True)
         material = _field(settings)
         wish.prompt = prompt
+        wish.variants = "1"
         bpy.ops.tilewright.generate()
         mapping = next(node for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeMapping")
         mapping.inputs["Scale"].default_value = (FIELD, FIELD, 1.0)
         plain = _measure(material, folder)
         seconds = [_render(folder / f"{number}-1-cycles-plain.png", "CYCLES")]
         seconds_eevee = [_render(folder / f"{number}-3-eevee-plain.png", EEVEE)]
-        bpy.ops.tilewright.lay_without_repeat()
+        if settings["variants"] > 1:  # a set lays itself
+            wish.variants = str(settings["variants"])
+            bpy.ops.tilewright.generate()
+            width, height = next(
+                node.image.size for node in material.node_tree.nodes if node.bl_idname == "ShaderNodeTexImage"
+            )
+            mapping.inputs["Scale"].default_value = (FIELD * wish.width / width, FIELD * wish.height / height, 1.0)
+        else:
+            bpy.ops.tilewright.lay_without_repeat()
         laid = _measure(material, folder)
         seconds.append(_render(folder / f"{number}-2-cycles-laid.png", "CYCLES"))
         seconds_eevee.append(_render(folder / f"{number}-4-eevee-laid.png", EEVEE))

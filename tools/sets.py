@@ -58,8 +58,8 @@ class _Watch:
             self.done.append(published)
 
 
-def _make(cache: ModelCache, request: TextureRequest, store: Path) -> tuple[list[NDArray[np.uint8]], float]:
-    """The pictures, and seconds."""
+def make_pictures(cache: ModelCache, request: TextureRequest, store: Path) -> tuple[list[NDArray[np.uint8]], float]:
+    """The pictures (uint8, H x W x 3), and seconds; results are left in `store`."""
     watch, begin = _Watch(), time.monotonic()
     make_images(cache, Start("1", request, str(store), "cpu"), watch)
     seconds = time.monotonic() - begin
@@ -118,10 +118,12 @@ def main() -> None:
     say("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="tilewright-sets-") as folder:
         plain = TextureRequest("", size=size, steps=4, guidance_scale=1.0)  # as the starter is sampled
-        _make(cache, replace(plain, prompt="sand"), Path(folder))  # loads it
+        make_pictures(cache, replace(plain, prompt="sand"), Path(folder))  # loads it
         for prompt in options.prompts:
-            tiles, seconds = _make(cache, replace(plain, prompt=prompt, count=options.count), Path(folder))
-            (picture,), seconds_set = _make(cache, replace(plain, prompt=prompt, variants=options.count), Path(folder))
+            tiles, seconds = make_pictures(cache, replace(plain, prompt=prompt, count=options.count), Path(folder))
+            (picture,), seconds_set = make_pictures(
+                cache, replace(plain, prompt=prompt, variants=options.count), Path(folder)
+            )
             dice = random.Random(1)
             fields = [_field(picture, sheet, 4, dice) for _ in range(FIELDS)]
             at_edges, elsewhere, worst, count = _misses(fields, options.size, dice)

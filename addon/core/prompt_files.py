@@ -20,6 +20,7 @@ from .errors import ErrorKind, UserError
 
 _WHOLE = ("seed", "count", "variants", "steps", "upscale", "clip_skip")
 _NUMBERS = dict.fromkeys(_WHOLE, int) | {"guidance": float, "strength": float, "style_strength": float}
+_NUMBERS |= {"feather": float, "wear_amount": float}
 _OTHER_NAMES = {
     "negative_prompt": "negative",
     "guidance_scale": "guidance",
@@ -39,10 +40,10 @@ _OTHER_NAMES = {
 class Wish:
     """One line. What it says nothing of is None, and is as the whole command has it. name: of the files.
 
-    template_image, mask: files, relative to this one. model, vae, upscaler, map_networks: also known words.
+    template_image, mask: files, relative to this one. model, vae, parts, upscaler, map_networks: also known words.
     loras: FILE or FILE:WEIGHT, like embeddings one a line or with semicolons between. control..., style...: see
     `guide_columns`.
-    tileable: auto, yes or no.
+    tileable, cover, keep_edges: auto, yes or no.
 
     line: where it stands in the file, counted from 1.
     """
@@ -65,6 +66,7 @@ class Wish:
     mask: str | None = None
     model: str | None = None
     vae: str | None = None
+    parts: str | None = None
     upscale: int | None = None
     upscaler: str | None = None
     maps: str | None = None
@@ -90,12 +92,17 @@ class Wish:
     style_picture: str | None = None
     style_encoder: str | None = None
     style_strength: float | None = None
+    cover: str | None = None
+    feather: float | None = None
+    wear_amount: float | None = None
+    keep_edges: str | None = None
 
 
 GUIDE_COLUMNS = tuple(field.name for field in fields(Wish) if field.name.startswith(("control", "style")))
 _OF_BATCHES = (
-    *("model", "vae", "upscale", "upscaler", "maps", "map_networks"),
+    *("model", "vae", "parts", "upscale", "upscaler", "maps", "map_networks"),
     *("kind", "delight", "invert_relief", "sigmas", "tileable"),
+    *("cover", "feather", "wear_amount", "keep_edges"),
 )
 BATCH_COLUMNS = tuple(field.name for field in fields(Wish) if field.name != "line")
 COLUMNS = tuple(name for name in BATCH_COLUMNS if name not in _OF_BATCHES)

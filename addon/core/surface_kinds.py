@@ -182,7 +182,7 @@ class _Found:
 
 def _surface(kind: SurfaceKind, found: _Found | None, said: list[str]) -> Surface:
     coated, mixed = (bool(words.intersection(said)) for words in (_COATED, _MIXED))
-    is_metal = kind is SurfaceKind.METAL
+    is_metal, is_named = kind is SurfaceKind.METAL, found is not None and found.kind is kind
     if is_metal and coated:
         kind = SurfaceKind.PLASTIC
     facts = FACTS[kind]
@@ -197,7 +197,7 @@ def _surface(kind: SurfaceKind, found: _Found | None, said: list[str]) -> Surfac
     low, high = (1 - (1 - value * gloss) * -dull for value in facts.roughness)
     deep = _DEEP.intersection(said)
     relief = (facts.relief[0], _DEEPEST if deep else facts.relief[1])
-    telling = {*_STATES, *_COATED, *deep} | ({found.word} if found is not None else set())
+    telling = {*_STATES, *_COATED, *deep} | ({found.word} if found is not None and is_named else set())
     return Surface(kind, (low, high), metallic, relief, tuple(word for word in said if word in telling))
 
 

@@ -261,7 +261,7 @@ def _write_files(
         if task.finish.maps:
             maps = _maps(color, task, networks.sources, surface, cache, free, easel, watch)
         if surface is not None and MapKind.HEIGHT in maps:
-            made = made.noting({recipe.RELIEF: f"{relief_of(maps[MapKind.HEIGHT], surface):.4g}"})
+            made = made.noting({recipe.RELIEF: f"{relief_of(maps[MapKind.HEIGHT], surface):.6g}"})
         text = {recipe.PNG_KEY: made.dumps()}
         files = write_color(draft, color.array, visible.array, made, color, watch.check)
         visible.release()

@@ -35,6 +35,7 @@ from ..core.results import Draft, Result
 from . import loras, turns
 from .attention import by_queries
 from .beginning import PLAIN, Beginning, Sampling, begin, beside, first_noise, is_late, make_late
+from .canvas import AT_ONCE
 from .devices import Kind, is_out_of_memory
 from .files import Files, write_color
 from .fitting import check as check_set
@@ -572,8 +573,12 @@ def decode(
         return decode_latents(vae, latents.to(loaded.plan.vae_device, vae.dtype), axes, folder, loaded.plan.decoding)
 
     image = _in_either_precision(vae, run, note, "decoder")
-    (picture,) = loaded.pipeline.image_processor.postprocess(image.float(), output_type="np")
-    return (picture * 255).round().astype(np.uint8)
+    pixels = np.empty((*image.shape[-2:], 3), np.uint8)
+    for top in range(0, len(pixels), AT_ONCE):  # a sheet of tiles would be three times more in memory
+        strip = image[..., top : top + AT_ONCE, :].float()
+        (picture,) = loaded.pipeline.image_processor.postprocess(strip, output_type="np")
+        pixels[top : top + AT_ONCE] = (picture * 255).round()
+    return pixels
 
 
 def _in_either_precision(

@@ -28,7 +28,7 @@ from ..core.model_files import parts
 from ..core.model_files.folder import ModelFolder
 from ..core.recipe import EXACTLY, PERIODIC
 from ..core.requests.texture import STARTER, Scheduler, Sigmas, TextureRequest
-from . import eight_bits, guide_files, safety, vocabulary, weights
+from . import eight_bits, guide_files, relatives, safety, vocabulary, weights
 from .devices import (
     EIGHT_BITS,
     GUIDES,
@@ -162,9 +162,9 @@ class ModelCache:
     ) -> LoadedModel:
         """The model that a request names, loaded if need be; another one is freed first.
 
-        device, memory: see `protocol.Start`. tell: is told, before anything is read, where memory is short. A job that
-        is cancelled meanwhile does not stop the loading: its user most likely asks for another texture with the same
-        model next.
+        device, memory: see `protocol.Start`. tell: is told, before anything is read, where memory is short or a VAE may
+        not fit. A job that is cancelled meanwhile does not stop the loading: its user most likely asks for another
+        texture with the same model next.
         Raises `UserError`: what is wrong with the folder, the device or the mode, if possible before weights are read.
         """
         info = catalogue.resolve(request.model)
@@ -182,9 +182,11 @@ class ModelCache:
                 f"{info.title} cannot be sampled with {request.scheduler.value}.",
                 "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
             )
-        folder = parts.verify(info, request.parts)
+        folder = own = parts.verify(info, request.parts)
         if request.vae:
-            folder = model_folder.with_vae(folder, Path(request.vae))
+            folder = model_folder.with_vae(own, Path(request.vae))
+            if said := relatives.doubt(own, folder, Path(request.vae)):
+                tell(said)
         _check_size(info, folder.folder, folder.grid, request)
         key = (folder.folder, folder.fingerprint, folder.vae, device, memory)
         same = self._wanted is not None and self._wanted.key == key

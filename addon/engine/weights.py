@@ -131,6 +131,17 @@ def try_load(
     return _filled(empty, network, wanted, dtype, channels_last, as_mapped=True)
 
 
+def read_one(path: Path, stored: Tensor) -> torch.Tensor:
+    """A tensor of a file in float32, without the scale that it may have. Raises `UserError` (kind `MODEL`)."""
+    try:
+        with path.open("rb") as file:
+            file.seek(stored.start)
+            data = bytearray(file.read(stored.stop - stored.start))
+    except OSError as error:
+        raise _refuse(path, f"cannot be read: {error.strerror}") from error
+    return torch.frombuffer(data, dtype=_DTYPES[stored.dtype]).view(stored.shape).float()
+
+
 def _scale_of(tensors: Mapping[str, Tensor], tensor: str) -> str:
     """The name of the tensor with a weight's scale, "" where it has none."""
     start = tensor.removesuffix("weight")

@@ -276,3 +276,33 @@ def test_options_of_a_transition_need_one(blender: Blender, tmp_path: Path) -> N
     done = blender.command("generate", "--prompt", "a", "--output", str(tmp_path), "--border", "0.3")
     assert done.returncode == 2
     assert "--border needs a --transition." in done.stderr
+
+
+def test_one_tile_of_a_set_is_made_anew(blender: Blender, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    plain = (
+        "generate",
+        "--output",
+        str(output),
+        "--prompt",
+        "brick",
+        "--size",
+        "256",
+    )  # the fake engine makes a sheet of that
+    assert blender.command(*plain, "--seed", "5", "--variants", "8").returncode == 0
+    anew = ("generate", "--output", str(output), "--prompt", "brick", "--seed", "6", "--template-image")
+    picture = output / "brick-5.png"
+    assert blender.command(*anew, str(picture), "--tile-anew", "3", "2").returncode == 0
+    request = Recipe.from_json(records(output)[-1]["recipe"]).texture
+    assert (request.size, request.variants, request.template.region.name) == (Size(64, 128), 8, "TILE")
+    assert (request.template.tile, request.template.strength, request.axes.name) == ((2, 1), 1.0, "XY")
+    assert blender.command(*plain, "--seed", "7").returncode == 0
+    for name, place, words in (
+        ("brick-5.png", ("3", "3"), "The set has no tile in column 3 and row 3."),
+        ("brick-7.png", ("1", "1"), "brick-7.png holds no set of tiles."),
+    ):
+        done = blender.command(*anew, str(output / name), "--tile-anew", *place)
+        assert done.returncode == 2
+        assert words in done.stderr
+    done = blender.command(*plain, "--tile-anew", "1", "1")
+    assert "--tile-anew needs a --template-image." in done.stderr

@@ -80,6 +80,10 @@ def test_dialogs_propose_the_axes_of_the_recipe(blender: Blender, tmp_path: Path
     }
 
 
+def test_a_relief_that_was_inverted_is_inverted_when_maps_are_made_again(blender: Blender, tmp_path: Path) -> None:
+    blender.run("pictures.an_inverted_relief_is_proposed_again", folder=str(tmp_path))
+
+
 def test_image_editors_that_show_the_source_show_the_result(blender: Blender, tmp_path: Path) -> None:
     blender.run("pictures.image_editors_show_it", folder=str(tmp_path))
 

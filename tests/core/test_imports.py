@@ -49,6 +49,7 @@ PACKAGES = {
         "blf",
         "gpu",
         "gpu_extras",
+        "io_scene_gltf2",
         "mathutils",
     },
 }

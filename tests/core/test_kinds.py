@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from addon.core.errors import ErrorKind, UserError
-from addon.core.families import bases
+from addon.core.families import bases, catalogue, latent_spaces
 from addon.core.model_files import kinds
 from addon.core.model_files.header import Header, Tensor
 from addon.core.model_files.kinds import FileKind, Role, kind_of, look
@@ -259,8 +259,23 @@ OTHERS = {
         Role.IP_ADAPTER,
         "an IP-Adapter for SDXL",
     ),
-    "VAE": (VAE, Role.VAE, "a VAE with 4 channels"),
-    "VAE of FLUX": (VAE | {"decoder.conv_in.weight": (512, 16, 3, 3)}, Role.VAE, "a VAE with 16 channels"),
+    "VAE": (
+        VAE | {"post_quant_conv.weight": (4, 4, 1, 1)},
+        Role.VAE,
+        "a VAE with 4 channels, of Stable Diffusion 1.x and 2.x or SDXL",
+    ),
+    "VAE without a convolution that they have": (VAE, Role.VAE, "a VAE with 4 channels."),
+    "VAE of FLUX": (
+        VAE | {"decoder.conv_in.weight": (512, 16, 3, 3)},
+        Role.VAE,
+        "a VAE with 16 channels, of Stable Diffusion 3 or FLUX.1",
+    ),
+    "VAE of FLUX.2": (
+        VAE | {"decoder.conv_in.weight": (512, 32, 3, 3), "decoder.post_quant_conv.weight": (32, 32, 1, 1)},
+        Role.VAE,
+        "a VAE with 32 channels.",
+    ),
+    "tiny VAE": ({"decoder.layers.0.weight": (64, 16, 3, 3)}, Role.VAE, "a tiny VAE"),
     "CLIP": (CLIP_L, Role.TEXT_ENCODER, "the text encoder CLIP L alone"),
     "T5": ({"encoder.block.0.layer.0.SelfAttention.q.weight": (4096, 4096)}, Role.TEXT_ENCODER, "a T5 text encoder"),
     "language": ({"model.layers.0.self_attn.q_proj.weight": (4096, 2560)}, Role.TEXT_ENCODER, "a language model"),
@@ -280,6 +295,39 @@ def test_other_files_are_called_what_they_are(shapes: Shapes, role: Role, words:
     found = kind(shapes)
     assert found.role is role
     assert words in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("architecture", "title"),
+    [
+        ("stable-diffusion-xl-v1-base/vae", "SDXL"),
+        ("stable-diffusion-v1/vae", "Stable Diffusion 1.x and 2.x"),
+        ("flux-1-dev/vae", None),  # of other channels
+        ("", None),
+    ],
+)
+def test_a_vae_is_of_whom_its_file_says_where_its_tensors_allow_it(architecture: str, title: str | None) -> None:
+    shapes = VAE | {"post_quant_conv.weight": (4, 4, 1, 1)}
+    titles = [space.title for space in kind(shapes, **{"modelspec.architecture": architecture}).spaces]
+    assert titles == ([title] if title else ["Stable Diffusion 1.x and 2.x", "SDXL"])
+
+
+@pytest.mark.parametrize(
+    ("config", "title"),
+    [
+        ({"latent_channels": 4}, "Stable Diffusion 1.x and 2.x"),  # diffusers' own default
+        ({"latent_channels": 4, "scaling_factor": 0.13025}, "SDXL"),
+        ({"latent_channels": 16, "scaling_factor": 1.5305, "shift_factor": 0.0609}, "Stable Diffusion 3"),
+        ({"latent_channels": 16, "scaling_factor": 0.3611, "shift_factor": 0.1159}, "FLUX.1"),
+        ({"latent_channels": 4, "scaling_factor": 0.5}, None),
+        ({"latent_channels": 4, "scaling_factor": "0.5"}, None),
+        ({"latent_channels": 4, "scaling_factor": 0.13025, "latents_mean": [0.0] * 4}, None),
+        ({"_class_name": "AutoencoderTiny", "latent_channels": 4, "scaling_factor": 0.18215}, None),
+    ],
+)
+def test_a_configuration_says_whose_a_vae_is(config: dict[str, object], title: str | None) -> None:
+    found = latent_spaces.of_config(config)
+    assert (found.title if found else None) == title
 
 
 def test_our_own_networks_are_none_of_them() -> None:
@@ -327,3 +375,67 @@ def test_fault_18_what_is_no_safetensors_file_is_refused_by_name(tmp_path: Path,
     assert caught.value.kind is ErrorKind.MODEL
     with pytest.raises(UserError, match="nowhere"):
         look(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is empty."),
+        (b"\x10\0\0", "is cut short."),
+        (b"\xff" * 100, "is no safetensors file, or cut short."),
+        (
+            b"\x80\x04\x95\x0a\0\0\0\0\0\0\0}\x94\x8c\x01a\x94K\x01s.",
+            "is a pickle by another name, and such files can hold code.",
+        ),
+        (b"PK\3\4" + bytes(100), "is a pickle by another name, and such files can hold code."),
+        (b"GGUF" + bytes(100), "is a GGUF file by another name, which is not read here."),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:",
+            "is a pointer of Git LFS, and not the file itself.",
+        ),
+        (b"\n<!DOCTYPE html><html>" * 9, "is a page of the web, and not the file itself."),
+    ],
+)
+def test_a_file_that_is_no_safetensors_is_called_what_it_is(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "ümläut.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        look(path)
+    assert caught.value.message == f"{path} {said}"
+    assert caught.value.hint
+
+
+def test_a_header_whose_length_looks_like_a_pickle_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    header = json.dumps({"w": {"dtype": "F16", "shape": [1], "data_offsets": [0, 2]}}).ljust(0x280).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0")
+    assert path.read_bytes().startswith(b"\x80\x02")
+    assert look(path).role is Role.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("gone", "There is no {}.", "Connect the drive"),
+        ("gone.safetensors", "There is no {}.", "Connect the drive"),
+        ("empty", "{} is no model in diffusers format: it has no model_index.json.", "Choose a complete"),
+        ("full", "{} is no model in diffusers format: it has no model_index.json.", "such as a.safetensors."),
+        ("model.part", "{} is neither a .safetensors file nor a folder.", "Choose one"),
+    ],
+)
+def test_what_is_no_model_is_told(tmp_path: Path, name: str, said: str, hint: str) -> None:
+    for folder in ("empty", "full"):
+        (tmp_path / folder).mkdir()
+    for file in ("full/a.safetensors", "model.part"):
+        (tmp_path / file).write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        catalogue.resolve(str(tmp_path / name))
+    assert caught.value.message == said.format(tmp_path / name)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("model", ["someone/a-model", "https://huggingface.co/someone/a-model"])
+def test_a_name_of_the_hub_is_no_model_here(model: str) -> None:
+    with pytest.raises(UserError) as caught:
+        catalogue.resolve(model)
+    assert "downloaded under Models in the preferences" in caught.value.hint

@@ -214,6 +214,10 @@ def test_sharded_weights_are_checked(folder):
     assert [path.name for path in verify(folder).weights["unet"]] == ["part-1.safetensors"]
     index.write_text(json.dumps({"weight_map": {"w": "../vae/diffusion_pytorch_model.safetensors"}}))
     refused(folder, "index.json")
+    index.write_text(json.dumps({"weight_map": {"w": "part-1.safetensors", "v": "part-2.safetensors"}}))
+    refused(folder, f"{folder / 'unet'} lacks part-2.safetensors.")
+    index.write_text(json.dumps({"weight_map": {"w": "a.safetensors", "v": "b.safetensors"}}))
+    refused(folder, "lacks a.safetensors and 1 more.")
 
 
 def test_fault_20_shards_that_would_be_loaded_before_a_whole_file_are_the_ones_that_are_checked(folder):
@@ -382,7 +386,7 @@ def test_other_models_take_any_number_of_steps(folder):
 def test_earlier_weights_of_the_starter_are_known_by_their_fingerprints():
     fingerprints = list(catalogue.FORMER_STARTERS)
     assert verify(catalogue.STARTER_FOLDER).fingerprint not in fingerprints
-    assert [version for version, _steps in catalogue.FORMER_STARTERS.values()] == [1, 2, 3, 4]
+    assert [version for version, _steps in catalogue.FORMER_STARTERS.values()] == [1, 2, 3, 4, 5]
 
 
 def test_other_models_keep_one_guidance(folder):

@@ -111,8 +111,8 @@ def test_a_batch_has_other_columns_and_hears_of_every_bad_line() -> None:
     assert [error.message.split(":")[0].split(", has")[0] for error in wrong] == ["a.csv, line 3", "a.csv, line 6"]
     with pytest.raises(UserError, match="'model', which is not known"):
         parse(b"prompt,model\nmoss,starter\n", "a.csv")
-    with pytest.raises(UserError, match="'cover', which is not known"):
-        parse(b"prompt,cover\nmoss,yes\n", "a.csv", BATCH_COLUMNS)
+    with pytest.raises(UserError, match="'varnish', which is not known"):
+        parse(b"prompt,varnish\nmoss,yes\n", "a.csv", BATCH_COLUMNS)
 
 
 def test_a_line_may_name_guides_several_with_semicolons_or_as_a_list() -> None:

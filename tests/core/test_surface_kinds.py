@@ -74,6 +74,8 @@ def test_a_chosen_kind_goes_before_the_words_and_their_states_stay():
 def test_what_was_found_can_be_told():
     assert str(surface_of(AUTO, "wet asphalt road")) == "STONE (wet asphalt)"
     assert str(surface_of(SurfaceKind.WOOD, "red")) == "WOOD"
+    assert str(surface_of(SurfaceKind.METAL, "wet oak planks")) == "METAL (wet)", "no plank said that it is metal"
+    assert str(surface_of(AUTO, "painted steel")) == "PLASTIC (painted steel)"
 
 
 def test_only_deep_words_make_a_flat_kind_deep():

@@ -24,6 +24,7 @@ from addon.engine.batch import command, making, on_ray, rows, sheet
 from addon.engine.batch.progress import Progress
 from addon.engine.batch.rows import BadRows, Task
 from addon.engine.batch.shelf import LIST, Shelf
+from tests.engine import checkpoints
 from tools.bench import sleeping
 
 USUAL = Wish("", 0)
@@ -104,7 +105,7 @@ def test_every_bad_row_is_told_with_its_line_before_anything_is_made(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("column", ["wear_amount", "colour"])
+@pytest.mark.parametrize("column", ["varnish", "colour"])
 def test_a_column_that_is_not_known_is_named(tmp_path: Path, column: str) -> None:
     with pytest.raises(UserError, match=column):
         read(tmp_path, f"prompt,{column}\nmoss,a\n")
@@ -147,6 +148,20 @@ def test_a_model_of_a_row_lies_beside_the_table(
     model = copy_of(sd_folder)
     (task,) = read(tmp_path, f"prompt,model\nmoss,{model.name}\n")
     assert task.request.model == str(model)
+
+
+def test_a_denoiser_alone_takes_its_parts_from_where_its_row_says(tmp_path: Path) -> None:
+    pipeline = checkpoints.pipeline("1")
+    for place in ("folder", "copy"):
+        pipeline.save_pretrained(tmp_path / "away" / place)
+    alone = checkpoints.original(pipeline)
+    checkpoints.save({name: alone[name] for name in alone if name.startswith("model.")}, tmp_path / "alone.safetensors")
+    text = "prompt,seed,model,parts\nmoss,1,alone.safetensors,{}\n"
+    (task,), (same,) = (read(tmp_path, text.format(f"away/{place}")) for place in ("folder", "copy"))
+    assert task.request.parts == str(tmp_path / "away" / "folder")
+    assert task.id == same.id
+    with pytest.raises(BadRows, match="is a denoiser alone"):
+        read(tmp_path, text.format(""))
 
 
 def test_loras_are_told_apart_by_their_files_and_not_by_their_folders(tmp_path: Path, sd_folder: Path) -> None:

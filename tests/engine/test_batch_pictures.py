@@ -90,6 +90,23 @@ def test_a_row_starts_from_a_picture_beside_the_table(folder: Path) -> None:
     assert grown.size == Size(128, 128)
 
 
+def test_a_row_says_how_what_is_made_anew_meets_the_rest(folder: Path) -> None:
+    told, plain = (
+        task.request.template
+        for task in read(
+            folder,
+            "prompt,seed,template_image,region,feather,wear_amount,cover,keep_edges\n"
+            "moss,1,in/ramp.png,wear,0.1,0.7,no,yes\nmoss,1,in/ramp.png,wear,,,,\n",
+        )
+    )
+    assert told is not None
+    assert plain is not None
+    assert (told.feather, told.amount, told.cover, told.keep_edges) == (0.1, 0.7, False, True)
+    assert (plain.feather, plain.amount, plain.cover, plain.keep_edges) == (1 / 64, 0.5, True, False)
+    (said,) = wrong(folder, "prompt,template_image,cover\nmoss,in/ramp.png,perhaps\n")
+    assert "cover is 'perhaps'. Write auto, yes or no." in said
+
+
 def test_a_picture_counts_by_what_it_holds_and_not_by_where_it_lies(folder: Path) -> None:
     shutil.copy(folder / "in" / "flat.png", folder / "in" / "same.png")
     text = "prompt,seed,template_image,mask\n" + "".join(

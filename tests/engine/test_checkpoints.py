@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from addon.core.errors import ErrorKind, UserError
 from addon.core.families import bases, catalogue
@@ -213,7 +213,7 @@ def test_files_that_are_no_models_are_called_what_they_are(
     assert "alone.safetensors is a denoiser alone. It also needs a CLIP text encoder and a VAE" in error.message
     vae = checkpoints.save(checkpoints.original_vae(checkpoints.vae()), tmp_path / "vae.safetensors")
     error = refused(vae)
-    assert "This is a VAE with 4 channels." in error.message
+    assert "This is a VAE with 4 channels, of Stable Diffusion 1.x and 2.x or SDXL." in error.message
     assert error.hint == "Choose it as the VAE of a model."
 
 
@@ -287,6 +287,46 @@ def test_another_vae_takes_the_place_of_the_models_own(
         assert "vae" not in load(model).environment()
 
 
+@pytest.mark.parametrize("kind", ["checkpoint", "file that says so", "file with its configuration", "folder"])
+def test_a_vae_of_other_models_is_refused(tmp_path: Path, made: Callable[[str], tuple[Path, Path]], kind: str) -> None:
+    other = checkpoints.vae(0.13025, seed=99)
+    path = tmp_path / "other"
+    if kind == "checkpoint":
+        path = made("XL")[0]
+    elif kind == "file that says so":
+        path = tmp_path / "other.safetensors"
+        said = {"modelspec.architecture": "stable-diffusion-xl-v1-base/vae"}
+        save_file(checkpoints.original_vae(other), path, said)
+    else:
+        other.save_pretrained(path)
+        path = path if kind == "folder" else path / "diffusion_pytorch_model.safetensors"
+    for model in made("1"):
+        with pytest.raises(UserError) as caught:
+            load(model, vae=str(path))
+        assert caught.value.message == (
+            f"{path.name} is a VAE of SDXL, and the model works with one of Stable Diffusion 1.x and 2.x."
+        )
+
+
+def test_a_vae_that_may_be_another_models_is_told_by_its_weights(
+    tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
+) -> None:
+    """Neither file says whose it is: one goes on from the model's own, the other from nothing."""
+    stranger = checkpoints.vae(seed=99)
+    relative = checkpoints.pipeline("1").vae
+    relative.load_state_dict({name: value * 0.5 for name, value in relative.state_dict().items()})
+    relative.decoder.conv_in.weight.data.normal_()
+    for model in made("1"):
+        told: list[str] = []
+        for name, vae in (("relative", relative), ("stranger", stranger)):
+            path = checkpoints.save(checkpoints.original_vae(vae), tmp_path / f"{name}.safetensors")
+            ModelCache().get(request(model, vae=str(path)), "cpu", "auto", told.append)
+        assert [text for text in told if "VAE" in text] == [
+            "stranger.safetensors has nothing in common with the model's own VAE: "
+            "if the colors are off, it is another model's."
+        ]
+
+
 def test_the_same_model_with_another_vae_is_loaded_anew(
     tmp_path: Path, made: Callable[[str], tuple[Path, Path]]
 ) -> None:
@@ -309,7 +349,7 @@ def test_a_vae_that_is_none_or_has_other_latents_is_refused(
     error = refused(file, vae=str(checkpoints.save(lora, tmp_path / "lora.safetensors")))
     assert "is not a VAE. This is a LoRA" in error.message
     assert error.hint == "Add it under LoRAs."
-    assert "cannot be read" in refused(file, vae=str(tmp_path / "nowhere.safetensors")).message
+    assert "There is no " in refused(file, vae=str(tmp_path / "nowhere.safetensors")).message
     (tmp_path / "empty").mkdir()
     assert "config.json" in refused(file, vae=str(tmp_path / "empty")).message
 

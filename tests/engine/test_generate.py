@@ -212,6 +212,19 @@ def test_a_whole_sampling_run_rolls_with_its_first_noise(
     assert np.abs(moved.astype(int) - pictures[1]).max() <= 1
 
 
+def test_decoded_picture_becomes_bytes_in_strips(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = studio.loaded()
+    latents = torch.randn(1, 4, 12, 8, generator=torch.Generator().manual_seed(0))
+    pictures = []
+    for rows in (1000, 7):
+        monkeypatch.setattr(generate, "AT_ONCE", rows)
+        with torch.inference_mode():
+            pictures.append(generate.decode(loaded, latents, lambda _: None, tmp_path))
+    assert np.array_equal(*pictures)
+
+
 @pytest.mark.parametrize("scheduler", Scheduler)
 @pytest.mark.parametrize("steps", [1, 4])
 def test_every_scheduler_runs(studio: Studio, scheduler: Scheduler, steps: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from addon.core import sketch, wire
-from addon.core.errors import ErrorKind
+from addon.core.errors import ErrorKind, UserError
 from addon.core.jobs import JobState
 from addon.core.protocol import Note, Phase, Preview
 from addon.core.requests.finish import Finish, MapKind
@@ -450,6 +450,28 @@ def test_check_tells_what_is_there_and_what_is_missing(server):
     server.known.write_text("")
     with pytest.raises(Exception, match="ssh does not know elsewhere yet"):
         elsewhere.check(server.place)
+
+
+@pytest.mark.parametrize("name", ["mein Ordner für Ümläute", 'it\'s "$HOME" `x`; & (1) \\'])
+def test_a_folder_there_may_be_called_anything(server, bench, name):
+    server.root = server.folder / name
+    server.root.mkdir()
+    assert elsewhere.check(server.place).problem("test").startswith("Tilewright is not in ")
+    assert elsewhere.send(server.place, "test", python=sys.executable) == 1  # it lacks torch
+    server.install("test")
+    assert elsewhere.check(server.place).version == "test"
+    far = connect(server, bench)
+    assert far.run().state is JobState.FINISHED
+    far.session.close()
+    until(lambda: not server.processes(), what="nothing is left there")
+
+
+@pytest.mark.parametrize(
+    "host", ["-oProxyCommand=x", "a;b", "a b", "$(x)", "`x`", "a\nb", "", "a@-oProxyCommand=x", "ü"]
+)
+def test_a_host_that_is_none_is_refused_before_ssh_sees_it(host):
+    with pytest.raises(UserError, match="is no host for ssh"):
+        Place(host)
 
 
 def test_the_command_copies_the_package_and_writes_what_ssh_starts(server, bench):

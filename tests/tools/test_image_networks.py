@@ -422,6 +422,22 @@ def test_a_filter_for_all_finds_what_they_have_in_common():
     assert judging.shared_filter(surfaces[:6], surfaces[6:], draws=3)["5"] > 0.95
 
 
+def test_a_filter_that_is_told_the_kind_knows_which_way_up_it_is():
+    """Bright is high on rocks and low on metals: nothing to learn for all, all of it with the kind."""
+    rng = np.random.default_rng(0)
+    surfaces = []
+    for number in range(12):
+        field = gaussian_filter(rng.normal(size=(48, 48)), 2, mode="wrap").astype(np.float32)
+        field /= field.std()
+        kind, sign = (("stone", 1), ("metal", -1))[number % 2]
+        color = np.repeat((0.5 + 0.1 * sign * field)[..., None], 3, -1)
+        surfaces.append(Surface(f"{kind}{number}", kind, True, color, normals_of_height(field, 0.5) * 2 - 1))
+    row = judging.told_filter(surfaces[:8], surfaces[8:])
+    assert abs(row["nothing, judged"]) < 0.3
+    assert row["kind, left out"] > 0.9
+    assert row["kind, judged"] > 0.9
+
+
 def test_the_cards_figures_are_measured(tmp_path):
     """Of the shipped networks, on one small texture; each map and way has its own."""
     texture = pairs.held_out(1, 1, 64)[:1]

@@ -10,7 +10,7 @@ from PIL import Image
 
 pytest.importorskip("scipy", reason="the textures need scipy, which is in the worker's environment")
 
-from tools.starter import cache, data, figures, judge, nearest, networks, prompts, scores, train_judge, workers
+from tools.starter import cache, data, figures, judge, nearest, networks, prompts, scale, scores, train_judge, workers
 from tools.starter import real as real_tiles
 from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, HELD_OUT_WORDS, make_texture
 from tools.starter.textures.captions import captions
@@ -172,3 +172,33 @@ def test_held_out_words_stay_out_of_captions():
             rng = np.random.default_rng(seed)
             for caption in captions(rng, family, Style(rng), None):
                 assert not HELD_OUT_WORDS & set(caption.replace(",", "").split()), caption
+
+
+# --- scale ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_mean_frequency_is_that_of_a_grating_whatever_its_pixels():
+    for side in (128, 256):
+        wave = 127 + 100 * np.sin(2 * np.pi * 12 * np.arange(side) / side)
+        pixels = np.broadcast_to(wave[:, None, None], (side, side, 3)).astype(np.uint8)
+        assert scale.mean_frequency(pixels) == pytest.approx(12, rel=0.02)
+
+
+def test_details_and_words_are_measured_and_said(monkeypatch, capsys):
+    asked = []
+
+    def make_pictures(cache, request, store):
+        asked.append((request.prompt, request.size.width, request.detail))
+        rows = np.arange(64)[:, None, None] // 8 % 2 * 255
+        return [np.broadcast_to(rows, (64, 64, 3)).astype(np.uint8)], 0.0
+
+    monkeypatch.setattr(scale, "make_pictures", make_pictures)
+    scale.main(["--sizes", "128", "--nouns", "bricks", "--seeds", "1"])
+    assert [(prompt, detail.value) for prompt, _, detail in asked] == [
+        ("bricks", "FINE"),
+        ("bricks", "MEDIUM"),
+        ("bricks", "COARSE"),
+        ("small bricks", "MEDIUM"),
+        ("large bricks", "MEDIUM"),
+    ]
+    assert capsys.readouterr().out.startswith("128 px, bricks: fine ")

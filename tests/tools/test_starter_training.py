@@ -21,6 +21,7 @@ from tools.starter import (
     distil,
     encoded,
     export,
+    held_out,
     losses,
     networks,
     pool,
@@ -316,6 +317,18 @@ def test_the_loss_is_least_where_the_models_velocity_is_the_guided_one(words, mo
     assert denoiser.flow_loss(answer(scale), latents, states, empty, scale) < 1e-6
     assert denoiser.flow_loss(answer(torch.ones(12, 1, 1)), latents, states, empty, scale) > 0.1
     assert denoiser.flow_loss(lambda *_, **__: (right,), latents, states, empty, None) < 1e-6
+
+
+def test_denoisers_are_compared_on_the_same_tiles_and_noise(words):
+    pixels, captions = held_out.drawn("snow", 2)
+    assert pixels.shape == (2, 128, 128, 3)
+    assert all("snow" in caption for caption in captions)
+    assert np.array_equal(pixels, held_out.drawn("snow", 2)[0])
+    ids, latents = tokens.tokenize(words.known, ["red bricks", "blue wood"]), torch.randn(2, 12, 16, 16)
+    same, once_more = (networks.train_lean(tiny_denoiser()) for _ in range(2))
+    other = networks.train_lean(UNet2DConditionModel(**SHAPE))
+    first, second, third = held_out.losses([same, once_more, other], latents, ids, words, TINY)
+    assert first == second != third
 
 
 def test_two_steps_of_the_teacher_follow_a_straight_path_to_its_end():

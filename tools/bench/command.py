@@ -59,6 +59,7 @@ MEASURES = {
     "seam_metric_ms": Measure("chain_figures:seam_metric_ms", "ms", 50),
     "periodicity_starter": Measure("chain_figures:periodicity_starter", "levels", 1),
     "upscale_memory_ratio": Measure("picture_figures:upscale_memory_ratio", "ratio", 1.1),
+    "set_memory_ratio": Measure("picture_figures:set_memory_ratio", "ratio", 1.5, alone=True),
     "decode_peak_over_plan": Measure("picture_figures:decode_peak_over_plan", "ratio", 1),
     "tiled_over_untiled": Measure("picture_figures:tiled_over_untiled", "ratio", 1.15),
     "upscale_color_drift": Measure("picture_figures:upscale_color_drift", "dE00", 1),

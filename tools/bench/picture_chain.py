@@ -3,6 +3,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,18 +18,20 @@ from addon.core.color import delta_e, to_encoded, to_linear
 from addon.core.protocol import Phase, Start
 from addon.core.requests.finish import STARTER_NETWORKS, Finish, MapKind
 from addon.core.requests.picture import Content, PictureRequest
-from addon.core.requests.texture import Axes
+from addon.core.requests.texture import Axes, Size
 from addon.core.results import Draft, Result
-from addon.engine import image_networks, picture_job
+from addon.engine import generate, image_networks, picture_job
 from addon.engine.canvas import canvases
 from addon.engine.devices import Decoding, Device, Kind, decode_bytes, free_main_memory
 from addon.engine.image_networks import NetworkCache
 from addon.engine.layers import Layers
+from addon.engine.models import ModelCache
 from addon.engine.resampling import shrink
 from addon.engine.seamless import seamless
 from addon.engine.tiles import TileLimits
 from addon.engine.upscale import Means, upscale
 from tests.engine.networks import kl_autoencoder
+from tools.bench.chain import Watch, starter
 from tools.starter.textures import FAMILIES, make_texture
 
 CPU = Device(Kind.CPU, "cpu", free_main_memory())
@@ -79,6 +82,16 @@ def upscale_peak(side: int, factor: int) -> dict[str, float]:
         # what is made once, such as the convolutions' plans, is no part of it
         upscale(picture[:64, :64], 2, means, Axes.XY, Content.COLOR, easel)
         return peak_while(lambda: upscale(picture, factor, means, Axes.XY, Content.COLOR, easel))
+
+
+def set_peak(side: int, variants: int, maps: bool) -> dict[str, float]:
+    """Bytes that a process with the starter holds before a set of tiles of that side, and at most while it is made."""
+    cache = ModelCache()
+    one = replace(starter(64, 4, 1), finish=Finish(maps=tuple(MapKind) if maps else ()))
+    whole = replace(one, size=Size(side, side), variants=variants)
+    with TemporaryDirectory() as folder:
+        generate.make_images(cache, Start("warm", one, folder, "cpu", "full"), Watch())
+        return peak_while(lambda: generate.make_images(cache, Start("bench", whole, folder, "cpu", "full"), Watch()))
 
 
 @torch.inference_mode()

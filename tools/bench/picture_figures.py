@@ -26,6 +26,21 @@ def upscale_memory_ratio(setup: Setup) -> list[Figure]:
     return [Figure("upscale_memory_ratio", more[8] / more[2], "ratio", 1.1, note)]
 
 
+def set_memory_ratio(setup: Setup) -> list[Figure]:
+    """The most memory that a process takes for a set of 16 tiles, over one tile; each in a process of its own."""
+    side = 64 if setup.quick else 512
+    told = {
+        count: child.call(setup.python, "picture_chain:set_peak", side, count, False, seconds=PATIENCE)
+        for count in (1, 16)
+    }
+    note = ", ".join(
+        f"{count} of {side}x{side}: {(values['peak'] - values['before']) / 1e6:.0f} MB over "
+        f"{values['before'] / 1e6:.0f} MB, {show(values['seconds'])} s"
+        for count, values in told.items()
+    )
+    return [Figure("set_memory_ratio", told[16]["peak"] / told[1]["peak"], "ratio", 1.5, note)]
+
+
 def decode_peak_over_plan(setup: Setup) -> list[Figure]:
     """What SDXL's decoder takes for a large picture, over what is planned for it."""
     side, width = (128, 32) if setup.quick else (1024, 128)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, median_filter
+from scipy.stats import skew
 from torch import nn
 
 from addon.core.image_networks import map_networks
@@ -39,6 +40,7 @@ SIGMAS = (0, 0.7, 1.5, 3, 6, 12, 24)  # pixels
 GREYS = (0.3, 0.5, 0.6)
 SLOPES, UPRIGHT = "slopes' correlation", "slopes' correlation, right way up"
 STRENGTHS = (0, 0.25, 0.5, 1, 2, 4, 8)  # as somebody may set the relief who knows the surface
+HELD = (0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)  # of what a filter sees, in the mean
 QUALITY = 85  # of the JPEG that a picture is enlarged from
 Row = dict[str, float]
 Made = Mapping[MapKind, NDArray[np.float32]]  # each (H, W, 1 or 3), 0..1
@@ -206,8 +208,7 @@ def shared_filter(learned: list[Surface], judged: list[Surface], draws: int = 20
         square = sum(part.square for part in parts)
         ridge = 1e-3 * np.trace(square) / len(square) * np.eye(len(square))
         weights = np.linalg.solve(square + ridge, sum(part.wanted for part in parts))
-        explained = [part.wanted @ weights / np.sqrt(weights @ part.square @ weights) for part in asked]
-        return np.array(explained)
+        return np.array([part.explained(weights) for part in asked])
 
     row = {}
     for count in (5, 10, 20, 40):
@@ -218,6 +219,45 @@ def shared_filter(learned: list[Surface], judged: list[Surface], draws: int = 20
     return row | {str(len(seen)): float(every.mean()), "right way up": float(np.abs(every).mean())}
 
 
+def told_filter(learned: list[Surface], judged: list[Surface]) -> Row:
+    """The slopes' correlation of that filter where it is also told something of each surface: without the surface
+    itself among those that it was fitted to ("left out"), and on `judged`.
+
+    "kind": what it is made of. "skewness": whether what stands out in the finer bands is dark, as cracks and mortar
+    are, or bright. What it is told has weights of its own, held back as strongly as is best when left out.
+    """
+    names = sorted({surface.kind for surface in learned})
+    ways: dict[str, Callable[[Surface], list[float]]] = {
+        "nothing": lambda surface: [],
+        "kind": lambda surface: [float(surface.kind == name) for name in names],
+        "skewness": lambda surface: [float(np.tanh(np.mean([skew(band, axis=None) for band in _bands(surface)[1:4]])))],
+    }
+    seen, asked = ([one for one in part if one.normal is not None] for part in (learned, judged))
+    plain = [_equations(one) for one in (*seen, *asked)]
+    row: Row = {}
+    for way, tell in ways.items():
+        told = [part.told(tell(one)) for part, one in zip(plain, (*seen, *asked), strict=True)]
+        ours, others = told[: len(seen)], told[len(seen) :]
+        left_out = {
+            held: float(
+                np.mean([one.explained(_weights(ours[:i] + ours[i + 1 :], held)) for i, one in enumerate(ours)])
+            )
+            for held in HELD
+        }
+        best = max(left_out, key=left_out.__getitem__)
+        row[f"{way}, left out"] = left_out[best]
+        row[f"{way}, judged"] = float(np.mean([one.explained(_weights(ours, best)) for one in others]))
+    return row
+
+
+def _weights(parts: list["_Equations"], held: float) -> NDArray[np.float64]:
+    square = sum(part.square for part in parts)
+    ridge = np.full(len(square), held)
+    ridge[: len(SIGMAS)] = 1e-3  # of the filter that is told nothing
+    scale = np.trace(square[: len(SIGMAS), : len(SIGMAS)]) / len(SIGMAS)
+    return np.linalg.solve(square + scale * np.diag(ridge), sum(part.wanted for part in parts))
+
+
 @dataclass(frozen=True)
 class _Equations:
     """Mean products of what a filter sees (n, n), and with the slopes (n,), these of deviation 1."""
@@ -225,11 +265,24 @@ class _Equations:
     square: NDArray[np.float64]
     wanted: NDArray[np.float64]
 
+    def told(self, numbers: list[float]) -> "_Equations":
+        """Those of a filter that sees what it saw, and that times each of these numbers."""
+        factors = np.array([1.0, *numbers])
+        return _Equations(np.kron(np.outer(factors, factors), self.square), np.kron(factors, self.wanted))
+
+    def explained(self, weights: NDArray[np.float64]) -> float:
+        """The correlation of what a filter makes with the slopes."""
+        return float(self.wanted @ weights / np.sqrt(weights @ self.square @ weights))
+
+
+def _bands(surface: Surface) -> list[NDArray[np.float32]]:
+    """The luminance between `SIGMAS`, the finest first, and what is left."""
+    blurred = [gaussian_filter(surface.color.mean(-1), sigma, mode="wrap") for sigma in SIGMAS]
+    return [*(one - other for one, other in itertools.pairwise(blurred)), blurred[-1]]
+
 
 def _equations(surface: Surface) -> _Equations:
-    luma = surface.color.mean(-1)
-    blurred = [gaussian_filter(luma, sigma, mode="wrap") for sigma in SIGMAS]
-    bands = [*(one - other for one, other in itertools.pairwise(blurred)), blurred[-1]]
+    luma, bands = surface.color.mean(-1), _bands(surface)
     seen = np.stack([np.stack([difference(band, axis) for band in bands]) for axis in (1, 0)], 1)
     values = seen.reshape(len(bands), -1).astype(np.float64) / max(float(luma.std()), 1e-6)
     rise = np.stack(slopes(surface.normal)).ravel().astype(np.float64)
@@ -255,10 +308,15 @@ def report(models: Path, real: Real, upscaler: bool = True) -> dict[str, Row]:
         if real.judged_tiles is not None and way == "network":
             result["tiles"] = tile_figures(lambda color, make=make: make(color)[MapKind.METALLIC], real.judged_tiles)
             _print("tiles", result["tiles"])
+    make = engine_maps(models)
+    result["learned"] = means(surface_figures(make(surface.color), surface) for surface in real.training)
+    _print(f"network, on what it learned from ({len(real.training)})", result["learned"])
     result["own filter"] = means(own_filter(surface) for surface in real.judged if surface.normal is not None)
     _print("a filter fitted to the left half of each, on its right half", result["own filter"])
     result["shared filter"] = shared_filter([*real.training, *real.watched], real.judged)
     _print("slopes' correlation of one filter for all, fitted to so many surfaces", result["shared filter"])
+    result["told filter"] = told_filter([*real.training, *real.watched], real.judged)
+    _print("slopes' correlation of that filter when it is told more", result["told filter"])
     if upscaler:
         network = image_networks.load(models / FILES["upscaler"])
         result["seconds"] = {"512 to 2048": upscaler_seconds(network)}

@@ -758,6 +758,8 @@ TEXTS = {
     "The alpha of the node {node} is used, which cannot be laid so.": "Das Alpha des Nodes {node} wird verwendet; das "
     "lässt sich nicht so legen.",
     "The textures of {name} are of one color.": "Die Texturen von {name} sind einfarbig.",
+    "glTF files get one tile of the set, which repeats. For OBJ and FBX files, turn this off first.": "glTF-Dateien "
+    "bekommen eine Kachel des Satzes, die sich wiederholt. Für OBJ- und FBX-Dateien schalten Sie dies vorher aus.",
     "glTF and USD files get the plain tile. For OBJ and FBX files, turn this off first.": "glTF- und USD-Dateien "
     "bekommen die einfache Kachel. Für OBJ- und FBX-Dateien schalten Sie dies vorher aus.",
     "Update Nodes": "Nodes anpassen",
@@ -1614,7 +1616,19 @@ TEXTS = {
     "No second texture is chosen.": "Es ist keine zweite Textur gewählt.",
     "The mask of {name} needs plain UV coordinates: the node's Mapping may only scale them.": "Die Maske von {name} "
     "braucht schlichte UV-Koordinaten: Mapping darf sie nur skalieren.",
-    "The other result: its folder in the history": "Das andere Ergebnis: sein Ordner im Verlauf",
+    "The other result's folder in the history": "Der Ordner des anderen Ergebnisses im Verlauf",
+    "The other texture. Those whose tiles have the same size are offered": "Die andere Textur. Angeboten werden die, "
+    "deren Kacheln gleich groß sind",
+    "To {name}": "Zu {name}",
+    "Columns: {columns}, rows: {rows}": "Spalten: {columns}, Reihen: {rows}",
+    "Or Material": "Oder Material",
+    "Another material: the texture that it shows, at one Tile Size with the active material's": "Ein anderes Material: "
+    "die Textur, die es zeigt, mit derselben Kachelgröße wie beim aktiven Material",
+    "{name} shows no texture of the history.": "{name} zeigt keine Textur aus dem Verlauf.",
+    "Generate one into it.": "Erzeugen Sie eine hinein.",
+    "No other texture has tiles of {size} pixels: a transition needs two.": "Keine andere Textur hat Kacheln von "
+    "{size} Pixeln: Ein Übergang braucht zwei.",
+    "Generate one of that size.": "Erzeugen Sie eine in dieser Größe.",
     "To": "Nach",
     "Transition": "Übergang",
     "Transition...": "Übergang...",

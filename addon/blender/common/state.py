@@ -34,6 +34,7 @@ class View:
     text, which: what is searched for. found: the entries that fit, the newest first; page: which part of them is shown.
     selected: the name of the result that the buttons are about; follows: it becomes the next one that is made.
     pictures: what a click on its picture offers, as an enumeration's items; the first text of each is a result's name.
+    seconds: what a transition may lead to, likewise.
     comparing: another texture is shown.
     offered: names of what earlier sessions left behind; begun: when this one began, seconds since 1970.
     placed: names of results that came into the open file since it was opened, which undo and redo may bring back;
@@ -48,6 +49,7 @@ class View:
     selected: str = ""
     follows: bool = True
     pictures: tuple[tuple[str, str, str, int, int], ...] = ()
+    seconds: tuple[tuple[str, str, str, int, int], ...] = ()
     comparing: bool = False
     offered: tuple[str, ...] = ()
     begun: float = field(default_factory=time.time)

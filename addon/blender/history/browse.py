@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import bpy.utils.previews
 from bpy.app.handlers import persistent
 
 from ...core import history as core_history
+from ...core import ways
 from ...core.errors import ErrorKind, UserError, bug
 from ...core.history import Entry, Which
 from ...core.naming import title
@@ -31,6 +33,7 @@ from ..settings.properties import facts_of
 
 _logger = logging.getLogger(__name__)
 PAGE = 12  # results on a page: whole rows of 2, 3, 4 or 6
+_MOST_SECONDS = 4 * PAGE
 _MAX_PREVIEWS = 8 * PAGE  # a thumbnail takes a quarter of a megabyte
 _INTERVAL = 0.1  # seconds
 _GIGABYTE = 1e9
@@ -134,22 +137,46 @@ def select(name: str) -> None:
 
 def _list_pictures() -> None:
     """What a click on the selected one's picture offers: the page, and the selected one where it is on another."""
-    view, thumbnails = state.current.view, state.current.thumbnails
+    view = state.current.view
     entries = list(entries_on_page(view))
     chosen = selected()
     if chosen is not None and chosen not in entries:
         _load_thumbnails([chosen])
         entries.append(chosen)
-    view.pictures = tuple(
+    view.pictures = _items(entries)
+
+
+def list_seconds(first: Result) -> None:
+    """What a transition from a result may lead to: the newest others with tiles of its size."""
+    size, found = ways.tile_size(first), []
+    for entry in get().entries:
+        with suppress(UserError):  # one that nobody can tell the size of
+            if entry.result.folder != first.folder and ways.tile_size(entry.result) == size:
+                found.append(entry)
+        if len(found) == _MOST_SECONDS:
+            break
+    _load_thumbnails(found)
+    state.current.view.seconds = _items(found)
+
+
+def _items(entries: Sequence[Entry]) -> tuple[tuple[str, str, str, int, int], ...]:
+    """As an enumeration has them."""
+    return tuple(
         (
             entry.name,
             title(entry.result.recipe.request.prompt),
             title(entry.result.recipe.request.prompt, 400),
-            thumbnails[entry.name].icon_id if thumbnails is not None and entry.name in thumbnails else 0,
+            icon(entry.name),
             number,
         )
         for number, entry in enumerate(entries)
     )
+
+
+def icon(name: str) -> int:
+    """Of a result's thumbnail; 0 where that was not asked for."""
+    thumbnails = state.current.thumbnails
+    return thumbnails[name].icon_id if thumbnails is not None and name in thumbnails else 0
 
 
 def _load_thumbnails(entries: Sequence[Entry]) -> None:

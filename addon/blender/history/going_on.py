@@ -5,6 +5,7 @@ Each but the last is a job like those of Generate: it waits in the queue and goe
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +19,13 @@ from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size, Textu
 from ...core.requests.transition import LEAST_WIDTH, MAX_WIDTH
 from ...core.results import Result
 from ...core.variants import ONE_TILE
-from ..common import reporting, state
+from ..common import reporting, state, targets
 from ..common.languages import iface_, rpt_
+from ..material import color_node, physical_size
+from ..material.operators import active_material
 from ..pictures import images, sources
 from ..settings import properties
-from ..settings.properties import settings_of
+from ..settings.properties import facts_of, settings_of
 from ..settings.request import decimal, new_seed
 from . import browse
 from .recipes import Again, is_our_panel
@@ -42,7 +45,7 @@ class _OnGenerated(Again):
         return self.attempt(lambda: self.ask(context))
 
     def ask(self, context: bpy.types.Context) -> reporting.Outcome:
-        self.propose(browse.result(self.result))  # type: ignore[attr-defined]
+        self.propose(self.first(context))
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_("Generate"))
 
     def propose(self, result: Result) -> None:
@@ -56,7 +59,11 @@ class _OnGenerated(Again):
             self.layout.prop(self, name)
 
     def act(self, context: bpy.types.Context) -> None:
-        self.submit(context, self.request(browse.result(self.result)))  # type: ignore[attr-defined]
+        self.submit(context, self.request(self.first(context)))
+
+    def first(self, context: bpy.types.Context) -> Result:
+        """What something is made of. Raises `UserError`."""
+        return browse.result(self.result)  # type: ignore[attr-defined]
 
     def request(self, result: Result) -> TextureRequest:
         """What is made of the result. Raises `UserError`."""
@@ -156,10 +163,25 @@ class TILEWRIGHT_OT_grow(_OnGenerated):
         return replace(grown, seed=new_seed())
 
 
-def _other_results(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
-    """The names of the other results that a transition can lead to."""
-    names = [entry.name for entry in browse.get().entries if entry.name != self.result]
+def _other_materials(self: Any, context: bpy.types.Context, text: str) -> Iterator[str]:
+    """Those that show a texture of the history; all of them where the text is one of them."""
+    active, names = targets.material_of(context), []
+    for material in bpy.data.materials:
+        if material != active and not material.is_grease_pencil:
+            with suppress(UserError):
+                _shown_result(material)
+                names.append(material.name)
     yield from (name for name in names if text in names or text.casefold() in name.casefold())
+
+
+def _shown_result(material: bpy.types.Material) -> Result:
+    """Of the history, what a material shows. Raises `UserError`."""
+    node = color_node.image_node(material)
+    name = facts_of(node.image).result if node is not None and node.image is not None else ""
+    if not name:
+        words = rpt_("{name} shows no texture of the history.").format(name=material.name)
+        raise targets.refusal(words, "Generate one into it.")
+    return browse.result(name)
 
 
 class TILEWRIGHT_OT_transition(_OnGenerated):
@@ -167,14 +189,21 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
 
     bl_idname = "tilewright.transition"
     bl_label = "Transition"
-    asked = ("second", "width", "strength")
+    asked = ("material", "width", "strength")
 
     result: _result_property()
-    second: StringProperty(
-        name="To",
-        description="The other result: its folder in the history",
-        search=_other_results,
+    second: StringProperty(description="The other result's folder in the history", options={"SKIP_SAVE", "HIDDEN"})
+    material: StringProperty(
+        name="Or Material",
+        description="Another material: the texture that it shows, at one Tile Size with the active material's",
+        search=_other_materials,
         search_options=set(),
+        options={"SKIP_SAVE"},
+    )
+    to: EnumProperty(
+        name="To",
+        description="The other texture. Those whose tiles have the same size are offered",
+        items=lambda self, context: state.current.view.seconds,
         options={"SKIP_SAVE"},
     )
     width: FloatProperty(
@@ -188,15 +217,35 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
     )
     strength: _strength_property(0.7)
 
+    def first(self, context: bpy.types.Context) -> Result:
+        return browse.result(self.result) if self.result else _shown_result(active_material(context))
+
     def propose(self, result: Result) -> None:
-        """The newest of the others."""
-        self.second = next(_other_results(self, bpy.context, ""), "")
+        browse.list_seconds(result)
+        if not state.current.view.seconds:
+            size = "x".join(str(side) for side in ways.tile_size(result))
+            words = rpt_("No other texture has tiles of {size} pixels: a transition needs two.").format(size=size)
+            raise UserError(ErrorKind.REQUEST, words, "Generate one of that size.")
+        self.to = state.current.view.seconds[0][0]  # the newest
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.template_icon_view(self, "to", show_labels=True, scale=6, scale_popup=5)
+        name = next((item[1] for item in state.current.view.seconds if item[0] == self.to), "")
+        layout.label(text=iface_("To {name}").format(name=name), translate=False)
+        super().draw(context)
 
     def request(self, result: Result) -> TextureRequest:
-        if not self.second:
+        name = self.second or (self.to if self.properties.is_property_set("to") else "")
+        other: bpy.types.Material | None = bpy.data.materials.get(self.material)
+        if other is None and (self.material or not name):
             raise UserError(ErrorKind.REQUEST, "No second texture is chosen.", "Choose one of the history.")
-        width, strength = decimal(self.width), decimal(self.strength)
-        made = ways.transition(result, browse.result(self.second), width=width, strength=strength)
+        second = _shown_result(other) if other is not None else browse.result(name)
+        widths, active = None, targets.material_of(bpy.context)
+        if other is not None and active is not None and not self.result:
+            widths = (physical_size.scale_of(active).tile_size, physical_size.scale_of(other).tile_size)
+        settings = {"width": decimal(self.width), "strength": decimal(self.strength)}
+        made = ways.transition(result, second, widths, **settings)
         return replace(made, seed=new_seed())
 
 
@@ -256,6 +305,13 @@ class TILEWRIGHT_OT_tile_anew(_OnGenerated):
 
     def propose(self, result: Result) -> None:
         ways.tile_anew(result, 0, 0, seed=0)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        sheet = browse.result(self.result).recipe.sheet
+        self.layout.template_icon(icon_value=browse.icon(self.result), scale=8)
+        words = iface_("Columns: {columns}, rows: {rows}").format(columns=sheet.columns, rows=sheet.rows)
+        self.layout.label(text=words, translate=False)
+        super().draw(context)
 
     def request(self, result: Result) -> TextureRequest:
         return ways.tile_anew(result, self.column - 1, self.row - 1, new_seed())

@@ -77,7 +77,7 @@ def _place(image: bpy.types.Image, maps: Mapping[str, bpy.types.Image], target: 
             raise targets.refusal(rpt_("{name} did not accept a material.").format(name=obj.name))
     placed = color_node.assign(material, image, target.kind, target.node)
     recipe = readable_recipe_of(image)
-    if maps and recipe is not None and recipe.relief is not None:
+    if recipe is not None and {MapKind.HEIGHT, MapKind.NORMAL}.intersection(maps):
         physical_size.suggest_relief(material, recipe.relief)
     obj = targets.object_of(target)
     if obj is not None and preferences.get().fit_new and any(n.bl_idname == "ShaderNodeMapping" for n in placed.made):

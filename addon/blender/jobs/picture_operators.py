@@ -164,6 +164,8 @@ class _Asking(_OnImage):
         offered = self.properties.bl_rna.properties["axes"].enum_items  # type: ignore[attr-defined]
         if axes in offered and not self.properties.is_property_set("axes"):
             self.axes = axes
+        if asked and "invert_relief" in self.asked and not self.properties.is_property_set("invert_relief"):
+            self.invert_relief = asked.finish.invert_relief  # as the image's maps were made
         return context.window_manager.invoke_props_dialog(self, confirm_text=iface_(self.bl_label))
 
     def draw(self, _context: bpy.types.Context) -> None:

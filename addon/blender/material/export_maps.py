@@ -203,10 +203,10 @@ def _each(values: "array[float]", change: Callable[["array[float]"], list[float]
     return out
 
 
-def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, quality: int = 100) -> None:
+def save(channels: Sequence["array[float]"], size: tuple[int, int], path: Path, bits: int, quality: int = 0) -> None:
     """Write a picture's numbers, three channels or four, rows from the bottom. bits: 8 or 16 of a PNG, 32 of an EXR.
 
-    quality: 1 to 100, of a JPEG or WebP. Raises RuntimeError where Blender cannot.
+    quality: 1 to 100 of a JPEG or WebP, 0 for Blender's own. Raises RuntimeError where Blender cannot.
     """
     has_alpha = len(channels) > 3
     twin = bpy.data.images.new(path.stem, *size, alpha=has_alpha, float_buffer=bits > 8, is_data=True)

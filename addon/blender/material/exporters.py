@@ -25,7 +25,6 @@ from . import feeds, shown, tile_files, without_repeat
 _NAME = "glTF2ExportUserExtension"
 _TRANSFORM = "KHR_texture_transform"
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
-_MODULES = ("search_node_tree", "gltf2_blender_search_node_tree")  # from 4.3 on, and before
 _ALMOST = 1e-6
 _registered: list[Any] = []
 
@@ -41,7 +40,14 @@ class Gltf:
 
     def gather_texture_info_hook(self, info: Any, sockets: Sequence[Any], settings: dict[str, Any]) -> None:
         """Called by the exporter with each glTF texture, where it lies, and the sockets that it was made for."""
-        search = _search()
+        if not any(tree.get(feeds.LAID) for tree in bpy.data.node_groups):
+            return
+        try:
+            from io_scene_gltf2.blender.exp.material import search_node_tree as search
+        except ImportError:  # before 4.3
+            from io_scene_gltf2.blender.exp.material import gltf2_blender_search_node_tree as search
+        from io_scene_gltf2.io.com.gltf2_io_extensions import Extension
+
         found = [search.get_texture_node_from_socket(socket, settings) for socket in sockets]
         sheets = {_laid_sheet(entry.shader_node) for entry in found if entry is not None}
         if len(sheets) != 1 or settings.get("gltf_keep_original_textures"):
@@ -56,22 +62,12 @@ class Gltf:
                 _cut(image, sheet, settings)
                 self._seen.append(image)
         if _TRANSFORM not in info.extensions:
-            made = importlib.import_module("io_scene_gltf2.io.com.gltf2_io_extensions")
-            info.extensions[_TRANSFORM] = made.Extension(_TRANSFORM, {})
+            info.extensions[_TRANSFORM] = Extension(_TRANSFORM, {})
         info.extensions[_TRANSFORM].extension |= transform
 
 
-def _search() -> Any:
-    for name in _MODULES:
-        try:
-            return importlib.import_module(f"io_scene_gltf2.blender.exp.material.{name}")
-        except ModuleNotFoundError:
-            continue
-    raise ModuleNotFoundError(_MODULES[0])
-
-
 def _laid_sheet(node: Node) -> Sheet:
-    """The set that an image node shows, where it is laid; of occlusion, which none lays, where others are."""
+    """The set that an image node shows, where it is laid; occlusion, which only exporters take, is where others are."""
     sheet = without_repeat.sheet_of(node.image)
     laid = (feeds.laid_image(group) for group in node.id_data.nodes if feeds.is_laid(group))
     sheets = [without_repeat.sheet_of(image.image) for image in laid if image is not None]
@@ -97,7 +93,7 @@ def _cut(image: Any, sheet: Sheet, settings: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory(prefix="tilewright-") as folder:
         file = Path(folder) / f"sheet{_SUFFIXES[image.mime_type]}"
         file.write_bytes(holder.data)
-        tile_files.cut_one(file, sheet, settings.get("gltf_image_quality", 100))
+        tile_files.cut_one(file, sheet, settings.get("gltf_image_quality", 0))
         data = file.read_bytes()
     if image.buffer_view:
         image.buffer_view = type(holder)(data)

@@ -10,6 +10,7 @@ from ...core.errors import ErrorKind, UserError
 from ...core.map_files import DEFAULTS
 from ...core.naming import slug
 from ...core.requests.texture import MAX_SIDE
+from ...core.variants import ONE_TILE
 from ..common import preferences, reporting, state, targets
 from ..common.languages import rpt_
 from ..pictures import sources
@@ -137,10 +138,14 @@ class TILEWRIGHT_OT_lay_without_repeat(OnMaterial):
         if without_repeat.is_laid(nodes):
             without_repeat.take_out(nodes)
             return
-        count = without_repeat.lay(map_nodes.image_nodes(material, context.object), material)
+        images = map_nodes.image_nodes(material, context.object)
+        without_repeat.check_files(images)
+        count = without_repeat.lay(images, material)
         if not count:
             raise targets.refusal(rpt_("The textures of {name} are of one color.").format(name=material.name))
         words = "glTF and USD files get the plain tile. For OBJ and FBX files, turn this off first."
+        if without_repeat.sheet_of(images[0].image) != ONE_TILE:
+            words = "glTF files get one tile of the set, which repeats. For OBJ and FBX files, turn this off first."
         self.report({"INFO"}, rpt_(words))
 
 

@@ -52,6 +52,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_blend(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
     """The button, and the sliders of the blend that was added last."""
     layout.operator("tilewright.blend_with", text="Blend With...")
+    layout.operator("tilewright.transition", text="Transition...")
     for node in blend.blends(material)[:1]:
         box = layout.box().column()
         second = blend.second_node(node)

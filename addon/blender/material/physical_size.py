@@ -14,6 +14,7 @@ from mathutils.geometry import area_tri
 
 from ...core import texels
 from ...core.errors import UserError
+from ...core.image_networks import RELIEF
 from ...core.requests.texture import Size
 from ...core.variants import ONE_TILE
 from ..common import targets
@@ -44,7 +45,7 @@ class TILEWRIGHT_PG_material(bpy.types.PropertyGroup):
         name="Relief",
         description="Height from lowest to highest point, as a fraction of the tile size",
         subtype="FACTOR",
-        default=map_nodes.RELIEF,
+        default=RELIEF,
         min=0.0,
         max=1.0,
         soft_max=0.25,
@@ -107,13 +108,18 @@ def scale_of(material: bpy.types.Material) -> TILEWRIGHT_PG_material:
     return material.tilewright  # type: ignore[attr-defined]
 
 
-def suggest_relief(material: bpy.types.Material, relief: float) -> None:
-    """Give the material the relief that a texture of its kind has, unless the user has set another since."""
+def suggest_relief(material: bpy.types.Material, relief: float | None) -> None:
+    """Give the material the relief that a texture of its kind has, unless the user has set another since.
+
+    relief: None for a texture whose kind is not known: its maps are right as they are, and not as flat as the planks
+    that were here before.
+    """
     facts = scale_of(material)
     if facts.is_property_set("relief") and abs(facts.relief - facts.suggested_relief) > 1e-6:
         return
-    if abs(facts.relief - relief) > 1e-6:  # else a strength that an artist has tuned would be set anew
-        facts.relief = relief
+    wanted = RELIEF if relief is None else relief
+    if abs(facts.relief - wanted) > 1e-6:  # else a strength that an artist has tuned would be set anew
+        facts.relief = wanted
     facts.suggested_relief = facts.relief
 
 

@@ -31,8 +31,8 @@ def cut(file: Path, sheet: Sheet) -> list[Path]:
     return made
 
 
-def cut_one(file: Path, sheet: Sheet, quality: int = 100) -> None:
-    """Leave of a picture the one tile that fits itself on all sides. quality: 1 to 100, of a JPEG or WebP.
+def cut_one(file: Path, sheet: Sheet, quality: int = 0) -> None:
+    """Leave of a picture the one tile that fits itself on all sides. quality: see `export_maps.save`.
 
     Raises `UserError` (kind `DISK`).
     """
@@ -59,7 +59,7 @@ class _Picture:
         finally:
             bpy.data.images.remove(image)
 
-    def save(self, column: int, row: int, path: Path, quality: int = 100) -> None:
+    def save(self, column: int, row: int, path: Path, quality: int = 0) -> None:
         """Write one tile. Raises `UserError` (kind `DISK`)."""
         part: array[float] = array("f")
         (width, height), step = self._size, self._step

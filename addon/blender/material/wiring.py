@@ -85,7 +85,8 @@ class Wiring:
 
     def _place(self, node: Any) -> None:
         """One column to the right of all that feeds it."""
-        before = [self._columns[link.from_node.name] for entry in node.inputs for link in entry.links]
+        linked = [entry for entry in node.inputs if entry.is_linked]  # Blender looks for links among all of the tree's
+        before = [self._columns[link.from_node.name] for entry in linked for link in entry.links]
         column = max(before, default=-1) + 1
         self._columns[node.name] = column
         row = self._rows[column] = self._rows.get(column, -1) + 1

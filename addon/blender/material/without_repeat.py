@@ -18,6 +18,7 @@ times. The image node keeps its links and its coordinates, so that everything el
 """
 
 import math
+import os
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
@@ -74,6 +75,15 @@ def problem(images: Iterable[Node]) -> str:
         if node.outputs["Alpha"].is_linked:
             return rpt_("The alpha of the node {node} is used, which cannot be laid so.").format(node=node.name)
     return ""
+
+
+def check_files(images: Iterable[Node]) -> None:
+    """Raise `UserError` where the file of one of these image nodes is missing: nothing would be seen of a laid set."""
+    for image in filter(None, (node.image for node in images)):
+        path = bpy.path.abspath(image.filepath, library=image.library)
+        if image.source == "FILE" and not (image.packed_file or image.has_data or os.path.isfile(path)):
+            words = rpt_("The file of {name} is missing: {path}.").format(name=image.name, path=path)
+            raise targets.refusal(words, "Find it with File, External Data.")
 
 
 def group_of(node: Node) -> Node | None:

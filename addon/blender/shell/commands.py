@@ -189,7 +189,7 @@ def _request(options: argparse.Namespace, wish: prompt_files.Wish, templates: Te
         guidance_scale=chosen("guidance"),
         seed=chosen("seed"),
         count=chosen("count"),
-        variants=chosen("variants"),
+        variants=templates.variants(template, chosen("variants")),
         axes=Axes(tile),
         detail=parse_detail(chosen("detail")),
         scheduler=str(chosen("scheduler")).upper(),

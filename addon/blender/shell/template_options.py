@@ -11,16 +11,18 @@ import bpy
 
 from ...core.errors import ErrorKind, UserError
 from ...core.prompt_files import Wish
+from ...core.recipe import Recipe
 from ...core.requests.extras import HASH_DIGITS
 from ...core.requests.picture import Content
 from ...core.requests.template import USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size, TextureRequest
+from ...core.variants import ONE_TILE, Sheet
 from ..settings import properties
 from ..settings.request import new_seed
 from . import picture_commands
 
 _GROWN = {"2x": (2, 2), "2x1": (2, 1), "1x2": (1, 2)}
-_NEED_TEMPLATE = ("region", "strength", "fit", "tileable", "mask", "feather", "wear_amount", "grow")
+_NEED_TEMPLATE = ("region", "strength", "fit", "tileable", "mask", "feather", "wear_amount", "grow", "tile_anew")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wear-amount", type=float, metavar="F", help="for --region wear: the share that wears (0.5)")
     parser.add_argument("--keep-edges", action="store_true", help="leave the edges, so variants tile with each other")
     parser.add_argument("--grow", choices=tuple(_GROWN), help="continue it to twice the size, both ways or one")
+    parser.add_argument(
+        "--tile-anew",
+        nargs=2,
+        type=int,
+        metavar=("COLUMN", "ROW"),
+        help="of a set that --template-image names, one tile, counted from 1 at the top left; all others stay",
+    )
     parser.add_argument("--variation", type=float, default=0.0, metavar="F", help="0 to 1: go toward another seed (0)")
     parser.add_argument("--variation-seed", type=int, metavar="N", help="toward which one (random)")
 
@@ -90,15 +99,30 @@ class Templates:
             cover=not self._options.no_cover,
             keep_edges=self._options.keep_edges,
             source_recipe=picture_commands.recipe_in(name),
+            tile=_place(self._options) or (0, 0),
             **{field: value for field, value in shares.items() if value is not None},
         )
         notes = self._files[name][1] + (self._files[mask][1] if mask is not None else ())
-        return template, self._size(region, size), notes
+        return template, self._size(template, size), notes
 
-    def _size(self, region: Region, size: tuple[int, int]) -> Size | None:
+    def variants(self, template: Template | None, asked: int) -> int:
+        """How many the request says: those of the set of which one tile is made anew. Raises `UserError`."""
+        if template is None or template.region is not Region.TILE:
+            return asked
+        sheet = _sheet(template)
+        if sheet == ONE_TILE:
+            name = Path(template.source).name
+            raise UserError(ErrorKind.REQUEST, f"{name} holds no set of tiles.", "Name a picture made with --variants.")
+        return sheet.count
+
+    def _size(self, template: Template, size: tuple[int, int]) -> Size | None:
         """Where a part stays, it stays as it is at the picture's own size; where it grows, at a multiple of that."""
+        region = template.region
         if region is Region.ALL or not all(size):
             return None
+        if region is Region.TILE:
+            sheet = _sheet(template)
+            return Size(size[0] // sheet.columns, size[1] // sheet.rows)
         times = _GROWN[self._options.grow or "2x"] if region is Region.GROW else (1, 1)
         sides = (round(side * factor / GRID) * GRID for side, factor in zip(size, times, strict=True))
         return Size(*(min(max(side, MIN_SIDE), MAX_SIDE) for side in sides))
@@ -109,6 +133,8 @@ class Templates:
             return _one_of(Region, chosen, "part of a picture")
         if self._named(wish, "mask") is not None:
             return Region.MASK
+        if self._options.tile_anew:
+            return Region.TILE
         return Region.GROW if self._options.grow else Region.ALL
 
     def _chosen(self, wish: Wish, name: str) -> Any:
@@ -141,6 +167,21 @@ class Templates:
         if file not in self._facts:
             self._facts[file] = measured(self._readable(file))
         return self._facts[file]
+
+
+def _place(options: argparse.Namespace) -> tuple[int, int] | None:
+    """The column and row of `--tile-anew`, from 0."""
+    if not options.tile_anew:
+        return None
+    column, row = options.tile_anew
+    return column - 1, row - 1
+
+
+def _sheet(template: Template) -> Sheet:
+    """How the tiles of a set lie on a template; one tile where nothing says that it is a set."""
+    made = Recipe.loads(template.source_recipe) if template.source_recipe else None
+    is_set = made is not None and made.request.is_sampled and made.texture.transition is None
+    return made.sheet if made is not None and is_set else ONE_TILE
 
 
 def measured(file: Path) -> tuple[tuple[int, int], bool]:

@@ -32,6 +32,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "3f9fb36bdc2bba7e": (2, 8),
     "d0259fe5e7152a8c": (3, 8),
     "f696cbda79116845": (4, 8),
+    "dcd381186f7859fa": (5, 4),
 }
 
 
@@ -126,7 +127,8 @@ def resolve(model: str) -> ModelInfo:
         raise UserError(
             ErrorKind.MODEL,
             f"There is no model {model!r}.",
-            f"Choose {STARTER!r}, or a folder that holds a diffusers model.",
+            f"Choose {STARTER!r}, or the whole path of a .safetensors file or a diffusers folder; "
+            "models of the hub are downloaded under Models in the preferences.",
         )
     if folder.suffix.lower() in checkpoint.SUFFIXES and not folder.is_dir():
         return _describe_file(str(folder), folder)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorKind, UserError
-from ..families import bases, by_base, few_steps, original
+from ..families import bases, by_base, few_steps, latent_spaces, original
 from ..families.family import Family
 from ..families.few_steps import FewSteps
+from ..families.latent_spaces import Space
 from ..families.original import Checkpoint, Part, Tensors, Unusual
 from . import kinds
+from .configs import read_config
 from .header import AGAIN, Header, read_header
 from .kinds import FileKind, Role
 
@@ -123,6 +125,22 @@ def autoencoder(path: Path, denoiser: Mapping[str, Any], own: Mapping[str, Any])
     # How a model's latents are scaled is the model's, not the file's.
     scales = {key: own[key] for key in ("scaling_factor", "shift_factor") if key in own and part.cls != _TINY}
     return InFile(path, replace(part, config={**part.config, **scales}), header.tensors)
+
+
+def space_of(path: Path) -> Space | None:
+    """Whose VAE a file or a folder in diffusers' layout has; None where that is not told.
+
+    By what the file is, what its maker wrote into it, or a configuration beside it. Raises `UserError` as `look`.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not path.is_dir():
+        kind = kinds.look(path)
+        if kind.role is Role.CHECKPOINT or len(kind.spaces) == 1:
+            return latent_spaces.of_base(kind.base) or next(iter(kind.spaces), None)
+        if not (path.name.startswith("diffusion_pytorch_model") and (folder / "config.json").is_file()):
+            return None  # what lies beside a file of another name may be of anything
+    config = read_config(folder, "config.json")
+    return latent_spaces.of_config(config) if "_class_name" in config else None
 
 
 _TINY = "AutoencoderTiny"  # its latents are scaled in its own weights

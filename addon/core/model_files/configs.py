@@ -2,10 +2,12 @@
 """A model folder's small JSON files, read with care: strangers wrote them. Imports core and the standard library."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ..errors import ErrorKind, UserError
+from .header import gone
 
 INDEX = "model_index.json"
 _MAX_CONFIG = 1 << 20  # bytes; these files have a few kilobytes
@@ -47,6 +49,8 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_CONFIG + 1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise _missing(folder, name, hint) from error
     except OSError as error:
         raise UserError(ErrorKind.MODEL, f"{path} cannot be read: {error.strerror}.", hint) from error
     if len(text) > _MAX_CONFIG:
@@ -58,3 +62,18 @@ def read_config(folder: Path, name: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise UserError(ErrorKind.MODEL, f"{path} is not a configuration.", hint)
     return data
+
+
+def _missing(folder: Path, name: str, hint: str) -> UserError:
+    """What to say of a model's folder without that file: it is none, or not there at all."""
+    if not os.path.lexists(folder):
+        return gone(folder)
+    if name != INDEX:
+        return UserError(ErrorKind.MODEL, f"{folder / name} is missing.", hint)
+    if not folder.is_dir():
+        message = f"{folder} is neither a .safetensors file nor a folder."
+        return UserError(ErrorKind.MODEL, message, "Choose one of these.")
+    files = sorted(file.name for file in folder.glob("*.safetensors") if not is_twin(file.name))
+    if files:
+        hint = f"Choose a file in it, such as {files[0]}."
+    return UserError(ErrorKind.MODEL, f"{folder} is no model in diffusers format: it has no {INDEX}.", hint)

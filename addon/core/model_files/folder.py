@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import ErrorKind, UserError
-from ..families import by_pipeline
+from ..families import by_pipeline, latent_spaces
 from ..families.family import Component, Family
 from . import checkpoint
 from .checkpoint import InFile
@@ -149,6 +149,13 @@ def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
         raise UserError(
             ErrorKind.MODEL,
             f"{path.name} is a VAE with {other} channels, and the model works with {own}.",
+            "Choose another VAE.",
+        )
+    mine, theirs = latent_spaces.of_config(model.config("vae")), checkpoint.space_of(files[0] if network else place)
+    if mine and theirs and mine is not theirs:
+        raise UserError(
+            ErrorKind.MODEL,
+            f"{path.name} is a VAE of {theirs.title}, and the model works with one of {mine.title}.",
             "Choose another VAE.",
         )
     configs = {name: model.config(name) for name in model.weights} | {"vae": config}
@@ -405,7 +412,10 @@ def _shards(index: Path) -> Iterator[Path]:
         for name in names:
             if Path(name).name != name or not name.endswith(".safetensors"):
                 raise refuse(index, f"names {name!r} as a part")
-            yield index.parent / name
+        if missing := [name for name in names if not (index.parent / name).is_file()]:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise UserError(ErrorKind.MODEL, f"{index.parent} lacks {missing[0]}{more}.", AGAIN)
+        yield from (index.parent / name for name in names)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise refuse(index, "is no list of parts") from error
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import ErrorKind, UserError
 
+_MAX_MARK = 64  # bytes by which other kinds of files are told
 _MAX_HEADER = 32 << 20  # bytes; a large U-Net's has 0.2 MB
 DTYPE_BITS = {
     "F64": 64,
@@ -58,13 +59,14 @@ def read_header(path: Path) -> Header:
     try:
         total = path.stat().st_size
         with path.open("rb") as file:
-            head = file.read(8)
-            if len(head) < 8:
-                raise refuse(path, "is cut short")
-            (length,) = struct.unpack("<Q", head)
+            head = file.read(_MAX_MARK)
+            length = struct.unpack_from("<Q", head)[0] if len(head) >= 8 else total
             if length > min(_MAX_HEADER, total - 8):
-                raise refuse(path, "is no safetensors file, or cut short")
+                raise _of_another_kind(path, head)
+            file.seek(8)
             text = file.read(length)
+    except FileNotFoundError as error:
+        raise gone(path) from error
     except OSError as error:
         raise refuse(path, f"cannot be read: {error.strerror}") from error
     try:
@@ -88,6 +90,41 @@ def read_header(path: Path) -> Header:
 
 def refuse(path: Path, reason: str) -> UserError:
     return UserError(ErrorKind.MODEL, f"{path} {reason}.", AGAIN)
+
+
+def gone(path: Path) -> UserError:
+    """What is said of a file or folder that is not there."""
+    return UserError(ErrorKind.MODEL, f"There is no {path}.", "Connect the drive that it is on, or choose another one.")
+
+
+def _of_another_kind(path: Path, head: bytes) -> UserError:
+    """What to say of a file that does not begin as such a file does, by its first bytes, whatever it is called."""
+    for marks, what, hint in _OTHERS:
+        if head.lstrip().lower().startswith(marks):
+            return UserError(ErrorKind.MODEL, f"{path} is {what}.", hint)
+    return refuse(
+        path, "is no safetensors file, or cut short" if len(head) >= 8 else "is cut short" if head else "is empty"
+    )
+
+
+_OTHERS: tuple[tuple[tuple[bytes, ...], str, str], ...] = (
+    (
+        (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"pk\x03\x04"),  # torch's newer ones are zip archives
+        "a pickle by another name, and such files can hold code",
+        "Choose the model as real .safetensors.",
+    ),
+    ((b"gguf",), "a GGUF file by another name, which is not read here", "Choose the model as .safetensors."),
+    (
+        (b"version https://git-lfs",),
+        "a pointer of Git LFS, and not the file itself",
+        "Run git lfs pull in its folder, or download the file.",
+    ),
+    (
+        (b"<!doctype html", b"<html", b"<?xml", b'{"error', b"{'error"),
+        "a page of the web, and not the file itself",
+        "Its site may want you to log in or to agree first: download it in a browser.",
+    ),
+)
 
 
 class _UnknownType(Exception):

@@ -12,10 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import ErrorKind, UserError
-from ..families import bases, original
+from ..families import bases, latent_spaces, original
 from ..families.bases import Base
+from ..families.latent_spaces import Space
 from . import image_encoders
-from .header import Header, Tensor, read_header
+from .header import Header, Tensor, gone, read_header
 
 
 class Role(StrEnum):
@@ -45,6 +46,7 @@ class FileKind:
     what: a noun phrase for people: "an inpainting checkpoint of" a base. needs: what else it takes to run, "": nothing.
     precision: of most of its weights, as torch spells it ("float16"). scaled: whether its 8-bit weights have scales of
     their own. inputs: channels that a denoiser reads; 9 for inpainting. latents: channels of a VAE's latents.
+    spaces: whose VAE it may be; () where that is not known.
     prediction: "epsilon" or "v_prediction" where the file says so, else "". ema: it has averaged weights alone.
     guided: a denoiser is told a guidance scale, for which it was distilled.
     methods: of a LoRA, what it consists of ("LoRA", "LoHa", "LoKr", "DoRA" ...). rank: the largest, 0 if unknown.
@@ -63,6 +65,7 @@ class FileKind:
     scaled: bool = False
     inputs: int = 0
     latents: int = 0
+    spaces: tuple[Space, ...] = ()
     prediction: str = ""
     ema: bool = False
     guided: bool = False
@@ -153,6 +156,8 @@ def forget() -> None:
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
+    except FileNotFoundError as error:
+        raise gone(path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
@@ -403,22 +408,27 @@ def _article(word: str) -> str:
     return "an" if word[0] in "aeiou" else "a"
 
 
-def _autoencoder(tensors: Mapping[str, Tensor], _said: Mapping[str, str]) -> FileKind | None:
+def _autoencoder(tensors: Mapping[str, Tensor], said: Mapping[str, str]) -> FileKind | None:
     for prefix in (*_VAE_PREFIXES, ""):
         shapes = _without(tensors, prefix) if prefix else {name: tensor.shape for name, tensor in tensors.items()}
         if "decoder.conv_in.weight" in shapes and "decoder.conv_out.weight" in shapes:
             shape = shapes["decoder.conv_in.weight"]
             latents = shape[1] if len(shape) == 4 else 0
             layout = "diffusers" if any(name.startswith("decoder.up_blocks.") for name in shapes) else "original"
-            flat = len(shape) == 4
-            words = f"a VAE with {latents} channels" if flat else "the VAE of a video model"
-            return FileKind(Role.VAE if flat else Role.OTHER, None, layout, words, latents=latents)
+            if len(shape) != 4:
+                return FileKind(Role.OTHER, None, layout, "the VAE of a video model")
+            spaces = latent_spaces.possible(latents, any("quant_conv." in name for name in shapes), said)
+            titles = " or ".join(space.title for space in spaces)
+            words = f"a VAE with {latents} channels" + (f", of {titles}" if titles else "")
+            return FileKind(Role.VAE, None, layout, words, latents=latents, spaces=spaces)
     if "decoder.middle.0.residual.0.gamma" in tensors:
         return FileKind(Role.VAE, None, "original", "a VAE of Wan's kind", latents=16)
     if "decoder.stages.1.op_list.0.main.conv.conv.bias" in tensors or "decoder.project_in.main.conv.weight" in tensors:
         return FileKind(Role.VAE, bases.OF_DEEP_COMPRESSION, "original", "a DC-AE autoencoder")
-    if "decoder.layers.0.weight" in tensors or "taesd_decoder.1.weight" in tensors:
-        return FileKind(Role.VAE, None, "diffusers", "a tiny VAE (TAESD's kind)", latents=4)
+    for name in ("decoder.layers.0.weight", "taesd_decoder.1.weight"):
+        if name in tensors and len(tensors[name].shape) == 4:
+            latents = tensors[name].shape[1]
+            return FileKind(Role.VAE, None, "diffusers", "a tiny VAE (TAESD's kind)", latents=latents)
     return None
 
 

@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         ("size", "N or WxH pixels, multiples of 64 (the model's own)"),
         ("model", f"an id, a file or a folder ({STARTER})"),
         ("vae", "a VAE instead of the model's own"),
+        ("parts", "a model whose text encoders and VAE a denoiser alone takes (one beside it)"),
         ("upscaler", f"{STARTER_NETWORKS}, {LANCZOS} or a network's file"),
         ("maps", "height,normal,roughness,metallic,occlusion or all"),
         ("map-networks", "starter, filter or a folder"),
@@ -100,6 +101,8 @@ def _parser() -> argparse.ArgumentParser:
         ("fit", "stretch, crop or tile"),
         ("region", "all, mask, alpha, seam, grow or wear: which part of it is made anew (all; mask with --mask)"),
         ("mask", "white is made anew, black stays"),
+        ("cover", "yes or no: cover what is inside a mask with what fits from elsewhere first (yes)"),
+        ("keep-edges", "yes or no: leave the pixels along the edges as they are (no)"),
         ("tileable", "auto, yes or no: make it repeat first (auto: where it doesn't)"),
         ("control", "ControlNets for the model, with semicolons between, as in all that follows"),
         ("control-picture", "what each reads"),
@@ -119,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--guidance", type=float, metavar="F", help="guidance scale (the model's own)")
     parser.add_argument("--variants", type=int, metavar="N", help="tiles that fit: 1, 4, 8 or 16 (1)")
     parser.add_argument("--strength", type=float, metavar="F", help="how far from the template, 0 to 1 (by region)")
+    parser.add_argument("--feather", type=float, metavar="F", help="how soft a new part's border is, 0 to 0.25 (1/64)")
+    parser.add_argument("--wear-amount", type=float, metavar="F", help="the share that wears, 0 to 1 (0.5)")
     parser.add_argument("--style-strength", type=float, metavar="F", help="0 to 1 (0.6)")
     parser.add_argument("--detail", choices=[d.value.lower() for d in Detail], help="how large pieces are (medium)")
     parser.add_argument("--tile", choices=("xy", "x", "y", "none"), help="where they repeat (xy)")

@@ -108,7 +108,7 @@ class _Hand:
     actor: Any
     prepares: Any
     tasks: "deque[tuple[Any, Task]]" = field(default_factory=deque)
-    model: tuple[str, str] | None = None
+    model: tuple[str, str, str] | None = None
 
     @property
     def calls(self) -> list[Any]:
@@ -123,7 +123,7 @@ class _Crew:
         self, ray: Any, tasks: Sequence[Task], shelf: Shelf, cluster: Cluster, maker: Callable[[], Maker]
     ) -> None:
         self._ray, self._cluster = ray, cluster
-        self._left: dict[tuple[str, str], deque[Task]] = {}
+        self._left: dict[tuple[str, str, str], deque[Task]] = {}
         for task in tasks:
             self._left.setdefault(task.model, deque()).append(task)
         self._ends: dict[str, int] = {}  # by task, of processes that ended in it

@@ -25,7 +25,7 @@ from ...core.requests.template import USUAL_STRENGTH, Fit, Region, Template
 from ...core.requests.texture import GRID, MAX_SIDE, MIN_SIDE, Axes, Size
 from ...core.torus_fill import looks_cut
 
-_OF_TEMPLATE = ("strength", "fit", "region", "mask", "tileable")
+_OF_TEMPLATE = ("strength", "fit", "region", "mask", "tileable", "cover", "feather", "wear_amount", "keep_edges")
 _GROWN = 2  # times as long and as wide
 K = TypeVar("K", bound=StrEnum)
 
@@ -57,13 +57,18 @@ class RowPictures:
             return None, None
         known = self._known(wish.template_image)
         region = _one_of(Region, wish.region, Region.MASK if wish.mask else Region.ALL)
+        plain = Template(wish.template_image)
         template = Template(
             source=wish.template_image,
             strength=USUAL_STRENGTH[region] if wish.strength is None else wish.strength,
             fit=_one_of(Fit, wish.fit, Fit.STRETCH),
-            tileable=_said(wish.tileable, known.is_cut) and axes is not Axes.NONE,
+            tileable=_said("tileable", wish.tileable, known.is_cut) and axes is not Axes.NONE,
             region=region,
             mask=wish.mask or "",
+            cover=_said("cover", wish.cover, plain.cover),
+            feather=plain.feather if wish.feather is None else wish.feather,
+            amount=plain.amount if wish.wear_amount is None else wish.wear_amount,
+            keep_edges=_said("keep_edges", wish.keep_edges, plain.keep_edges),
             sha256=known.sha256,
             mask_sha256=self._known(wish.mask).sha256 if wish.mask else "",
             source_recipe=known.recipe,
@@ -97,7 +102,7 @@ class RowPictures:
                 said["control"],
                 said["control_picture"],
                 ControlKind(said["control_kind"].upper()) if "control_kind" in said else kind_of(said["control"]),
-                tileable=_said(said.get("control_tileable"), known.is_cut) and axes is not Axes.NONE,
+                tileable=_said("tileable", said.get("control_tileable"), known.is_cut) and axes is not Axes.NONE,
                 sha256=known.sha256,
                 **numbers,
             )
@@ -173,10 +178,10 @@ def _one_of(kind: type[K], text: str | None, usual: K) -> K:
         raise bad_request(f"{text!r} is not known.", f"Choose one of: {names}.") from error
 
 
-def _said(text: str | None, usual: bool) -> bool:
+def _said(name: str, text: str | None, usual: bool) -> bool:
     ways = {"auto": usual, "yes": True, "no": False}
     if text is not None and text.lower() not in ways:
-        raise bad_request(f"tileable is {text!r}.", "Write auto, yes or no.")
+        raise bad_request(f"{name} is {text!r}.", "Write auto, yes or no.")
     return ways[(text or "auto").lower()]
 
 

@@ -35,7 +35,7 @@ NAMES = ("name", "prompt", "seed", "row", "model", "size", "steps", "guidance") 
 _MAX_FILE = 64 << 20  # bytes of a table
 _PATHS = {
     "model": (STARTER,),
-    "vae": (),
+    **dict.fromkeys(("vae", "parts"), ()),
     "upscaler": (STARTER_NETWORKS, LANCZOS),
     "map_networks": (STARTER_NETWORKS, FILTER),
     **dict.fromkeys(("template_image", "mask", "style", "style_picture", "style_encoder"), ()),
@@ -64,9 +64,9 @@ class Task:
         return self.folder.rpartition("/")[2]
 
     @property
-    def model(self) -> tuple[str, str]:
+    def model(self) -> tuple[str, str, str]:
         """What has to be loaded for it."""
-        return self.request.model, self.request.vae
+        return self.request.model, self.request.vae, self.request.parts
 
     def to_json(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"request": self.request.to_json()}
@@ -161,9 +161,10 @@ def _with_usual(wish: Wish, usual: Wish) -> Wish:
     return replace(usual, line=wish.line, **said)
 
 
-def _model(model: str, vae: str) -> _Model:
+def _model(model: str, vae: str, others: str) -> _Model:
+    """others: where a denoiser in a file of its own takes its other parts from, "": from beside it."""
     info = catalogue.resolve(model)
-    found = parts.verify(info)
+    found = parts.verify(info, others)
     if vae:
         found = model_folder.with_vae(found, Path(vae))
     vocabulary = prompts.read_vocabulary(catalogue.STARTER_FOLDER) if model == STARTER else frozenset[str]()
@@ -171,7 +172,7 @@ def _model(model: str, vae: str) -> _Model:
 
 
 def _request(
-    wish: Wish, template: str, model: Callable[[str, str], _Model], shown: RowPictures, repeats: dict[str, int]
+    wish: Wish, template: str, model: Callable[[str, str, str], _Model], shown: RowPictures, repeats: dict[str, int]
 ) -> TextureRequest:
     """shown: the pictures of the table.
 
@@ -180,7 +181,7 @@ def _request(
     tile = (wish.tile or "xy").upper()
     if tile not in list(Axes):
         raise bad_request(f"{tile.lower()!r} is no way to repeat.", "Choose xy, x, y or none.")
-    known = model(wish.model or STARTER, wish.vae or "")
+    known = model(wish.model or STARTER, wish.vae or "", wish.parts or "")
     extras = _extras(wish)
     info, negative = known.info.with_extras(extras), wish.negative or ""
     defaults = info.defaults
@@ -202,6 +203,7 @@ def _request(
         extras=extras,
         model=wish.model or STARTER,
         vae=wish.vae or "",
+        parts=wish.parts or "",
         finish=_finish(wish),
         template=start,
         guides=shown.guides(wish, Axes(tile), info),
@@ -267,10 +269,13 @@ def _finish(wish: Wish) -> Finish:
     return finish
 
 
-def _task(request: TextureRequest, wish: Wish, names: str, export: str, model: Callable[[str, str], _Model]) -> Task:
-    known = model(request.model, request.vae)
+def _task(
+    request: TextureRequest, wish: Wish, names: str, export: str, model: Callable[[str, str, str], _Model]
+) -> Task:
+    known = model(request.model, request.vae, request.parts)
     # Where the model, its LoRAs and the pictures lie changes no pixel.
     recipe = without_places(recipe_json(request)) | {"model": known.fingerprint, "vae": ""}
+    recipe.pop("parts", None)
     for item in [item for kind in ("loras", "embeddings") for item in recipe.get("extras", {}).get(kind, ())]:
         item["file"] = name_of(item["file"])
     words = json.dumps({"recipe": recipe, "export": export}, sort_keys=True)

@@ -223,6 +223,42 @@ def rule_transition_is_made_of_two_results_and_laid_by_a_mask() -> None:
     assert addon("material.without_repeat").mask_of(material.node_tree.nodes) is not None
 
 
+def rule_transition_offers_the_other_textures_of_the_same_tile_size_by_their_prompts() -> None:
+    material, other = _two()
+    node = addon("material.color_node").image_node
+    first, second = (node(one).image.tilewright.result for one in (material, other))
+    generate(prompt="large", width=128)
+    browse, view = addon("history.browse"), addon("common.state").current.view
+    browse.list_seconds(browse.result(first))
+    names = {item[0]: item[1] for item in view.seconds}
+    assert first not in names
+    assert names[second] == browse.result(second).recipe.request.prompt
+    large = browse.get().entries[0]
+    assert large.result.recipe.request.prompt == "large"
+    assert large.name not in names
+    assert bpy.ops.tilewright.transition(result=first, to=second) == {"FINISHED"}
+    assert "second texture" in message_of(lambda: bpy.ops.tilewright.transition(result=first))
+    browse.list_seconds(large.result)
+    assert not view.seconds
+
+
+def rule_transition_is_made_of_two_materials_of_one_tile_size() -> None:
+    material, other = _two()
+    node = addon("material.color_node").image_node
+    first, second = (node(one).image.tilewright.result for one in (material, other))
+    bpy.context.object.active_material = material
+    other.tilewright.tile_size = 2 * material.tilewright.tile_size
+    told = message_of(lambda: bpy.ops.tilewright.transition(material=other.name))
+    assert "a transition needs one scale" in told, told
+    other.tilewright.tile_size = material.tilewright.tile_size
+    assert bpy.ops.tilewright.transition(material=other.name) == {"FINISHED"}
+    transition = addon("settings.properties").recipe_of(node(material).image).request.transition
+    assert (Path(transition.first).parent.name, Path(transition.second).parent.name) == (first, second)
+    bare = bpy.data.materials.new("Bare")
+    told = message_of(lambda: bpy.ops.tilewright.transition(material=bare.name))
+    assert "Bare shows no texture of the history." in told, told
+
+
 def rule_color_attribute_is_made_once_and_what_is_painted_stays() -> None:
     _two()
     mesh = bpy.context.object.data

@@ -756,6 +756,16 @@ def rule_a_kinds_relief_is_set_until_somebody_sets_another() -> None:
     facts.relief = 0.1
     suggest(_material(), 0.004)
     assert abs(facts.relief - 0.1) < 1e-6, "the user's own stays"
+    suggest(_material(), None)
+    assert abs(facts.relief - 0.1) < 1e-6, "also where nothing is known"
+
+
+def rule_what_is_of_no_kind_is_not_as_flat_as_what_was_there_before() -> None:
+    generate(prompt="oak planks")
+    addon("material.physical_size").suggest_relief(_material(), 0.002)
+    generate(prompt="IMG 7")
+    assert abs(_material().tilewright.relief - 8 / 512) < 1e-6
+    assert abs(_source(_principled(), "Normal").inputs["Strength"].default_value - 1) < 1e-5
 
 
 def _unwrap(cube: Any, size: float) -> None:

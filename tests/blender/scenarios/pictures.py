@@ -245,11 +245,20 @@ def axes_that_are_proposed(folder: str) -> dict[str, Any]:
     for name in ("upscale", "make_maps", "make_tileable"):
         for axes, text in (("X", recipe), ("NONE", recipe.replace('"X"', '"NONE"')), ("broken", "{")):
             image.tilewright.recipe = text
-            told[f"{name} {axes}"] = _proposed(f"TILEWRIGHT_OT_{name}", image)
+            told[f"{name} {axes}"] = str(_proposed(f"TILEWRIGHT_OT_{name}", image).axes)
     return told
 
 
-def _proposed(operator: str, image: Any) -> str:
+def an_inverted_relief_is_proposed_again(folder: str) -> None:
+    for inverted in (True, False):
+        chosen = {"map_networks": "filter", "invert_relief": inverted}
+        assert bpy.ops.tilewright.make_maps(image=_image(folder).name, **chosen) == {"FINISHED"}
+        new = next(one for one in made() if addon("settings.properties").recipe_of(one))
+        assert _proposed("TILEWRIGHT_OT_make_maps", new).invert_relief is inverted
+        assert not hasattr(_proposed("TILEWRIGHT_OT_upscale", new), "invert_relief")
+
+
+def _proposed(operator: str, image: Any) -> Any:
     """Background mode has no dialogs: a stand-in tells what one would show."""
     asked = []
     manager = SimpleNamespace(invoke_props_dialog=lambda dialog, **_named: asked.append(dialog) or {"RUNNING_MODAL"})
@@ -257,10 +266,10 @@ def _proposed(operator: str, image: Any) -> str:
     shown = getattr(bpy.ops.tilewright, operator.removeprefix("TILEWRIGHT_OT_")).get_rna_type()
     unset = SimpleNamespace(is_property_set=lambda _name: False, bl_rna=shown)
     axes = shown.properties["axes"].default
-    own = SimpleNamespace(image=image.name, axes=axes, bl_label=cls.bl_label, properties=unset)
+    own = SimpleNamespace(image=image.name, axes=axes, bl_label=cls.bl_label, properties=unset, asked=cls.asked)
     assert cls.ask(own, SimpleNamespace(window_manager=manager)) == {"RUNNING_MODAL"}
     assert asked == [own]
-    return str(own.axes)
+    return own
 
 
 def image_editors_show_it(folder: str) -> None:

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import math
 import random
+import struct
 import sys
 from array import array
 from pathlib import Path
@@ -415,6 +416,15 @@ def rule_gltf_gets_one_tile_of_a_set() -> None:
             for image in images.values():
                 bpy.data.images.remove(image)
             assert len(bpy.data.images) == before
+        path = Path(bpy.app.tempdir) / "set.glb"
+        bpy.ops.export_scene.gltf(filepath=str(path), export_format="GLB")
+        raw = path.read_bytes()
+        length = int.from_bytes(raw[12:16], "little")
+        data, binary = json.loads(raw[20 : 20 + length]), raw[28 + length :]
+        for told in data["images"]:
+            png = binary[data["bufferViews"][told["bufferView"]].get("byteOffset", 0) :]
+            wanted = (color.size[0] // columns, color.size[1] // rows)
+            assert struct.unpack(">II", png[16:24]) == wanted, told
         _textures, images = _exported()
         column, row = sheet_of(color).repeating
         width, height = images["baseColorTexture"].size
@@ -422,6 +432,16 @@ def rule_gltf_gets_one_tile_of_a_set() -> None:
         start = ((rows - 1 - row) * height * color.size[0] + column * width) * 4
         lines = [whole[start + 4 * y * color.size[0] :][: 4 * width] for y in range(height)]
         assert part == [value for line in lines for value in line]
+
+
+def rule_missing_sheet_is_named() -> None:
+    image = generate(variants="8")
+    _lay()
+    gone = Path(bpy.app.tempdir) / "gone.png"
+    image.filepath = str(gone)
+    told = message_of(bpy.ops.tilewright.lay_without_repeat)
+    assert f"The file of {image.name} is missing: {gone}" in told, told
+    assert not _groups(_material())
 
 
 def rule_gltf_gets_the_whole_sheet_where_the_set_is_not_laid() -> None:
