@@ -179,6 +179,11 @@ def test_what_a_graphics_card_is_asked_for_is_measured_on_a_processor_too() -> N
     assert {"upscale_4096_s.tiles", "upscale_4096_s.colors", "upscale_4096_s.png"} <= set(figures)
 
 
+def test_after_the_time_nothing_is_begun() -> None:
+    (figure,) = command.measure("card_modes", Setup(Path(sys.executable)), deadline=0.0)
+    assert (figure.value, figure.note, figure.falls_short) == (None, "The time is over.", True)
+
+
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     variables = {name: value for name, value in os.environ.items() if name != "BLENDER"}
     command_line = [sys.executable, str(ROOT / "tools" / "dev.py"), "bench", *arguments]

@@ -67,8 +67,9 @@ def card_wrap(setup: Setup) -> list[Figure]:
         mine = gathered if found["gathers"] else copies
         way = "gathered" if found["gathers"] else "copied"
         note = f"{way}; copies {1e6 * copies:.1f} us, gathered {1e6 * gathered:.1f} us"
-        parts.append(Figure(f"card_wrap.{'x'.join(map(str, shape))}", mine / min(copies, gathered), "ratio", None, note))
-    return [Figure("card_wrap", _worst(parts), "ratio", 1.1, "the worst of these: where to change from one way"), *parts]
+        title = "card_wrap." + "x".join(map(str, shape))
+        parts.append(Figure(title, mine / min(copies, gathered), "ratio", None, note))
+    return [Figure("card_wrap", _worst(parts), "ratio", 1.1, "the worst of these"), *parts]
 
 
 def card_levels(setup: Setup) -> list[Figure]:
