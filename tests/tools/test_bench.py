@@ -170,13 +170,18 @@ def test_quick_figures_are_measured_and_only_they_are_on_stdout() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)  # on a busy machine; a minute on a calm one
 def test_what_a_graphics_card_is_asked_for_is_measured_on_a_processor_too() -> None:
-    names = ("card_levels", "card_seamless_over_plain", "card_decode", "upscale_4096_s")
+    names = ("card_levels", "card_seamless_over_plain", "card_wrap", "card_decode", "upscale_4096_s")
     done = bench(*names, "--device", "cpu", "--quick", "--json")
     assert done.returncode == 0, done.stderr
     figures = {figure["name"]: figure["value"] for figure in json.loads(done.stdout)}
     assert set(names) <= set(figures)
     assert figures["card_levels"] == 0  # the device is the processor here
     assert {"upscale_4096_s.tiles", "upscale_4096_s.colors", "upscale_4096_s.png"} <= set(figures)
+
+
+def test_after_the_time_nothing_is_begun() -> None:
+    (figure,) = command.measure("card_modes", Setup(Path(sys.executable)), deadline=0.0)
+    assert (figure.value, figure.note, figure.falls_short) == (None, "The time is over.", True)
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

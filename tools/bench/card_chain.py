@@ -23,12 +23,14 @@ from addon.core.requests.texture import Axes, Size, TextureRequest
 from addon.engine import generate, latents, picture_job, pictures, upscale
 from addon.engine.devices import Decoding, Device, Kind, decode_bytes, probe, ready
 from addon.engine.models import ModelCache
-from addon.engine.seamless import seamless
+from addon.engine.seamless import Places, seamless, wrap
 from addon.engine.tiles import Tiler
 from tools.bench import networks
 from tools.bench.chain import Watch
 from tools.bench.figures import in_turn
 from tools.bench.picture_chain import picture_file
+
+_OFTEN = 20  # wraps that are timed together: one alone is over before it is measured
 
 
 def about(name: str) -> dict[str, Any]:
@@ -56,6 +58,37 @@ def step_seconds(name: str, large: bool, width: int, sides: list[int], runs: int
         mine, others = in_turn((wrapped, plain), runs)
         found[str(side)] = {"seamless": mine, "plain": others}
     return found
+
+
+class _Ever(Places):
+    """Gathers whatever its size."""
+
+    def pay_for(self, tensor: torch.Tensor) -> bool:
+        return True
+
+
+@torch.inference_mode()
+def wraps(name: str, shapes: list[list[int]], runs: int) -> list[dict[str, Any]]:
+    """Of tensors of these shapes: seconds of a wrap by "copies" and "gathered" in turn, and which one the engine takes.
+
+    At 16 bits on a card, from plain layout to channels last, as group norms there hand it to convolutions.
+    """
+    device = ready(name)
+    dtype = torch.float32 if device.kind is Kind.CPU else torch.float16
+    found = []
+    for shape in shapes:
+        given = torch.randn(shape).to(device.name, dtype)
+        ways = [partial(wrap, given, 1, 1, 1, 1, channels_last=True, places=places) for places in (None, _Ever())]
+        timed = [partial(_seconds, device, partial(_often, way)) for way in ways]
+        in_turn(timed, 2)
+        copies, gathered = ([seconds / _OFTEN for seconds in each] for each in in_turn(timed, runs))
+        found.append({"copies": copies, "gathered": gathered, "gathers": Places().pay_for(given)})
+    return found
+
+
+def _often(work: Callable[[], object]) -> None:
+    for _ in range(_OFTEN):
+        work()
 
 
 @torch.inference_mode()

@@ -4,6 +4,7 @@
 With `--device cpu` they are measured on the processor, as far as it has them.
 """
 
+import statistics
 import tempfile
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def card_seamless_over_plain(setup: Setup) -> list[Figure]:
             title = f"card_seamless_over_plain.{name}_{side}"
             parts.append(Figure(title, median_ratio(mine, others), "ratio", 1.02, note))
     return [Figure("card_seamless_over_plain", _worst(parts), "ratio", 1.02, "the worst of these"), *parts]
+
+
+def card_wrap(setup: Setup) -> list[Figure]:
+    """A wrap as the engine does it over the faster of its two ways, for tensors as U-Nets have them at 512 to 2048."""
+    sides = (16,) if setup.quick else (16, 32, 64, 128, 256)
+    shapes = [[2, channels, side, side] for side in sides for channels in (320, 1280)]
+    parts = []
+    told = child.call(setup.python, "card_chain:wraps", setup.device, shapes, setup.runs(9), seconds=300)
+    for shape, found in zip(shapes, told, strict=True):
+        copies, gathered = (statistics.median(found[way]) for way in ("copies", "gathered"))
+        mine = gathered if found["gathers"] else copies
+        way = "gathered" if found["gathers"] else "copied"
+        note = f"{way}; copies {1e6 * copies:.1f} us, gathered {1e6 * gathered:.1f} us"
+        title = "card_wrap." + "x".join(map(str, shape))
+        parts.append(Figure(title, mine / min(copies, gathered), "ratio", None, note))
+    return [Figure("card_wrap", _worst(parts), "ratio", 1.1, "the worst of these"), *parts]
 
 
 def card_levels(setup: Setup) -> list[Figure]:

@@ -8,6 +8,7 @@ that starts one on a virtual screen.
 import argparse
 import contextlib
 import importlib
+import math
 import os
 import platform
 import shutil
@@ -78,12 +79,21 @@ MEASURES = {
     "upscale_4096_s": Measure("card_figures:upscale_4096_s", "s", None),
     "card_over_bare": Measure("card_figures:card_over_bare", "ratio", 1.03, alone=True),
     "card_seamless_over_plain": Measure("card_figures:card_seamless_over_plain", "ratio", 1.02, alone=True),
+    "card_wrap": Measure("card_figures:card_wrap", "ratio", 1.1, alone=True),
     "card_levels": Measure("card_figures:card_levels", "levels", 1, alone=True),
     "card_decode": Measure("card_figures:card_decode", "ratio", 3, alone=True),
     "card_modes": Measure("card_figures:card_modes", "ratio", 1, alone=True),
 }
 # What `--card` measures; some three minutes on an H100's machine, of which most is importing torch.
-CARD = ("card_levels", "card_seamless_over_plain", "card_over_bare", "card_decode", "card_modes", "upscale_4096_s")
+CARD = (
+    "card_levels",
+    "card_seamless_over_plain",
+    "card_wrap",
+    "card_over_bare",
+    "card_decode",
+    "card_modes",
+    "upscale_4096_s",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="only an array of name, value, unit, goal")
     parser.add_argument("--card", action="store_true", help=f"measure on the graphics card: {', '.join(CARD)}")
     parser.add_argument("--device", help="the worker's for those figures: auto, cuda:1, cpu ...")
+    parser.add_argument("--seconds", type=float, help="begin no figure after so many, as where a card is lent")
     parser.add_argument("--quick", action="store_true", help="small and few: the values mean nothing")
 
 
@@ -106,7 +117,8 @@ def run(arguments: argparse.Namespace) -> int:
         device = arguments.device or ("auto" if arguments.card else "cpu")
         setup = make_setup(names, quick=arguments.quick, device=device)
         before = machine(setup)
-        figures = [figure for name in names for figure in measure(name, setup)]
+        deadline = time.monotonic() + (math.inf if arguments.seconds is None else arguments.seconds)
+        figures = [figure for name in names for figure in measure(name, setup, deadline)]
         after = machine(setup)
     product = f"{show(1000 * before['matrix_product'])} ms before, {show(1000 * after['matrix_product'])} ms after"
     note = f"{product}: two float32 matrices of 2048 x 2048 on {before['threads']} threads"
@@ -133,9 +145,14 @@ def make_setup(names: Sequence[str], *, quick: bool, device: str = "cpu") -> Set
     return Setup(python=Path(python), quick=quick, blender=blender, zip_file=zip_file, device=device)
 
 
-def measure(name: str, setup: Setup) -> list[Figure]:
-    """A figure and its parts; without a value where that fails, with the reason."""
+def measure(name: str, setup: Setup, deadline: float = math.inf) -> list[Figure]:
+    """A figure and its parts; without a value where that fails, with the reason.
+
+    deadline: by `time.monotonic`; after it nothing is begun.
+    """
     how = MEASURES[name]
+    if time.monotonic() > deadline:
+        return [Figure(name, None, how.unit, how.goal, "The time is over.")]
     module, _, function = how.function.partition(":")
     begun = time.monotonic()
     say(f"measuring {name} ...")
