@@ -2,7 +2,7 @@
 """What laying and blending cost in renders, against one image a map. No engine, no pictures of its own; no bpy here.
 
 Processor seconds of one thread, so that other work on the machine counts little. In $BLENDER if that is set, with EEVEE
-then, by software where there is no card; else in the module, which has no EEVEE without a screen.
+then, where it finds a graphics library; else in the module, which has no EEVEE without a screen.
 """
 
 import argparse
