@@ -1626,9 +1626,7 @@ TEXTS = {
     "die Textur, die es zeigt, mit derselben Kachelgröße wie beim aktiven Material",
     "{name} shows no texture of the history.": "{name} zeigt keine Textur aus dem Verlauf.",
     "Generate one into it.": "Erzeugen Sie eine hinein.",
-    "No other texture has tiles of {size} pixels: a transition needs two.": "Keine andere Textur hat Kacheln von "
-    "{size} Pixeln: Ein Übergang braucht zwei.",
-    "Generate one of that size.": "Erzeugen Sie eine in dieser Größe.",
+    "No other texture has tiles of this size": "Keine andere Textur hat Kacheln dieser Größe",
     "To": "Nach",
     "Transition": "Übergang",
     "Transition...": "Übergang...",

@@ -222,17 +222,18 @@ class TILEWRIGHT_OT_transition(_OnGenerated):
 
     def propose(self, result: Result) -> None:
         browse.list_seconds(result)
-        if not state.current.view.seconds:
-            size = "x".join(str(side) for side in ways.tile_size(result))
-            words = rpt_("No other texture has tiles of {size} pixels: a transition needs two.").format(size=size)
-            raise UserError(ErrorKind.REQUEST, words, "Generate one of that size.")
-        self.to = state.current.view.seconds[0][0]  # the newest
+        if state.current.view.seconds:
+            self.to = state.current.view.seconds[0][0]  # the newest
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        layout.template_icon_view(self, "to", show_labels=True, scale=6, scale_popup=5)
-        name = next((item[1] for item in state.current.view.seconds if item[0] == self.to), "")
-        layout.label(text=iface_("To {name}").format(name=name), translate=False)
+        names = {item[0]: item[1] for item in state.current.view.seconds}
+        if names:
+            layout.template_icon_view(self, "to", show_labels=True, scale=6, scale_popup=5)
+            text = iface_("To {name}").format(name=names.get(self.to, ""))
+            layout.label(text=text, translate=False)
+        else:
+            layout.label(text="No other texture has tiles of this size", icon="INFO")
         super().draw(context)
 
     def request(self, result: Result) -> TextureRequest:

@@ -6,6 +6,7 @@ import bpy
 from ...core.errors import UserError
 from ..common import drawing, state
 from ..common.languages import iface_, message_of, rpt_
+from ..settings.properties import facts_of
 from . import blend, color_node, map_nodes, physical_size, shown, without_repeat
 from . import operators as material_operators
 
@@ -52,7 +53,9 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 def _draw_blend(layout: bpy.types.UILayout, material: bpy.types.Material) -> None:
     """The button, and the sliders of the blend that was added last."""
     layout.operator("tilewright.blend_with", text="Blend With...")
-    layout.operator("tilewright.transition", text="Transition...")
+    base = color_node.image_node(material)
+    if base is not None and base.image is not None and facts_of(base.image).result:
+        layout.operator("tilewright.transition", text="Transition...")
     for node in blend.blends(material)[:1]:
         box = layout.box().column()
         second = blend.second_node(node)
