@@ -155,7 +155,7 @@ def _names(node: Node) -> tuple[str, str]:
 
 
 def _hooks() -> list[Any]:
-    """The hook's class, where this Blender has USD and its Python: without that a hook would end Blender (4.2, 4.5)."""
+    """The hook's class, where this Blender has USD and its Python, which the exporter needs for it."""
     found = importlib.util.find_spec("pxr") if hasattr(bpy.types, "USDHook") else None
     if found is None or not Path(found.origin or "").is_relative_to(bpy.utils.resource_path("LOCAL")):
         return []
