@@ -121,7 +121,7 @@ BAD_ARGUMENTS = (
     ("generate --output OUT --prompt x --guidance nan", "The guidance scale must be"),
     ("generate --output OUT --prompt x --seed -1", "The seed must be from 0 to 2147483647"),
     ("generate --output OUT --prompt x --count 0", "The number of textures must be from 1"),
-    ("generate --output OUT --prompt x --model nowhere", "model_index.json cannot be read"),
+    ("generate --output OUT --prompt x --model nowhere", "Connect the drive that it is on"),
     ("generate --output OUT --prompts nowhere.txt", "nowhere.txt cannot be read"),
 )
 

@@ -84,6 +84,7 @@ def test_settings_have_the_documented_names_and_defaults(blender: Blender) -> No
         "vae": "",
         "parts": "",
         "variants": "1",
+        "detail": "MEDIUM",
         "loras": 0,
         "embeddings": 0,
         "clip_skip": 0,

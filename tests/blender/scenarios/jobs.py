@@ -222,7 +222,7 @@ def errors_are_sentences(model_folder: str) -> None:
     assert "There is no model 'no such model'" in message_of(bpy.ops.tilewright.generate)
     assert "There is no model" in _status().error
     settings.model = str(Path(model_folder) / "missing")
-    assert "model_index.json cannot be read" in message_of(bpy.ops.tilewright.generate)
+    assert f"There is no {settings.model}." in message_of(bpy.ops.tilewright.generate)
     settings.model = "~nobody of that name/model"
     assert "names no user" in message_of(bpy.ops.tilewright.generate)
     settings.model = "starter"

@@ -317,6 +317,7 @@ def dialogs_propose_and_refuse(folder: str) -> list[str]:
     context = SimpleNamespace(window_manager=manager)
     cls = addon("history.going_on").TILEWRIGHT_OT_larger_again
     own = SimpleNamespace(result=name, bl_label=cls.bl_label, propose=lambda result: cls.propose(own, result))
+    own.first = lambda context: cls.first(own, context)
     assert cls.ask(own, context) == {"RUNNING_MODAL"}
     assert (own.width, own.height) == (128, 128)
     cls = addon("history.recipes").TILEWRIGHT_OT_variations
