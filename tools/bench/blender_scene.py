@@ -206,7 +206,12 @@ def watch_ticks(clock: Callable[[], float] = time.perf_counter) -> list[float]:
 
 
 def settle() -> Story:
-    """Wait until Blender has drawn what it had to: half a second without a gap of 50 ms; not for ever."""
+    """Wait until Blender has drawn what it had to: half a second without a gap of 50 ms; not for ever.
+
+    In the background nothing is drawn, and no timer beats that would tell of it.
+    """
+    if bpy.app.background:
+        return
     end = time.monotonic() + SETTINGS["settle"]
     while time.monotonic() < end:
         heart = Heart()
