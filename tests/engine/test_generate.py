@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
 )
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
@@ -292,6 +294,28 @@ def test_a_picture_is_written_while_the_next_one_is_sampled(studio: Studio) -> N
 
     watch = studio.make(Slow(), count=3, steps=2)
     assert [result.recipe.texture.seed for result in watch.done] == [5, 6, 7]
+
+
+def test_no_tensor_is_touched_in_the_thread_that_writes_a_picture(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # One copy there, and the threads that sample would be put to sleep between any two layers: see
+    # findings/torch-a-second-threads-copy-puts-the-first-threads-to-sleep.sh
+    heard, threads, plain = list[str](), list[str](), generate._publish
+
+    class Listening(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            heard.append(str(func))
+            return func(*args, **(kwargs or {}))
+
+    def publish(*args: Any) -> None:
+        threads.append(threading.current_thread().name)
+        with Listening() if threading.current_thread() is not threading.main_thread() else nullcontext():
+            plain(*args)
+
+    monkeypatch.setattr(generate, "_publish", publish)
+    assert len(studio.make(count=2, steps=2).done) == 2
+    assert (threads, heard) == (["publishing_0", "MainThread"], [])
 
 
 def test_what_a_picture_fails_with_while_the_next_one_is_sampled_fails_the_job(studio: Studio) -> None:

@@ -203,6 +203,14 @@ def test_a_worker_draws_the_same_tiles_whoever_takes_them_and_waits_when_it_is_f
     assert (here.seen, pixels.shape, ids.shape) == (3, (5, 3, 64, 64), (5, tokens.MAX_TOKENS))
 
 
+def test_a_worker_draws_with_one_thread(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(workers.subprocess, "Popen", lambda command, **options: started.append(options["env"]))
+    workers.Crew(tmp_path, TINY, tmp_path, 1)
+    assert [environment["OMP_NUM_THREADS"] for environment in started] == ["1"]
+    assert started[0]["PATH"]
+
+
 def test_a_worker_that_ended_is_told(tmp_path):
     one = replace(TINY, workers=1, ring={64: 2})
     with workers.Crew(tmp_path, one, tmp_path / "no tokenizer", seed=1) as crew:

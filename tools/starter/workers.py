@@ -151,7 +151,8 @@ class Crew:
         slots = [f"{size}={count}" for size, count in ring.items()]
         options = ["--place", place, "--words", words, "--seed", *seed, "--large", large, "--slots", *slots]
         command = [sys.executable, "-m", "tools.starter.workers", *map(str, options)]
-        return subprocess.Popen(command, cwd=REPOSITORY)
+        # numpy's products would wait for a second thread, which the training leaves no core
+        return subprocess.Popen(command, cwd=REPOSITORY, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
     def __enter__(self) -> "Crew":
         return self
