@@ -3,9 +3,9 @@
 # Guess: a thread that copies one tensor and then only waits costs another thread's network nothing.
 # Seen:  each thread that calls torch gets a team of OpenMP's threads of its own and keeps it. Once all teams together have more
 #        threads than there are processors, libgomp no longer lets waiting ones spin: between any two layers they go to
-#        sleep and are woken. Without the copy the network's thread hardly ever sleeps, after it hundreds of times a
+#        sleep and are woken. Without the copy the network's thread hardly ever sleeps, after it thousands of times a
 #        second, until the other thread ends. What a step loses by it depends on the machine: printed, not asserted. With
-#        the copy made by numpy, or by the same thread, nothing changes. Matters to all who fill batches, or save
+#        the copy made by numpy nothing changes. Matters to all who fill batches, or save
 #        pictures, in a second thread.
 # Versions: torch==2.14.1 numpy==2.4.6, Linux, two processors or more. Installs into a temporary folder; ends with an error if
 # this changes.
