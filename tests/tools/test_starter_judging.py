@@ -48,14 +48,10 @@ def test_grain_is_seen_as_strong_where_there_is_some():
 def test_a_judge_learns_two_families(tmp_path, monkeypatch, bench):
     """The whole way from tiles to a frozen judge, on a set that takes seconds."""
 
-    def only(rng, size):
-        return make_texture(rng, size, ("lava", "snow")[int(rng.integers(2))])
-
-    monkeypatch.setattr(data, "make_texture", only)
     monkeypatch.setattr(train_judge, "BATCH", 16)
     monkeypatch.setattr(train_judge, "load_autoencoder", lambda model: bench.encoder)
-    data._make_block((_made(tmp_path / "tiles"), 5, 128, 0, 48))
-    data._make_block((_made(tmp_path / "unseen"), 6, 128, 0, 24))
+    data._make_block((_made(tmp_path / "tiles"), 5, 128, 0, 48, ("lava", "snow")))
+    data._make_block((_made(tmp_path / "unseen"), 6, 128, 0, 24, ("lava", "snow")))
     known, unseen = data.read_tiles(tmp_path / "tiles", 128), data.read_tiles(tmp_path / "unseen", 128)
     nothing = [None] * 8
     real = data.Tiles(known.pixels[:8], [[]] * 8, known.families[:8], nothing, nothing)
@@ -87,6 +83,24 @@ def test_real_surfaces_are_split_by_surface_and_named_as_families(tmp_path, monk
 def test_tiles_of_the_training_are_drawn_again_from_their_numbers():
     first = nearest.training_tiles(2, 11, 2, None)
     assert np.array_equal(first[1], workers.as_bytes(workers.draw(np.random.default_rng((11, 1, 128, 0)), 128)))
+
+
+def test_tiles_that_the_last_stage_kept_are_read_instead(tmp_path):
+    data.make_tiles(tmp_path, 128, 1, 5, 1, ("sand",))
+    kept = nearest.training_tiles(9, 11, 2, None, tmp_path)
+    assert np.array_equal(kept, data.read_tiles(tmp_path, 128).pixels)
+
+
+def test_a_judge_learns_the_pairs_that_the_model_never_sees_and_is_asked_about_drawings_of_them(bench):
+    drawn = train_judge.pair_tiles(5, 1)
+    found = zip(drawn.families, drawn.colours, drawn.wears, strict=True)
+    for (family, word), (shown, colour, wear) in zip(prompts.COMBINATIONS, found, strict=True):
+        assert family == shown
+        assert word in (colour, wear)
+        assert wear in (None, word), "without any other wear"
+    hits = scores.drawn_pairs(bench, 1)
+    assert set(hits) == {prompts.for_pair(*pair) for pair in prompts.COMBINATIONS}
+    assert set(hits.values()) <= {0.0, 1.0}
 
 
 def test_a_dot_in_every_block_is_told_from_grain(bench):

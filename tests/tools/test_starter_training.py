@@ -51,6 +51,8 @@ TINY = replace(
     batch={128: 4, 256: 4},
     plain=0.3,
     small=0.6,
+    refined={128: 118, 256: 59},
+    groups={128: (2, 2), 256: (2, 2)},
 )
 
 
@@ -287,7 +289,7 @@ def test_tiles_do_not_depend_on_where_an_earlier_run_stopped(tmp_path, monkeypat
     for name in ("whole", "parts"):
         (tmp_path / name).mkdir()
         for first in (0, 2):
-            data._make_block((tmp_path / name, 5, 64, first, 2))
+            data._make_block((tmp_path / name, 5, 64, first, 2, ()))
     (tmp_path / "parts" / "64-000002.npy").unlink()
     data.make_tiles(tmp_path / "parts", 64, 4, seed=5, processes=1)
     whole, parts = data.read_tiles(tmp_path / "whole", 64), data.read_tiles(tmp_path / "parts", 64)
@@ -485,7 +487,7 @@ def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_
     assert second.vae.config.scaling_factor == first.vae.config.scaling_factor
     assert (tmp_path / "cache" / "base" / "config.json").exists(), "for --base"
     again = replace(going_on, folder=tmp_path / "again", base=tmp_path / "cache" / "base", settings=once_more)
-    train.run(replace(again, stages=("denoiser", "distil", "export")))
+    train.run(replace(again, stages=("denoiser", "distil", "refine", "export")))
     third = DiffusionPipeline.from_pretrained(tmp_path / "better")
     moved = [torch.equal(a, b) for a, b in zip(third.unet.parameters(), first.unet.parameters(), strict=True)]
     assert not all(moved)
@@ -502,7 +504,7 @@ def test_a_decoder_of_another_shape_begins_with_what_fits():
 def test_each_stage_gets_its_share_of_the_minutes():
     plan = SimpleNamespace(settings=settings.settings_for("cuda"), minutes=20.0, stages=("decoder", "distil", "export"))
     minutes = [train.Plan.minutes_of(plan, stage) for stage in train.STAGES]
-    assert minutes == pytest.approx([0.0, 12.0, 0.0, 8.0, 0.0])
+    assert minutes == pytest.approx([0.0, 12.0, 0.0, 8.0, 0.0, 0.0])
 
 
 def test_unknown_stages_and_devices_are_refused(capsys):

@@ -21,6 +21,7 @@ from tools.starter.textures import (
 from tools.starter.textures.canvas import Canvas
 from tools.starter.textures.captions import captions
 from tools.starter.textures.colours import NAMED, from_hex, from_oklab, named, to_oklab
+from tools.starter.textures.families_wood import boards
 from tools.starter.textures.surface import Style, Surface
 
 
@@ -267,3 +268,15 @@ def test_small_and_large_change_the_size_of_features():
 def test_what_does_not_exist_is_refused(asked):
     with pytest.raises(KeyError):
         make_texture(np.random.default_rng(0), 64, **asked)
+
+
+def test_boards_longer_than_the_tile_may_go_right_through():
+    ends = []
+    for seed in range(60):
+        cells, rows = boards(Canvas(np.random.default_rng(seed), 128, 128), 60.0, 300.0)
+        for row in range(rows):
+            middle = (cells.index == row) & (np.abs(cells.dy) < 5)
+            ends.append(bool(cells.edge[middle].min() < 2))
+    assert 0.3 < np.mean(ends) < 0.56, "as often as a board of 300 px ends in 128"
+    cells, _rows = boards(Canvas(np.random.default_rng(1), 128, 128), 60.0, 60.0)
+    assert cells.count == 4, "short ones all end"

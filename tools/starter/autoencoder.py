@@ -104,10 +104,11 @@ def train(
 @torch.no_grad()
 def encode_tiles(model: AutoencoderTiny, pixels: np.ndarray, batch: int = 16) -> np.ndarray:
     """Raw latents of tiles, float16 (count, channels, height / 8, width / 8), computed by `cache.mixed_precision`."""
-    parts = []
+    parts, device = [], next(model.parameters()).device
     for start in range(0, len(pixels), batch):
-        with cache.mixed_precision():
-            parts.append(model.encoder(to_batch(pixels[start : start + batch])).float().half().numpy())
+        with cache.mixed_precision(device):
+            latents = model.encoder(to_batch(pixels[start : start + batch]).to(device))
+        parts.append(latents.float().half().cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -30,13 +30,14 @@ class Tiles:
     wears: list[str | None]
 
 
-def _make_block(task: tuple[Path, int, int, int, int]) -> None:
-    folder, seed, size, first, count = task
+def _make_block(task: tuple[Path, int, int, int, int, tuple[str, ...]]) -> None:
+    folder, seed, size, first, count, families = task
     pixels = np.empty((count, size, size, 3), np.uint8)
     labels = []
     for row in range(count):
         rng = np.random.default_rng((seed, size, first + row))
-        texture = make_texture(rng, size)
+        family = families[(first + row) % len(families)] if families else None
+        texture = make_texture(rng, size, family)
         pixels[row] = np.clip(texture.color * 255.0 + 0.5, 0, 255).astype(np.uint8)
         label = {"family": texture.family, "colour": texture.colour, "wear": texture.wear}
         labels.append({**label, "captions": list(texture.captions)})
@@ -46,11 +47,16 @@ def _make_block(task: tuple[Path, int, int, int, int]) -> None:
     os.replace(folder / f"{name}.part.npy", folder / f"{name}.npy")
 
 
-def make_tiles(folder: Path, size: int, count: int, seed: int, processes: int = 2) -> None:
-    """Make the tiles that are missing in `folder`, in blocks of 250; what is there is kept."""
+def make_tiles(
+    folder: Path, size: int, count: int, seed: int, processes: int = 2, families: tuple[str, ...] = ()
+) -> None:
+    """Make the tiles that are missing in `folder`, in blocks of 250; what is there is kept.
+
+    families: that are drawn in turn; without them a tile is of any family, by its weight.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        (folder, seed, size, first, min(BLOCK, count - first))
+        (folder, seed, size, first, min(BLOCK, count - first), families)
         for first in range(0, count, BLOCK)
         if not (folder / f"{size}-{first:06d}.npy").exists()
     ]
@@ -81,4 +87,15 @@ def read_tiles(folder: Path, size: int, count: int | None = None) -> Tiles:
         [label["family"] for label in labels][:count],
         [label["colour"] for label in labels][:count],
         [label["wear"] for label in labels][:count],
+    )
+
+
+def joined(first: Tiles, second: Tiles) -> Tiles:
+    """Both, of one size."""
+    return Tiles(
+        np.concatenate((first.pixels, second.pixels)),
+        first.captions + second.captions,
+        first.families + second.families,
+        first.colours + second.colours,
+        first.wears + second.wears,
     )

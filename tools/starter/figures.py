@@ -165,12 +165,13 @@ def judge_lines(bench: judging.Bench, autoencoder: AutoencoderTiny, folder: Path
         for title, tiles in sets.items()
     }
     both = sets | behind
-    return [
+    shares = [
         f"{title}: {name} {share:.3f}"
         for title, tiles in both.items()
         for name, share in judging.score(bench, tiles).items()
         if name == "material" or "real" not in title
     ]
+    return [*shares, *(f"drawings of the combinations: {line}" for line in share_lines(scores.drawn_pairs(bench)))]
 
 
 def share_lines(hits: dict[str, float]) -> list[str]:

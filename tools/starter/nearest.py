@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from . import cache, real
 from . import judge as judging
+from .data import read_tiles
 from .prompts import SEEN, UNSEEN
 from .scores import Nearest, nearest_tiles
 from .sheet import load_pipeline
@@ -34,11 +35,16 @@ def make_sheet(pairs: Sequence[Nearest], columns: int = 5, cell: int = 96) -> Im
     return sheet
 
 
-def training_tiles(count: int, seed: int, workers: int, real_folder: Path | None) -> np.ndarray:
-    """The first `count` tiles that so many workers drew, and all real ones: uint8 (N, size, size, 3)."""
+def training_tiles(
+    count: int, seed: int, workers: int, real_folder: Path | None, kept: Path | None = None
+) -> np.ndarray:
+    """The first `count` tiles that so many workers drew, or those in `kept`, and all real ones: uint8 (N, s, s, 3)."""
     size = judging.SIZE
-    numbers = ((seed, n % workers, size, n // workers) for n in range(count))
-    drawn = np.stack([as_bytes(draw(np.random.default_rng(number), size)) for number in numbers])
+    if kept is not None:
+        drawn = read_tiles(kept, size).pixels
+    else:
+        numbers = ((seed, n % workers, size, n // workers) for n in range(count))
+        drawn = np.stack([as_bytes(draw(np.random.default_rng(number), size)) for number in numbers])
     return drawn if real_folder is None else np.concatenate((drawn, real.for_training(real_folder, size).pixels))
 
 
@@ -48,11 +54,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=cache.MODEL, metavar="DIR")
     parser.add_argument("--cache", type=Path, default=cache.default_cache(), metavar="DIR")
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="tiles of real surfaces, see tools/starter/real.py")
+    parser.add_argument("--tiles", type=Path, metavar="FOLDER", help="drawings that the last stage kept, instead")
     parser.add_argument("--drawn", type=int, default=6000, metavar="N", help="procedural tiles (6000)")
     parser.add_argument("--seed", type=int, default=1, help="of the training (1, the sixth version's)")
     parser.add_argument("--workers", type=int, default=1, help="of the training (1)")
     options = parser.parse_args()
-    tiles = training_tiles(options.drawn, options.seed, options.workers, options.real)
+    tiles = training_tiles(options.drawn, options.seed, options.workers, options.real, options.tiles)
     bench = judging.load(options.cache)
     pairs = nearest_tiles(load_pipeline(options.model), bench, tiles, bench.features(tiles), (*SEEN, *UNSEEN))
     make_sheet(pairs).save(options.output, quality=70, method=6)

@@ -31,7 +31,7 @@ class Settings:
     rates: Mapping[str, float]
     denoiser_decay: float  # of the average of the weights
     shares: Mapping[str, float] = field(
-        default_factory=lambda: {"autoencoder": 0.22, "decoder": 0.12, "denoiser": 0.58, "distil": 0.08}
+        default_factory=lambda: {"autoencoder": 0.22, "decoder": 0.12, "denoiser": 0.58, "distil": 0.08, "refine": 0.2}
     )
     plain: float = 0.48
     small: float = 0.69
@@ -47,6 +47,11 @@ class Settings:
     # At 2.0, 1.3 and 2.5 seeds hardly differed, and brushed metal and asphalt had the contrast of wood and knit.
     guidance: tuple[float, float, float] = (1.6, 1.2, 1.8)
     empty_captions: float = 0.1
+    # The last stage's: drawings by size, all families in turn, and groups of tiles a step takes, of how many each.
+    refined: Mapping[int, int] = field(default_factory=lambda: {SMALL: 14_160, LARGE: 2360})
+    groups: Mapping[int, tuple[int, int]] = field(default_factory=lambda: {SMALL: (16, 16), LARGE: (8, 16)})
+    eye: float = 0.11  # share of its minutes
+    photographs: float = 0.12  # share of its groups
     reuse: int = 1  # how often a tile is drawn once it is encoded (see `encoded`)
     again: float = 0.5  # the denoiser's rate, over that from nothing, where a trained one is gone on from
     # Noise on the word vectors, whose own deviation is 1: it blurs the words into regions, so that a word which no
@@ -63,7 +68,7 @@ _CARD = Settings(
     autoencoder_batch=96,
     decoder_batch=64,
     batch={SMALL: 512, LARGE: 160},
-    rates={"autoencoder": 1e-3, "decoder": 4e-4, "denoiser": 1e-3, "distil": 1e-4},
+    rates={"autoencoder": 1e-3, "decoder": 4e-4, "denoiser": 1e-3, "distil": 1e-4, "refine": 1.5e-4},
     denoiser_decay=0.9995,
 )
 _PROCESSOR = replace(
@@ -75,9 +80,10 @@ _PROCESSOR = replace(
     autoencoder_batch=8,
     decoder_batch=8,
     batch={SMALL: 24, LARGE: 6},
-    rates={"autoencoder": 6e-4, "decoder": 5e-4, "denoiser": 6e-4, "distil": 1e-4},
+    rates={"autoencoder": 6e-4, "decoder": 5e-4, "denoiser": 6e-4, "distil": 1e-4, "refine": 1.5e-4},
     denoiser_decay=0.999,
-    shares={"autoencoder": 0.2, "decoder": 0.1, "denoiser": 0.51, "distil": 0.19},
+    shares={"autoencoder": 0.2, "decoder": 0.1, "denoiser": 0.51, "distil": 0.19, "refine": 0.5},
+    groups={SMALL: (4, 8), LARGE: (2, 4)},
     reuse=4,
 )
 

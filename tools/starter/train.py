@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from diffusers import AutoencoderTiny, UNet2DConditionModel
 
-from . import autoencoder, cache, compiling, decoder, denoiser, distil, export, real, words
+from . import autoencoder, cache, compiling, decoder, denoiser, distil, export, real, refine, words
 from .encoded import Encoded
 from .networks import make_autoencoder, make_denoiser, train_lean
 from .pool import Tiles
@@ -24,7 +24,7 @@ from .textures import make_texture
 from .torus import wrap
 from .workers import Crew
 
-STAGES = ("autoencoder", "decoder", "denoiser", "distil", "export")
+STAGES = ("autoencoder", "decoder", "denoiser", "distil", "refine", "export")
 MINUTES = 180.0
 CAPTIONED = 3000  # textures whose captions give a new word table its words
 
@@ -143,8 +143,15 @@ def run_distil(plan: Plan, tiles: Tiles, known: words.Words) -> None:
     distil.train(plan.folder, minutes, plan.seed, material, teacher, compiled, student)
 
 
+def run_refine(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+    """Of the student as distilled here, else as the model that is gone on from has it."""
+    settings, minutes = plan.settings, plan.minutes_of("refine")
+    student = load_denoiser(replace(plan, base=None), "distil", "denoiser")
+    refine.run(plan.folder, minutes, plan.seed, settings, load_autoencoder(plan), known, student, plan.real)
+
+
 def run_export(plan: Plan, tiles: Tiles, known: words.Words) -> None:
-    parts = load_denoiser(plan, "distil", "denoiser").cpu(), load_autoencoder(plan).cpu(), known.encoder.cpu()
+    parts = load_denoiser(plan, "refine", "distil", "denoiser").cpu(), load_autoencoder(plan).cpu(), known.encoder.cpu()
     export.export(export.assemble(*parts, known.tokenizer), plan.output)
     if (plan.folder / "denoiser.ckpt").exists():
         load_denoiser(plan, "denoiser").cpu().save_pretrained(plan.folder / "base")  # for --base
@@ -156,6 +163,7 @@ RUN: dict[str, Callable[[Plan, Tiles, words.Words], None]] = {
     "decoder": run_decoder,
     "denoiser": run_denoiser,
     "distil": run_distil,
+    "refine": run_refine,
     "export": run_export,
 }
 

@@ -33,6 +33,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "d0259fe5e7152a8c": (3, 8),
     "f696cbda79116845": (4, 8),
     "dcd381186f7859fa": (5, 4),
+    "0249e6242e47305c": (6, 4),
 }
 
 

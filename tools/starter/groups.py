@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tiles by what they show, for `refine`: drawn families, and categories of photographs. May import torch, diffusers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny
+
+from . import real
+from .autoencoder import encode_tiles
+from .data import Tiles, make_tiles, read_tiles
+from .eye import PLAIN_LABELS, UNKNOWN, labels_of, rolled
+from .prompts import for_family
+from .textures import FAMILIES
+
+CAPTIONS = 24  # of every photograph
+PLAIN = 0.4  # share of draws of a drawn family under its plainest words
+HARDEST = 2.0  # a greater error counts as this
+
+
+@dataclass(frozen=True)
+class Group:
+    """Latents (N, C, h, w) of variance about 1, float16, captions of each, and labels (N, 4) in `eye.LABELS`.
+
+    plain: the rows of which the plainest words say all: no colour, wear or size named.
+    words: the plainest words; "" for photographs, whose labels are UNKNOWN.
+    """
+
+    latents: torch.Tensor
+    captions: Sequence[Sequence[str]]
+    labels: torch.Tensor
+    plain: Sequence[int] = ()
+    words: str = ""
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[str], torch.Tensor]:
+        """Tiles, rolled by whole latents, with a caption of each and their labels; all different if there are enough.
+
+        Under one caption some of the time, for that is what a prompt with several seeds is.
+        """
+        if len(self.plain) >= count and rng.random() < PLAIN:
+            rows = rng.choice(self.plain, count, replace=False)
+            captions = [self.words] * count
+        else:
+            rows = rng.choice(len(self.latents), count, replace=len(self.latents) < count)
+            captions = [str(rng.choice(self.captions[row])) for row in rows]
+        chosen = torch.from_numpy(rows).to(self.latents.device)
+        return rolled(self.latents[chosen].float()), captions, self.labels[chosen]
+
+
+class Groups:
+    """By size of tile: groups to draw from, and (how many of them, tiles of each) a step takes.
+
+    The families that are named worst are drawn most often, as `learned` says. photographs: share of the draws.
+    """
+
+    def __init__(
+        self, groups: Mapping[int, Sequence[Group]], counts: Mapping[int, tuple[int, int]], photographs: float
+    ) -> None:
+        self._groups, self._counts, self._photographs = groups, counts, photographs
+        self.errors = {size: np.ones(len(some)) for size, some in groups.items()}
+
+    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, torch.Tensor, list[str], torch.Tensor]:
+        """(Numbers of groups, their latents one after another, a caption and labels of each tile)."""
+        numbers = self._choose(size, rng)
+        parts = [self._groups[size][number].draw(self._counts[size][1], rng) for number in numbers]
+        captions = [caption for _, some, _ in parts for caption in some]
+        return numbers, torch.cat([x for x, _, _ in parts]), captions, torch.cat([labels for _, _, labels in parts])
+
+    def _choose(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        drawn = np.array([group.words != "" for group in self._groups[size]])
+        weights = np.where(drawn, 0.3 + self.errors[size].clip(0, HARDEST), 0.0)
+        weights /= weights.sum()
+        if not drawn.all():
+            weights = weights * (1 - self._photographs) + np.where(drawn, 0.0, self._photographs / (~drawn).sum())
+        return rng.choice(len(weights), min(self._counts[size][0], len(weights)), replace=False, p=weights)
+
+    def learned(self, size: int, numbers: np.ndarray, errors: torch.Tensor) -> None:
+        """errors: (tiles,), how wrongly the eye named the material of what was generated for a draw."""
+        for number, error in zip(numbers, errors.view(len(numbers), -1).mean(1).tolist(), strict=True):
+            self.errors[size][number] += 0.2 * (error - self.errors[size][number])
+
+    def worst(self, size: int, count: int = 8) -> dict[str, float]:
+        """The plainest words of the families with the greatest errors."""
+        pairs = zip(self.errors[size], self._groups[size], strict=True)
+        errors = [(error, group.words) for error, group in pairs if group.words]
+        return {words: round(float(error), 2) for error, words in sorted(errors, reverse=True)[:count]}
+
+
+def encoded(autoencoder: AutoencoderTiny, pixels: np.ndarray) -> torch.Tensor:
+    """Latents of variance about 1, float16, on the autoencoder's device."""
+    latents = torch.from_numpy(encode_tiles(autoencoder, pixels)).float() * float(autoencoder.config.scaling_factor)
+    return latents.half().to(next(autoencoder.parameters()).device)
+
+
+def drawn(folder: Path, size: int, count: int, seed: int, processes: int) -> Tiles:
+    """`count` drawings of all families in turn, made once."""
+    make_tiles(folder, size, count, seed, processes, tuple(FAMILIES))
+    return read_tiles(folder, size, count)
+
+
+def by_family(tiles: Tiles, latents: torch.Tensor) -> list[Group]:
+    """A group of each family that the tiles show."""
+    labels = labels_of(tiles)
+    out = []
+    for family in dict.fromkeys(tiles.families):
+        rows = [number for number, name in enumerate(tiles.families) if name == family]
+        mine = labels[rows]
+        # Two colours are what checkered tiles are: their plainest words name none of them.
+        start = 2 if family == "checkered tiles" else 1
+        plain = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).nonzero()[:, 0].tolist()
+        captions = [tiles.captions[row] for row in rows]
+        out.append(Group(latents[rows], captions, mine.to(latents.device), plain, for_family(family)))
+    return out
+
+
+def by_category(folder: Path, size: int, autoencoder: AutoencoderTiny, fewest: int) -> list[Group]:
+    """A group of each category of photographs that has at least so many."""
+    tiles = real.for_training(folder, size)
+    rng = np.random.default_rng(0)
+    rows: dict[str, list[int]] = {}
+    for number, label in enumerate(tiles.labels):
+        rows.setdefault(label.category, []).append(number)
+    out = []
+    for numbers in rows.values():
+        if len(numbers) >= fewest:
+            captions = [real.captions(rng, tiles.labels[number], size, CAPTIONS) for number in numbers]
+            labels = torch.full((len(numbers), len(PLAIN_LABELS)), UNKNOWN)
+            latents = encoded(autoencoder, tiles.pixels[numbers])
+            out.append(Group(latents, captions, labels.to(latents.device)))
+    return out
