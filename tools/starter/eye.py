@@ -18,6 +18,7 @@ from .networks import LATENT_CHANNELS
 from .schedule import Stage
 from .textures import FAMILIES, WEAR
 from .textures.colours import NAMED
+from .torus import layer_statistics
 
 LABELS: tuple[tuple[str | None, ...], ...] = (
     tuple(FAMILIES),
@@ -63,14 +64,7 @@ class Eye(nn.Module):
 
     def statistics(self, x: torch.Tensor) -> torch.Tensor:
         """Mean and deviation of every layer over the tile, float32 (N, statistics)."""
-        seen = [x]
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
-            x = functional.silu(norm(convolution(torch.cat((x[..., -1:], x, x[..., :1]), -1))))
-            seen.append(x)
-        flat = [layer.flatten(2).float() for layer in seen]
-        # Not std(): its gradient has no limit where a channel is flat.
-        return torch.cat([part for f in flat for part in (f.mean(2), (f.var(2) + 1e-2).sqrt())], 1)
+        return layer_statistics(self.convolutions, self.norms, x)
 
     def scores(self, statistics: torch.Tensor) -> list[torch.Tensor]:
         """For each of LABELS, (N, names)."""

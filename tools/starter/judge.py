@@ -20,7 +20,7 @@ from .data import Tiles
 from .networks import LATENT_CHANNELS, PIXELS_PER_LATENT, make_autoencoder
 from .textures import FAMILIES, WEAR
 from .textures.colours import NAMED
-from .torus import wrap
+from .torus import layer_statistics, wrap
 
 SIZE = 128
 CHANNELS = LATENT_CHANNELS + 4
@@ -92,14 +92,7 @@ class Judge(nn.Module):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """What the three heads see: mean and deviation of every layer over the picture, (N, features)."""
-        seen = [x]
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = torch.cat((x[..., -1:, :], x, x[..., :1, :]), -2)
-            x = functional.silu(norm(convolution(torch.cat((x[..., -1:], x, x[..., :1]), -1))))
-            seen.append(x)
-        flat = [layer.flatten(2).float() for layer in seen]
-        # Not std(): its gradient has no limit where a channel is flat, and clipping it would stop all learning.
-        return torch.cat([part for f in flat for part in (f.mean(2), (f.var(2) + 1e-2).sqrt())], 1)
+        return layer_statistics(self.convolutions, self.norms, x)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features = self.features(x)
