@@ -103,6 +103,36 @@ def test_a_judge_learns_the_pairs_that_the_model_never_sees_and_is_asked_about_d
     assert set(hits.values()) <= {0.0, 1.0}
 
 
+def test_materials_are_judged_at_the_size_of_a_result_too(bench, monkeypatch):
+    asked = []
+
+    def pictures(pipeline, prompt, seeds, size):
+        asked.append((prompt, len(seeds), size))
+        return np.zeros((len(seeds), size, size, 3), np.uint8)
+
+    monkeypatch.setattr(scores, "pictures", pictures)
+    monkeypatch.setattr(figures, "DEFAULT_PIXELS", 64)
+    drawings, mean, every = figures.result_lines(None, bench, range(3))
+    assert asked == [(prompts.for_family(family), 3, 64) for family in FAMILIES]
+    assert drawings.startswith("drawings of 64 px: 0.")
+    assert mean.startswith("mean 0.")
+    assert every.count(",") == len(FAMILIES) - 1
+
+
+def test_long_boards_are_told_from_blocks(monkeypatch):
+    ends, rows = np.zeros((2, 64, 64, 3), np.uint8)
+    rows[::16] = ends[::16] = 200
+    ends[:, ::16] = 200
+    assert scores.lengthways(rows) > 100
+    assert scores.lengthways(ends) == pytest.approx(1.0)
+    assert scores.lengthways(rows.swapaxes(0, 1)) < 0.01
+    monkeypatch.setattr(scores, "DEFAULT_PIXELS", 128)
+    monkeypatch.setattr(scores, "pictures", lambda pipeline, prompt, seeds, size: np.stack([rows, ends]))
+    found = scores.boards(None, 1)
+    assert found["drawings"] > 1.5
+    assert found["pictures"] > 1
+
+
 def test_a_dot_in_every_block_is_told_from_grain(bench):
     class Dotted(torch.nn.Module):
         def encode(self, x):

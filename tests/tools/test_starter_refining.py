@@ -93,6 +93,33 @@ def test_plainest_words_stand_for_tiles_of_which_nothing_more_is_said():
     assert len(group.draw(9, np.random.default_rng(0))[1]) == 9, "more than there are"
 
 
+def test_tiles_of_one_wear_are_compared_with_each_other_where_there_are_enough():
+    torch.manual_seed(0)
+    captions = [["mossy"]] * 6 + [["rusty"]] * 3 + [["plain"]] * 21
+    worn = (range(6), range(6, 9))
+    group = groups.Group(torch.randn(30, 12, 4, 4), captions, torch.zeros(30, 4).long(), (), "bricks", worn)
+    drawn = [group.draw(4, np.random.default_rng(seed))[1] for seed in range(80)]
+    assert 8 < sum(some == ["mossy"] * 4 for some in drawn) < 40
+    assert not any(some == ["rusty"] * 4 for some in drawn), "three are too few"
+
+
+def test_the_wears_of_a_family_are_found(families):
+    for group in families:
+        for wear, rows in enumerate(group.worn):
+            assert all(int(group.labels[row, groups.WEAR_COLUMN]) == wear for row in rows)
+    assert any(rows for group in families for rows in group.worn)
+
+
+def test_some_families_are_drawn_more_often_than_by_their_error(tiles, autoencoder):
+    often = {"planks": 30.0}
+    families = groups.by_family(tiles, groups.encoded(autoencoder, tiles.pixels), often)
+    assert [group.often for group in families] == [often.get(family, 1.0) for family in FAMILIES]
+    plan, rng = groups.Groups({128: families}, {128: (1, 2)}, 0.0), np.random.default_rng(0)
+    planks = list(FAMILIES).index("planks")
+    share = np.mean([plan.draw(128, rng)[0][0] == planks for _ in range(400)])
+    assert share == pytest.approx(30 / (30 + len(FAMILIES) - 1), abs=0.08)
+
+
 def test_what_is_named_worst_is_drawn_most_often_and_photographs_have_their_share(families, autoencoder, real_folder):
     photographs = groups.by_category(real_folder, 128, autoencoder, 3)
     assert [bool((group.labels == eye.UNKNOWN).all()) for group in photographs] == [True] * 2
@@ -117,7 +144,7 @@ def test_the_last_stage_learns_and_goes_on(tmp_path, tiles, families, words):
     assert torch.isfinite(seer.whitening).all()
     student = wrap(tiny_denoiser())
     before = [parameter.detach().clone() for parameter in student.parameters()]
-    some = replace(TINY, groups={128: (2, 2), 256: (2, 2)})
+    some = replace(TINY, groups={128: (2, 2), 256: (2, 2)}, sizes=(128, 256))
     plan = groups.Groups({128: families, 256: families}, some.groups, 0.0)
     after = refine.train(tmp_path, 0.05, 1, plan, seer, words, student, some)
     assert any(not torch.equal(a, b) for a, b in zip(before, after.parameters(), strict=True))
@@ -132,4 +159,5 @@ def test_the_last_stage_has_its_share_of_the_minutes_on_every_device():
     for device in ("cpu", "cuda"):
         found = settings.settings_for(device)
         assert min(found.shares["refine"], found.rates["refine"]) > 0
-        assert set(found.groups) == set(found.refined)
+        assert set(found.groups) == set(found.refined) == set(found.sizes)
+        assert set(found.often) <= set(FAMILIES)

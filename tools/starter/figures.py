@@ -24,6 +24,7 @@ from . import judge as judging
 from .autoencoder import encode_tiles, to_batch
 from .data import Tiles, read_tiles
 from .losses import folded, local_amplitudes, strengths
+from .networks import DEFAULT_PIXELS
 from .sheet import GUIDANCE, draw, load_pipeline, own_steps
 from .textures import FAMILIES, make_texture
 from .workers import as_bytes
@@ -181,6 +182,16 @@ def share_lines(hits: dict[str, float]) -> list[str]:
     return [f"mean {np.mean(list(hits.values())):.3f}, worst {hits[worst]:.2f} ({worst})", every]
 
 
+def result_lines(pipeline: StableDiffusionPipeline, bench: judging.Bench, seeds: Sequence[int]) -> list[str]:
+    """Materials at a result's size, which the judge never learned at: so what it says of drawings of it comes first."""
+    size = DEFAULT_PIXELS
+    families = list(FAMILIES)
+    named = bench.verdicts(held_out_tiles(2 * len(families), size))
+    right = [seen.material == judging.material_of(family) for seen, family in zip(named, 2 * families, strict=True)]
+    hits = scores.material_hits(pipeline, bench, seeds, size)
+    return [f"drawings of {size} px: {np.mean(right):.3f}", *share_lines(hits)]
+
+
 def seam_lines(rejected: int, count: int) -> list[str]:
     return [f"{rejected} of {count} rejected by the roll test at p < 0.01 ({rejected / count:.1%}; chance is 0.5 %)"]
 
@@ -202,6 +213,8 @@ NAMES = (
     "combinations",
     "synonyms",
     "diversity",
+    "results",
+    "boards",
     "seams",
     "seconds",
 )
@@ -232,6 +245,8 @@ def main() -> None:
         "combinations": lambda: share_lines(scores.combination_hits(pipeline, judge(), seeds)),
         "synonyms": lambda: share_lines(scores.synonym_hits(pipeline, judge(), seeds)),
         "diversity": lambda: share_lines(scores.diversity(pipeline, judge())),
+        "results": lambda: result_lines(pipeline, judge(), seeds[:3]),
+        "boards": lambda: [f"{name} {value:.2f}" for name, value in scores.boards(pipeline).items()],
         "seams": lambda: seam_lines(*scores.seams_rejected(pipeline)),
         "seconds": lambda: time_lines(seconds(pipeline)),
     }

@@ -12,13 +12,15 @@ from diffusers import AutoencoderTiny
 from . import real
 from .autoencoder import encode_tiles
 from .data import Tiles, make_tiles, read_tiles
-from .eye import PLAIN_LABELS, UNKNOWN, labels_of, rolled
+from .eye import HEADS, PLAIN_LABELS, UNKNOWN, labels_of, rolled
 from .prompts import for_family
 from .textures import FAMILIES
 
 CAPTIONS = 24  # of every photograph
 PLAIN = 0.4  # share of draws of a drawn family under its plainest words
+WORN = 0.25  # share of them with one wear
 HARDEST = 2.0  # a greater error counts as this
+WEAR_COLUMN = HEADS.index("wear")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Group:
 
     plain: the rows of which the plainest words say all: no colour, wear or size named.
     words: the plainest words; "" for photographs, whose labels are UNKNOWN.
+    worn: the rows of each wear.
+    often: how much more often than by its error it is drawn.
     """
 
     latents: torch.Tensor
@@ -34,17 +38,22 @@ class Group:
     labels: torch.Tensor
     plain: Sequence[int] = ()
     words: str = ""
+    worn: Sequence[Sequence[int]] = ()
+    often: float = 1.0
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, list[str], torch.Tensor]:
         """Tiles, rolled by whole latents, with a caption of each and their labels; all different if there are enough.
 
-        Under one caption some of the time, for that is what a prompt with several seeds is.
+        Under one caption some of the time, for that is what a prompt with several seeds is, and with one wear some of
+        the time: among tiles of all wears what moss does to a layout hardly counts.
         """
-        if len(self.plain) >= count and rng.random() < PLAIN:
+        kind, worn = rng.random(), [rows for rows in self.worn if len(rows) >= count]
+        if kind < PLAIN and len(self.plain) >= count:
             rows = rng.choice(self.plain, count, replace=False)
             captions = [self.words] * count
         else:
-            rows = rng.choice(len(self.latents), count, replace=len(self.latents) < count)
+            among = worn[rng.integers(len(worn))] if worn and kind > 1 - WORN else range(len(self.latents))
+            rows = rng.choice(among, count, replace=len(among) < count)
             captions = [str(rng.choice(self.captions[row])) for row in rows]
         chosen = torch.from_numpy(rows).to(self.latents.device)
         return rolled(self.latents[chosen].float()), captions, self.labels[chosen]
@@ -71,7 +80,8 @@ class Groups:
 
     def _choose(self, size: int, rng: np.random.Generator) -> np.ndarray:
         drawn = np.array([group.words != "" for group in self._groups[size]])
-        weights = np.where(drawn, 0.3 + self.errors[size].clip(0, HARDEST), 0.0)
+        often = np.array([group.often for group in self._groups[size]])
+        weights = np.where(drawn, often * (0.3 + self.errors[size].clip(0, HARDEST)), 0.0)
         weights /= weights.sum()
         if not drawn.all():
             weights = weights * (1 - self._photographs) + np.where(drawn, 0.0, self._photographs / (~drawn).sum())
@@ -101,8 +111,8 @@ def drawn(folder: Path, size: int, count: int, seed: int, processes: int) -> Til
     return read_tiles(folder, size, count)
 
 
-def by_family(tiles: Tiles, latents: torch.Tensor) -> list[Group]:
-    """A group of each family that the tiles show."""
+def by_family(tiles: Tiles, latents: torch.Tensor, often: Mapping[str, float] | None = None) -> list[Group]:
+    """A group of each family that the tiles show. often: see `Group`; 1 where nothing is said."""
     labels = labels_of(tiles)
     out = []
     for family in dict.fromkeys(tiles.families):
@@ -112,7 +122,9 @@ def by_family(tiles: Tiles, latents: torch.Tensor) -> list[Group]:
         start = 2 if family == "checkered tiles" else 1
         plain = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).nonzero()[:, 0].tolist()
         captions = [tiles.captions[row] for row in rows]
-        out.append(Group(latents[rows], captions, mine.to(latents.device), plain, for_family(family)))
+        worn = [(mine[:, WEAR_COLUMN] == wear).nonzero()[:, 0].tolist() for wear in range(PLAIN_LABELS[WEAR_COLUMN])]
+        share = (often or {}).get(family, 1.0)
+        out.append(Group(latents[rows], captions, mine.to(latents.device), plain, for_family(family), worn, share))
     return out
 
 

@@ -21,7 +21,7 @@ from .denoiser import Network, as_unet, velocity
 from .distil import grid
 from .groups import Group, Groups, by_category, by_family, drawn, encoded
 from .schedule import Stage
-from .settings import LARGE, SMALL, Settings
+from .settings import Settings
 from .words import Words
 
 # Of the energy distances of what `Eye.compared` gives. With the first alone, textures went where the eye names them
@@ -29,7 +29,7 @@ from .words import Words
 CLOUDS = (3.0, 3.0, 3.0)
 NAMING = (0.2, 0.1, 0.1, 0.06)  # of the eye's errors, by head
 AWAY = ("apart", "whitened", "moments")
-LARGE_EVERY = 2  # steps
+REPORTED = 40  # steps of all sizes, of which means are told
 
 
 def energy_distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -74,8 +74,9 @@ def train(
     stage = Stage("refine", student, folder, minutes, peak=settings.rates["refine"], seed=seed, decay=0.99)
     run, named = compiling.network(stage.model, settings.compiled), replace(settings, empty_captions=0.0)
     rng = np.random.default_rng((seed, stage.step))
+    since: list[list[float]] = []
     while not stage.done:
-        size = LARGE if stage.step % LARGE_EVERY == LARGE_EVERY - 1 else SMALL
+        size = settings.sizes[stage.step % len(settings.sizes)]
         numbers, real, captions, labels = groups.draw(size, rng)
         ids = torch.from_numpy(tokens.tokenize(words.known, captions)).to(words.device)
         made = generate(run, torch.randn_like(real), words.blurred(ids, named))
@@ -95,11 +96,11 @@ def train(
         loss = torch.stack(parts).sum()
         stage.update(loss)
         groups.learned(size, numbers, wrong[0].detach())
-        if stage.step % 50 == 0:
-            heads = {name: float(error.detach().mean()) for name, error in zip(eye.HEADS, wrong, strict=True)}
-            away = {name: float(part) for name, part in zip(AWAY, apart, strict=True)}
-            stage.report(**away, **heads)
-            print(f"refine: worst named at {SMALL} px: {groups.worst(SMALL)}", flush=True)
+        since.append([float(part.detach().mean()) for part in (*apart, *wrong)])
+        if stage.step % REPORTED == 0:
+            stage.report(**dict(zip((*AWAY, *eye.HEADS), np.mean(since, 0).tolist(), strict=True)))
+            since.clear()
+            print(f"refine: worst named: {[groups.worst(some) for some in dict.fromkeys(settings.sizes)]}", flush=True)
     return as_unet(stage.average)
 
 
@@ -125,7 +126,7 @@ def run(
     for size, count in settings.refined.items():
         tiles = drawn(folder / "refine-tiles", size, count, seed, settings.workers)
         latents = encoded(autoencoder, tiles.pixels)
-        families = by_family(tiles, latents)
+        families = by_family(tiles, latents, settings.often)
         if seer is None:  # by the small ones, of which there are most
             labels = eye.labels_of(tiles).to(latents.device)
             seer = eye.train(folder, minutes * settings.eye, seed, latents, labels)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from diffusers import StableDiffusionPipeline
+from scipy.ndimage import gaussian_filter
 
 from addon.core import seams
 from addon.core.requests.texture import Axes
 
 from . import cache
 from .judge import Bench, material_of
+from .networks import DEFAULT_PIXELS
 from .prompts import COMBINATIONS, SYNONYMS, for_family, for_pair
 from .sheet import draw
 from .textures import FAMILIES, WEAR, Texture, make_texture
@@ -34,11 +36,13 @@ def pictures(pipeline: StableDiffusionPipeline, prompt: str, seeds: Sequence[int
         return np.stack([np.asarray(image) for image in draw(pipeline, prompt, seeds, size)])
 
 
-def material_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int]) -> dict[str, float]:
+def material_hits(
+    pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequence[int], size: int = SIZE
+) -> dict[str, float]:
     """For every family, the share of its pictures whose material the judge names right."""
     hits = {}
     for family in FAMILIES:
-        verdicts = bench.verdicts(pictures(pipeline, for_family(family), seeds))
+        verdicts = bench.verdicts(pictures(pipeline, for_family(family), seeds, size))
         hits[family] = float(np.mean([verdict.material == material_of(family) for verdict in verdicts]))
     return hits
 
@@ -99,6 +103,29 @@ def synonym_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequenc
         verdicts = bench.verdicts(pictures(pipeline, word, seeds))
         hits[word] = float(np.mean([verdict.material in wanted for verdict in verdicts]))
     return hits
+
+
+def lengthways(pixels: np.ndarray) -> float:
+    """How much more the brightness of uint8 (H, W, 3) changes down than across: of boards along x, the more the longer.
+
+    The ratio of the mean squared differences between neighbours, 1 where there is no direction, after a blur of 2 px,
+    which takes most of the grain away.
+    """
+    smooth = gaussian_filter(pixels.astype(np.float64).mean(2), 2.0, mode="wrap")
+    down, across = (np.square(smooth - np.roll(smooth, 1, axis)).mean() for axis in (0, 1))
+    return float(down / max(across, 1e-12))
+
+
+def boards(pipeline: StableDiffusionPipeline, count: int = 8) -> dict[str, float]:
+    """The median of `lengthways` of planks at a result's size, of drawings and of the model's."""
+    size, drawn, number = DEFAULT_PIXELS, [], 0
+    while len(drawn) < 3 * count:
+        texture = make_texture(np.random.default_rng((5, number)), size, "planks")
+        number += 1
+        if texture.wear is None and texture.colour is None:
+            drawn.append(lengthways(as_bytes(texture)))
+    made = [lengthways(picture) for picture in pictures(pipeline, for_family("planks"), range(count), size)]
+    return {"drawings": float(np.median(drawn)), "pictures": float(np.median(made))}
 
 
 def spread(rows: np.ndarray, scale: np.ndarray) -> float:

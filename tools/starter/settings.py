@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-SMALL, LARGE = 128, 256  # px, of the tiles
+SMALL, LARGE, FULL = 128, 256, 512  # px, of the tiles; the last stage alone sees those as large as a result
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,24 @@ class Settings:
     guidance: tuple[float, float, float] = (1.6, 1.2, 1.8)
     empty_captions: float = 0.1
     # The last stage's: drawings by size, all families in turn, and groups of tiles a step takes, of how many each.
-    refined: Mapping[int, int] = field(default_factory=lambda: {SMALL: 14_160, LARGE: 2360})
-    groups: Mapping[int, tuple[int, int]] = field(default_factory=lambda: {SMALL: (16, 16), LARGE: (8, 16)})
+    refined: Mapping[int, int] = field(default_factory=lambda: {SMALL: 14_160, LARGE: 2360, FULL: 1416})
+    groups: Mapping[int, tuple[int, int]] = field(
+        default_factory=lambda: {SMALL: (16, 16), LARGE: (8, 16), FULL: (2, 16)}
+    )
+    # In turn. Without FULL, textures of 128 px were right, and planks of 512 px, the size of a result, were blocks.
+    sizes: tuple[int, ...] = (SMALL, FULL, SMALL, LARGE)
+    # How much more often than by its error a family is drawn: what the eye names well though its layout is wrong, what
+    # is slow to learn, and what is asked for most.
+    often: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "planks": 18.0,
+            "wood": 5.0,
+            "bricks": 4.0,
+            "fur": 3.0,
+            "brick paving": 3.0,
+            "straw": 2.0,
+        }
+    )
     eye: float = 0.11  # share of its minutes
     photographs: float = 0.12  # share of its groups
     reuse: int = 1  # how often a tile is drawn once it is encoded (see `encoded`)
@@ -83,7 +99,7 @@ _PROCESSOR = replace(
     rates={"autoencoder": 6e-4, "decoder": 5e-4, "denoiser": 6e-4, "distil": 1e-4, "refine": 9e-5},
     denoiser_decay=0.999,
     shares={"autoencoder": 0.2, "decoder": 0.1, "denoiser": 0.51, "distil": 0.19, "refine": 0.5},
-    groups={SMALL: (4, 8), LARGE: (2, 4)},
+    groups={SMALL: (4, 8), LARGE: (2, 4), FULL: (1, 4)},
     reuse=4,
 )
 

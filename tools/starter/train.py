@@ -143,14 +143,14 @@ def run_distil(plan: Plan, tiles: Tiles, known: words.Words) -> None:
     distil.train(plan.folder, minutes, plan.seed, material, teacher, compiled, student)
 
 
-def run_refine(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+def run_refine(plan: Plan, known: words.Words) -> None:
     """Of the student as distilled here, else as the model that is gone on from has it."""
     settings, minutes = plan.settings, plan.minutes_of("refine")
     student = load_denoiser(replace(plan, base=None), "distil", "denoiser")
     refine.run(plan.folder, minutes, plan.seed, settings, load_autoencoder(plan), known, student, plan.real)
 
 
-def run_export(plan: Plan, tiles: Tiles, known: words.Words) -> None:
+def run_export(plan: Plan, known: words.Words) -> None:
     parts = load_denoiser(plan, "refine", "distil", "denoiser").cpu(), load_autoencoder(plan).cpu(), known.encoder.cpu()
     export.export(export.assemble(*parts, known.tokenizer), plan.output)
     if (plan.folder / "denoiser.ckpt").exists():
@@ -158,14 +158,14 @@ def run_export(plan: Plan, tiles: Tiles, known: words.Words) -> None:
     print(f"export: written to {plan.output.name}", flush=True)
 
 
-RUN: dict[str, Callable[[Plan, Tiles, words.Words], None]] = {
+STREAMED: dict[str, Callable[[Plan, Tiles, words.Words], None]] = {
     "autoencoder": run_autoencoder,
     "decoder": run_decoder,
     "denoiser": run_denoiser,
     "distil": run_distil,
-    "refine": run_refine,
-    "export": run_export,
 }
+# These follow, and draw for themselves what they need: beside them, what draws for ever would only take time.
+LAST: dict[str, Callable[[Plan, words.Words], None]] = {"refine": run_refine, "export": run_export}
 
 
 def run(plan: Plan) -> None:
@@ -173,16 +173,24 @@ def run(plan: Plan) -> None:
     cache.seed_everything(plan.seed)
     known = load_words(plan)
     helper = compiling.begin(plan.device) if plan.settings.compiled else None
-    with (
-        Crew(plan.folder / "rings", plan.settings, known.folder, plan.seed) as crew,
-        Tiles(crew, plan.settings, known.known, plan.device, plan.seed, plan.real) as tiles,
-    ):
-        for stage in STAGES:
-            if stage in plan.stages:
+    streamed = [stage for stage in STREAMED if stage in plan.stages]
+    if streamed:
+        with (
+            Crew(plan.folder / "rings", plan.settings, known.folder, plan.seed) as crew,
+            Tiles(crew, plan.settings, known.known, plan.device, plan.seed, plan.real) as tiles,
+        ):
+            for stage in streamed:
                 if helper is not None and stage == "denoiser":
                     helper.wait()
-                print(f"stage {stage}: {', '.join(f'{p.seen} of {s} px' for s, p in tiles.pools.items())}", flush=True)
-                RUN[stage](plan, tiles, known)
+                seen = ", ".join(f"{pool.seen} of {size} px" for size, pool in tiles.pools.items())
+                print(f"stage {stage}: {seen}", flush=True)
+                STREAMED[stage](plan, tiles, known)
+    if helper is not None:
+        helper.wait()
+    for stage in LAST:
+        if stage in plan.stages:
+            print(f"stage {stage}", flush=True)
+            LAST[stage](plan, known)
 
 
 def choose_device(name: str) -> torch.device:

@@ -34,6 +34,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "f696cbda79116845": (4, 8),
     "dcd381186f7859fa": (5, 4),
     "0249e6242e47305c": (6, 4),
+    "7a3102336582d141": (7, 4),
 }
 
 
