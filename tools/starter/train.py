@@ -185,10 +185,10 @@ def run(plan: Plan) -> None:
                 seen = ", ".join(f"{pool.seen} of {size} px" for size, pool in tiles.pools.items())
                 print(f"stage {stage}: {seen}", flush=True)
                 STREAMED[stage](plan, tiles, known)
-    if helper is not None:
-        helper.wait()
     for stage in LAST:
         if stage in plan.stages:
+            if helper is not None and stage == "refine":
+                helper.wait()
             print(f"stage {stage}", flush=True)
             LAST[stage](plan, known)
 
