@@ -22,7 +22,7 @@ PROMPT = "large red bricks"
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     studio = Studio(tmp_path_factory.mktemp("details") / "store", Path(STARTER))
     studio.base = studio.base.from_json(
-        studio.base.to_json() | {"model": STARTER, "prompt": PROMPT, "steps": 4, "guidance_scale": 1.0}
+        studio.base.to_json() | {"model": STARTER, "prompt": PROMPT, "steps": 3, "guidance_scale": 1.0}
     )
     return studio
 

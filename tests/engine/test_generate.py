@@ -415,21 +415,21 @@ def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:
 
 def test_a_prompt_in_letters_that_the_starter_model_does_not_know_is_told(tmp_path: Path) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
-    (note,) = starter.make(prompt="красный кирпич", steps=4).notes
+    (note,) = starter.make(prompt="красный кирпич", steps=3).notes
     assert "English" in note
-    assert starter.make(prompt="Rustic brickwork, 18th century", steps=4).notes == []
+    assert starter.make(prompt="Rustic brickwork, 18th century", steps=3).notes == []
 
 
-@pytest.mark.parametrize("wish", [{"steps": 8}, {"steps": 4, "scheduler": Scheduler.UNIPC}])
+@pytest.mark.parametrize("wish", [{"steps": 8}, {"steps": 3, "scheduler": Scheduler.UNIPC}])
 def test_other_steps_and_samplers_than_the_starter_was_distilled_for_are_told(tmp_path: Path, wish: Any) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
     (note,) = starter.make(**wish).notes
-    assert "4 steps of its own scheduler" in note
+    assert "3 steps of its own scheduler" in note
 
 
 def test_the_starter_knows_a_torus_alone_so_no_tiling_has_dark_borders(tmp_path: Path) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
-    both, *others = (starter.pixels(steps=4, guidance_scale=1.0, axes=axes) for axes in Axes)
+    both, *others = (starter.pixels(steps=3, guidance_scale=1.0, axes=axes) for axes in Axes)
     for pixels in others:
         assert np.array_equal(pixels, both)
 

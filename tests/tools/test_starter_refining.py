@@ -6,10 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
 from tests.tools.test_starter_training import CODER, TINY, real_folder, tiny_denoiser, words
-from tools.starter import cache, data, eye, groups, networks, refine, settings
-from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS
+from tools.starter import cache, data, distil, eye, groups, mix, networks, refine, settings
+from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, make_texture
 from tools.starter.torus import wrap
 
 __all__ = ["real_folder", "words"]
@@ -49,7 +52,7 @@ def test_a_step_of_the_last_stage_goes_as_the_scheduler_goes():
         return (0.3 * x + times[:, None, None, None] / 1000,)
 
     scheduler = networks.make_scheduler()
-    scheduler.set_timesteps(4)
+    scheduler.set_timesteps(distil.STEPS)
     x = noise
     for time in scheduler.timesteps:
         x = scheduler.step(network(x, time.expand(2), states, False)[0], time, x).prev_sample
@@ -161,3 +164,43 @@ def test_the_last_stage_has_its_share_of_the_minutes_on_every_device():
         assert min(found.shares["refine"], found.rates["refine"]) > 0
         assert set(found.groups) == set(found.refined) == set(found.sizes)
         assert set(found.often) <= set(FAMILIES)
+
+
+def test_no_direction_is_said_by_the_plainest_words(autoencoder):
+    """A fifth of the boards stand upright: shown as plain planks, a small model drew both ways at once."""
+    captions = [["wooden planks"], ["vertical wooden planks"], ["horizontal planks"], ["knotty planks"]]
+    pixels = np.zeros((4, 128, 128, 3), np.uint8)
+    some = data.Tiles(pixels, captions, ["planks"] * 4, [None] * 4, [None] * 4)
+    (group,) = groups.by_family(some, groups.encoded(autoencoder, pixels))
+    assert group.plain == [0, 3]
+
+
+def test_waves_of_metal_stand_unless_it_is_said():
+    for seed in range(30):
+        words = make_texture(np.random.default_rng(seed), 64, "corrugated metal")
+        across, along = (float(np.abs(np.diff(words.color.mean(2), axis=axis)).mean()) for axis in (1, 0))
+        assert (along > across) == ("horizontal" in words.captions[0].split()), seed
+
+
+def test_the_starter_takes_the_steps_it_is_taught():
+    assert resolve(STARTER).defaults.steps == distil.STEPS
+
+
+def test_two_starters_are_mixed_by_their_denoisers(tmp_path):
+    def model(name, value):
+        weights = tmp_path / name / mix.WEIGHTS
+        weights.parent.mkdir(parents=True)
+        save_file({"a": torch.full((2, 3), value).half()}, weights)
+        (tmp_path / name / "model_index.json").write_text(name)
+        return tmp_path / name
+
+    first, second = model("first", 1.0), model("second", 2.0)
+    mix.main([str(first), str(second), "--share", "0.25", "--output", str(tmp_path / "mixed")])
+    mixed = load_file(tmp_path / "mixed" / mix.WEIGHTS)
+    assert torch.equal(mixed["a"], torch.full((2, 3), 1.25).half())
+    assert (tmp_path / "mixed" / "model_index.json").read_text() == "first"
+    with pytest.raises(ValueError, match="overwritten"):
+        mix.mix(first, second, 0.5, second)
+    save_file({"a": torch.zeros(3)}, second / mix.WEIGHTS)
+    with pytest.raises(ValueError, match="shape"):
+        mix.mix(first, second, 0.5, tmp_path / "other")

@@ -162,7 +162,7 @@ def test_the_denoisers_timesteps_are_the_schedulers(words):
         "red bricks",
         height=32,
         width=32,
-        num_inference_steps=4,
+        num_inference_steps=3,
         guidance_scale=1.0,
         output_type="latent",
         generator=torch.Generator().manual_seed(0),
@@ -470,7 +470,7 @@ def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_
     train.run(plan)
     first = DiffusionPipeline.from_pretrained(tmp_path / "model")
     first.set_progress_bar_config(disable=True)
-    assert first("red bricks", height=64, width=64, num_inference_steps=4, guidance_scale=1.0).images[0].size == (
+    assert first("red bricks", height=64, width=64, num_inference_steps=3, guidance_scale=1.0).images[0].size == (
         64,
         64,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Teaches the denoiser to take four long steps. May import torch and diffusers."""
+"""Teaches the denoiser to take three long steps. May import torch and diffusers."""
 
 import copy
 from pathlib import Path
@@ -13,7 +13,7 @@ from .networks import make_scheduler
 from .schedule import Stage
 from .settings import LARGE, SMALL
 
-STEPS = 4
+STEPS = 3
 
 
 def grid(steps: int = STEPS) -> torch.Tensor:
@@ -60,7 +60,7 @@ def train(
 ) -> UNet2DConditionModel:
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
-    From the teacher's weights on, or from `start`, each of four steps is to go as the teacher goes in two of second
+    From the teacher's weights on, or from `start`, each of three steps is to go as the teacher goes in two of second
     order (progressive distillation, Salimans and Ho 2022). What is learned is for Euler's rule: the scheduler with
     solver_order 1.
 

@@ -18,6 +18,7 @@ from .textures import FAMILIES
 
 CAPTIONS = 24  # of every photograph
 PLAIN = 0.4  # share of draws of a drawn family under its plainest words
+DIRECTIONS = {"vertical", "horizontal"}  # which no label says: one that is said is not the plainest words'
 WORN = 0.25  # share of them with one wear
 HARDEST = 2.0  # a greater error counts as this
 WEAR_COLUMN = HEADS.index("wear")
@@ -120,8 +121,11 @@ def by_family(tiles: Tiles, latents: torch.Tensor, often: Mapping[str, float] | 
         mine = labels[rows]
         # Two colours are what checkered tiles are: their plainest words name none of them.
         start = 2 if family == "checkered tiles" else 1
-        plain = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).nonzero()[:, 0].tolist()
         captions = [tiles.captions[row] for row in rows]
+        said = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).tolist()
+        plain = [
+            number for number, words in enumerate(captions) if said[number] and DIRECTIONS.isdisjoint(words[0].split())
+        ]
         worn = [(mine[:, WEAR_COLUMN] == wear).nonzero()[:, 0].tolist() for wear in range(PLAIN_LABELS[WEAR_COLUMN])]
         share = (often or {}).get(family, 1.0)
         out.append(Group(latents[rows], captions, mine.to(latents.device), plain, for_family(family), worn, share))

@@ -168,7 +168,7 @@ def train_lean(model: UNet2DConditionModel) -> UNet2DConditionModel:
 def make_scheduler() -> DPMSolverMultistepScheduler:
     """The scheduler whose sigmas and timesteps (1000 * sigma) the denoiser is trained for.
 
-    Of first order, which is Euler's rule: the four steps are distilled for it.
+    Of first order, which is Euler's rule: the three steps are distilled for it.
     """
     return DPMSolverMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,

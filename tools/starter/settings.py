@@ -58,12 +58,14 @@ class Settings:
     # is slow to learn, and what is asked for most.
     often: Mapping[str, float] = field(
         default_factory=lambda: {
-            "planks": 18.0,
+            "planks": 14.0,
             "wood": 5.0,
             "bricks": 4.0,
-            "fur": 3.0,
-            "brick paving": 3.0,
-            "straw": 2.0,
+            "fur": 5.0,
+            "brick paving": 5.0,
+            "straw": 3.0,
+            "mosaic": 3.0,
+            "corrugated metal": 2.0,
         }
     )
     eye: float = 0.11  # share of its minutes

@@ -5,6 +5,7 @@
 """
 
 import argparse
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import torch
 from diffusers import DiffusionPipeline, StableDiffusionPipeline
 from PIL import Image, ImageDraw
 
-from addon.core.families.catalogue import resolve
+from addon.core.families.catalogue import FORMER_STARTERS, resolve
+from addon.core.model_files.folder import verify
 from addon.core.requests.texture import STARTER
 
 from . import cache
@@ -20,6 +22,7 @@ from .prompts import SEEN, UNSEEN
 from .torus import wrap
 
 SEEDS = (0, 1, 2, 3)
+STEPS = resolve(STARTER).defaults.steps
 GUIDANCE = float(resolve(STARTER).defaults.guidance_scale)
 
 
@@ -34,8 +37,15 @@ def load_pipeline(model: Path) -> StableDiffusionPipeline:
 
 
 def own_steps(pipeline: StableDiffusionPipeline) -> int:
-    """The steps that the weights are made for: those since the fifth version go by Euler's rule, the others took 8."""
-    return int(resolve(STARTER).defaults.steps) if pipeline.scheduler.config.solver_order == 1 else 8
+    """The steps that the weights are made for: an earlier version's own, or today's."""
+    folder = pipeline.name_or_path
+    return _steps_of(folder) if folder else STEPS
+
+
+@functools.cache
+def _steps_of(folder: str) -> int:
+    _version, steps = FORMER_STARTERS.get(verify(Path(folder)).fingerprint, (0, STEPS))
+    return steps
 
 
 def draw(

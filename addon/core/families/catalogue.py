@@ -24,8 +24,8 @@ STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
 _INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
-# to be weighed. It takes four long steps, which it was distilled for (tools/starter/distil.py).
-_STARTER_DEFAULTS = Defaults(4, 1.0, 512, weighing=2.0, distilled=True, periodic=True)
+# to be weighed. It takes three long steps, which it was distilled for (tools/starter/distil.py).
+_STARTER_DEFAULTS = Defaults(3, 1.0, 512, weighing=2.0, distilled=True, periodic=True)
 # Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
 FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "19f46b39cd658788": (1, 10),
@@ -35,6 +35,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "dcd381186f7859fa": (5, 4),
     "0249e6242e47305c": (6, 4),
     "7a3102336582d141": (7, 4),
+    "3e2471fc2ec633b3": (8, 4),
 }
 
 
