@@ -196,12 +196,12 @@ def test_loras_are_told_apart_by_their_files_and_not_by_their_folders(tmp_path: 
     [
         ("{name}-{seed}", "wood/oak-7"),
         ("{name}/{prompt}-{seed}", "wood/oak/oak-planks-red-7"),
-        ("{row}_{size}_{steps}_{guidance}", "00002_64x64_4_1"),
+        ("{row}_{size}_{steps}_{guidance}", "00002_64x64_5_1"),
         ("all/{model}/{seed}", "all/starter/7"),
     ],
 )
 def test_folders_are_named_by_the_scheme(tmp_path: Path, names: str, folder: str) -> None:
-    (task,) = read(tmp_path, "prompt,seed,size,name\noak planks: RED?,7,64,wood/oak\n", names=names)
+    (task,) = read(tmp_path, "prompt,seed,size,steps,name\noak planks: RED?,7,64,5,wood/oak\n", names=names)
     assert task.folder == folder
 
 
