@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -32,6 +33,8 @@ _WEIGHTS = ".safetensors"
 _NAMELESS = {"model", "diffusion_pytorch_model", "pytorch_lora_weights", "pytorch_model", "learned_embeds"}
 _OF_U_NETS = ("ControlNetModel", "ControlNetUnionModel", "ControlNetModel_Union")  # the last: of older repositories
 _NOTHING: dict[str, Any] = {"base": "", "latents": 0, "reads": None}  # what a file is for, see `Entry`
+# The preferences add models on the main thread while another looks at headers: either would lose what the other says.
+_WRITING = threading.Lock()
 _DEPTH = 3  # of folders within the folder of models in which models are looked for
 
 
@@ -300,10 +303,10 @@ class Library:
 
     def _write(self, change: Callable[[dict[str, Any]], object]) -> None:
         """Change what is remembered, whole or not at all. Raises `UserError` (kind `DISK`)."""
-        said = self._read()  # anew: another Blender may have written meanwhile
-        change(said)
         part = self._memory.with_name(f"{self._memory.name}.{os.getpid()}.part")
-        with disk_errors(self._memory.parent):
+        with _WRITING, disk_errors(self._memory.parent):
+            said = self._read()  # anew: another Blender may have written meanwhile
+            change(said)
             self._memory.parent.mkdir(parents=True, exist_ok=True)
             try:
                 part.write_text(json.dumps(said), encoding="utf-8")

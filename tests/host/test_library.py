@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,15 @@ def test_what_is_added_stays_where_it_is_and_is_taken_off_the_list_only(library:
     assert check(gone) == [f"{place} is gone."]
     library.remove(gone)
     assert list(by_title(library)) == ["Starter"]
+
+
+def test_two_threads_of_one_blender_lose_nothing_of_what_either_says(tmp_path: Path) -> None:
+    memory, places = tmp_path / "models.json", [tmp_path / "disk" / f"{number}.safetensors" for number in range(40)]
+    for place in places:
+        tensors(place, LORA)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda place: Library(tmp_path / "models", memory).add(place), places))
+    assert {entry.path for entry in Library(tmp_path / "models", memory).entries()[1:]} == set(places)
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty", "page.safetensors", "weights.ckpt"])
