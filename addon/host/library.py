@@ -34,6 +34,7 @@ _NAMELESS = {"model", "diffusion_pytorch_model", "pytorch_lora_weights", "pytorc
 _OF_U_NETS = ("ControlNetModel", "ControlNetUnionModel", "ControlNetModel_Union")  # the last: of older repositories
 _NOTHING: dict[str, Any] = {"base": "", "latents": 0, "reads": None}  # what a file is for, see `Entry`
 # The preferences add models on the main thread while another looks at headers: either would lose what the other says.
+# Held for reading and writing one small file, which the main thread does itself here, and never while headers are read.
 _WRITING = threading.Lock()
 _DEPTH = 3  # of folders within the folder of models in which models are looked for
 

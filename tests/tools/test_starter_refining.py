@@ -2,16 +2,18 @@
 """The starter's last stage: what is compared, with what, and that it is learned from."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from addon.core.families.catalogue import resolve
+from addon.core.families.catalogue import FORMER_STARTERS, STARTER_FOLDER, resolve
+from addon.core.model_files.folder import verify
 from addon.core.requests.texture import STARTER
 from tests.tools.test_starter_training import CODER, TINY, real_folder, tiny_denoiser, words
-from tools.starter import cache, data, distil, eye, groups, mix, networks, refine, settings
+from tools.starter import cache, data, distil, eye, groups, mix, networks, refine, settings, sheet
 from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, make_texture
 from tools.starter.torus import wrap
 
@@ -184,6 +186,15 @@ def test_waves_of_metal_stand_unless_it_is_said():
 
 def test_the_starter_takes_the_steps_it_is_taught():
     assert resolve(STARTER).defaults.steps == distil.STEPS
+
+
+def test_an_earlier_version_is_drawn_in_its_own_steps(monkeypatch):
+    pipeline = SimpleNamespace(name_or_path=str(STARTER_FOLDER))
+    assert sheet.own_steps(pipeline) == distil.STEPS
+    monkeypatch.setitem(FORMER_STARTERS, verify(STARTER_FOLDER).fingerprint, (1, 10))
+    sheet._steps_of.cache_clear()
+    assert sheet.own_steps(pipeline) == 10
+    sheet._steps_of.cache_clear()
 
 
 def test_two_starters_are_mixed_by_their_denoisers(tmp_path):

@@ -18,7 +18,7 @@ from .textures import FAMILIES
 
 CAPTIONS = 24  # of every photograph
 PLAIN = 0.4  # share of draws of a drawn family under its plainest words
-DIRECTIONS = {"vertical", "horizontal"}  # which no label says: one that is said is not the plainest words'
+DIRECTIONS = {"vertical", "horizontal"}  # no label holds them, but the plainest words name none
 WORN = 0.25  # share of them with one wear
 HARDEST = 2.0  # a greater error counts as this
 WEAR_COLUMN = HEADS.index("wear")
@@ -28,7 +28,7 @@ WEAR_COLUMN = HEADS.index("wear")
 class Group:
     """Latents (N, C, h, w) of variance about 1, float16, captions of each, and labels (N, 4) in `eye.LABELS`.
 
-    plain: the rows of which the plainest words say all: no colour, wear or size named.
+    plain: the rows of which the plainest words say all: no colour, wear, size or direction named.
     words: the plainest words; "" for photographs, whose labels are UNKNOWN.
     worn: the rows of each wear.
     often: how much more often than by its error it is drawn.
@@ -122,9 +122,9 @@ def by_family(tiles: Tiles, latents: torch.Tensor, often: Mapping[str, float] | 
         # Two colours are what checkered tiles are: their plainest words name none of them.
         start = 2 if family == "checkered tiles" else 1
         captions = [tiles.captions[row] for row in rows]
-        said = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).tolist()
+        bare = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).tolist()
         plain = [
-            number for number, words in enumerate(captions) if said[number] and DIRECTIONS.isdisjoint(words[0].split())
+            number for number, words in enumerate(captions) if bare[number] and DIRECTIONS.isdisjoint(words[0].split())
         ]
         worn = [(mine[:, WEAR_COLUMN] == wear).nonzero()[:, 0].tolist() for wear in range(PLAIN_LABELS[WEAR_COLUMN])]
         share = (often or {}).get(family, 1.0)

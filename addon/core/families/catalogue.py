@@ -24,7 +24,7 @@ STARTER_FOLDER = Path(__file__).resolve().parents[2] / "models" / "starter"
 _INDEX, _SCHEDULER = configs.INDEX, "scheduler/scheduler_config.json"
 
 # Guidance is baked into the starter (tools/starter/denoiser.py): one pass a step is enough, unless a negative prompt is
-# to be weighed. It takes three long steps, which it was distilled for (tools/starter/distil.py).
+# to be weighed. It takes three long steps, which it was taught (tools/starter/refine.py).
 _STARTER_DEFAULTS = Defaults(3, 1.0, 512, weighing=2.0, distilled=True, periodic=True)
 # Fingerprints of the starter's earlier weights: which version they were, and the steps that were its own.
 FORMER_STARTERS: dict[str, tuple[int, int]] = {
