@@ -585,10 +585,12 @@ def _in_either_precision(
     vae: Any, run: Callable[[], torch.Tensor], note: Callable[[str], None], part: str
 ) -> torch.Tensor:
     """What `run` gives in the autoencoder's usual precision, or else in float32. part: what it is called."""
-    usual = vae.dtype
+    usual = now = vae.dtype
     try:
         for dtype in dict.fromkeys((usual, torch.float32)):  # once where that is the usual one
-            vae.to(dtype)
+            if dtype is not now:  # diffusers walks through all its modules, also where nothing is to be done
+                now = dtype
+                vae.to(dtype)
             values = run()
             if torch.isfinite(values).all():
                 break
@@ -598,7 +600,8 @@ def _in_either_precision(
             doing = part.replace("er", "ing")
             note(f"The {part} gave invalid numbers; {doing} once more in float32.")
     finally:
-        vae.to(usual)
+        if now is not usual:
+            vae.to(usual)
     return values
 
 

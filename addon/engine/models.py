@@ -143,6 +143,7 @@ class ModelCache:
         self._wanted: _Wanted | None = None
         self._loaded: LoadedModel | None = None
         self._networks: NetworkCache | None = None
+        self._seen: tuple[tuple[object, ...], ModelFolder] | None = None  # what was last verified, and its stamp
 
     @property
     def holds_model(self) -> bool:
@@ -182,7 +183,7 @@ class ModelCache:
                 f"{info.title} cannot be sampled with {request.scheduler.value}.",
                 "Choose one of " + ", ".join(scheduler.value for scheduler in info.schedulers) + ".",
             )
-        folder = own = parts.verify(info, request.parts)
+        folder = own = self._verified(info, request.parts)
         if request.vae:
             folder = model_folder.with_vae(own, Path(request.vae))
             if said := relatives.doubt(own, folder, Path(request.vae)):
@@ -210,6 +211,18 @@ class ModelCache:
         )
         _tell(plan, tell)
         return self._load(_Wanted(key, info, folder, parameters, plan))
+
+    def _verified(self, info: ModelInfo, said: str) -> ModelFolder:
+        """As `parts.verify`, which reads a folder again only where something in it has changed since."""
+        if info.alone or not info.folder.is_dir():
+            return parts.verify(info, said)
+        try:
+            stamp = model_folder.stamp(info.folder)
+        except OSError:  # `verify` says what is wrong
+            return parts.verify(info, said)
+        if self._seen is None or self._seen[0] != stamp:
+            self._seen = stamp, parts.verify(info, said)
+        return self._seen[1]
 
     def make_leaner(self) -> LoadedModel | None:
         """Load the model of the last `get` again, in the next leaner mode; None where there is none.

@@ -2,6 +2,7 @@
 """Loading, keeping and freeing models; and model folders that must be refused."""
 
 import json
+import os
 import pickle  # noqa: TID251 - to build what must never run
 import shutil
 import socket
@@ -20,6 +21,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families.catalogue import ModelInfo
+from addon.core.model_files import parts
+from addon.core.model_files.folder import ModelFolder
 from addon.core.requests.texture import Scheduler, Size, TextureRequest
 from addon.engine import models, weights
 from addon.engine.devices import Device, Kind
@@ -82,6 +86,28 @@ def test_a_model_whose_files_changed_is_loaded_again(sd_folder: Path, copy_of: C
     second = load(folder, cache)
     assert second is not first
     assert second.folder.fingerprint != first.folder.fingerprint
+
+
+def test_a_folder_is_read_again_only_where_a_file_has_changed(
+    sd_folder: Path, copy_of: CopyOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, cache = copy_of(sd_folder), ModelCache()
+    verify, read = parts.verify, []
+
+    def counted(info: ModelInfo, said: str = "") -> ModelFolder:
+        read.append(info.folder)
+        return verify(info, said)
+
+    monkeypatch.setattr(parts, "verify", counted)
+    first = load(folder, cache)
+    assert load(folder, cache) is first
+    assert len(read) == 1
+    os.utime(folder / UNET)  # another file of the same length, for all that can be seen
+    assert load(folder, cache) is first
+    assert len(read) == 2
+    (folder / UNET).unlink()
+    with pytest.raises(UserError, match="unet"):
+        load(folder, cache)
 
 
 def test_a_leaner_mode_is_taken_until_there_is_none(sd_folder: Path) -> None:

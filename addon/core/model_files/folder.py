@@ -119,6 +119,19 @@ def verify(folder: Path, *, without: str = "", given: Collection[str] = ()) -> M
     )
 
 
+def stamp(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What differs where a file that `verify` reads of a diffusers folder does: its path, bytes, times of each.
+
+    Raises OSError.
+    """
+    found = []
+    for place in (folder, *sorted(entry for entry in folder.iterdir() if entry.is_dir())):
+        for file in sorted(place.iterdir()):
+            state = file.stat()  # of what a link leads to, as in the cache of a model hub
+            found.append((str(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+    return tuple(found)
+
+
 def with_vae(model: ModelFolder, path: Path) -> ModelFolder:
     """The model with another autoencoder: a .safetensors file, or a folder in diffusers' layout.
 
