@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -142,21 +143,29 @@ def test_what_is_named_worst_is_drawn_most_often_and_photographs_have_their_shar
 
 
 def test_the_last_stage_learns_and_goes_on(tmp_path, tiles, families, words):
-    """A student is drawn to what the eye sees in tiles, and a killed run goes on."""
+    """A student is drawn to what eyes, in turn, see in tiles, and a killed run goes on."""
     torch.manual_seed(0)
-    seer = eye.train(tmp_path, 0.03, 1, torch.cat([group.latents for group in families]), eye.labels_of(tiles))
-    seer.measure([group.latents for group in families])
-    assert torch.isfinite(seer.whitening).all()
+    latents, labels = torch.cat([group.latents for group in families]), eye.labels_of(tiles)
+    seers = [eye.train(tmp_path, 0.03, seed, latents, labels, f"eye-{seed}") for seed in (1, 2)]
+    looks = []
+    for seer in seers:
+        seer.measure([group.latents for group in families])
+        assert torch.isfinite(seer.whitening).all()
+        looks.append(Mock(wraps=seer.compared))
+        seer.compared = looks[-1]
     student = wrap(tiny_denoiser())
     before = [parameter.detach().clone() for parameter in student.parameters()]
     some = replace(TINY, groups={128: (2, 2), 256: (2, 2)}, sizes=(128, 256))
     plan = groups.Groups({128: families, 256: families}, some.groups, 0.0)
-    after = refine.train(tmp_path, 0.05, 1, plan, seer, words, student, some)
+    after = refine.train(tmp_path, 0.05, 1, plan, seers, words, student, some)
     assert any(not torch.equal(a, b) for a, b in zip(before, after.parameters(), strict=True))
     state = cache.load(tmp_path / "refine.ckpt")
     assert state is not None
     assert state["step"] > 0
-    again = refine.train(tmp_path, 0.05, 1, plan, seer, words, wrap(tiny_denoiser()), some)
+    twice = [look.call_count for look in looks]  # a step looks at both clouds
+    assert sum(twice) == 2 * state["step"]
+    assert twice[0] >= twice[1] >= twice[0] - 2 * len(some.sizes)
+    again = refine.train(tmp_path, 0.05, 1, plan, seers, words, wrap(tiny_denoiser()), some)
     assert all(torch.equal(a, b) for a, b in zip(after.parameters(), again.parameters(), strict=True)), "all done"
 
 

@@ -137,13 +137,16 @@ def rolled(latents: torch.Tensor) -> torch.Tensor:
     return moved.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def train(folder: Path, minutes: float, seed: int, latents: torch.Tensor, labels: torch.Tensor) -> Eye:
+def train(
+    folder: Path, minutes: float, seed: int, latents: torch.Tensor, labels: torch.Tensor, name: str = "eye"
+) -> Eye:
     """Train, or go on, for `minutes` in all; frozen.
 
     Args:
+        name: of its checkpoint; one that has had its minutes, of an earlier training too, is taken as it is.
         latents: of variance about 1, (N, C, h, w), with their labels, (N, 4). Up to HELD of them, the last, test it.
     """
-    stage = Stage("eye", Eye().to(latents.device), folder, minutes, peak=RATE, seed=seed, decay=0.995)
+    stage = Stage(name, Eye().to(latents.device), folder, minutes, peak=RATE, seed=seed, decay=0.995)
     model, average = stage.model, stage.average
     assert isinstance(model, Eye)
     assert isinstance(average, Eye)

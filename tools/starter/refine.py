@@ -3,12 +3,13 @@
 
 Distillation gets no further than its teacher, and a small teacher no further than blotches for what is hard to draw.
 But a texture is known by its statistics (Gatys et al. 2015), and a small network learns fast to draw what has the right
-ones (Ulyanov et al. 2016). Here the statistics are those of an `eye` that names textures, and two clouds of them are
+ones (Ulyanov et al. 2016). Here the statistics are those of `eye`s that name textures, and two clouds of them are
 compared, of tiles drawn and of tiles generated under the same captions, by their energy distance (Szekely and Rizzo
 2013): it is least where the clouds are alike, so seeds go on to differ. What the eye names wrong counts as well.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def train(
     minutes: float,
     seed: int,
     groups: Groups,
-    seer: eye.Eye,
+    seers: Sequence[eye.Eye],
     words: Words,
     student: UNet2DConditionModel,
     settings: Settings,
@@ -68,7 +69,8 @@ def train(
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
     Args:
-        seer: frozen and measured.
+        seers: frozen and measured; they take turns. A student that one alone taught learned what pleases that one, too:
+            it named straw right where another saw a sponge.
         student: wrapped, on the groups' device.
     """
     stage = Stage("refine", student, folder, minutes, peak=settings.rates["refine"], seed=seed, decay=0.99)
@@ -76,7 +78,8 @@ def train(
     rng = np.random.default_rng((seed, stage.step))
     since: list[list[float]] = []
     while not stage.done:
-        size = settings.sizes[stage.step % len(settings.sizes)]
+        round_, turn = divmod(stage.step, len(settings.sizes))
+        size, seer = settings.sizes[turn], seers[round_ % len(seers)]
         numbers, real, captions, labels = groups.draw(size, rng)
         ids = torch.from_numpy(tokens.tokenize(words.known, captions)).to(words.device)
         made = generate(run, torch.randn_like(real), words.blurred(ids, named))
@@ -114,7 +117,7 @@ def run(
     student: UNet2DConditionModel,
     photographs: Path | None,
 ) -> UNet2DConditionModel:
-    """Draw, train an eye for its share of the minutes, and train the student.
+    """Draw, train eyes for their share of the minutes, and train the student.
 
     Args:
         autoencoder: wrapped, with its scaling_factor.
@@ -122,18 +125,19 @@ def run(
         photographs: the folder of tiles of real surfaces.
     """
     groups: dict[int, list[Group]] = {}
-    seer: eye.Eye | None = None
+    seers: list[eye.Eye] = []
     for size, count in settings.refined.items():
         tiles = drawn(folder / "refine-tiles", size, count, seed, settings.workers)
         latents = encoded(autoencoder, tiles.pixels)
         families = by_family(tiles, latents, settings.often)
-        if seer is None:  # by the small ones, of which there are most
+        if not seers:  # by the small ones, of which there are most
             labels = eye.labels_of(tiles).to(latents.device)
-            seer = eye.train(folder, minutes * settings.eye, seed, latents, labels)
-            seer.measure([group.latents for group in families])
+            each = minutes * settings.eye / settings.eyes
+            for number in range(settings.eyes):
+                seers.append(eye.train(folder, each, seed + number, latents, labels, f"eye-{number + 1}"))
+                seers[-1].measure([group.latents for group in families])
         groups[size] = families
         if photographs is not None:
             groups[size] += by_category(photographs, size, autoencoder, settings.groups[size][1])
-    assert seer is not None
     plan = Groups(groups, settings.groups, settings.photographs)
-    return train(folder, minutes * (1 - settings.eye), seed, plan, seer, words, student, settings)
+    return train(folder, minutes * (1 - settings.eye), seed, plan, seers, words, student, settings)

@@ -68,7 +68,8 @@ class Settings:
             "corrugated metal": 2.0,
         }
     )
-    eye: float = 0.11  # share of its minutes
+    eye: float = 0.2  # share of its minutes, for all eyes
+    eyes: int = 3
     photographs: float = 0.12  # share of its groups
     reuse: int = 1  # how often a tile is drawn once it is encoded (see `encoded`)
     again: float = 0.5  # the denoiser's rate, over that from nothing, where a trained one is gone on from
