@@ -69,8 +69,8 @@ def train(
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
     Args:
-        seers: frozen and measured; they take turns. What one alone taught pleased that one: straw was not among what it named
-            worst, and judges saw a sponge.
+        seers: frozen and measured; they take turns. What one alone taught pleased that one: straw was not among what it
+            named worst, and judges saw a sponge.
         student: wrapped, on the groups' device.
     """
     stage = Stage("refine", student, folder, minutes, peak=settings.rates["refine"], seed=seed, decay=0.99)
