@@ -17,6 +17,7 @@ from .canvas import Canvas
 from .resampling import shrink
 
 THUMBNAIL_SIDE = 256  # pixels, of the longer side
+_STRIP = 64  # rows that are read at once, about
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def write_color(
     text = {recipe.PNG_KEY: made_from.dumps()}
     with results.disk_errors(draft.root):
         pictures.write(draft.folder / files[results.BASE_COLOR], color, color.dtype, text, canvas, check)
-        thumbnail(visible).save(draft.folder / files[results.THUMBNAIL])
+        # as the color is: half the time of Pillow's own PNG, in as many bytes
+        pictures.write(draft.folder / files[results.THUMBNAIL], np.asarray(thumbnail(visible)), np.uint8, {})
     return files
 
 
@@ -54,10 +56,9 @@ def thumbnail(visible: NDArray[np.uint8]) -> Image.Image:
     """A small picture of (H, W, 3), which is read in strips."""
     height, width = visible.shape[:2]
     factor = max(min(height, width) // (2 * THUMBNAIL_SIDE), 1)
-    rows = [
-        shrink(visible[top : top + factor, : width // factor * factor], factor)
-        for top in range(0, height // factor * factor, factor)
-    ]
-    image = Image.fromarray(np.rint(np.concatenate(rows)).astype(np.uint8))
+    height, width = (side // factor * factor for side in (height, width))
+    at_once = max(_STRIP // factor, 1) * factor
+    strips = [visible[top : min(top + at_once, height), :width] for top in range(0, height, at_once)]
+    image = Image.fromarray(np.concatenate([np.rint(shrink(strip, factor)).astype(np.uint8) for strip in strips]))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     return image

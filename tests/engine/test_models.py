@@ -63,6 +63,14 @@ def test_a_model_is_kept_between_jobs_and_replaced_by_another(sd_folder: Path, s
     assert load(sd_folder, cache) is not first
 
 
+def test_diffusers_need_not_look_for_the_device(sd_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline = load(sd_folder).pipeline
+    assert isinstance(pipeline, diffusers.StableDiffusionPipeline)
+    assert type(pipeline).__name__ == "StableDiffusionPipeline"
+    monkeypatch.setattr(diffusers.DiffusionPipeline, "components", property(lambda _: pytest.fail("looked through")))
+    assert pipeline._execution_device == torch.device("cpu")
+
+
 def test_a_freed_model_leaves_no_weights_behind(sd_folder: Path) -> None:
     import gc
     import weakref

@@ -115,6 +115,13 @@ def test_a_figure_that_cannot_be_measured_says_why(monkeypatch: pytest.MonkeyPat
     assert (figure.value, figure.goal, figure.note) == (None, 50, "There is no window.")
 
 
+def test_an_earlier_build_needs_the_history(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tools.bench.earlier_figures.ROOT", tmp_path)
+    (figure,) = command.measure("starter_over_fourth", Setup(Path(sys.executable)))
+    assert (figure.value, figure.goal) == (None, 0.45)
+    assert "with its history" in figure.note
+
+
 def test_an_unknown_name_is_refused_with_those_that_there_are() -> None:
     done = bench("nonsense")
     assert done.returncode == 1

@@ -27,8 +27,8 @@ def variables() -> dict[str, str]:
     return clean_environment() | OFFLINE
 
 
-def call(python: Path, function: str, *arguments: object, seconds: float = 600.0) -> Any:
-    """What "module:function" returns there, by way of JSON.
+def call(python: Path, function: str, *arguments: object, seconds: float = 600.0, root: Path = ROOT) -> Any:
+    """What "module:function" returns there, by way of JSON. root: the checkout whose module it is.
 
     Raises:
         MachineError: it raised or took longer.
@@ -39,7 +39,7 @@ def call(python: Path, function: str, *arguments: object, seconds: float = 600.0
         try:
             done = subprocess.run(
                 command(python, function, *arguments),
-                cwd=ROOT,
+                cwd=root,
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -51,6 +51,7 @@ MEASURES = {
     "heartbeat_gap_ms": Measure("blender:heartbeat_gap_ms", "ms", 16, in_blender=True),
     "heartbeat_gap_4096_ms": Measure("blender:heartbeat_gap_4096_ms", "ms", 16, in_blender=True),
     "starter_512_s": Measure("blender:starter_512_s", "s", 1.0, in_blender=True),
+    "starter_over_fourth": Measure("earlier_figures:starter_over_fourth", "ratio", 0.45, alone=True),
     "cancel_s": Measure("cancelling:cancel_s", "s", 0.2),
     "preview_over_none": Measure("previews:preview_over_none", "ratio", 1.02),
     "ssh_over_local": Measure("elsewhere_figures:ssh_over_local", "ratio", 1.05),
