@@ -64,13 +64,13 @@ def story() -> Story:
     bpy.ops.tilewright.generate()
     yield from until_done()
     assert not bpy.context.window_manager.tilewright.error, bpy.context.window_manager.tilewright.error
-    yield 1.0
+    area.spaces.active.shading.type = "MATERIAL"  # as textures, solid objects show them without their mapping
+    yield 40.0  # materials are compiled, slowly in software
     yield from take("finished", area, shader)
     shader.spaces.active.show_region_ui = False
-    area.spaces.active.shading.type = "MATERIAL"
     yield 1.0
     show_nodes(shader)
-    yield 40.0  # materials are compiled, slowly in software
+    yield 1.0
     yield from take("readme", area, shader)
     set_theme("Blender_Light")
     yield from take("light", area, shader)

@@ -23,7 +23,7 @@ from addon.core.families import catalogue
 from addon.core.protocol import Phase, Start
 from addon.core.requests.texture import STARTER, Axes, Size, TextureRequest
 from addon.core.results import Draft, Result
-from addon.engine import generate, turns
+from addon.engine import generate, pictures, turns
 from addon.engine.models import LoadedModel, ModelCache
 from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
@@ -129,7 +129,7 @@ class _Clock(ExitStack):
             ("decode", generate, "decode"),
             ("seam_metric", seams, "measure"),
             ("thumbnail", Image.Image, "thumbnail"),
-            ("png", Image.Image, "save"),  # the thumbnail's too
+            ("png", pictures, "write"),  # the thumbnail's too
             ("fsync", results, "sync"),
         ):
             self._time(name, owner, attribute)

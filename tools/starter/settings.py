@@ -58,18 +58,23 @@ class Settings:
     # is slow to learn, and what is asked for most.
     often: Mapping[str, float] = field(
         default_factory=lambda: {
-            "planks": 14.0,
+            "planks": 7.0,
             "wood": 5.0,
             "bricks": 4.0,
-            "fur": 5.0,
-            "brick paving": 5.0,
-            "straw": 3.0,
-            "mosaic": 3.0,
+            "fur": 6.0,
+            "brick paving": 7.0,
+            "straw": 6.0,
+            "mosaic": 5.0,
+            "knit": 5.0,
             "corrugated metal": 2.0,
+            "plaid": 2.0,
+            "chipboard": 3.0,
+            "wallpaper": 3.0,
+            "asphalt": 3.0,
         }
     )
-    eye: float = 0.2  # share of its minutes, for all eyes
-    eyes: int = 3
+    eye: float = 0.3  # share of its minutes, for all eyes
+    eyes: int = 4
     photographs: float = 0.12  # share of its groups
     reuse: int = 1  # how often a tile is drawn once it is encoded (see `encoded`)
     again: float = 0.5  # the denoiser's rate, over that from nothing, where a trained one is gone on from

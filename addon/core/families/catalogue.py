@@ -36,6 +36,7 @@ FORMER_STARTERS: dict[str, tuple[int, int]] = {
     "0249e6242e47305c": (6, 4),
     "7a3102336582d141": (7, 4),
     "3e2471fc2ec633b3": (8, 4),
+    "182d414ef58da51a": (9, 3),
 }
 
 
