@@ -13,11 +13,10 @@ from ..core import recipe, results
 from ..core.recipe import Recipe
 from ..core.results import Draft
 from . import pictures
-from .canvas import Canvas
+from .canvas import AT_ONCE, Canvas
 from .resampling import shrink
 
 THUMBNAIL_SIDE = 256  # pixels, of the longer side
-_STRIP = 64  # rows that are read at once, about
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def thumbnail(visible: NDArray[np.uint8]) -> Image.Image:
     height, width = visible.shape[:2]
     factor = max(min(height, width) // (2 * THUMBNAIL_SIDE), 1)
     height, width = (side // factor * factor for side in (height, width))
-    at_once = max(_STRIP // factor, 1) * factor
+    at_once = max(AT_ONCE // factor, 1) * factor
     strips = [visible[top : min(top + at_once, height), :width] for top in range(0, height, at_once)]
     image = Image.fromarray(np.concatenate([np.rint(shrink(strip, factor)).astype(np.uint8) for strip in strips]))
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)

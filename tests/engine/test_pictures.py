@@ -12,6 +12,8 @@ from addon.core.errors import ErrorKind, UserError
 from addon.core.png import PngWriter
 from addon.core.requests.finish import MAX_RESULT_SIDE
 from addon.engine import pictures
+from addon.engine.files import THUMBNAIL_SIDE, thumbnail
+from addon.engine.resampling import shrink
 
 RNG = np.random.default_rng(0)
 
@@ -208,3 +210,13 @@ def test_transparent_color_of_a_16_bit_png_is_its_alpha(tmp_path, channels):
     assert np.array_equal(read[..., :channels], pixels)
     assert np.array_equal(read[..., channels] == 0, (pixels == clear).all(-1))
     assert set(np.unique(read[..., channels])) == {0, 65535}
+
+
+@pytest.mark.parametrize(("height", "width"), [(512, 512), (300, 777), (1025, 1999), (1600, 1537), (64, 64)])
+def test_a_thumbnail_read_in_strips_is_that_of_the_whole(height: int, width: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    factor = max(min(height, width) // (2 * THUMBNAIL_SIDE), 1)
+    whole = shrink(pixels[: height // factor * factor, : width // factor * factor], factor)
+    wanted = Image.fromarray(np.rint(whole).astype(np.uint8))
+    wanted.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    assert np.array_equal(np.asarray(thumbnail(pixels)), np.asarray(wanted))

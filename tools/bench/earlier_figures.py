@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This build beside one from the repository's history. Imports the standard library and core."""
 
+import functools
 import io
 import statistics
 import subprocess
@@ -28,15 +29,13 @@ def starter_over_fourth(setup: Setup) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         root = Path(name)
         _take_out(FOURTH, root)
-        python = _engine(root)
+        builds = (setup.python, ROOT, steps), (_engine(root), root, before)
 
         def seconds(python: Path, root: Path, steps: int) -> float:
             parts = child.call(python, "chain:breakdown", side, steps, setup.runs(7), root=root)
             return statistics.median(parts["all"])
 
-        mine, others = in_turn(
-            (lambda: seconds(setup.python, ROOT, steps), lambda: seconds(python, root, before)), setup.runs(4)
-        )
+        mine, others = in_turn([functools.partial(seconds, *build) for build in builds], setup.runs(4))
     note = f"now {spread(mine)} s in {steps} steps, the fourth {spread(others)} s in {before}; {side}x{side}"
     return [Figure("starter_over_fourth", median_ratio(mine, others), "ratio", 0.45, note)]
 

@@ -137,9 +137,7 @@ def rolled(latents: torch.Tensor) -> torch.Tensor:
     return moved.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
-def train(
-    folder: Path, minutes: float, seed: int, latents: torch.Tensor, labels: torch.Tensor, name: str = "eye"
-) -> Eye:
+def train(folder: Path, minutes: float, seed: int, latents: torch.Tensor, labels: torch.Tensor, name: str) -> Eye:
     """Train, or go on, for `minutes` in all; frozen.
 
     Args:
