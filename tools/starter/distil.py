@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Teaches the denoiser to take three long steps. May import torch and diffusers."""
+"""Teaches the denoiser to take a few long steps. May import torch and diffusers."""
 
 import copy
 from pathlib import Path
@@ -9,11 +9,9 @@ from diffusers import UNet2DConditionModel
 
 from . import compiling
 from .denoiser import Material, Network, as_unet, mixed, velocity
-from .networks import make_scheduler
+from .networks import STEPS, make_scheduler
 from .schedule import Stage
 from .settings import LARGE, SMALL
-
-STEPS = 3
 
 
 def grid(steps: int = STEPS) -> torch.Tensor:
@@ -60,7 +58,7 @@ def train(
 ) -> UNet2DConditionModel:
     """Train, or go on training, for `minutes` in all; returns the averaged weights.
 
-    From the teacher's weights on, or from `start`, each of three steps is to go as the teacher goes in two of second
+    From the teacher's weights on, or from `start`, each of `STEPS` steps is to go as the teacher goes in two of second
     order (progressive distillation, Salimans and Ho 2022). What is learned is for Euler's rule: the scheduler with
     solver_order 1.
 

@@ -11,6 +11,9 @@ from diffusers.models.autoencoders.vae import AutoencoderTinyBlock
 from torch import nn
 from torch.nn import functional
 
+from addon.core.families.catalogue import resolve
+from addon.core.requests.texture import STARTER
+
 from .text import WIDTH
 from .torus import wrap
 
@@ -18,6 +21,7 @@ LATENT_CHANNELS = 12
 PIXELS_PER_LATENT = 8
 DEFAULT_PIXELS = 512
 TRAIN_TIMESTEPS = 1000
+STEPS = resolve(STARTER).defaults.steps  # what the weights are taught to take, and are asked for
 
 # Most of the blocks stand at coarse levels: a 3x3 convolution at full resolution costs 64 times one at the latents'.
 AUTOENCODER: dict[str, Any] = {
@@ -168,7 +172,7 @@ def train_lean(model: UNet2DConditionModel) -> UNet2DConditionModel:
 def make_scheduler() -> DPMSolverMultistepScheduler:
     """The scheduler whose sigmas and timesteps (1000 * sigma) the denoiser is trained for.
 
-    Of first order, which is Euler's rule: the three steps are distilled for it.
+    Of first order, which is Euler's rule: the long steps are distilled for it.
     """
     return DPMSolverMultistepScheduler(
         num_train_timesteps=TRAIN_TIMESTEPS,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Teaches the three steps by the statistics of whole textures. May import torch and diffusers.
+"""Teaches the long steps by the statistics of whole textures. May import torch and diffusers.
 
 Distillation gets no further than its teacher, and a small teacher no further than blotches for what is hard to draw.
 But a texture is known by its statistics (Gatys et al. 2015), and a small network learns fast to draw what has the right

@@ -18,11 +18,11 @@ from addon.core.model_files.folder import verify
 from addon.core.requests.texture import STARTER
 
 from . import cache
+from .networks import STEPS
 from .prompts import SEEN, UNSEEN
 from .torus import wrap
 
 SEEDS = (0, 1, 2, 3)
-STEPS = resolve(STARTER).defaults.steps
 GUIDANCE = float(resolve(STARTER).defaults.guidance_scale)
 
 
