@@ -26,6 +26,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from addon.core import recipe, results, sketch
 from addon.core.errors import ErrorKind, UserError
+from addon.core.families.catalogue import resolve
 from addon.core.protocol import Phase, Start
 from addon.core.requests.finish import Finish, MapKind
 from addon.core.requests.texture import STARTER, Axes, Scheduler, Size, TextureRequest
@@ -38,6 +39,8 @@ from addon.engine.seamless import seamless
 from tests.child import in_child
 from tests.engine import networks
 from tests.engine.test_seamless import LIMIT, WRAPPED, assert_unchanged, snapshot
+
+STARTER_STEPS = resolve(STARTER).defaults.steps
 
 
 class Stop(Exception):
@@ -415,21 +418,21 @@ def test_a_negative_prompt_that_is_not_read_is_told(studio: Studio) -> None:
 
 def test_a_prompt_in_letters_that_the_starter_model_does_not_know_is_told(tmp_path: Path) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
-    (note,) = starter.make(prompt="красный кирпич", steps=3).notes
+    (note,) = starter.make(prompt="красный кирпич", steps=STARTER_STEPS).notes
     assert "English" in note
-    assert starter.make(prompt="Rustic brickwork, 18th century", steps=3).notes == []
+    assert starter.make(prompt="Rustic brickwork, 18th century", steps=STARTER_STEPS).notes == []
 
 
-@pytest.mark.parametrize("wish", [{"steps": 8}, {"steps": 3, "scheduler": Scheduler.UNIPC}])
+@pytest.mark.parametrize("wish", [{"steps": 8}, {"steps": STARTER_STEPS, "scheduler": Scheduler.UNIPC}])
 def test_other_steps_and_samplers_than_the_starter_was_distilled_for_are_told(tmp_path: Path, wish: Any) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
     (note,) = starter.make(**wish).notes
-    assert "3 steps of its own scheduler" in note
+    assert f"{STARTER_STEPS} steps of its own scheduler" in note
 
 
 def test_the_starter_knows_a_torus_alone_so_no_tiling_has_dark_borders(tmp_path: Path) -> None:
     starter = Studio(tmp_path / "store", Path(STARTER))
-    both, *others = (starter.pixels(steps=3, guidance_scale=1.0, axes=axes) for axes in Axes)
+    both, *others = (starter.pixels(steps=STARTER_STEPS, guidance_scale=1.0, axes=axes) for axes in Axes)
     for pixels in others:
         assert np.array_equal(pixels, both)
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from addon.core import sketch
-from addon.core.families.catalogue import STARTER_FOLDER
+from addon.core.families.catalogue import STARTER_FOLDER, resolve
 from addon.core.protocol import Start
-from addon.core.requests.texture import Scheduler, Size, TextureRequest
+from addon.core.requests.texture import STARTER, Scheduler, Size, TextureRequest
 from addon.core.results import PART
 from addon.engine import generate, previews
 from addon.engine.previews import Previews
@@ -91,7 +91,7 @@ def test_nothing_is_left_of_previews_also_of_a_job_that_was_cancelled(studio: St
 def test_the_last_preview_of_the_starter_has_the_pictures_colors_where_they_are(tmp_path: Path) -> None:
     studio = Studio(tmp_path / "store", STARTER_FOLDER)
     # Of a picture whose upper half is not like its lower one, so that it shows which way up a preview is.
-    request = TextureRequest("grey cobblestone", size=Size(256, 192), steps=3, seed=1)
+    request = TextureRequest("grey cobblestone", size=Size(256, 192), steps=resolve(STARTER).defaults.steps, seed=1)
     watch = make(studio, request)
     picture = Image.open(watch.done[0].path()).resize((32, 24), Image.Resampling.BOX)
     final = np.asarray(picture).astype(float)

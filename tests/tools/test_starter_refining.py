@@ -10,11 +10,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from addon.core.families.catalogue import FORMER_STARTERS, STARTER_FOLDER, resolve
+from addon.core.families.catalogue import FORMER_STARTERS, STARTER_FOLDER
 from addon.core.model_files.folder import verify
-from addon.core.requests.texture import STARTER
 from tests.tools.test_starter_training import CODER, TINY, real_folder, tiny_denoiser, words
-from tools.starter import cache, data, distil, eye, groups, mix, networks, refine, settings, sheet
+from tools.starter import cache, data, eye, groups, mix, networks, refine, settings, sheet
 from tools.starter.textures import FAMILIES, HELD_OUT_COMBINATIONS, make_texture
 from tools.starter.torus import wrap
 
@@ -55,7 +54,7 @@ def test_a_step_of_the_last_stage_goes_as_the_scheduler_goes():
         return (0.3 * x + times[:, None, None, None] / 1000,)
 
     scheduler = networks.make_scheduler()
-    scheduler.set_timesteps(distil.STEPS)
+    scheduler.set_timesteps(networks.STEPS)
     x = noise
     for time in scheduler.timesteps:
         x = scheduler.step(network(x, time.expand(2), states, False)[0], time, x).prev_sample
@@ -193,13 +192,9 @@ def test_waves_of_metal_stand_unless_it_is_said():
         assert (along > across) == ("horizontal" in words.captions[0].split()), seed
 
 
-def test_the_starter_takes_the_steps_it_is_taught():
-    assert resolve(STARTER).defaults.steps == distil.STEPS
-
-
 def test_an_earlier_version_is_drawn_in_its_own_steps(monkeypatch):
     pipeline = SimpleNamespace(name_or_path=str(STARTER_FOLDER))
-    assert sheet.own_steps(pipeline) == distil.STEPS
+    assert sheet.own_steps(pipeline) == networks.STEPS
     monkeypatch.setitem(FORMER_STARTERS, verify(STARTER_FOLDER).fingerprint, (1, 10))
     sheet._steps_of.cache_clear()
     assert sheet.own_steps(pipeline) == 10
