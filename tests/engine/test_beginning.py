@@ -33,7 +33,6 @@ from transformers import CLIPConfig, CLIPImageProcessor
 
 from addon.core import recipe, results, ways
 from addon.core.errors import ErrorKind, UserError
-from addon.core.families.catalogue import resolve
 from addon.core.requests.finish import Finish, MapKind
 from addon.core.requests.template import Region, Template
 from addon.core.requests.texture import STARTER, Axes, Scheduler, Size
@@ -44,7 +43,7 @@ from addon.engine.prompts import embed
 from addon.engine.seamless import seamless
 from addon.engine.strength import asked_of, begin_late, noised
 from tests.engine import networks
-from tests.engine.test_generate import Stop, Studio, Watch
+from tests.engine.test_generate import STARTER_STEPS, Stop, Studio, Watch
 from tests.engine.test_seamless import LIMIT, WRAPPED
 
 RNG = np.random.default_rng(1)
@@ -94,7 +93,7 @@ def test_strength_1_is_the_picture_that_the_words_alone_make(studio: Studio, wal
 
 
 def test_every_strength_gives_another_picture_that_is_nearer_the_less_of_it(studio: Studio, wall: Path) -> None:
-    studio.base = replace(studio.base, model=STARTER, steps=resolve(STARTER).defaults.steps, guidance_scale=1.0)
+    studio.base = replace(studio.base, model=STARTER, steps=STARTER_STEPS, guidance_scale=1.0)
     far = []
     for strength in (0.1, 0.3, 0.35, 0.6, 0.9):
         made = studio.pixels(template=Template(str(wall), strength))

@@ -470,12 +470,8 @@ def test_the_whole_training_runs_goes_on_and_gives_a_model_that_stock_diffusers_
     train.run(plan)
     first = DiffusionPipeline.from_pretrained(tmp_path / "model")
     first.set_progress_bar_config(disable=True)
-    assert first("red bricks", height=64, width=64, num_inference_steps=networks.STEPS, guidance_scale=1.0).images[
-        0
-    ].size == (
-        64,
-        64,
-    )
+    made = first("red bricks", height=64, width=64, num_inference_steps=networks.STEPS, guidance_scale=1.0)
+    assert made.images[0].size == (64, 64)
     going_on = replace(
         plan, folder=tmp_path / "next", output=tmp_path / "better", start=tmp_path / "model", minutes=0.015
     )
