@@ -50,8 +50,9 @@ def test_a_judge_learns_two_families(tmp_path, monkeypatch, bench):
 
     monkeypatch.setattr(train_judge, "BATCH", 16)
     monkeypatch.setattr(train_judge, "load_autoencoder", lambda model: bench.encoder)
-    data._make_block((_made(tmp_path / "tiles"), 5, 128, 0, 48, ("lava", "snow")))
-    data._make_block((_made(tmp_path / "unseen"), 6, 128, 0, 24, ("lava", "snow")))
+    two = (("lava", None, None), ("snow", None, None))
+    data._make_block((_made(tmp_path / "tiles"), 5, 128, 0, 48, two))
+    data._make_block((_made(tmp_path / "unseen"), 6, 128, 0, 24, two))
     known, unseen = data.read_tiles(tmp_path / "tiles", 128), data.read_tiles(tmp_path / "unseen", 128)
     nothing = [None] * 8
     real = data.Tiles(known.pixels[:8], [[]] * 8, known.families[:8], nothing, nothing)
@@ -86,7 +87,7 @@ def test_tiles_of_the_training_are_drawn_again_from_their_numbers():
 
 
 def test_tiles_that_the_last_stage_kept_are_read_instead(tmp_path):
-    data.make_tiles(tmp_path, 128, 1, 5, 1, ("sand",))
+    data.make_tiles(tmp_path, 128, 1, 5, 1, (("sand", None, None),))
     kept = nearest.training_tiles(9, 11, 2, None, tmp_path)
     assert np.array_equal(kept, data.read_tiles(tmp_path, 128).pixels)
 
@@ -123,14 +124,23 @@ def test_long_boards_are_told_from_blocks(monkeypatch):
     ends, rows = np.zeros((2, 64, 64, 3), np.uint8)
     rows[::16] = ends[::16] = 200
     ends[:, ::16] = 200
-    assert scores.lengthways(rows) > 100
-    assert scores.lengthways(ends) == pytest.approx(1.0)
-    assert scores.lengthways(rows.swapaxes(0, 1)) < 0.01
+    (down, across), (standing, lying) = scores.changes(rows), scores.changes(rows.swapaxes(0, 1))
+    assert (down, across) == pytest.approx((lying, standing))
+    assert down > 100 * across
+    assert scores.changes(ends)[0] == pytest.approx(scores.changes(ends)[1])
     monkeypatch.setattr(scores, "DEFAULT_PIXELS", 128)
-    monkeypatch.setattr(scores, "pictures", lambda pipeline, prompt, seeds, size: np.stack([rows, ends]))
-    found = scores.boards(None, 1)
-    assert found["drawings"] > 1.5
-    assert found["pictures"] > 1
+    asked = []
+
+    def pictures(pipeline, prompt, seeds, size):
+        asked.append(prompt)
+        return np.stack([rows, ends])
+
+    monkeypatch.setattr(scores, "pictures", pictures)
+    planks, bricks = scores.lengths(None, "planks", count=1), scores.lengths(None, "bricks", "red", count=1)
+    assert asked == ["wooden planks", "red bricks"]
+    assert planks["drawings"] > bricks["drawings"] > 1.1
+    assert planks["pictures"] == bricks["pictures"] > 1
+    assert planks["joints"] > bricks["joints"] > 0, "over those of drawings, of which bricks have more"
 
 
 def test_a_dot_in_every_block_is_told_from_grain(bench):

@@ -115,6 +115,19 @@ def test_the_wears_of_a_family_are_found(families):
     assert any(rows for group in families for rows in group.worn)
 
 
+def test_what_people_type_first_is_drawn_under_its_own_words(tmp_path, autoencoder):
+    """Red bricks were 3 of 14,160 drawings: in two steps their joints went, and every figure rose."""
+    wishes = groups.asked(tmp_path, 128, 6, 3, 1)
+    assert (wishes.families[0], wishes.colours[0], wishes.wears[0]) == groups.ASKED[0]
+    found = groups.by_wish(wishes, groups.encoded(autoencoder, wishes.pixels), 5.0)
+    red = next(group for group in found if group.words == "red bricks")
+    assert red.often == 5.0
+    assert all("brick" in words for some in red.captions for words in some)
+    assert all(row.tolist()[:3] == red.labels[0].tolist()[:3] for row in red.labels), "one colour, no wear"
+    assert red.labels[0, groups.WEAR_COLUMN] == eye.PLAIN_LABELS[groups.WEAR_COLUMN]
+    assert {family for family, *_ in groups.ASKED} >= {"bricks", "roof tiles", "wood", "planks"}
+
+
 def test_some_families_are_drawn_more_often_than_by_their_error(tiles, autoencoder):
     often = {"planks": 30.0}
     families = groups.by_family(tiles, groups.encoded(autoencoder, tiles.pixels), often)
@@ -172,7 +185,7 @@ def test_the_last_stage_has_its_share_of_the_minutes_on_every_device():
     for device in ("cpu", "cuda"):
         found = settings.settings_for(device)
         assert min(found.shares["refine"], found.rates["refine"]) > 0
-        assert set(found.groups) == set(found.refined) == set(found.sizes)
+        assert set(found.groups) == set(found.refined) == set(found.asked) == set(found.sizes)
         assert set(found.often) <= set(FAMILIES)
 
 

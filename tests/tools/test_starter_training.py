@@ -52,6 +52,7 @@ TINY = replace(
     plain=0.3,
     small=0.6,
     refined={128: 118, 256: 59},
+    asked={128: 4, 256: 2},
     sizes=(128, 256),
     groups={128: (2, 2), 256: (2, 2)},
 )

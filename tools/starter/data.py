@@ -19,6 +19,10 @@ from .textures import make_texture
 BLOCK = 250
 
 
+# Family, colour and wear; None is drawn at random.
+Wanted = tuple[str, str | None, str | None]
+
+
 @dataclass(frozen=True)
 class Tiles:
     """Square tiles of one size: `pixels` uint8 (count, size, size, 3) sRGB, and for each its captions and labels."""
@@ -30,14 +34,14 @@ class Tiles:
     wears: list[str | None]
 
 
-def _make_block(task: tuple[Path, int, int, int, int, tuple[str, ...]]) -> None:
-    folder, seed, size, first, count, families = task
+def _make_block(task: tuple[Path, int, int, int, int, tuple[Wanted, ...]]) -> None:
+    folder, seed, size, first, count, wanted = task
     pixels = np.empty((count, size, size, 3), np.uint8)
     labels = []
     for row in range(count):
         rng = np.random.default_rng((seed, size, first + row))
-        family = families[(first + row) % len(families)] if families else None
-        texture = make_texture(rng, size, family)
+        family, colour, wear = wanted[(first + row) % len(wanted)] if wanted else (None, None, None)
+        texture = make_texture(rng, size, family, colour=colour, wear=wear)
         pixels[row] = np.clip(texture.color * 255.0 + 0.5, 0, 255).astype(np.uint8)
         label = {"family": texture.family, "colour": texture.colour, "wear": texture.wear}
         labels.append({**label, "captions": list(texture.captions)})
@@ -48,15 +52,15 @@ def _make_block(task: tuple[Path, int, int, int, int, tuple[str, ...]]) -> None:
 
 
 def make_tiles(
-    folder: Path, size: int, count: int, seed: int, processes: int = 2, families: tuple[str, ...] = ()
+    folder: Path, size: int, count: int, seed: int, processes: int = 2, wanted: tuple[Wanted, ...] = ()
 ) -> None:
     """Make the tiles that are missing in `folder`, in blocks of 250; what is there is kept.
 
-    families: that are drawn in turn; without them a tile is of any family, by its weight.
+    wanted: what is drawn, in turn; without it a tile is of any family, by its weight.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        (folder, seed, size, first, min(BLOCK, count - first), families)
+        (folder, seed, size, first, min(BLOCK, count - first), wanted)
         for first in range(0, count, BLOCK)
         if not (folder / f"{size}-{first:06d}.npy").exists()
     ]

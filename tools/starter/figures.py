@@ -192,6 +192,10 @@ def result_lines(pipeline: StableDiffusionPipeline, bench: judging.Bench, seeds:
     return [f"drawings of {size} px: {np.mean(right):.3f}", *share_lines(hits)]
 
 
+def length_lines(lengths: dict[str, float]) -> list[str]:
+    return [f"{name} {value:.2f}" for name, value in lengths.items()]
+
+
 def seam_lines(rejected: int, count: int) -> list[str]:
     return [f"{rejected} of {count} rejected by the roll test at p < 0.01 ({rejected / count:.1%}; chance is 0.5 %)"]
 
@@ -215,6 +219,7 @@ NAMES = (
     "diversity",
     "results",
     "boards",
+    "bricks",
     "seams",
     "seconds",
 )
@@ -246,7 +251,8 @@ def main() -> None:
         "synonyms": lambda: share_lines(scores.synonym_hits(pipeline, judge(), seeds)),
         "diversity": lambda: share_lines(scores.diversity(pipeline, judge())),
         "results": lambda: result_lines(pipeline, judge(), seeds[:3]),
-        "boards": lambda: [f"{name} {value:.2f}" for name, value in scores.boards(pipeline).items()],
+        "boards": lambda: length_lines(scores.lengths(pipeline, "planks")),
+        "bricks": lambda: length_lines(scores.lengths(pipeline, "bricks", "red")),
         "seams": lambda: seam_lines(*scores.seams_rejected(pipeline)),
         "seconds": lambda: time_lines(seconds(pipeline)),
     }

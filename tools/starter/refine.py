@@ -20,7 +20,7 @@ from diffusers import AutoencoderTiny, UNet2DConditionModel
 from . import cache, compiling, eye, tokens
 from .denoiser import Network, as_unet, velocity
 from .distil import grid
-from .groups import Group, Groups, by_category, by_family, drawn, encoded
+from .groups import Group, Groups, asked, by_category, by_family, by_wish, drawn, encoded
 from .schedule import Stage
 from .settings import Settings
 from .words import Words
@@ -136,7 +136,8 @@ def run(
             for number in range(settings.eyes):
                 seers.append(eye.train(folder, each, seed + number, latents, labels, f"eye-{number + 1}"))
                 seers[-1].measure([group.latents for group in families])
-        groups[size] = families
+        wishes = asked(folder / "asked-tiles", size, settings.asked[size], seed, settings.workers)
+        groups[size] = families + by_wish(wishes, encoded(autoencoder, wishes.pixels), settings.wish)
         if photographs is not None:
             groups[size] += by_category(photographs, size, autoencoder, settings.groups[size][1])
     plan = Groups(groups, settings.groups, settings.photographs)

@@ -105,27 +105,41 @@ def synonym_hits(pipeline: StableDiffusionPipeline, bench: Bench, seeds: Sequenc
     return hits
 
 
-def lengthways(pixels: np.ndarray) -> float:
-    """How much more the brightness of uint8 (H, W, 3) changes down than across: of boards along x, the more the longer.
+def changes(pixels: np.ndarray) -> tuple[float, float]:
+    """How much the brightness of uint8 (H, W, 3) changes down and across.
 
-    The ratio of the mean squared differences between neighbours, 1 where there is no direction, after a blur of 2 px,
-    which takes most of the grain away.
+    The mean squared differences between neighbours, after a blur of 2 px, which takes most of the grain away.
     """
     smooth = gaussian_filter(pixels.astype(np.float64).mean(2), 2.0, mode="wrap")
-    down, across = (np.square(smooth - np.roll(smooth, 1, axis)).mean() for axis in (0, 1))
-    return float(down / max(across, 1e-12))
+    down, across = (float(np.square(smooth - np.roll(smooth, 1, axis)).mean()) for axis in (0, 1))
+    return max(down, 1e-12), max(across, 1e-12)
 
 
-def boards(pipeline: StableDiffusionPipeline, count: int = 8) -> dict[str, float]:
-    """The median of `lengthways` of planks at a result's size, of drawings and of the model's."""
-    size, drawn, number = DEFAULT_PIXELS, [], 0
+def lengths(
+    pipeline: StableDiffusionPipeline, family: str, colour: str | None = None, count: int = 8
+) -> dict[str, float]:
+    """How long the pieces of a family are that lie along x, at a result's size.
+
+    For drawings and the model's pictures the median of how much more brightness changes down than across; and as
+    `joints`, how much it changes across, where joints stand, over the drawings'.
+
+    Args:
+        colour: a colour word; without one none is named.
+    """
+    size, number = DEFAULT_PIXELS, 0
+    drawn: list[tuple[float, float]] = []
     while len(drawn) < 3 * count:
-        texture = make_texture(np.random.default_rng((5, number)), size, "planks")
+        texture = make_texture(np.random.default_rng((5, number)), size, family, colour=colour)
         number += 1
-        if texture.wear is None and texture.colour is None:
-            drawn.append(lengthways(as_bytes(texture)))
-    made = [lengthways(picture) for picture in pictures(pipeline, for_family("planks"), range(count), size)]
-    return {"drawings": float(np.median(drawn)), "pictures": float(np.median(made))}
+        if texture.wear is None and texture.colour == colour:
+            drawn.append(changes(as_bytes(texture)))
+    prompt = " ".join(filter(None, (colour, for_family(family))))
+    made = [changes(picture) for picture in pictures(pipeline, prompt, range(count), size)]
+    (theirs, upright), (ours, standing) = (
+        (float(np.median([down / across for down, across in some])), float(np.median([across for _, across in some])))
+        for some in (drawn, made)
+    )
+    return {"drawings": theirs, "pictures": ours, "joints": standing / upright}
 
 
 def spread(rows: np.ndarray, scale: np.ndarray) -> float:

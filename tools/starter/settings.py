@@ -49,6 +49,9 @@ class Settings:
     empty_captions: float = 0.1
     # The last stage's: drawings by size, all families in turn, and groups of tiles a step takes, of how many each.
     refined: Mapping[int, int] = field(default_factory=lambda: {SMALL: 14_160, LARGE: 2360, FULL: 1416})
+    # And drawings of each of `groups.ASKED`, what people type first; how much more often than by its error each comes.
+    asked: Mapping[int, int] = field(default_factory=lambda: {SMALL: 32, LARGE: 16, FULL: 8})
+    wish: float = 4.0
     groups: Mapping[int, tuple[int, int]] = field(
         default_factory=lambda: {SMALL: (16, 16), LARGE: (8, 16), FULL: (2, 16)}
     )
