@@ -116,7 +116,7 @@ def test_the_wears_of_a_family_are_found(families):
 
 
 def test_what_people_type_first_is_drawn_under_its_own_words(tmp_path, autoencoder):
-    """Red bricks were 3 of 14,160 drawings: in two steps their joints went, and every figure rose."""
+    """Red bricks were 3 of 14,160 drawings: in two steps their joints went, while the judges' figures rose."""
     wishes = groups.asked(tmp_path, 128, 6, 3, 1)
     assert (wishes.families[0], wishes.colours[0], wishes.wears[0]) == groups.ASKED[0]
     found = groups.by_wish(wishes, groups.encoded(autoencoder, wishes.pixels), 5.0)

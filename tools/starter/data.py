@@ -17,8 +17,6 @@ import numpy as np
 from .textures import make_texture
 
 BLOCK = 250
-
-
 # Family, colour and wear; None is drawn at random.
 Wanted = tuple[str, str | None, str | None]
 

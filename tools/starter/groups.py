@@ -31,8 +31,8 @@ ASKED: tuple[Wanted, ...] = tuple(wish[:3] for wish in WISHES if any(wish[1:3]))
 class Group:
     """Latents (N, C, h, w) of variance about 1, float16, captions of each, and labels (N, 4) in `eye.LABELS`.
 
-    plain: the rows of which the plainest words say all: no colour, wear, size or direction named.
-    words: the plainest words; "" for photographs, whose labels are UNKNOWN.
+    plain: the rows of which `words` say all: nothing else, no size and no direction is named.
+    words: the plainest, of a family or of a wish; "" for photographs, whose labels are UNKNOWN.
     worn: the rows of each wear.
     often: how much more often than by its error it is drawn.
     """
@@ -121,6 +121,12 @@ def asked(folder: Path, size: int, count: int, seed: int, processes: int) -> Til
     return read_tiles(folder, size, count * len(ASKED))
 
 
+def _plain(captions: Sequence[Sequence[str]], labels: torch.Tensor, first: int) -> list[int]:
+    """The rows whose captions name nothing of the labels' columns from `first` on, and no direction."""
+    bare = (labels[:, first:] == torch.tensor(PLAIN_LABELS[first:])).all(1).tolist()
+    return [row for row, words in enumerate(captions) if bare[row] and DIRECTIONS.isdisjoint(words[0].split())]
+
+
 def by_family(tiles: Tiles, latents: torch.Tensor, often: Mapping[str, float] | None = None) -> list[Group]:
     """A group of each family that the tiles show. often: see `Group`; 1 where nothing is said."""
     labels = labels_of(tiles)
@@ -129,12 +135,8 @@ def by_family(tiles: Tiles, latents: torch.Tensor, often: Mapping[str, float] | 
         rows = [number for number, name in enumerate(tiles.families) if name == family]
         mine = labels[rows]
         # Two colours are what checkered tiles are: their plainest words name none of them.
-        start = 2 if family == "checkered tiles" else 1
         captions = [tiles.captions[row] for row in rows]
-        bare = (mine[:, start:] == torch.tensor(PLAIN_LABELS[start:])).all(1).tolist()
-        plain = [
-            number for number, words in enumerate(captions) if bare[number] and DIRECTIONS.isdisjoint(words[0].split())
-        ]
+        plain = _plain(captions, mine, 2 if family == "checkered tiles" else 1)
         worn = [(mine[:, WEAR_COLUMN] == wear).nonzero()[:, 0].tolist() for wear in range(PLAIN_LABELS[WEAR_COLUMN])]
         share = (often or {}).get(family, 1.0)
         out.append(Group(latents[rows], captions, mine.to(latents.device), plain, for_family(family), worn, share))
@@ -150,12 +152,7 @@ def by_wish(tiles: Tiles, latents: torch.Tensor, often: float) -> list[Group]:
         rows = [row for row, seen in enumerate(shown) if seen == wish]
         if rows:
             captions = [tiles.captions[row] for row in rows]
-            plain = [
-                number
-                for number, row in enumerate(rows)
-                if labels[row, SIZE_COLUMN] == PLAIN_LABELS[SIZE_COLUMN]
-                and DIRECTIONS.isdisjoint(captions[number][0].split())
-            ]
+            plain = _plain(captions, labels[rows], SIZE_COLUMN)
             words = captions[plain[0] if plain else 0][0]
             out.append(Group(latents[rows], captions, labels[rows].to(latents.device), plain, words, often=often))
     return out
